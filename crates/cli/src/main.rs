@@ -1,0 +1,2 @@
+//! `yizhan`: settings, wiring, schedule; one file a command.
+fn main() {}
