@@ -1,1 +1,113 @@
-//! Placeholder until the room is furnished.
+//! The one query engine of the house: DataFusion with our functions, our memory limit and our tables.
+//!
+//! In come snapshots of the lake; out come session contexts that read exactly those versions. It knows no model and no
+//! principal: `transform` builds with it as the system, `policy` wraps its tables for everybody else.
+
+mod error;
+mod functions;
+mod pinned;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use lake::{Lake, Snapshot};
+use schema::time::CampusClock;
+
+pub use error::Error;
+pub use pinned::PinnedTable;
+
+/// How much of the machine the engine may use.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Memory for sorts, joins and aggregates; beyond it they spill to `spill_dir`.
+    pub memory_bytes: usize,
+    /// Parallel partitions of a plan. The result never depends on it.
+    pub partitions: usize,
+    /// Folder for spilled data.
+    pub spill_dir: PathBuf,
+}
+
+/// Makes sessions over pinned tables; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    config: Config,
+    runtime: Arc<RuntimeEnv>,
+    lake: Lake,
+    clock: CampusClock,
+}
+
+impl Engine {
+    /// An engine over a lake.
+    ///
+    /// # Errors
+    /// If the folder for spilled data cannot be made.
+    pub fn new(config: Config, lake: Lake, clock: CampusClock) -> Result<Self, Error> {
+        std::fs::create_dir_all(&config.spill_dir)
+            .map_err(|source| Error::SpillDir { path: config.spill_dir.clone(), source })?;
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![config.spill_dir.clone()]));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(config.memory_bytes)))
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(|source| Error::Query { what: "start the engine".into(), source })?;
+        Ok(Self { config, runtime, lake, clock })
+    }
+
+    /// The lake that the engine reads.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The campus clock of the project.
+    pub fn clock(&self) -> CampusClock {
+        self.clock.clone()
+    }
+
+    /// A context with our functions and no tables.
+    pub fn context(&self) -> SessionContext {
+        self.context_with(|config| config)
+    }
+
+    /// A context with our functions, no tables, and settings changed.
+    pub fn context_with(&self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> SessionContext {
+        let mut config = SessionConfig::new()
+            .with_target_partitions(self.config.partitions)
+            .with_information_schema(true)
+            .with_default_catalog_and_schema("yizhan", "lake");
+        // Rows come sorted by student: pages that hold none of the wanted students are not decoded.
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        config.options_mut().execution.parquet.schema_force_view_types = false;
+        config.options_mut().sql_parser.enable_ident_normalization = true;
+        let state = SessionStateBuilder::new()
+            .with_config(change(config))
+            .with_runtime_env(self.runtime.clone())
+            .with_default_features()
+            .build();
+        let context = SessionContext::new_with_state(state);
+        functions::register(&context, &self.clock);
+        context
+    }
+
+    /// The newest version of a table, pinned; `None` if it was never written.
+    ///
+    /// # Errors
+    /// If the lake cannot be read.
+    pub async fn table(&self, name: &str) -> Result<Option<Arc<PinnedTable>>, Error> {
+        let snapshot = self.lake.snapshot(name).await.map_err(|source| Error::Lake { source })?;
+        snapshot.map(|it| self.pin(it)).transpose()
+    }
+
+    /// A table provider of a snapshot.
+    ///
+    /// # Errors
+    /// If the snapshot's folder is no valid path.
+    pub fn pin(&self, snapshot: Snapshot) -> Result<Arc<PinnedTable>, Error> {
+        PinnedTable::new(snapshot).map(Arc::new)
+    }
+}

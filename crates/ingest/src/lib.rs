@@ -1,1 +1,33 @@
-//! Placeholder until the room is furnished.
+//! The door: bytes of a source come in, rows that keep the contract go out, bad rows go to quarantine.
+//!
+//! Knows one pipeline and one file at a time. Knows nothing of the lake, the register of files or the schedule; people's
+//! numbers leave it only through [`schema::Pseudonyms`], bad rows only through [`schema::Seal`]. `cli` calls it for files
+//! and streams alike, which differ only in how the bytes arrive.
+
+mod batch;
+mod cell;
+mod column;
+mod delimited;
+mod door;
+mod encoding;
+mod error;
+mod files;
+mod head;
+mod interned;
+mod jsonl;
+mod moment;
+mod order;
+mod persons;
+mod progress;
+mod reject;
+mod rows;
+mod sheet;
+mod taken;
+mod unpack;
+
+pub use door::{Door, FileInput, KnownAt, Limits};
+pub use error::{Error, Quoted};
+pub use files::{files, hash_file};
+pub use persons::{Normalise, PersonConfig, Persons};
+pub use reject::Reason;
+pub use taken::{Counts, Part, Taken};

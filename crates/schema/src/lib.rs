@@ -1,1 +1,29 @@
-//! Placeholder until the room is furnished.
+//! Shared words of the house: campus time, contracts, front matter, classification, who is to blame. Pure.
+
+mod blame;
+mod class;
+mod error;
+mod person;
+mod span;
+pub mod time;
+
+pub use blame::Blame;
+pub use class::Class;
+pub use error::Error;
+pub use span::Span;
+pub use person::{Known, PersonKind, Pseudonyms, Seal, VaultError};
+
+mod model;
+mod pipeline;
+mod raw;
+mod settings;
+mod toml_text;
+
+pub use model::{Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn};
+pub use pipeline::{
+    Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt,
+    OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
+};
+pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort};
+pub use settings::{Campus, Subject};
+pub use toml_text::{nearest, parse_toml};

@@ -1,1 +1,33 @@
-//! Placeholder until the room is furnished.
+//! The operational store: who people are, which files were taken in, what ran, who may log in, who read what.
+//!
+//! One SQLite file and one key file. Knows nothing of the lake, of HTTP or of clocks: the time comes in as microseconds
+//! since 1970. What differs between SQLite and PostgreSQL stands in `database.rs` and `guards/`.
+
+mod accounts;
+mod audit;
+mod database;
+mod error;
+mod files;
+mod key_file;
+mod loads;
+mod meta;
+mod mint;
+mod runs;
+#[cfg(test)]
+mod scene;
+mod sealing;
+mod sessions;
+mod store;
+mod vault;
+
+pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
+pub use audit::{Audit, AuditEvent, AuditRow};
+pub use error::Error;
+pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
+pub use loads::{LoadState, Loads};
+pub use meta::Meta;
+pub use mint::Mint;
+pub use runs::{RunResult, RunRow, Runs};
+pub use sessions::{SessionRow, Sessions};
+pub use store::{Config, Store};
+pub use vault::Vault;

@@ -1,1 +1,22 @@
-//! Placeholder until the room is furnished.
+//! Runs `sql/`: graph, plan check, full and incremental builds, checks, lineage.
+//!
+//! In come pipelines, models and the lake; out come tables. It builds as the system, takes no SQL from users, and knows
+//! neither files at the door nor people at the window.
+
+mod build;
+mod error;
+mod graph;
+mod inputs;
+mod issued;
+mod meaning;
+mod measures;
+mod node;
+mod planned;
+mod soundness;
+mod staging;
+mod state;
+
+pub use build::{Action, Builder, Built, Config, Progress, Violation};
+pub use error::Error;
+pub use graph::Graph;
+pub use node::Node;

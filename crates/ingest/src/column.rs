@@ -1,0 +1,450 @@
+//! One column of a file being read: its checks, and the values that passed them.
+//!
+//! Values go straight into the vectors that become Arrow arrays. Text and numbers of persons are kept by number: a
+//! cell whose bytes were seen before costs one look-up and none of the checks.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
+
+use schema::time::TimeFormat;
+use schema::{Column, ColumnType, Encoding, Format, PersonKind, Pipeline};
+
+use crate::cell::{self, Cell};
+use crate::encoding::decode;
+use crate::interned::{Interned, Words};
+use crate::moment::Moments;
+use crate::persons::PersonRule;
+use crate::reject::Reason;
+
+/// Number of an empty text or person.
+pub(crate) const EMPTY: u32 = u32::MAX;
+/// Rows after which a text column decides whether its values repeat.
+const SAMPLE_ROWS: usize = 8_192;
+const DAY_US: i64 = 86_400_000_000;
+
+/// What the columns of a file share.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) encoding: Encoding,
+    pub(crate) field_bytes_max: usize,
+    pub(crate) moments: Moments,
+    pub(crate) people: Vec<People>,
+    /// Set by a column whose local time does not exist; that is found out last (`time`).
+    pub(crate) has_gap: bool,
+}
+
+/// The distinct numbers of one kind of person in a file.
+#[derive(Debug)]
+pub(crate) struct People {
+    pub(crate) kind: PersonKind,
+    pub(crate) rule: PersonRule,
+    pub(crate) numbers: Interned,
+}
+
+/// One declared column.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    pub(crate) head: String,
+    /// Name in the lake; `None` for what stays in the vault.
+    pub(crate) lake_name: Option<String>,
+    pub(crate) is_required: bool,
+    pub(crate) values: Values,
+}
+
+/// The values of a column.
+#[derive(Debug)]
+pub(crate) enum Values {
+    Text(Texts),
+    Person(Numbers),
+    Whole(Sparse<i64>, Bounds),
+    Float(Sparse<f64>),
+    Truth(Sparse<bool>),
+    Date(Sparse<i32>, Vec<TimeFormat>),
+    Instant(Sparse<i64>, Vec<TimeFormat>),
+}
+
+/// Values with the places of the empty ones.
+#[derive(Debug, Default)]
+pub(crate) struct Sparse<T> {
+    pub(crate) values: Vec<T>,
+    /// Rows that are empty, ascending.
+    pub(crate) empty: Vec<u32>,
+}
+
+impl<T: Copy + Default> Sparse<T> {
+    #[inline]
+    pub(crate) fn push(&mut self, value: Option<T>) {
+        if value.is_none() {
+            self.empty.push(self.values.len() as u32);
+        }
+        self.values.push(value.unwrap_or_default());
+    }
+
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.values.truncate(n);
+        while self.empty.last().is_some_and(|it| n <= *it as usize) {
+            self.empty.pop();
+        }
+    }
+
+    /// The value of the newest row.
+    fn last(&self) -> Option<T> {
+        let n = self.values.len().checked_sub(1)?;
+        (self.empty.last() != Some(&(n as u32))).then(|| self.values[n])
+    }
+}
+
+/// How a whole number is written and where it may lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    shift: u32,
+    min: i64,
+    max: i64,
+}
+
+/// Text by number of its word.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    pub(crate) ids: Vec<u32>,
+    pub(crate) words: Words,
+    /// Cells as they came, and the word that each became.
+    seen: Interned,
+    became: Vec<u32>,
+    /// Values do not repeat: each is a word of its own and none is looked up.
+    is_unique: bool,
+    allowed: Option<HashSet<String>>,
+    codes: Option<BTreeMap<String, String>>,
+}
+
+/// Persons by number in [`People`].
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    pub(crate) ids: Vec<u32>,
+    /// Which of [`Context::people`].
+    pub(crate) people_at: usize,
+    seen: Interned,
+    became: Vec<u32>,
+}
+
+impl Slot {
+    /// An empty column; `people_at` says where the numbers of a person column are kept.
+    pub(crate) fn new(name: &str, column: &Column, pipeline: &Pipeline, people_at: Option<usize>) -> Self {
+        let formats = |default: &str| {
+            let mut formats: Vec<TimeFormat> = column.format.iter().filter_map(|it| TimeFormat::new(it)).collect();
+            // A sheet mixes real dates and texts; without a declared format only ISO texts are believed.
+            if pipeline.pipeline.source.format == Format::Xlsx || formats.is_empty() {
+                formats.extend(TimeFormat::new(default));
+            }
+            formats
+        };
+        let values = match (people_at, column.type_) {
+            (Some(people_at), _) => {
+                Values::Person(Numbers { ids: Vec::new(), people_at, seen: Interned::new(), became: Vec::new() })
+            }
+            (None, ColumnType::Text) => Values::Text(Texts {
+                ids: Vec::new(),
+                words: Words::default(),
+                seen: Interned::new(),
+                became: Vec::new(),
+                is_unique: false,
+                allowed: column.one_of.as_ref().map(|it| it.iter().cloned().collect()),
+                codes: column.codes.clone(),
+            }),
+            (None, ColumnType::Int64) => Values::Whole(
+                Sparse::default(),
+                Bounds {
+                    shift: u32::from(column.decimal_shift.unwrap_or(0)),
+                    min: column.min.unwrap_or(i64::MIN),
+                    max: column.max.unwrap_or(i64::MAX),
+                },
+            ),
+            (None, ColumnType::Float64) => Values::Float(Sparse::default()),
+            (None, ColumnType::Boolean) => Values::Truth(Sparse::default()),
+            (None, ColumnType::Date) => Values::Date(Sparse::default(), formats("%Y-%m-%d")),
+            (None, ColumnType::Timestamp) => Values::Instant(Sparse::default(), formats("%Y-%m-%d %H:%M:%S")),
+        };
+        Self {
+            name: name.to_owned(),
+            head: column.head.clone().unwrap_or_else(|| name.to_owned()),
+            lake_name: schema::lake_column(name, column),
+            is_required: column.required,
+            values,
+        }
+    }
+
+    /// Checks a cell and adds its value. After an `Err` the column may have one value too many: truncate it.
+    #[inline]
+    pub(crate) fn put(&mut self, cell: &Cell<'_>, context: &mut Context) -> Result<(), Reason> {
+        let is_empty = match &mut self.values {
+            Values::Text(texts) => texts.put(cell, context)?,
+            Values::Person(numbers) => numbers.put(cell, context)?,
+            Values::Whole(values, bounds) => keep(values, bounds.read(cell)?),
+            Values::Float(values) => keep(values, float(cell)?),
+            Values::Truth(values) => keep(values, truth(cell)?),
+            Values::Date(values, formats) => keep(values, date(cell, formats)?),
+            Values::Instant(values, formats) => keep(values, instant(cell, formats, context)?),
+        };
+        if is_empty && self.is_required { Err(Reason::Required) } else { Ok(()) }
+    }
+
+    /// Forgets rows from `n` on.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        match &mut self.values {
+            Values::Text(texts) => texts.ids.truncate(n),
+            Values::Person(numbers) => numbers.ids.truncate(n),
+            Values::Whole(values, _) | Values::Instant(values, _) => values.truncate(n),
+            Values::Float(values) => values.truncate(n),
+            Values::Truth(values) => values.truncate(n),
+            Values::Date(values, _) => values.truncate(n),
+        }
+    }
+
+    /// The person in a cell of a rejected row, if it is one.
+    pub(crate) fn person(&mut self, cell: &Cell<'_>, context: &mut Context) -> Option<(usize, u32)> {
+        let Values::Person(numbers) = &mut self.values else { return None };
+        let n = numbers.ids.len();
+        let number = numbers.put(cell, context).ok().and_then(|_| numbers.ids.last().copied());
+        numbers.ids.truncate(n);
+        number.filter(|it| *it != EMPTY).map(|it| (numbers.people_at, it))
+    }
+
+    /// Whether a cell holds bytes that are illegal in the encoding of the rows.
+    pub(crate) fn is_illegal(cell: &Cell<'_>, encoding: Encoding) -> bool {
+        match cell {
+            Cell::Bytes(bytes) => decode(bytes, encoding).is_none(),
+            Cell::Owned(bytes) => decode(bytes, encoding).is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether two columns can be compared by a rule.
+    pub(crate) fn is_comparable(&self, other: &Slot) -> bool {
+        let is_kept = self.lake_name.is_some() && other.lake_name.is_some();
+        is_kept
+            && matches!(
+                (&self.values, &other.values),
+                (Values::Text(_), Values::Text(_))
+                    | (Values::Whole(..), Values::Whole(..))
+                    | (Values::Float(_), Values::Float(_))
+                    | (Values::Date(..), Values::Date(..))
+                    | (Values::Instant(..), Values::Instant(..))
+            )
+    }
+
+    /// Compares the newest row's values of two columns; `None` if either is empty.
+    pub(crate) fn compare(&self, other: &Slot) -> Option<Ordering> {
+        match (&self.values, &other.values) {
+            (Values::Whole(left, _), Values::Whole(right, _)) => Some(left.last()?.cmp(&right.last()?)),
+            (Values::Instant(left, _), Values::Instant(right, _)) => Some(left.last()?.cmp(&right.last()?)),
+            (Values::Date(left, _), Values::Date(right, _)) => Some(left.last()?.cmp(&right.last()?)),
+            (Values::Float(left), Values::Float(right)) => left.last()?.partial_cmp(&right.last()?),
+            (Values::Text(left), Values::Text(right)) => Some(left.last()?.cmp(right.last()?)),
+            _ => None,
+        }
+    }
+
+    /// The newest row's value as an integer: of an instant, a date or a whole number.
+    #[inline]
+    pub(crate) fn last_integer(&self) -> Option<i64> {
+        match &self.values {
+            Values::Whole(values, _) | Values::Instant(values, _) => values.last(),
+            Values::Date(values, _) => values.last().map(i64::from),
+            _ => None,
+        }
+    }
+}
+
+impl Texts {
+    /// The text of a row; `None` if it is empty.
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
+        let id = self.ids[row];
+        (id != EMPTY).then(|| self.words.get(id))
+    }
+
+    fn last(&self) -> Option<&[u8]> {
+        self.get(self.ids.len().checked_sub(1)?)
+    }
+
+    #[inline]
+    fn put(&mut self, cell: &Cell<'_>, context: &Context) -> Result<bool, Reason> {
+        let mut scratch = String::new();
+        let bytes = text_of(cell, &mut scratch)?;
+        if bytes.is_empty() {
+            self.ids.push(EMPTY);
+            return Ok(true);
+        }
+        if !self.is_unique
+            && let Some(at) = self.seen.find(bytes)
+        {
+            let id = self.became[at as usize];
+            self.ids.push(id);
+            return Ok(id == EMPTY);
+        }
+        self.put_new(bytes, context)
+    }
+
+    fn put_new(&mut self, bytes: &[u8], context: &Context) -> Result<bool, Reason> {
+        if context.field_bytes_max < bytes.len() {
+            return Err(Reason::Range);
+        }
+        let text = decode(bytes, context.encoding).ok_or(Reason::Encoding)?;
+        let mut word = text.trim();
+        if !word.is_empty() {
+            if self.allowed.as_ref().is_some_and(|it| !it.contains(word)) {
+                return Err(Reason::Code);
+            }
+            if let Some(codes) = &self.codes {
+                word = codes.get(word).ok_or(Reason::Code)?;
+            }
+        }
+        let id = if word.is_empty() { EMPTY } else { self.words.push(word.as_bytes()) };
+        if !self.is_unique {
+            self.seen.intern(bytes);
+            self.became.push(id);
+            self.is_unique = self.ids.len() == SAMPLE_ROWS && SAMPLE_ROWS / 2 < self.became.len();
+        }
+        self.ids.push(id);
+        Ok(id == EMPTY)
+    }
+}
+
+impl Numbers {
+    #[inline]
+    fn put(&mut self, cell: &Cell<'_>, context: &mut Context) -> Result<bool, Reason> {
+        let mut scratch = String::new();
+        let bytes = text_of(cell, &mut scratch)?;
+        if bytes.is_empty() {
+            self.ids.push(EMPTY);
+            return Ok(true);
+        }
+        let id = match self.seen.find(bytes) {
+            Some(at) => self.became[at as usize],
+            None => self.recognise(bytes, context)?,
+        };
+        self.ids.push(id);
+        Ok(id == EMPTY)
+    }
+
+    fn recognise(&mut self, bytes: &[u8], context: &mut Context) -> Result<u32, Reason> {
+        if context.field_bytes_max < bytes.len() {
+            return Err(Reason::Range);
+        }
+        let text = decode(bytes, context.encoding).ok_or(Reason::Encoding)?;
+        let people = &mut context.people[self.people_at];
+        let id = if text.trim().is_empty() {
+            EMPTY
+        } else {
+            let number = people.rule.number(text.trim()).ok_or(Reason::Person)?;
+            people.numbers.intern(number.as_bytes())
+        };
+        self.seen.intern(bytes);
+        self.became.push(id);
+        Ok(id)
+    }
+}
+
+impl Bounds {
+    #[inline]
+    fn read(self, cell: &Cell<'_>) -> Result<Option<i64>, Reason> {
+        let value = match cell {
+            Cell::Absent => return Ok(None),
+            Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
+                b"" => return Ok(None),
+                text => cell::whole(text, self.shift),
+            },
+            Cell::Int(value) => 10_i64.checked_pow(self.shift).and_then(|it| value.checked_mul(it)),
+            Cell::Float(value) => cell::whole_float(*value, self.shift),
+            Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => None,
+        };
+        let value = value.ok_or(Reason::Type)?;
+        if value < self.min || self.max < value { Err(Reason::Range) } else { Ok(Some(value)) }
+    }
+}
+
+#[inline]
+fn keep<T: Copy + Default>(values: &mut Sparse<T>, value: Option<T>) -> bool {
+    values.push(value);
+    value.is_none()
+}
+
+/// The bytes of a cell that is to be text, without white space around them.
+#[inline]
+fn text_of<'c>(cell: &'c Cell<'_>, scratch: &'c mut String) -> Result<&'c [u8], Reason> {
+    match cell {
+        Cell::Bytes(bytes) => Ok(bytes.trim_ascii()),
+        Cell::Owned(bytes) => Ok(bytes.trim_ascii()),
+        Cell::Absent => Ok(b""),
+        Cell::Int(value) => {
+            scratch.push_str(itoa::Buffer::new().format(*value));
+            Ok(scratch.as_bytes())
+        }
+        Cell::Float(value) => {
+            scratch.push_str(&cell::float_text(*value));
+            Ok(scratch.as_bytes())
+        }
+        Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => Err(Reason::Type),
+    }
+}
+
+fn float(cell: &Cell<'_>) -> Result<Option<f64>, Reason> {
+    let value = match cell {
+        Cell::Absent => return Ok(None),
+        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
+            b"" => return Ok(None),
+            text => std::str::from_utf8(text).ok().and_then(|it| it.parse().ok()),
+        },
+        Cell::Int(value) => Some(*value as f64),
+        Cell::Float(value) => Some(*value),
+        Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => None,
+    };
+    // "nan" and "inf" parse, and neither was ever measured.
+    value.filter(|it| it.is_finite()).map(Some).ok_or(Reason::Type)
+}
+
+fn truth(cell: &Cell<'_>) -> Result<Option<bool>, Reason> {
+    let value = match cell {
+        Cell::Absent => return Ok(None),
+        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
+            b"" => return Ok(None),
+            text => cell::truth(text),
+        },
+        Cell::Bool(value) => Some(*value),
+        Cell::Int(0) => Some(false),
+        Cell::Int(1) => Some(true),
+        Cell::Float(value) if *value == 0.0 => Some(false),
+        Cell::Float(value) if *value == 1.0 => Some(true),
+        Cell::Int(_) | Cell::Float(_) | Cell::Local(_) | Cell::Unreadable => None,
+    };
+    value.map(Some).ok_or(Reason::Type)
+}
+
+fn date(cell: &Cell<'_>, formats: &[TimeFormat]) -> Result<Option<i32>, Reason> {
+    match local(cell, formats)? {
+        None => Ok(None),
+        Some(at) if at.rem_euclid(DAY_US) == 0 => Ok(Some(at.div_euclid(DAY_US) as i32)),
+        // A date with a time of day is not a date; which half to drop is not ours to say.
+        Some(_) => Err(Reason::Type),
+    }
+}
+
+#[inline]
+fn instant(cell: &Cell<'_>, formats: &[TimeFormat], context: &mut Context) -> Result<Option<i64>, Reason> {
+    let Some(at) = local(cell, formats)? else { return Ok(None) };
+    let instant = context.moments.instant(at);
+    context.has_gap |= instant.is_none();
+    Ok(Some(instant.unwrap_or(at)))
+}
+
+#[inline]
+fn local(cell: &Cell<'_>, formats: &[TimeFormat]) -> Result<Option<i64>, Reason> {
+    match cell {
+        Cell::Absent => Ok(None),
+        Cell::Local(at) => Ok(Some(*at)),
+        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
+            b"" => Ok(None),
+            text => formats.iter().find_map(|it| it.parse(text)).map(Some).ok_or(Reason::Type),
+        },
+        Cell::Int(_) | Cell::Float(_) | Cell::Bool(_) | Cell::Unreadable => Err(Reason::Type),
+    }
+}

@@ -1,0 +1,272 @@
+//! Delimited text: a splitter over the whole file that copies nothing, and the rows it finds.
+//!
+//! Quotes follow RFC 4180 strictly: a quoted field is closed by a quote that a separator or line end follows. Lenient
+//! readers let one stray quote swallow the rows up to the next; here it costs its own line (`columns`).
+
+use memchr::{memchr, memchr2};
+use schema::{Format, Source};
+
+use crate::cell::Cell;
+use crate::progress::Progress;
+use crate::reject::{self, Reason};
+use crate::rows::Rows;
+use crate::{Door, Error, FileInput, encoding, head};
+
+/// The separator of a source as a byte; `None` if it is not ASCII.
+pub(crate) fn separator(source: &Source) -> Option<u8> {
+    let default = if source.format == Format::Tsv { '\t' } else { ',' };
+    u8::try_from(source.separator.unwrap_or(default)).ok().filter(u8::is_ascii)
+}
+
+/// Reads head and rows.
+///
+/// # Errors
+/// If the head is none, or does not fit the contract, or there are too many rows.
+pub(crate) fn read(
+    door: &Door<'_>,
+    file: &FileInput<'_>,
+    bytes: &[u8],
+    rows: &mut Rows,
+    progress: &mut Progress<'_>,
+) -> Result<(), Error> {
+    let source = &door.pipeline.pipeline.source;
+    let separator = separator(source).ok_or_else(|| Error::Contract {
+        pipeline: door.pipeline.name().to_owned(),
+        message: "source.separator must be an ASCII character".to_owned(),
+    })?;
+    let skipped = skip_lines(bytes, source.skip_rows);
+    let mut splitter =
+        Splitter { bytes, at: skipped, separator, field_bytes_max: door.limits.field_bytes_max as usize };
+    let mut fields = Vec::new();
+
+    let line = u64::from(source.skip_rows) + 1;
+    let no_head = || Error::NoHead { file: file.display.to_owned(), line };
+    let split = splitter.next(&mut fields).ok_or_else(no_head)?;
+    if split.is_broken {
+        return Err(no_head());
+    }
+    let encoding = rows.context.encoding;
+    let mut heads = Vec::with_capacity(fields.len());
+    for (at, field) in fields.iter().enumerate() {
+        let cell = field.cell(bytes);
+        let raw = cell.text().unwrap_or_default();
+        let decoded = encoding::decode(raw, encoding).ok_or_else(|| Error::HeadEncoding {
+            file: file.display.to_owned(),
+            line,
+            position: at + 1,
+            declared: encoding::word(source.encoding),
+            hint: encoding::hint(split.raw, source.encoding),
+        })?;
+        heads.push(decoded.trim().to_owned());
+    }
+    let places = head::bind(door.pipeline, &rows.slots, &heads, file)?;
+    head::excuse(&mut rows.slots, &places);
+
+    let mut cells: Vec<Cell<'_>> = Vec::with_capacity(places.len());
+    while let Some(split) = splitter.next(&mut fields) {
+        let row_no = rows.next_row_no(file)?;
+        if split.is_broken || fields.len() != heads.len() {
+            rows.reject(row_no, Reason::Columns, None, split.raw.to_vec());
+        } else {
+            cells.clear();
+            cells.extend(places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))));
+            let raw = |slots: &[_]| reject::object(slots, &cells, encoding).unwrap_or_else(|| split.raw.to_vec());
+            rows.take(row_no, &cells, raw);
+        }
+        progress.at(splitter.at);
+    }
+    Ok(())
+}
+
+/// Where the lines to be passed over end.
+pub(crate) fn skip_lines(bytes: &[u8], lines: u32) -> usize {
+    let mut at = 0;
+    for _ in 0..lines {
+        at = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |it| at + it + 1);
+    }
+    at
+}
+
+/// Goes through delimited text row by row.
+struct Splitter<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    separator: u8,
+    field_bytes_max: usize,
+}
+
+/// One row as it was found.
+struct Split<'a> {
+    /// Its bytes without the line end.
+    raw: &'a [u8],
+    /// A quote was opened and not closed as it should; `raw` is its first line and reading goes on at the next.
+    is_broken: bool,
+}
+
+/// Where a field lies, without its quotes.
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    start: usize,
+    end: usize,
+    /// It has quotes in it, written twice.
+    is_doubled: bool,
+}
+
+impl Field {
+    #[inline]
+    fn cell<'a>(&self, bytes: &'a [u8]) -> Cell<'a> {
+        let raw = &bytes[self.start..self.end];
+        if self.is_doubled { Cell::Owned(undouble(raw)) } else { Cell::Bytes(raw) }
+    }
+}
+
+fn undouble(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+impl<'a> Splitter<'a> {
+    /// Finds the fields of the next row; blank lines are none.
+    #[inline]
+    fn next(&mut self, fields: &mut Vec<Field>) -> Option<Split<'a>> {
+        let bytes = self.bytes;
+        while let Some(b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        let start = self.at;
+        if bytes.len() <= start {
+            return None;
+        }
+        fields.clear();
+        let mut at = start;
+        loop {
+            if bytes.get(at) == Some(&b'"') {
+                let Some((field, end)) = self.quoted(at) else { return Some(self.broken(start)) };
+                fields.push(field);
+                match bytes.get(end) {
+                    Some(it) if *it == self.separator => at = end + 1,
+                    _ => return Some(self.row(start, end)),
+                }
+                continue;
+            }
+            let rest = &bytes[at..];
+            let length = memchr2(self.separator, b'\n', rest).unwrap_or(rest.len());
+            let end = at + length;
+            if bytes.get(end) == Some(&self.separator) {
+                fields.push(Field { start: at, end, is_doubled: false });
+                at = end + 1;
+            } else {
+                let is_crlf = at < end && bytes[end - 1] == b'\r';
+                fields.push(Field { start: at, end: end - usize::from(is_crlf), is_doubled: false });
+                return Some(self.row(start, end - usize::from(is_crlf)));
+            }
+        }
+    }
+
+    fn row(&mut self, start: usize, end: usize) -> Split<'a> {
+        // What is left of the line end is passed over as a blank line.
+        self.at = end;
+        Split { raw: &self.bytes[start..end], is_broken: false }
+    }
+
+    #[cold]
+    fn broken(&mut self, start: usize) -> Split<'a> {
+        let rest = &self.bytes[start..];
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        self.at = start + length;
+        Split { raw: rest[..length].trim_ascii_end(), is_broken: true }
+    }
+
+    /// A quoted field that begins at `at`, and where it ends; `None` if it is not closed as it should.
+    fn quoted(&self, at: usize) -> Option<(Field, usize)> {
+        let limit = self.bytes.len().min((at + 2).saturating_add(self.field_bytes_max.saturating_mul(2)));
+        let mut is_doubled = false;
+        let mut from = at + 1;
+        loop {
+            let quote = from + memchr(b'"', self.bytes.get(from..limit)?)?;
+            let is_closed = match self.bytes.get(quote + 1) {
+                None | Some(b'\n') => true,
+                Some(b'\r') => matches!(self.bytes.get(quote + 2), None | Some(b'\n')),
+                Some(it) => *it == self.separator,
+            };
+            if is_closed {
+                return Some((Field { start: at + 1, end: quote, is_doubled }, quote + 1));
+            }
+            if self.bytes.get(quote + 1) != Some(&b'"') {
+                return None;
+            }
+            is_doubled = true;
+            from = quote + 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows with fields between bars; `!` before the first line of a broken row.
+    fn split(text: &str) -> Vec<String> {
+        let mut splitter = Splitter { bytes: text.as_bytes(), at: 0, separator: b',', field_bytes_max: 1000 };
+        let mut fields = Vec::new();
+        let mut rows = Vec::new();
+        while let Some(split) = splitter.next(&mut fields) {
+            if split.is_broken {
+                rows.push(format!("!{}", String::from_utf8_lossy(split.raw)));
+                continue;
+            }
+            let cells = fields.iter().map(|it| match it.cell(text.as_bytes()) {
+                Cell::Bytes(raw) => String::from_utf8_lossy(raw).into_owned(),
+                Cell::Owned(raw) => String::from_utf8_lossy(&raw).into_owned(),
+                other => format!("{other:?}"),
+            });
+            rows.push(cells.collect::<Vec<_>>().join("|"));
+        }
+        rows
+    }
+
+    #[test]
+    fn rows_come_apart_at_separators_and_line_ends() {
+        assert_eq!(split("a,b\r\nc,d\n"), ["a|b", "c|d"]);
+        assert_eq!(split("a,b\n\n\r\nc,"), ["a|b", "c|"]);
+        assert_eq!(split(",\n"), ["|"]);
+        assert_eq!(split("a,\"b,\r\n\"\"c\"\"\"\r\nd,e"), ["a|b,\r\n\"c\"", "d|e"]);
+        assert_eq!(split("\"\",\"\"\"\"\n"), ["|\""]);
+        assert_eq!(split("=\"2023\",x\"y\"z\n"), ["=\"2023\"|x\"y\"z"]);
+        assert!(split("\n\n").is_empty());
+    }
+
+    #[test]
+    fn a_stray_quote_costs_its_own_line_only() {
+        assert_eq!(split("a,\"b\nc,d\ne,f\n"), ["!a,\"b", "c|d", "e|f"]);
+        assert_eq!(split("a,\"b\"x,c\nd,e\n"), ["!a,\"b\"x,c", "d|e"]);
+        assert_eq!(split("a,\"b\nc,\"d\"\n"), ["!a,\"b", "c|d"]);
+    }
+
+    #[test]
+    fn well_formed_text_comes_apart_as_the_csv_crate_has_it() {
+        // Every text of up to seven of these characters that is well formed.
+        let alphabet = [b'a', b',', b'"', b'\n'];
+        for length in 0..=7_u32 {
+            for number in 0..4_usize.pow(length) {
+                let text: Vec<u8> = (0..length).map(|it| alphabet[number / 4_usize.pow(it) % 4]).collect();
+                let text = String::from_utf8(text).expect("ASCII");
+                let ours = split(&text);
+                if ours.iter().any(|it| it.starts_with('!')) {
+                    continue;
+                }
+                let mut reader =
+                    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+                let theirs: Vec<String> =
+                    reader.records().map(|it| it.expect("UTF-8").iter().collect::<Vec<_>>().join("|")).collect();
+                assert_eq!(ours, theirs, "{text:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a person's number looks like on this campus, and how exports spoil it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use schema::PersonKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// How the numbers of one kind of person are written, as `[person.student]` in the settings says it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonConfig {
+    /// Regular expression that the whole normalised number must match; what does not is quarantined, never minted.
+    pub pattern: String,
+    /// What is mended before the number is matched, in this order.
+    #[serde(default)]
+    pub normalise: Vec<Normalise>,
+}
+
+/// What exports do to a number, and what undoes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalise {
+    /// Removes white space around the number, the ideographic space too.
+    Trim,
+    /// Turns full-width digits and letters (２０２３) into plain ones.
+    Halfwidth,
+    /// Turns letters into capitals.
+    Upper,
+    /// Removes what spreadsheets add: `="2023001"`, a leading `'`, and a trailing `.0`.
+    StripExcel,
+}
+
+/// The numbers of every kind of person, ready to match.
+#[derive(Debug, Clone, Default)]
+pub struct Persons {
+    kinds: BTreeMap<PersonKind, PersonRule>,
+}
+
+/// One kind's numbers, ready to match.
+#[derive(Debug, Clone)]
+pub(crate) struct PersonRule {
+    pattern: Regex,
+    normalise: Vec<Normalise>,
+}
+
+impl Persons {
+    /// Compiles the settings.
+    ///
+    /// # Errors
+    /// If a pattern is no regular expression.
+    pub fn new(configs: &BTreeMap<PersonKind, PersonConfig>) -> Result<Self, Error> {
+        let rule = |(&kind, config): (&PersonKind, &PersonConfig)| {
+            let pattern = Regex::new(&format!("^(?:{})$", config.pattern))
+                .map_err(|source| Error::PersonPattern { kind, source: Box::new(source) })?;
+            Ok((kind, PersonRule { pattern, normalise: config.normalise.clone() }))
+        };
+        Ok(Self { kinds: configs.iter().map(rule).collect::<Result<_, Error>>()? })
+    }
+
+    pub(crate) fn rule(&self, kind: PersonKind) -> Option<&PersonRule> {
+        self.kinds.get(&kind)
+    }
+}
+
+impl PersonRule {
+    /// The number as the vault knows it; `None` if it is none.
+    pub(crate) fn number<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        let mut number = Cow::Borrowed(text);
+        for step in &self.normalise {
+            number = match number {
+                Cow::Borrowed(it) => step.apply(it),
+                Cow::Owned(it) => Cow::Owned(step.apply(&it).into_owned()),
+            };
+        }
+        self.pattern.is_match(&number).then_some(number)
+    }
+}
+
+impl Normalise {
+    fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Normalise::Trim => Cow::Borrowed(text.trim()),
+            Normalise::Halfwidth if text.is_ascii() => Cow::Borrowed(text),
+            Normalise::Halfwidth => Cow::Owned(text.chars().map(halfwidth).collect()),
+            Normalise::Upper if !text.bytes().any(|it| it.is_ascii_lowercase()) => Cow::Borrowed(text),
+            Normalise::Upper => Cow::Owned(text.to_ascii_uppercase()),
+            Normalise::StripExcel => {
+                let text = text
+                    .strip_prefix("=\"")
+                    .and_then(|it| it.strip_suffix('"'))
+                    .or_else(|| text.strip_prefix('\''))
+                    .unwrap_or(text);
+                match text.split_once('.') {
+                    Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|it| it == b'0') => {
+                        Cow::Borrowed(whole)
+                    }
+                    _ => Cow::Borrowed(text),
+                }
+            }
+        }
+    }
+}
+
+fn halfwidth(it: char) -> char {
+    match it {
+        '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(it) - 0xfee0).unwrap_or(it),
+        _ => it,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spoilt_number_is_mended_and_a_lost_one_is_not() {
+        let config = PersonConfig {
+            pattern: r"20\d{8}|T\d{5}".into(),
+            normalise: vec![Normalise::Trim, Normalise::Halfwidth, Normalise::Upper, Normalise::StripExcel],
+        };
+        let persons = Persons::new(&BTreeMap::from([(PersonKind::Student, config)])).expect("pattern");
+        let rule = persons.rule(PersonKind::Student).expect("rule");
+        #[track_caller]
+        fn check(rule: &PersonRule, text: &str, expected: Option<&str>) {
+            assert_eq!(rule.number(text).as_deref(), expected, "{text}");
+        }
+        check(rule, "2023000123", Some("2023000123"));
+        check(rule, "\u{3000}2023000123\t", Some("2023000123"));
+        check(rule, "２０２３０００１２３", Some("2023000123"));
+        check(rule, "=\"2023000123\"", Some("2023000123"));
+        check(rule, "'2023000123", Some("2023000123"));
+        check(rule, "2023000123.0", Some("2023000123"));
+        check(rule, "t00007", Some("T00007"));
+        check(rule, "2.023E+09", None);
+        check(rule, "20X3000123", None);
+        check(rule, "2023000123.5", None);
+        check(rule, "12023000123", None);
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused() {
+        let config = PersonConfig { pattern: "(".into(), normalise: vec![] };
+        let error = Persons::new(&BTreeMap::from([(PersonKind::Staff, config)])).expect_err("refused");
+        assert_eq!(error.to_string(), "the pattern of staff numbers is no regular expression");
+    }
+}

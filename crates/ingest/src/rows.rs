@@ -1,0 +1,288 @@
+//! The rows of one file on their way through the contract: every row ends as kept or as rejected.
+
+use schema::{Comparison, EpochUnit, Pipeline};
+
+use crate::cell::Cell;
+use crate::column::{Context, People, Slot, Sparse, Values};
+use crate::interned::Interned;
+use crate::moment::Moments;
+use crate::reject::{Reason, Reject};
+use crate::{Door, Error, FileInput};
+
+/// The rows of one file.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) context: Context,
+    pub(crate) rejects: Vec<Reject>,
+    /// Row numbers of the kept rows.
+    pub(crate) row_nos: Vec<i64>,
+    /// Instants of the kept rows.
+    pub(crate) occurred_at: Sparse<i64>,
+    /// Campus days and minutes of the kept rows, of events only.
+    pub(crate) occurred_on: Vec<i32>,
+    pub(crate) minutes: Vec<i32>,
+    occurred: Option<Occurred>,
+    is_event: bool,
+    earliest: i64,
+    latest: i64,
+    rules: Vec<BoundRule>,
+    rows_max: u64,
+}
+
+/// Where the instant of a row comes from.
+#[derive(Debug, Clone, Copy)]
+struct Occurred {
+    slot: usize,
+    unit: Unit,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    Instant,
+    Date,
+    /// Microseconds in one of the source's units.
+    Epoch(i64),
+}
+
+#[derive(Debug)]
+struct BoundRule {
+    name: String,
+    left: usize,
+    op: Comparison,
+    right: usize,
+}
+
+impl Rows {
+    /// No rows yet, and all that is to be checked of them.
+    ///
+    /// # Errors
+    /// If the contract asks for what cannot be checked.
+    pub(crate) fn new(door: &Door<'_>, encoding: schema::Encoding) -> Result<Self, Error> {
+        let pipeline = door.pipeline;
+        let refuse = |message: String| Error::Contract { pipeline: pipeline.name().to_owned(), message };
+        let mut people: Vec<People> = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        for (name, column) in &pipeline.columns {
+            let people_at = match column.person {
+                None => None,
+                Some(kind) => Some(match people.iter().position(|it| it.kind == kind) {
+                    Some(at) => at,
+                    None => {
+                        let rule = door.persons.rule(kind).ok_or_else(|| {
+                            refuse(format!("column \"{name}\" needs [person.{kind}] pattern in the settings"))
+                        })?;
+                        people.push(People { kind, rule: rule.clone(), numbers: Interned::new() });
+                        people.len() - 1
+                    }
+                }),
+            };
+            let slot = Slot::new(name, column, pipeline, people_at);
+            if let Some(lake_name) = &slot.lake_name
+                && let Some(other) = slots.iter().find(|it| it.lake_name.as_ref() == Some(lake_name))
+            {
+                let message = format!("columns \"{}\" and \"{name}\" both become \"{lake_name}\": set key_as", other.name);
+                return Err(refuse(message));
+            }
+            slots.push(slot);
+        }
+        let find = |name: &str| {
+            slots.iter().position(|it| it.name == name).ok_or_else(|| refuse(format!("there is no column \"{name}\"")))
+        };
+        let occurred = match &pipeline.contract.occurred_at {
+            None => None,
+            Some(it) => {
+                let slot = find(&it.column)?;
+                let unit = match (it.as_, &slots[slot].values) {
+                    (Some(EpochUnit::EpochS), _) => Unit::Epoch(1_000_000),
+                    (Some(EpochUnit::EpochMs), _) => Unit::Epoch(1_000),
+                    (None, Values::Date(..)) => Unit::Date,
+                    (None, _) => Unit::Instant,
+                };
+                Some(Occurred { slot, unit })
+            }
+        };
+        let mut rules = Vec::new();
+        for rule in &pipeline.contract.rules {
+            let (left, right) = (find(&rule.left)?, find(&rule.right)?);
+            if !slots[left].is_comparable(&slots[right]) {
+                let (left, right) = (&rule.left, &rule.right);
+                return Err(refuse(format!(
+                    "rule \"{}\" compares \"{left}\" with \"{right}\": both must be numbers, dates, times or texts that \
+                     reach the lake",
+                    rule.name
+                )));
+            }
+            rules.push(BoundRule { name: rule.name.clone(), left, op: rule.op, right });
+        }
+        let mut moments = Moments::new(door.clock.clone());
+        Ok(Self {
+            slots,
+            earliest: start(pipeline, &mut moments).unwrap_or(i64::MIN),
+            latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),
+            context: Context {
+                encoding,
+                field_bytes_max: door.limits.field_bytes_max as usize,
+                moments,
+                people,
+                has_gap: false,
+            },
+            rejects: Vec::new(),
+            row_nos: Vec::new(),
+            occurred_at: Sparse::default(),
+            occurred_on: Vec::new(),
+            minutes: Vec::new(),
+            occurred,
+            is_event: pipeline.is_event(),
+            rules,
+            rows_max: door.limits.rows_max.min(u64::from(u32::MAX) - 1),
+        })
+    }
+
+    /// How many rows there were so far.
+    pub(crate) fn rows_in(&self) -> u64 {
+        (self.row_nos.len() + self.rejects.len()) as u64
+    }
+
+    /// The number of the next row.
+    ///
+    /// # Errors
+    /// If the file has more rows than allowed.
+    #[inline]
+    pub(crate) fn next_row_no(&self, file: &FileInput<'_>) -> Result<i64, Error> {
+        let n = self.rows_in();
+        if self.rows_max <= n {
+            return Err(Error::TooLarge { file: file.display.to_owned(), limit: self.rows_max, unit: "rows" });
+        }
+        Ok(n as i64 + 1)
+    }
+
+    /// Takes a row: keeps its values, or the row as `raw` gives it with the first check that failed.
+    ///
+    /// `cells` are in the order of the declared columns.
+    #[inline]
+    pub(crate) fn take(&mut self, row_no: i64, cells: &[Cell<'_>], raw: impl FnOnce(&[Slot]) -> Vec<u8>) {
+        match self.check(cells) {
+            Ok(()) => self.row_nos.push(row_no),
+            Err((reason, column)) => self.refuse(row_no, cells, reason, column, raw),
+        }
+    }
+
+    /// Rejects a row that did not come apart into cells.
+    pub(crate) fn reject(&mut self, row_no: i64, reason: Reason, column: Option<String>, row: Vec<u8>) {
+        self.rejects.push(Reject { reason, column, row_no, row, persons: Vec::new() });
+    }
+
+    /// Rejects a row that did, for a reason that is not in its values.
+    pub(crate) fn reject_cells(
+        &mut self,
+        row_no: i64,
+        cells: &[Cell<'_>],
+        reason: Reason,
+        column: Option<String>,
+        row: Vec<u8>,
+    ) {
+        let persons = self.persons(cells);
+        self.rejects.push(Reject { reason, column, row_no, row, persons });
+    }
+
+    #[inline]
+    fn check(&mut self, cells: &[Cell<'_>]) -> Result<(), (Reason, Where)> {
+        let mut gap = None;
+        for (at, (slot, cell)) in self.slots.iter_mut().zip(cells).enumerate() {
+            slot.put(cell, &mut self.context).map_err(|it| (it, Where::Column(at)))?;
+            if self.context.has_gap {
+                self.context.has_gap = false;
+                gap.get_or_insert(at);
+            }
+        }
+        if let Some(at) = gap {
+            return Err((Reason::Time, Where::Column(at)));
+        }
+        if let Some(Occurred { slot, unit }) = self.occurred {
+            let value = self.slots[slot].last_integer();
+            let at_us = match unit {
+                Unit::Instant => value,
+                Unit::Date => value.map(|it| self.context.moments.day_start(it as i32)),
+                Unit::Epoch(factor) => match value.map(|it| it.checked_mul(factor)) {
+                    // An instant that no calendar has lies outside every contract.
+                    Some(None) => return Err((Reason::Time, Where::Column(slot))),
+                    Some(at_us) => at_us,
+                    None => None,
+                },
+            };
+            if at_us.is_some_and(|it| it < self.earliest || self.latest < it) {
+                return Err((Reason::Time, Where::Column(slot)));
+            }
+            self.check_rules()?;
+            if self.is_event
+                && let Some(at_us) = at_us
+            {
+                let moment = self.context.moments.moment(at_us);
+                self.occurred_on.push(moment.occurred_on);
+                self.minutes.push(moment.minute_of_day);
+            }
+            self.occurred_at.push(at_us);
+        } else {
+            self.check_rules()?;
+            self.occurred_at.push(None);
+        }
+        Ok(())
+    }
+
+    fn check_rules(&self) -> Result<(), (Reason, Where)> {
+        for (at, rule) in self.rules.iter().enumerate() {
+            let ordering = self.slots[rule.left].compare(&self.slots[rule.right]);
+            if ordering.is_some_and(|it| !rule.op.holds(it)) {
+                return Err((Reason::Rule, Where::Rule(at)));
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(
+        &mut self,
+        row_no: i64,
+        cells: &[Cell<'_>],
+        reason: Reason,
+        at: Where,
+        raw: impl FnOnce(&[Slot]) -> Vec<u8>,
+    ) {
+        let n = self.row_nos.len();
+        for slot in &mut self.slots {
+            slot.truncate(n);
+        }
+        self.occurred_at.truncate(n);
+        self.occurred_on.truncate(n);
+        self.minutes.truncate(n);
+        let encoding = self.context.encoding;
+        // A row of another encoding fails some check by chance; that it is illegal is the truer reason.
+        let illegal = self.slots.iter().zip(cells).find(|(_, cell)| Slot::is_illegal(cell, encoding));
+        let (reason, column) = match (illegal, at) {
+            (Some((slot, _)), _) => (Reason::Encoding, slot.name.clone()),
+            (None, Where::Column(at)) => (reason, self.slots[at].name.clone()),
+            (None, Where::Rule(at)) => (reason, self.rules[at].name.clone()),
+        };
+        let persons = self.persons(cells);
+        let row = raw(&self.slots);
+        self.rejects.push(Reject { reason, column: Some(column), row_no, row, persons });
+    }
+
+    fn persons(&mut self, cells: &[Cell<'_>]) -> Vec<(usize, u32)> {
+        let Self { slots, context, .. } = self;
+        slots.iter_mut().zip(cells).filter_map(|(slot, cell)| slot.person(cell, context)).collect()
+    }
+}
+
+/// First instant that the contract believes.
+pub(crate) fn start(pipeline: &Pipeline, moments: &mut Moments) -> Option<i64> {
+    pipeline.contract.start.map(|it| moments.midnight(schema::time::date_days(it)))
+}
+
+/// Where a check failed.
+#[derive(Debug, Clone, Copy)]
+enum Where {
+    Column(usize),
+    Rule(usize),
+}

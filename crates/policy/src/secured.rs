@@ -1,0 +1,221 @@
+//! One table as one session sees it: base scan, policy filter, masks, barrier.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, lit,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use schema::Class;
+
+use crate::barrier::BarrierExec;
+use crate::fault::Hidden;
+use crate::leakproof::is_leakproof;
+use crate::masking::Masking;
+use crate::{Mask, Role, RowRule, Scoped, Sight, TableEntry};
+
+/// Metadata key under which a masked column says what was done to it, for screens.
+pub const MASK_KEY: &str = "mask";
+
+/// A table behind the policy of one session.
+pub struct SecuredTable {
+    name: String,
+    entry: TableEntry,
+    pattern: String,
+    filter: Option<Expr>,
+    columns: Vec<Seen>,
+    hidden: Vec<(String, &'static str)>,
+    schema: SchemaRef,
+    masking: Arc<Masking>,
+}
+
+/// A column that exists for the session.
+struct Seen {
+    name: String,
+    class: Class,
+    mask: Option<Mask>,
+}
+
+impl SecuredTable {
+    /// Secures a table for a role; `None` if it does not exist for it.
+    ///
+    /// A rule by scope over a table that names no subject is a table that does not exist: there is no telling whose
+    /// rows they are.
+    pub(crate) fn new(
+        role: &Role,
+        students: &Scoped,
+        name: &str,
+        entry: TableEntry,
+        masking: Arc<Masking>,
+    ) -> Option<Self> {
+        let (pattern, rule) = role.rule(name)?;
+        let base = entry.provider.schema();
+        let filter = match rule.rows {
+            RowRule::All => None,
+            RowRule::None => Some(lit(false)),
+            RowRule::Scope => {
+                let subject = entry.subject.as_deref().filter(|it| base.field_with_name(it).is_ok());
+                let Some(subject) = subject else {
+                    tracing::warn!(table = name, role = role.role, "table has no subject column and is hidden");
+                    return None;
+                };
+                Some(students.predicate(column(subject)))
+            }
+        };
+        let (mut columns, mut hidden, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+        for field in base.fields() {
+            let class = entry.class(field.name());
+            let (class, mask) = match (class, role.sight(rule, field.name(), class)) {
+                (Some(class), Sight::Keep) => (class, None),
+                (Some(class), Sight::Masked(mask)) => (class, Some(if mask.fits(field.data_type()) { mask } else { Mask::Null })),
+                (None, _) => {
+                    hidden.push((field.name().clone(), "no class"));
+                    continue;
+                }
+                (Some(class), Sight::Absent) => {
+                    hidden.push((field.name().clone(), class.as_str()));
+                    continue;
+                }
+            };
+            fields.push(seen_field(field, mask));
+            columns.push(Seen { name: field.name().clone(), class, mask });
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let pattern = pattern.to_owned();
+        Some(Self { name: name.to_owned(), entry, pattern, filter, columns, hidden, schema, masking })
+    }
+
+    /// Version of the table that the session is pinned to.
+    pub fn version(&self) -> i64 {
+        self.entry.version
+    }
+
+    /// What the policy makes of the table, for people: rule, rows, and each column with its class and mask.
+    pub(crate) fn explain(&self, role: &Role, students: &Scoped) -> String {
+        let mut text = format!("table {} version {}\n", self.name, self.entry.version);
+        let rule = role.rule(&self.name).map(|(_, rule)| rule.rows);
+        let rows = match rule {
+            Some(RowRule::All) => "all".to_owned(),
+            Some(RowRule::Scope) => {
+                let reached = match students {
+                    Scoped::All => "every student".to_owned(),
+                    Scoped::Keys(keys) => format!("{keys:?}"),
+                };
+                format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))
+            }
+            Some(RowRule::None) | None => "none".to_owned(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "rule  \"{}\" of role {}, clearance {}", self.pattern, role.role, role.clearance.as_str());
+        let _ = writeln!(text, "rows  {rows}");
+        let width = self.columns.iter().map(|it| it.name.len()).chain(self.hidden.iter().map(|it| it.0.len())).max();
+        let width = width.unwrap_or(0);
+        for it in &self.columns {
+            let seen = it.mask.map_or("keep".to_owned(), |mask| mask.to_string());
+            let _ = writeln!(text, "  {:width$}  {:8}  {seen}", it.name, it.class.as_str());
+        }
+        for (name, class) in &self.hidden {
+            let _ = writeln!(text, "  {name:width$}  {class:8}  absent");
+        }
+        text
+    }
+
+    fn is_plain(&self, name: &str) -> bool {
+        self.columns.iter().any(|it| it.name == name && it.mask.is_none())
+    }
+
+    /// The policy's own plan: what is below the barrier. The user's part in it is at most a leakproof predicate.
+    fn inner_plan(&self, shown: &[usize], filters: &[Expr], limit: Option<usize>) -> Result<LogicalPlan> {
+        let source = provider_as_source(Arc::clone(&self.entry.provider));
+        let mut plan = LogicalPlanBuilder::scan(self.name.as_str(), source, None)?;
+        if let Some(filter) = &self.filter {
+            plan = plan.filter(filter.clone())?;
+        }
+        for filter in filters.iter().filter(|it| is_leakproof(it, &|name| self.is_plain(name))) {
+            plan = plan.filter(filter.clone())?;
+        }
+        let base = self.entry.provider.schema();
+        let mut seen = Vec::with_capacity(shown.len().max(1));
+        for index in shown {
+            let it = &self.columns[*index];
+            seen.push(match it.mask {
+                None | Some(Mask::Keep) => column(&it.name),
+                Some(Mask::Null) => {
+                    let data_type = base.field_with_name(&it.name)?.data_type();
+                    Expr::Literal(ScalarValue::try_new_null(data_type)?, None).alias(it.name.as_str())
+                }
+                Some(mask) => self.masking.function(mask).call(vec![column(&it.name)]).alias(it.name.as_str()),
+            });
+        }
+        if seen.is_empty() {
+            // Rows are counted, no column is read; the barrier drops this one.
+            seen.push(lit(true).alias("is_row"));
+        }
+        plan = plan.project(seen)?;
+        if let Some(limit) = limit {
+            plan = plan.limit(0, Some(limit))?;
+        }
+        plan.build()
+    }
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+fn seen_field(field: &Field, mask: Option<Mask>) -> Field {
+    let Some(mask) = mask else { return field.clone() };
+    let mut metadata = field.metadata().clone();
+    metadata.insert(MASK_KEY.to_owned(), mask.to_string());
+    field.clone().with_nullable(true).with_metadata(metadata)
+}
+
+impl fmt::Debug for SecuredTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecuredTable").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for SecuredTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // Never exact: the engine keeps its own filter above the barrier whatever we do with ours below.
+        let answer = |it: &&Expr| match is_leakproof(it, &|name| self.is_plain(name)) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let shown = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
+        let schema = Arc::new(self.schema.project(&shown)?);
+        // EXPLAIN prints the error of a scan, so it is hidden here and not only at the edge of the session.
+        let hide = |error| Hidden::of(&self.name, error);
+        let inner = self.inner_plan(&shown, filters, limit).map_err(hide)?;
+        let sealed = state.create_physical_plan(&inner).await.map_err(hide)?;
+        Ok(Arc::new(BarrierExec::new(&self.name, sealed, schema)))
+    }
+}

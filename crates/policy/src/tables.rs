@@ -1,0 +1,57 @@
+//! Where unsecured tables come from. Only this crate and builds hold them; no session ever does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use schema::Class;
+
+use crate::error::Cause;
+
+/// The lake as the policy sees it: tables by name, pinned when they are opened.
+#[async_trait]
+pub trait Tables: Send + Sync {
+    /// Opens a table at its newest version; `None` if there is no such table.
+    ///
+    /// # Errors
+    /// If the table exists and cannot be opened.
+    async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause>;
+
+    /// Names of all tables.
+    ///
+    /// # Errors
+    /// If the list cannot be read.
+    fn names(&self) -> Result<Vec<String>, Cause>;
+}
+
+/// A table before any policy, pinned to a version.
+#[derive(Debug, Clone)]
+pub struct TableEntry {
+    /// What scans it.
+    pub provider: Arc<dyn TableProvider>,
+    /// Column with the `student_key` a row is about; `None` when rows are about no student.
+    pub subject: Option<String>,
+    /// Class of each column; a column without one is invisible to everybody.
+    pub classes: BTreeMap<String, Class>,
+    /// Version of the table, for cache keys.
+    pub version: i64,
+}
+
+impl TableEntry {
+    /// A table whose classes stand in the field metadata, under the key `class`.
+    pub fn new(provider: Arc<dyn TableProvider>, subject: Option<&str>, version: i64) -> Self {
+        let classes = provider
+            .schema()
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().clone(), Class::parse(field.metadata().get("class")?)?)))
+            .collect();
+        Self { provider, subject: subject.map(str::to_owned), classes, version }
+    }
+
+    /// Class of a column, if it has one.
+    pub fn class(&self, column: &str) -> Option<Class> {
+        self.classes.get(column).copied()
+    }
+}

@@ -1,0 +1,143 @@
+//! The policies that ship, and what policies are held to.
+
+use std::path::Path;
+
+use policy::{Policies, Role, Sight, check, check_tables};
+
+use crate::campus::{Lake, ROLES, policies, sessions_of};
+
+fn shipped() -> Policies {
+    Policies::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies")).expect("policies that ship")
+}
+
+#[test]
+fn the_shipped_policies_do_what_they_say() {
+    assert_eq!(check(&shipped()), []);
+    let names: Vec<_> = shipped().roles().map(|it| it.role.clone()).collect();
+    assert_eq!(names, ["administrator", "analyst", "counselor", "leader", "psychologist", "student"]);
+}
+
+#[test]
+fn no_shipped_role_reads_raw_tables_or_closed_columns() {
+    for role in shipped().roles() {
+        assert!(role.rule("raw_card_txn").is_none(), "{}", role.role);
+        for (pattern, rule) in &role.tables {
+            let table = pattern.replace('*', "x");
+            let seen = role.sight(rule, "note", Some(schema::Class::Closed));
+            assert_ne!(seen, Sight::Keep, "{} {table}", role.role);
+        }
+    }
+}
+
+#[test]
+fn a_shipped_role_with_all_rows_reads_no_names() {
+    let roles = shipped();
+    let wide = roles.roles().filter(|it| it.tables.values().any(|it| it.rows == policy::RowRule::All));
+    let wide: Vec<_> = wide.map(|it| (it.role.as_str(), it.names)).collect();
+    assert_eq!(wide, [("administrator", false), ("analyst", false), ("leader", false)]);
+}
+
+const CLAIMS: &str = r#"
+role = "tester"
+title_zh = "测"
+title_en = "Tester"
+about = "A policy that does not hold."
+clearance = "personal"
+[tables]
+card = { rows = "all" }
+"#;
+
+#[track_caller]
+fn findings(claims: &str, expected: &[&str]) {
+    let role = Role::parse(Path::new("tester.toml"), &format!("{CLAIMS}{claims}")).expect("a policy");
+    let mut policies = Policies::default();
+    policies.insert(role);
+    let found: Vec<_> = check(&policies).into_iter().map(|it| it.message).collect();
+    assert_eq!(found, expected, "{claims}");
+}
+
+#[test]
+fn a_claim_that_does_not_hold_is_a_finding() {
+    let absent = "[[test]]\ntable = \"x\"\nexpect = \"absent\"\n";
+    let with = |claim: &str| format!("{absent}[[test]]\n{claim}");
+    findings(absent, &[]);
+    findings("", &["no [[test]] says that something is absent"]);
+    findings(&with("table = \"x\"\nexpect = \"keep\""), &["expected Keep, but no rule matches, so the table does not exist"]);
+    findings(&with("table = \"card\"\nexpect = \"absent\""), &["expected the table to be Absent, but it is Keep"]);
+    findings(&with("table = \"card\"\nexpect = \"keep\"\nrows = \"scope\""), &["expected rows Scope, but they are All"]);
+    findings(
+        &with("table = \"card\"\ncolumn = \"at\"\nclass = \"trace\"\nexpect = \"keep\""),
+        &["expected column \"at\" to be Keep, but it is Masked"],
+    );
+    findings(
+        &with("table = \"card\"\ncolumn = \"at\"\nexpect = \"masked\""),
+        &["expected column \"at\" to be Masked, but it is Absent"],
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_is_refused_with_its_place() {
+    for (text, word) in [
+        (CLAIMS.replace("clearance = \"personal\"", "clearance = \"secret\""), "secret"),
+        (CLAIMS.replace("clearance = \"personal\"", "clearance = \"identity\""), "identity"),
+        (CLAIMS.replace("rows = \"all\"", "rows = \"most\""), "most"),
+        (CLAIMS.replace("rows = \"all\"", "row = \"all\""), "rows"),
+        (CLAIMS.replace("card", "\"*ca*\""), "star"),
+        (CLAIMS.replace("{ rows = \"all\" }", "{ rows = \"all\", mask = { at = \"minute\" } }"), "minute"),
+        (CLAIMS.replace("clearance", "scopes = [\"room:4\"]\nclearance"), "room:4"),
+        (CLAIMS.replace("\"tester\"", "\"toaster\""), "toaster"),
+    ] {
+        let error = Role::parse(Path::new("tester.toml"), &text).expect_err(&text);
+        assert!(error.to_string().contains(word), "{word}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn policies_are_compared_with_the_tables_they_are_about() {
+    let misfit = r#"
+        role = "misfit"
+        title_zh = "错"
+        title_en = "Misfit"
+        about = "Fits no table."
+        clearance = "trace"
+        [tables]
+        orphan = { rows = "scope" }
+        card = { rows = "all", mask = { place = "bin_5" } }
+        "#;
+    let policies = Policies::parse([(Path::new("misfit.toml"), misfit)]).expect("a policy");
+    let found = check_tables(&policies, &Lake::new()).await.expect("checked");
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "role \"misfit\", table \"card\": column \"place\" is Utf8, of which mask bin_5 leaves NULL",
+            "role \"misfit\", table \"orphan\": rows = \"scope\", but the table names no subject column",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_policy_explains_itself() {
+    assert_eq!(ROLES.len(), policies().roles().count());
+    let session = sessions_of(Lake::new()).open(crate::campus::counselor()).await.expect("session");
+    let text = session.explain_policy("card").await.expect("explained");
+    let expected = "\
+table card version 1
+rule  \"card\" of role watcher, clearance trace
+rows  scope by student_key (4 students)
+  txn_no         internal  keep
+  student_key    personal  keep
+  occurred_at    trace     hour
+  occurred_on    personal  keep
+  minute_of_day  trace     null
+  amount_fen     trace     bin_500
+  place          personal  keep
+  phone          personal  keep
+  note           closed    null
+  id_card        identity  absent
+  debug          no class  absent
+";
+    assert_eq!(text, expected);
+    assert!(session.explain_policy("unruled").await.is_err());
+    assert_eq!(session.tables().await.expect("tables"), ["card", "cockpit_day", "dim_student", "emptied"]);
+}

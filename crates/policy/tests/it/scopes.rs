@@ -1,0 +1,128 @@
+//! From a grant to the students it reaches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use policy::{Cause, Error, Parts, Scoped, Sessions, TableEntry, Tables};
+
+use crate::campus::{COUNSELOR, Lake, answer, clock, config, counselor, key, open, policies, principal, sessions_of, student_batch};
+
+#[tokio::test]
+async fn a_grant_narrows_a_role_and_never_widens_it() {
+    let widened = open(principal("clerk", &["university"], None)).await;
+    assert_eq!(answer(&widened, "SELECT count(*) FROM dim_student").await, Ok(vec!["6".to_owned()]));
+    let elsewhere = open(principal("clerk", &["college:C02"], None)).await;
+    assert_eq!(answer(&elsewhere, "SELECT count(*) FROM dim_student").await, Ok(vec!["0".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_scope_about_a_person_reaches_nobody_without_one() {
+    for scope in ["assigned", "own"] {
+        let session = open(principal("watcher", &[scope], None)).await;
+        assert_eq!(answer(&session, "SELECT count(*) FROM card").await, Ok(vec!["0".to_owned()]), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_for_students_in_scope_and_roles_that_may() {
+    let session = open(counselor()).await;
+    assert!(session.may_name(key(1)) && !session.may_name(key(7)));
+    let clerk = open(principal("clerk", &[], None)).await;
+    assert!(!clerk.may_name(key(1)), "the role may not");
+}
+
+#[tokio::test]
+async fn sessions_that_see_the_same_share_a_policy_hash_and_others_do_not() {
+    let sessions = sessions_of(Lake::new());
+    let mut hashes = Vec::new();
+    for scopes in [&["assigned"][..], &["assigned"], &["class:软件2301"], &["class:软件2302"], &[]] {
+        let session = sessions.open(principal("watcher", scopes, Some(COUNSELOR))).await.expect("session");
+        hashes.push(session.policy_hash().to_owned());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    hashes.remove(0);
+    let distinct: std::collections::BTreeSet<_> = hashes.iter().collect();
+    assert_eq!(distinct.len(), hashes.len());
+}
+
+/// A lake whose register moves on, and which counts how often it is read.
+struct Moving {
+    lake: Lake,
+    version: AtomicI64,
+    opened: AtomicUsize,
+}
+
+#[async_trait]
+impl Tables for Moving {
+    async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let version = self.version.load(Ordering::Relaxed);
+        let mut lake = Lake::default();
+        // In the second version nobody but student 9 is left.
+        lake.insert("dim_student", student_batch(if version == 1 { 0..12 } else { 9..10 }), Some("student_key"));
+        let entry = lake.0.remove(name).or_else(|| self.lake.0.get(name).cloned());
+        Ok(entry.map(|it| TableEntry { version, ..it }))
+    }
+
+    fn names(&self) -> Result<Vec<String>, Cause> {
+        self.lake.names()
+    }
+}
+
+#[tokio::test]
+async fn a_scope_follows_the_register_and_a_session_stays_where_it_was() {
+    let lake = Arc::new(Moving { lake: Lake::new(), version: AtomicI64::new(1), opened: AtomicUsize::new(0) });
+    let parts = Parts::new(policies(), Arc::clone(&lake) as Arc<dyn Tables>, clock(), [3; 32]);
+    let sessions = Sessions::new(config(), parts).expect("sessions");
+    let building = || principal("watcher", &["building:N4"], None);
+    let before = sessions.open(building()).await.expect("session");
+    assert_eq!(answer(&before, "SELECT count(*) FROM dim_student").await, Ok(vec!["6".to_owned()]));
+    assert_eq!(before.version("dim_student").await.expect("version"), 1);
+    lake.version.store(2, Ordering::Relaxed);
+    let after = sessions.open(building()).await.expect("session");
+    assert_eq!(answer(&after, "SELECT count(*) FROM dim_student").await, Ok(vec!["1".to_owned()]));
+    assert_eq!(answer(&before, "SELECT count(*) FROM dim_student").await, Ok(vec!["6".to_owned()]));
+    assert_ne!(before.policy_hash(), after.policy_hash());
+}
+
+#[tokio::test]
+async fn a_table_is_opened_once_a_session() {
+    let lake = Arc::new(Moving { lake: Lake::new(), version: AtomicI64::new(1), opened: AtomicUsize::new(0) });
+    let parts = Parts::new(policies(), Arc::clone(&lake) as Arc<dyn Tables>, clock(), [3; 32]);
+    let session = Sessions::new(config(), parts).expect("sessions").open(principal("watcher", &[], None)).await.expect("session");
+    let before = lake.opened.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        answer(&session, "SELECT count(*) FROM card a JOIN card b USING (txn_no)").await.expect("rows");
+    }
+    assert_eq!(lake.opened.load(Ordering::Relaxed) - before, 1);
+}
+
+#[tokio::test]
+async fn a_register_that_cannot_answer_opens_no_session() {
+    let mut lake = Lake::new();
+    let students = student_batch(0..12).project(&[0]).expect("keys only");
+    lake.insert("dim_student", students, Some("student_key"));
+    let failed = sessions_of(lake).open(counselor()).await;
+    assert!(matches!(failed, Err(Error::Unresolved { .. })));
+    let mut lake = Lake::new();
+    lake.0.remove("dim_student");
+    let session = sessions_of(lake).open(counselor()).await.expect("session");
+    assert!(matches!(session.students(), Scoped::Keys(keys) if keys.keys().is_empty()));
+}
+
+#[tokio::test]
+async fn many_students_are_reached_as_few_are() {
+    // Above the length at which keys are listed in the plan: another filter, the same rows.
+    let mut lake = Lake::new();
+    let students: Vec<i64> = (0..2_000).map(|it| it * 2).collect();
+    lake.insert("dim_student", student_batch(students.iter().copied()), Some("student_key"));
+    let sessions = sessions_of(lake);
+    let session = sessions.open(principal("watcher", &["building:N3"], None)).await.expect("session");
+    assert_eq!(answer(&session, "SELECT count(*) FROM dim_student").await, Ok(vec!["2000".to_owned()]));
+    assert_eq!(answer(&session, "SELECT count(DISTINCT student_key), count(*) FROM card").await, Ok(vec!["6|30".to_owned()]));
+    let one = format!("SELECT count(*) FROM card WHERE student_key = {}", key(4));
+    assert_eq!(answer(&session, &one).await, Ok(vec!["5".to_owned()]));
+    let negated = "SELECT count(*) FROM card WHERE NOT (student_key IS NULL) AND student_key <> 42";
+    assert_eq!(answer(&session, negated).await, Ok(vec!["30".to_owned()]));
+}

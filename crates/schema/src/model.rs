@@ -1,0 +1,244 @@
+//! A model: one SQL file with TOML front matter that says what the table, measure, rule, list or check means.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Class, Error, Span};
+
+/// A SQL file read: its name, what it says of itself, and its query.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Table name: the file's stem.
+    pub name: String,
+    /// The front matter.
+    pub front: FrontMatter,
+    /// The query below the front matter.
+    pub sql: String,
+    /// Line of the file on which the query begins, for messages.
+    pub sql_line: usize,
+    /// Path relative to the project, for messages and lineage.
+    pub path: String,
+}
+
+/// What a model says of itself.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrontMatter {
+    /// What the file makes.
+    pub kind: Kind,
+    /// One sentence for the catalogue.
+    pub about: String,
+    /// Office or person that answers for it.
+    pub owner: String,
+    /// How it is stored, and so what a change dirties. Measures, rules and lists are `as_of`, checks a `view`.
+    #[serde(default)]
+    pub materialized: Option<Materialized>,
+    /// Columns that are unique in a partition, checked after every build.
+    #[serde(default)]
+    pub grain: Vec<String>,
+    /// Column with the person a row is about; absent when rows are about no person.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// What it may be used for.
+    #[serde(default)]
+    pub purpose: Vec<String>,
+    /// Views: kept in memory while the tables of one as-of date are built, because several read it.
+    #[serde(default)]
+    pub cached: bool,
+    /// Days before a dirty day that a `day` model also reads.
+    #[serde(default)]
+    pub lookback: Option<Span>,
+    /// Which as-of dates are kept: `day` (all recent days and Mondays) or `week` (Mondays only).
+    #[serde(default)]
+    pub cadence: Cadence,
+    /// Meaning and class of each output column.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ModelColumn>,
+
+    /// Measures: part of the portrait it belongs to.
+    #[serde(default)]
+    pub dimension: Option<String>,
+    /// Measures: unit of `value`.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Measures: days that the value looks back on, for the screen and for the reader of the figure.
+    #[serde(default)]
+    pub window: Option<Span>,
+    /// Measures: least support; below it the value is NULL (数据不足).
+    #[serde(default)]
+    pub n_min: Option<i64>,
+    /// Measures: least coverage; below it the value is NULL.
+    #[serde(default)]
+    pub cov_min: Option<f64>,
+    /// Measures: least denominator of `z_self` and `z_peer`, in the measure's unit.
+    #[serde(default)]
+    pub mad_floor: Option<f64>,
+    /// Measures: class of the value.
+    #[serde(default)]
+    pub class: Option<Class>,
+    /// Title in Chinese, for screens.
+    #[serde(default)]
+    pub title_zh: Option<String>,
+    /// Title in English, for screens.
+    #[serde(default)]
+    pub title_en: Option<String>,
+    /// Rules: severity, 1 or 2; absent for a finding that is no level.
+    #[serde(default)]
+    pub severity: Option<u8>,
+    /// Rules: what the finding does not mean, in Chinese.
+    #[serde(default)]
+    pub caveat_zh: Option<String>,
+    /// Rules: what the finding does not mean, in English.
+    #[serde(default)]
+    pub caveat_en: Option<String>,
+    /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub settings: BTreeMap<String, toml::Value>,
+}
+
+/// What a model makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A table.
+    Table,
+    /// A long measure: `student_key, value, n, cov`, landing in `feat_measure`.
+    Measure,
+    /// A rule that offers a warning: lands in `warning_student`, or a finding without severity.
+    Rule,
+    /// A complete work list: dated, owned, outside any budget.
+    List,
+    /// A query of offending rows; zero rows pass.
+    Check,
+}
+
+/// How a model is stored, and so what a change dirties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Materialized {
+    /// Nothing is stored.
+    View,
+    /// One partition a campus day, made of the same day of its inputs plus lookback.
+    Day,
+    /// One row a student and campus day and the day it was known: a late row adds a version.
+    StudentDay,
+    /// One partition an as-of date, inputs as known by then, written once.
+    AsOf,
+    /// Small; rebuilt when any input changes.
+    Whole,
+}
+
+/// Which as-of dates of a model are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cadence {
+    /// Mondays, and every day of the last 14.
+    #[default]
+    Day,
+    /// Mondays only.
+    Week,
+}
+
+/// Meaning and class of an output column.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelColumn {
+    /// What it means; may be left out where the unit says it all.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Unit of the value.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Class; by default the highest of the columns it is made of.
+    #[serde(default)]
+    pub class: Option<Class>,
+}
+
+impl Model {
+    /// Reads a SQL file with front matter; `path` is relative to the project.
+    ///
+    /// # Errors
+    /// If there is no front matter, it has an unknown key, or it contradicts the kind.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let missing = || Error::NoFrontMatter { path: path.to_owned() };
+        let rest = text.trim_start_matches('\u{feff}').strip_prefix("/*---").ok_or_else(missing)?;
+        let (head, sql) = rest.split_once("---*/").ok_or_else(missing)?;
+        let front: FrontMatter = crate::parse_toml(path, head)?;
+        let name = path.file_stem().map(|it| it.to_string_lossy().into_owned()).ok_or_else(missing)?;
+        let sql_line = 1 + head.matches('\n').count() + sql.len() - sql.trim_start_matches('\n').len();
+        let model = Self {
+            name,
+            front,
+            sql: sql.trim().trim_end_matches(';').to_owned(),
+            sql_line,
+            path: path.to_string_lossy().replace('\\', "/"),
+        };
+        model.check(path)?;
+        Ok(model)
+    }
+
+    /// How the model is stored; the kind decides where the front matter does not.
+    pub fn materialized(&self) -> Materialized {
+        self.front.materialized.unwrap_or(match self.front.kind {
+            Kind::Measure | Kind::Rule | Kind::List => Materialized::AsOf,
+            Kind::Check => Materialized::View,
+            Kind::Table => Materialized::Whole,
+        })
+    }
+
+    /// The query with its settings put in.
+    pub fn query(&self) -> String {
+        let mut sql = self.sql.clone();
+        for (name, value) in &self.front.settings {
+            let text = match value {
+                toml::Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+                other => other.to_string(),
+            };
+            sql = sql.replace(&format!("${{{name}}}"), &text);
+        }
+        sql
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let refuse = |key: &str, message: &str| {
+            Err(Error::Value { path: path.to_owned(), key: key.to_owned(), message: message.to_owned() })
+        };
+        let front = &self.front;
+        match front.kind {
+            Kind::Measure => {
+                if front.unit.is_none() || front.dimension.is_none() || front.class.is_none() {
+                    return refuse("unit", "a measure says its unit, dimension and class");
+                }
+                if front.n_min.is_none() || front.cov_min.is_none() || front.mad_floor.is_none() {
+                    return refuse("n_min", "a measure says its floors: n_min, cov_min, mad_floor");
+                }
+                if front.title_zh.is_none() || front.title_en.is_none() {
+                    return refuse("title_zh", "a measure has a title in both languages");
+                }
+            }
+            Kind::Rule => {
+                if front.severity.is_some_and(|it| !(1..=2).contains(&it)) {
+                    return refuse("severity", "data alone raises severity to 1 or 2, never more");
+                }
+                if front.title_zh.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none() {
+                    return refuse("caveat_zh", "a rule has a title, and says what it does not mean, in both languages");
+                }
+            }
+            Kind::Table | Kind::List => {
+                if front.grain.is_empty() && front.materialized != Some(Materialized::View) {
+                    return refuse("grain", "a stored table states the columns that are unique in it");
+                }
+            }
+            Kind::Check => {}
+        }
+        if let Some(at) = self.query().find("${") {
+            let line = self.sql_line + self.query()[..at].matches('\n').count();
+            return refuse("settings", &format!("line {line} uses a setting that the front matter does not give"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,534 @@
+//! A pipeline: one TOML file that says where a source comes from and what its rows must be (the contract).
+//!
+//! Comes in: the text of `pipelines/*.toml`. Goes out: [`Pipeline`], checked. Knows nothing of files or tables.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Class, Error, PersonKind, Span};
+
+/// One source and its contract, as `pipelines/<name>.toml` says it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// What the source is and where it comes from.
+    pub pipeline: Head,
+    /// What its rows must be.
+    pub contract: Contract,
+    /// Every column of the source, in the order in which checks are made. An undeclared column is refused.
+    #[serde(deserialize_with = "ordered::columns")]
+    #[schemars(with = "BTreeMap<String, Column>")]
+    pub columns: Columns,
+}
+
+/// The columns of a pipeline by name, in the order of the file.
+pub type Columns = Vec<(String, Column)>;
+
+/// What a source is and where it comes from.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Name of the pipeline; its tables are `raw_<name>` and `stg_<name>`.
+    pub name: String,
+    /// One sentence for the catalogue.
+    pub about: String,
+    /// Events happen once; states are replaced by newer versions.
+    pub shape: Shape,
+    /// For states: whether a file is the whole register (`full`: a key that is absent has ended) or only what changed.
+    #[serde(default)]
+    pub export: Export,
+    /// Office that answers for the data.
+    pub owner: String,
+    /// Approval of the use of these data (数据使用审批), once the register of approvals is connected.
+    #[serde(default)]
+    pub approval: Option<String>,
+    /// What the data may be used for.
+    pub purpose: Vec<String>,
+    /// How long raw rows are kept.
+    pub retention: Span,
+    /// Where the bytes are.
+    pub source: Source,
+}
+
+/// Whether a source reports happenings or standing facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// A row is a happening: partitioned by campus day; the key includes the day.
+    Event,
+    /// A row is a fact that later rows replace: registry, beds, leave, tickets.
+    State,
+}
+
+/// What the files of a state source hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Export {
+    /// New and changed rows only.
+    #[default]
+    Changes,
+    /// The whole register every time.
+    Full,
+}
+
+/// Where the bytes of a source are and how they are written.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Kind of source.
+    #[serde(default)]
+    pub kind: SourceKind,
+    /// File format.
+    pub format: Format,
+    /// Files under the input folder; `*` stands for anything within one folder name. `.gz` and `.zst` are unpacked.
+    pub path: String,
+    /// Encoding of text files; decoded strictly.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Field separator of delimited text; by default a comma for `csv` and a tab for `tsv`.
+    #[serde(default)]
+    pub separator: Option<char>,
+    /// Name of the XLSX sheet; by default the first.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// Rows above the head.
+    #[serde(default)]
+    pub skip_rows: u32,
+}
+
+/// Kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Files in the input folder.
+    #[default]
+    Files,
+}
+
+/// File formats that the door reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Comma-separated text with a head.
+    Csv,
+    /// Tab-separated text with a head.
+    Tsv,
+    /// One JSON object a line.
+    Jsonl,
+    /// An Excel sheet with a head.
+    Xlsx,
+}
+
+/// Encodings of text files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// UTF-8, with or without a byte order mark.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16 with a byte order mark.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// GB18030, which GBK and GB2312 are part of.
+    #[serde(rename = "gb18030")]
+    Gb18030,
+}
+
+/// What the rows of a source must be.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Version of the contract, counted up when its meaning changes.
+    pub version: u32,
+    /// Columns that tell one row from another, or `"row"` when the export has none.
+    pub key: Key,
+    /// Which row holds when two have the same key.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+    /// When the row's fact happened or began.
+    #[serde(default)]
+    pub occurred_at: Option<OccurredAt>,
+    /// Columns of type `timestamp` that tell when a state last changed: the latest of them that is filled, plus
+    /// `usual_delay`, dates the versions of a first load. Without it `occurred_at` does.
+    #[serde(default)]
+    pub changed_at: Vec<String>,
+    /// Earliest believable `occurred_at`, a local date; earlier rows go to quarantine (`time`).
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub start: Option<chrono::NaiveDate>,
+    /// How long after it happened a row usually reaches the platform; dates the rows of a first load.
+    pub usual_delay: Span,
+    /// How far in the future a device's clock may lie.
+    #[serde(default = "skew_max")]
+    pub skew_max: Span,
+    /// Share of bad rows above which the whole file is refused as a broken feed.
+    #[serde(default = "reject_share_max")]
+    pub reject_share_max: f64,
+    /// Rules between columns.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+fn skew_max() -> Span {
+    Span::seconds(86_400)
+}
+
+fn reject_share_max() -> f64 {
+    0.02
+}
+
+/// Columns that tell one row from another.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Key {
+    /// These columns together.
+    Columns(Vec<String>),
+    /// `"row"`: the whole row.
+    Row(RowKey),
+}
+
+/// The word `"row"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowKey {
+    /// The whole row is its own key.
+    Row,
+}
+
+/// Which row holds when two have the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// The earliest known row stays.
+    #[default]
+    First,
+    /// The latest known row closes the one before it.
+    Latest,
+}
+
+/// The column that says when a row's fact happened.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OccurredAt {
+    /// A declared column of type `timestamp` or `date`, or of type `int64` with `as = "epoch_ms"`.
+    pub column: String,
+    /// How to read an integer column.
+    #[serde(default, rename = "as")]
+    pub as_: Option<EpochUnit>,
+}
+
+/// Units of integer instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EpochUnit {
+    /// Seconds since 1970.
+    EpochS,
+    /// Milliseconds since 1970.
+    EpochMs,
+}
+
+/// A rule between two columns of the same row; rows in which either is empty pass.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What the rule says, for the person who reads the quarantine.
+    pub name: String,
+    /// Left column.
+    pub left: String,
+    /// Comparison.
+    pub op: Comparison,
+    /// Right column.
+    pub right: String,
+}
+
+/// Comparisons between columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Comparison {
+    /// Less.
+    #[serde(rename = "<")]
+    Less,
+    /// Less or equal.
+    #[serde(rename = "<=")]
+    LessOrEqual,
+    /// Equal.
+    #[serde(rename = "=")]
+    Equal,
+    /// Not equal.
+    #[serde(rename = "!=")]
+    NotEqual,
+    /// Greater or equal.
+    #[serde(rename = ">=")]
+    GreaterOrEqual,
+    /// Greater.
+    #[serde(rename = ">")]
+    Greater,
+}
+
+impl Comparison {
+    /// Whether the comparison holds for an ordering.
+    pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
+        match self {
+            Comparison::Less => ordering.is_lt(),
+            Comparison::LessOrEqual => ordering.is_le(),
+            Comparison::Equal => ordering.is_eq(),
+            Comparison::NotEqual => ordering.is_ne(),
+            Comparison::GreaterOrEqual => ordering.is_ge(),
+            Comparison::Greater => ordering.is_gt(),
+        }
+    }
+}
+
+/// Types of columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Text, decoded strictly, outer white space removed.
+    Text,
+    /// A whole number; with `decimal_shift` a decimal number moved by so many places (yuan to fen).
+    Int64,
+    /// A number with a fraction, for measurements that are never summed.
+    Float64,
+    /// true/false, 1/0, 是/否.
+    Boolean,
+    /// A date of the civil calendar.
+    Date,
+    /// A local date and time of the campus zone, kept as an instant.
+    Timestamp,
+}
+
+/// One column of a source.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Name in the source, if it is not the column's own.
+    #[serde(default)]
+    pub head: Option<String>,
+    /// What the values are.
+    #[serde(rename = "type")]
+    pub type_: ColumnType,
+    /// What the column means, one sentence.
+    pub about: String,
+    /// How sensitive it is. `identity` stays in the vault and never becomes a column of the lake.
+    pub class: Class,
+    /// Whether an empty value is a defect.
+    #[serde(default)]
+    pub required: bool,
+    /// Whether the source may lack the whole column.
+    #[serde(default)]
+    pub optional: bool,
+    /// The column holds a person's number: it becomes the person's key.
+    #[serde(default)]
+    pub person: Option<PersonKind>,
+    /// Name of the key column, where it is not `student_key` or `staff_key` (`counselor_key`).
+    #[serde(default)]
+    pub key_as: Option<String>,
+    /// The values allowed.
+    #[serde(default)]
+    pub one_of: Option<Vec<String>>,
+    /// The values allowed and what each becomes.
+    #[serde(default)]
+    pub codes: Option<BTreeMap<String, String>>,
+    /// Least value allowed, after `decimal_shift`.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// Greatest value allowed, after `decimal_shift`.
+    #[serde(default)]
+    pub max: Option<i64>,
+    /// Places by which a decimal number is moved to become whole: 2 turns yuan into fen.
+    #[serde(default)]
+    pub decimal_shift: Option<u8>,
+    /// How a date or time is written: `%Y %m %d %H %M %S %I %p` and literal characters.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Unit of the value.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Table and column it refers to, `"device.device_id"`.
+    #[serde(default)]
+    pub refers: Option<String>,
+}
+
+impl Pipeline {
+    /// Reads and checks the text of a pipeline file; `path` is for messages only.
+    ///
+    /// # Errors
+    /// If the TOML is broken, has an unknown key, or contradicts itself.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let pipeline: Pipeline = crate::parse_toml(path, text)?;
+        pipeline.check(path)?;
+        Ok(pipeline)
+    }
+
+    /// Name of the pipeline.
+    pub fn name(&self) -> &str {
+        &self.pipeline.name
+    }
+
+    /// Name of its raw table.
+    pub fn raw_table(&self) -> String {
+        format!("raw_{}", self.pipeline.name)
+    }
+
+    /// Whether its rows are events.
+    pub fn is_event(&self) -> bool {
+        self.pipeline.shape == Shape::Event
+    }
+
+    /// The declared column of a name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|(it, _)| it == name).map(|(_, column)| column)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let refuse = |key: String, message: String| Err(Error::Value { path: path.to_owned(), key, message });
+        let word = |text: &str| {
+            text.starts_with(|it: char| it.is_ascii_lowercase())
+                && text.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_')
+        };
+        if !word(&self.pipeline.name) {
+            return refuse("pipeline.name".into(), format!("\"{}\" is not a snake_case word", self.pipeline.name));
+        }
+        if path.file_stem().is_some_and(|it| it != self.pipeline.name.as_str()) {
+            return refuse("pipeline.name".into(), format!("must be the file's name, got \"{}\"", self.pipeline.name));
+        }
+        if self.pipeline.purpose.is_empty() {
+            return refuse("pipeline.purpose".into(), "name at least one purpose".into());
+        }
+        let mut heads = BTreeMap::new();
+        for (name, column) in &self.columns {
+            let key = |it: &str| format!("columns.{name}.{it}");
+            if !word(name) || crate::RAW_COLUMNS.contains(&name.as_str()) {
+                return refuse(format!("columns.{name}"), "a column is a snake_case word and none of the door's own".into());
+            }
+            let head = column.head.as_deref().unwrap_or(name);
+            if let Some(other) = heads.insert(head.to_owned(), name) {
+                return refuse(key("head"), format!("\"{head}\" is already the head of column \"{other}\""));
+            }
+            if column.person.is_some() && (column.type_ != ColumnType::Text || column.class != Class::Identity) {
+                return refuse(key("person"), "a person's number is text of class \"identity\"".into());
+            }
+            if column.key_as.is_some() && column.person.is_none() {
+                return refuse(key("key_as"), "only a person column has a key".into());
+            }
+            if (column.one_of.is_some() || column.codes.is_some()) && column.type_ != ColumnType::Text {
+                return refuse(key("one_of"), "a list of values belongs to a text column".into());
+            }
+            if column.one_of.is_some() && column.codes.is_some() {
+                return refuse(key("codes"), "give either one_of or codes".into());
+            }
+            let is_time = matches!(column.type_, ColumnType::Date | ColumnType::Timestamp);
+            if let Some(format) = &column.format
+                && (!is_time || crate::time::TimeFormat::new(format).is_none())
+            {
+                return refuse(key("format"), "a date or time format knows %Y %m %d %H %M %S %I %p".into());
+            }
+            if is_time && column.format.is_none() && self.pipeline.source.format != Format::Xlsx {
+                return refuse(key("format"), "say how the date or time is written, e.g. \"%Y-%m-%d %H:%M:%S\"".into());
+            }
+            if column.decimal_shift.is_some_and(|it| 9 < it || column.type_ != ColumnType::Int64) {
+                return refuse(key("decimal_shift"), "0 to 9 places, of an int64 column".into());
+            }
+            if (column.min.is_some() || column.max.is_some()) && column.type_ != ColumnType::Int64 {
+                return refuse(key("min"), "a range belongs to an int64 column".into());
+            }
+        }
+        if let Key::Columns(names) = &self.contract.key {
+            for name in names {
+                match self.column(name) {
+                    None => return refuse("contract.key".into(), self.unknown_column(name)),
+                    Some(column) if !column.required => {
+                        return refuse("contract.key".into(), format!("column \"{name}\" is part of the key: make it required"));
+                    }
+                    Some(column) if column.class == Class::Identity && column.person.is_none() => {
+                        return refuse("contract.key".into(), format!("column \"{name}\" stays in the vault and cannot be a key"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        match &self.contract.occurred_at {
+            Some(occurred) => match self.column(&occurred.column) {
+                None => return refuse("contract.occurred_at.column".into(), self.unknown_column(&occurred.column)),
+                Some(column) => {
+                    let fits = match column.type_ {
+                        ColumnType::Timestamp | ColumnType::Date => occurred.as_.is_none(),
+                        ColumnType::Int64 => occurred.as_.is_some(),
+                        _ => false,
+                    };
+                    if !fits || (self.is_event() && !column.required) {
+                        return refuse(
+                            "contract.occurred_at".into(),
+                            "needs a timestamp or date column, or an int64 column with `as`; required for events".into(),
+                        );
+                    }
+                }
+            },
+            None if self.is_event() => {
+                return refuse("contract.occurred_at".into(), "an event needs to say when it happened".into());
+            }
+            None => {}
+        }
+        for name in &self.contract.changed_at {
+            match self.column(name) {
+                None => return refuse("contract.changed_at".into(), self.unknown_column(name)),
+                Some(column) if column.type_ != ColumnType::Timestamp => {
+                    return refuse("contract.changed_at".into(), format!("column \"{name}\" is no timestamp"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (index, rule) in self.contract.rules.iter().enumerate() {
+            for name in [&rule.left, &rule.right] {
+                if self.column(name).is_none() {
+                    return refuse(format!("contract.rules[{index}]"), self.unknown_column(name));
+                }
+            }
+        }
+        if !(0.0..=1.0).contains(&self.contract.reject_share_max) {
+            return refuse("contract.reject_share_max".into(), "a share lies between 0 and 1".into());
+        }
+        Ok(())
+    }
+
+    fn unknown_column(&self, name: &str) -> String {
+        let hint = crate::nearest(name, self.columns.iter().map(|(it, _)| it.as_str()));
+        match hint {
+            Some(hint) => format!("no column \"{name}\"; did you mean \"{hint}\"?"),
+            None => format!("no column \"{name}\""),
+        }
+    }
+}
+
+/// TOML tables keep the order of the file, and the order of columns is the order of checks.
+mod ordered {
+    use std::fmt;
+
+    use serde::Deserializer;
+    use serde::de::{MapAccess, Visitor};
+
+    use super::{Column, Columns};
+
+    pub(super) fn columns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Columns, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Columns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of columns")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Columns, A::Error> {
+                let mut columns = Columns::new();
+                while let Some(entry) = map.next_entry::<String, Column>()? {
+                    columns.push(entry);
+                }
+                Ok(columns)
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}

@@ -1,0 +1,72 @@
+//! Settings that several rooms share: what a campus is and who its people are.
+
+use chrono::NaiveTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::time::CampusClock;
+
+/// The campus: fixed when a project begins, because every stored day depends on it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Campus {
+    /// Name for titles, in Chinese.
+    pub name_zh: String,
+    /// Name for titles, in English.
+    pub name_en: String,
+    /// Time zone of every local time, `"Asia/Shanghai"`.
+    #[schemars(with = "String")]
+    pub time_zone: chrono_tz::Tz,
+    /// Local time at which the campus day begins, `"04:00"`.
+    #[serde(with = "clock_time")]
+    #[schemars(with = "String")]
+    pub day_starts_at: NaiveTime,
+    /// Telephone numbers on top of the care page, before all else.
+    pub emergency_zh: String,
+    /// The same in English.
+    pub emergency_en: String,
+}
+
+impl Campus {
+    /// The clock of this campus.
+    pub fn clock(&self) -> CampusClock {
+        CampusClock::new(self.time_zone, self.day_starts_at)
+    }
+}
+
+/// The tables that say who the people are; a project about no persons leaves it out.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// As-of table with one row a person.
+    pub table: String,
+    /// Its key column.
+    pub key: String,
+    /// Columns that make a peer group.
+    pub peer: Vec<String>,
+    /// Columns of the wider group used where the first has fewer than `peer_min` people.
+    pub peer_wide: Vec<String>,
+    /// Least size of a peer group.
+    pub peer_min: i64,
+    /// State table of calendar days (`date`, `kind`); without it every week is a teaching week.
+    #[serde(default)]
+    pub calendar: Option<String>,
+    /// Weeks of a person's own past that `z_self` looks at.
+    pub self_weeks: usize,
+    /// Least number of those weeks with a value.
+    pub self_weeks_min: i64,
+}
+
+mod clock_time {
+    use chrono::NaiveTime;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        NaiveTime::parse_from_str(&text, "%H:%M").map_err(|_| de::Error::custom(format!("\"{text}\" is no time: write \"04:00\"")))
+    }
+
+    pub(super) fn serialize<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.format("%H:%M").to_string())
+    }
+}

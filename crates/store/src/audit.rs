@@ -1,0 +1,250 @@
+//! Who read or changed what: rows that are only ever added, each holding the hash of the one before.
+//!
+//! Changing or removing a row breaks the chain at that row. Cutting off the tail, or writing the whole chain anew,
+//! breaks at the head, which is authenticated under the key file.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use crate::database::Database;
+use crate::error::Error;
+use crate::key_file::{Digest, hmac};
+use crate::store::hex;
+
+/// Rows read at a time while the chain is checked.
+const PAGE: i64 = 1_000;
+
+/// What the first row follows.
+const GENESIS: Digest = [0; 32];
+
+const ROW: &str = "SELECT seq, at_us, actor, role, session, action, resource, purpose, row_count, outcome, hash \
+                   FROM audit_event WHERE seq > $1 ORDER BY seq LIMIT $2";
+
+/// Something that was done or refused.
+// The fields stand in the order of the alphabet, which is the order of the canonical JSON that is hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, FromRow)]
+pub struct AuditEvent {
+    /// What was done, as one word: `read`, `export`, `login`.
+    pub action: String,
+    /// Who did it: an account, or the system.
+    pub actor: String,
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// How it ended: `ok`, `refused`.
+    pub outcome: String,
+    /// What for, where a purpose is asked.
+    pub purpose: Option<String>,
+    /// What it was done to: a table, a student's key, a case.
+    pub resource: String,
+    /// The role that was active.
+    pub role: String,
+    /// How many rows it touched.
+    pub row_count: Option<i64>,
+    /// Which session, by something that is not its token.
+    pub session: Option<String>,
+}
+
+/// An event with its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Counts from 1 without gaps.
+    pub seq: i64,
+    /// What happened.
+    pub event: AuditEvent,
+    /// The hash of this row and all before it, as hexadecimal digits.
+    pub hash: String,
+}
+
+#[derive(FromRow)]
+struct Stored {
+    seq: i64,
+    #[sqlx(flatten)]
+    event: AuditEvent,
+    hash: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Canonical<'a> {
+    event: &'a AuditEvent,
+    seq: i64,
+}
+
+/// Adds to the audit log and checks it; there is no way to change it.
+#[derive(Clone)]
+pub struct Audit {
+    database: Database,
+    head_key: Digest,
+}
+
+impl Audit {
+    pub(crate) fn new(database: Database, head_key: Digest) -> Self {
+        Self { database, head_key }
+    }
+
+    /// Adds an event durably, and returns its place.
+    ///
+    /// Goes on after a broken chain, which stays broken: a log that stops would hide what comes next.
+    ///
+    /// # Errors
+    /// If the store cannot be written: then what was to be logged must not happen.
+    pub async fn append(&self, event: AuditEvent) -> Result<i64, Error> {
+        let mut tx = self.database.begin("audit_event").await?;
+        let last: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1")
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(Error::database("read", "audit_event"))?;
+        let (seq, previous) = match last {
+            Some((seq, hash)) => (seq + 1, digest_from(&hash, "audit_event")?),
+            None => (1, GENESIS),
+        };
+        let hash = chain(&previous, seq, &event);
+        sqlx::query(
+            "INSERT INTO audit_event (seq, at_us, actor, role, session, action, resource, purpose, row_count, \
+             outcome, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(seq)
+        .bind(event.at_us)
+        .bind(&event.actor)
+        .bind(&event.role)
+        .bind(&event.session)
+        .bind(&event.action)
+        .bind(&event.resource)
+        .bind(&event.purpose)
+        .bind(event.row_count)
+        .bind(&event.outcome)
+        .bind(hash.as_slice())
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "audit_event"))?;
+
+        let head = self.head(&kept_head(&mut tx).await?.unwrap_or(GENESIS), &hash);
+        sqlx::query(
+            "INSERT INTO audit_head (head, hash_hmac) VALUES ('head', $1) \
+             ON CONFLICT (head) DO UPDATE SET hash_hmac = excluded.hash_hmac",
+        )
+        .bind(head.as_slice())
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "audit_head"))?;
+        tx.commit()
+            .await
+            .map_err(Error::database("write", "audit_event"))?;
+        Ok(seq)
+    }
+
+    /// Returns events after a place, oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn list(&self, after: i64, limit: usize) -> Result<Vec<AuditRow>, Error> {
+        let mut tx = self.snapshot().await?;
+        let rows = page(&mut tx, after, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|it| AuditRow {
+                seq: it.seq,
+                event: it.event,
+                hash: hex(&it.hash),
+            })
+            .collect())
+    }
+
+    /// Checks the whole chain, and returns how many events it has.
+    ///
+    /// # Errors
+    /// [`Error::AuditBroken`] with the first event that does not fit: it was changed, or one before it is missing.
+    /// The newest event, or 0 when there is none, stands for the head: events were cut off or added behind our back.
+    /// Otherwise if the store cannot be read.
+    pub async fn verify(&self) -> Result<i64, Error> {
+        // One snapshot: events that are added meanwhile belong to a later check.
+        let mut tx = self.snapshot().await?;
+        let mut seq = 0;
+        let mut hash = GENESIS;
+        let mut head = None;
+        loop {
+            let rows = page(&mut tx, seq, PAGE).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                seq += 1;
+                hash = chain(&hash, seq, &row.event);
+                if row.seq != seq || row.hash != hash {
+                    return Err(Error::AuditBroken { seq });
+                }
+                head = Some(self.head(&head.unwrap_or(GENESIS), &hash));
+            }
+        }
+        if kept_head(&mut tx).await? != head {
+            return Err(Error::AuditBroken { seq });
+        }
+        Ok(seq)
+    }
+
+    /// Moves the head on by one row. It holds every row that was ever added, so whoever cuts or adds some without the
+    /// key leaves a head that never fits again.
+    fn head(&self, previous: &Digest, hash: &Digest) -> Digest {
+        hmac(&self.head_key, &[previous, hash])
+    }
+
+    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        self.database
+            .read()
+            .begin()
+            .await
+            .map_err(Error::database("read", "audit_event"))
+    }
+}
+
+async fn page(
+    tx: &mut Transaction<'static, Sqlite>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Stored>, Error> {
+    sqlx::query_as(ROW)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await
+        .map_err(Error::database("read", "audit_event"))
+}
+
+async fn kept_head(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<Digest>, Error> {
+    let kept: Option<Vec<u8>> = sqlx::query_scalar("SELECT hash_hmac FROM audit_head")
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(Error::database("read", "audit_head"))?;
+    kept.map(|it| digest_from(&it, "audit_head")).transpose()
+}
+
+impl fmt::Debug for Audit {
+    // Written by hand so that no log ever shows the key of the head.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit").finish_non_exhaustive()
+    }
+}
+
+/// Hashes a row onto the chain.
+fn chain(previous: &Digest, seq: i64, event: &AuditEvent) -> Digest {
+    let canonical =
+        serde_json::to_vec(&Canonical { event, seq }).expect("texts and integers become JSON");
+    Sha256::new()
+        .chain_update(previous)
+        .chain_update(canonical)
+        .finalize()
+        .into()
+}
+
+fn digest_from(bytes: &[u8], table: &'static str) -> Result<Digest, Error> {
+    bytes.try_into().map_err(|_| Error::Damaged {
+        table,
+        column: "hash",
+    })
+}

@@ -1,0 +1,654 @@
+//! Builds what is stale, each table in one commit, in the order of the graph.
+//!
+//! A crash between any two lines leaves files that nobody refers to and a table that is as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::arrow::array::{Array, BooleanArray, Date32Array, RecordBatch};
+use datafusion::arrow::compute::kernels::cmp::not_distinct;
+use datafusion::arrow::compute::{and, cast, concat_batches};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+use engine::Engine;
+use lake::{Commit, Replace, StagedFile, TableSpec};
+use schema::{Cadence, Materialized, Pipeline, nearest, time::days_date};
+
+use crate::graph::Graph;
+use crate::node::{Node, Origin};
+use crate::planned::{self, Schemas};
+use crate::state::{Made, Need};
+use crate::Error;
+
+/// How a build goes about its work.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Input rows that one query of a table by day may read; bounds memory, never the result.
+    pub chunk_rows: i64,
+    /// Days for which every as-of date is kept; of older ones Mondays are.
+    pub as_of_days: i32,
+}
+
+/// How far a build is.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// The table that is being built.
+    pub table: String,
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+}
+
+/// What was done, or would be done, for a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It is up to date.
+    Fresh,
+    /// Everything is made anew, and why.
+    All(String),
+    /// So many partitions.
+    Partitions(usize),
+}
+
+/// One table of a build.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// Table name.
+    pub table: String,
+    /// What was done.
+    pub action: Action,
+    /// Rows written.
+    pub rows: i64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Rows that a check found.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// File of the check.
+    pub path: String,
+    /// What it guards.
+    pub about: String,
+    /// Offending rows.
+    pub rows: usize,
+    /// The first of them.
+    pub example: String,
+}
+
+/// A project's tables, checked and ready to be built.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) graph: &'a Graph,
+    pub(crate) schemas: Schemas,
+    config: Config,
+}
+
+impl<'a> Builder<'a> {
+    /// Plans every query over empty tables.
+    ///
+    /// # Errors
+    /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
+    pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
+        let schemas = planned::schemas(engine, graph, pipelines).await?;
+        Ok(Self { engine, graph, schemas, config })
+    }
+
+    /// Columns of a table, each with class, meaning and unit in its metadata.
+    pub fn schema(&self, table: &str) -> Option<SchemaRef> {
+        self.schemas.get(table).cloned()
+    }
+
+    /// What would be built as of a date, and why.
+    ///
+    /// # Errors
+    /// If the lake cannot be read or a selected model does not exist.
+    pub async fn plan(&self, as_of_on: i32, select: &[String], is_full: bool) -> Result<Vec<Built>, Error> {
+        let wanted = self.wanted(as_of_on).await?;
+        let mut planned = Vec::new();
+        for node in self.selected(select)? {
+            let action = match node.materialized {
+                Materialized::AsOf => match self.missing(node, &wanted, is_full).await?.0.len() {
+                    0 => Action::Fresh,
+                    n => Action::Partitions(n),
+                },
+                _ => match self.need(node, is_full).await? {
+                    Need::Nothing => Action::Fresh,
+                    Need::All(why) => Action::All(why.to_owned()),
+                    Need::Days(days) => Action::Partitions(days.len()),
+                },
+            };
+            planned.push(Built { table: node.name.clone(), action, rows: 0, seconds: 0.0 });
+        }
+        Ok(planned)
+    }
+
+    /// Builds what is stale as of a date.
+    ///
+    /// # Errors
+    /// If a query fails, rows share their grain, or the lake refuses.
+    pub async fn build(
+        &self,
+        as_of_on: i32,
+        select: &[String],
+        is_full: bool,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Built>, Error> {
+        let nodes = self.selected(select)?;
+        let mut built = Vec::new();
+        let (dated, plain): (Vec<&Node>, Vec<&Node>) =
+            nodes.into_iter().partition(|it| it.materialized == Materialized::AsOf);
+        let total = plain.len();
+        for (done, node) in plain.into_iter().enumerate() {
+            progress(Progress { table: node.name.clone(), done, total });
+            let began = Instant::now();
+            let need = self.need(node, is_full).await?;
+            let (action, rows) = match node.materialized {
+                Materialized::Whole => self.build_whole(node, need).await?,
+                _ => self.build_days(node, need).await?,
+            };
+            built.push(Built { table: node.name.clone(), action, rows, seconds: began.elapsed().as_secs_f64() });
+        }
+        built.extend(self.build_dates(as_of_on, &dated, is_full, progress).await?);
+        Ok(built)
+    }
+
+    /// Runs the checks: queries of offending rows.
+    ///
+    /// # Errors
+    /// If a check fails to run.
+    pub async fn check(&self, as_of_on: i32) -> Result<Vec<Violation>, Error> {
+        let mut violations = Vec::new();
+        for check in &self.graph.checks {
+            let fail = || Error::query("check", &check.path);
+            let context = self.engine.context();
+            let mut tables = BTreeSet::new();
+            for table in crate::graph::tables_of(&check.query(), &check.path)? {
+                tables.extend(self.graph.upstream(&table));
+            }
+            for node in self.graph.nodes().iter().filter(|it| tables.contains(&it.name)) {
+                if node.is_stored() {
+                    context.register_table(&node.name, self.provider(&node.name).await?).map_err(fail())?;
+                } else {
+                    let view = context.sql(&with_as_of(&node.sql, as_of_on)).await.map_err(fail())?.into_view();
+                    context.register_table(&node.name, view).map_err(fail())?;
+                }
+            }
+            let rows = context.sql(&with_as_of(&check.query(), as_of_on)).await.map_err(fail())?;
+            let rows = rows.collect().await.map_err(fail())?;
+            let n = rows.iter().map(RecordBatch::num_rows).sum();
+            if let Some(batch) = rows.iter().find(|it| 0 < it.num_rows()) {
+                let example = row_text(batch, 0);
+                violations.push(Violation { path: check.path.clone(), about: check.front.about.clone(), rows: n, example });
+            }
+        }
+        Ok(violations)
+    }
+
+    /// The stored tables that are asked for, and what they need; all if none is named.
+    fn selected(&self, select: &[String]) -> Result<Vec<&Node>, Error> {
+        let mut names = BTreeSet::new();
+        for model in select {
+            if self.graph.node(model).is_none() {
+                let hint = nearest(model, self.graph.nodes().iter().map(|it| it.name.as_str())).map(str::to_owned);
+                return Err(Error::NoSuchModel { model: model.clone(), hint });
+            }
+            names.extend(self.graph.upstream(model));
+        }
+        let is_wanted = |it: &&Node| it.is_stored() && it.origin != Origin::Raw && (select.is_empty() || names.contains(&it.name));
+        Ok(self.graph.nodes().iter().filter(is_wanted).collect())
+    }
+
+    async fn build_whole(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
+        let Need::All(why) = need else { return Ok((Action::Fresh, 0)) };
+        let made = self.made(node).await?;
+        let context = self.whole_context(node).await?;
+        let batch = self.query(node, &context, &node.sql).await?;
+        let rows = batch.num_rows() as i64;
+        let file = self.write(node, None, &batch)?;
+        self.replace(node, Replace::All, vec![file], &made).await?;
+        Ok((Action::All(why.to_owned()), rows))
+    }
+
+    async fn build_days(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
+        let sizes = self.day_sizes(node).await?;
+        let (days, action) = match need {
+            Need::Nothing => return Ok((Action::Fresh, 0)),
+            Need::All(why) => (sizes.keys().copied().collect::<BTreeSet<i32>>(), Action::All(why.to_owned())),
+            Need::Days(days) => (days.clone(), Action::Partitions(days.len())),
+        };
+        let is_anew = matches!(action, Action::All(_));
+        let made = self.made(node).await?;
+        let (mut files, mut rows) = (Vec::new(), 0);
+        for chunk in self.chunks(&days, &sizes) {
+            let batch = match node.materialized {
+                Materialized::StudentDay => self.versions(node, &chunk).await?,
+                _ => {
+                    let reach = (chunk[0] - node.lookback_days, chunk[chunk.len() - 1]);
+                    let context = self.day_context(node, reach, None).await?;
+                    self.query(node, &context, &among(&node.sql, &chunk)).await?
+                }
+            };
+            rows += batch.num_rows() as i64;
+            for (day, part) in by_day(&batch) {
+                files.push(self.write(node, Some(day), &part)?);
+            }
+        }
+        if is_anew && files.is_empty() && self.snapshot(&node.name).await?.is_none() && days.is_empty() {
+            return Ok((Action::Fresh, 0));
+        }
+        // Partitions whose inputs have expired are never removed, so a full build names the days it replaces.
+        let scope = match self.snapshot(&node.name).await? {
+            Some(before) if !is_anew || same_columns(&before.schema, &self.schemas[&node.name]) => {
+                Replace::Partitions(days.into_iter().collect())
+            }
+            _ => Replace::All,
+        };
+        self.replace(node, scope, files, &made).await?;
+        Ok((action, rows))
+    }
+
+    /// Rows by `(grain, known_on)`: for every lag at which rows of a day became known, the day as it looked then.
+    async fn versions(&self, node: &Node, days: &[i32]) -> Result<RecordBatch, Error> {
+        let fail = || Error::query("build", &node.path);
+        let reach = (days[0], days[days.len() - 1]);
+        let uncut = self.day_context(node, reach, None).await?;
+        let own: Vec<String> = node.grain.iter().filter(|it| *it != "occurred_on").cloned().collect();
+        let late_key = own.first().cloned().unwrap_or_default();
+        let mut lags: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
+        let knowing: Vec<&String> = node
+            .inputs
+            .iter()
+            .filter(|it| self.schemas[*it].field_with_name("known_at").is_ok())
+            .collect();
+        for input in &knowing {
+            let sql = among(&format!("SELECT DISTINCT occurred_on, known_lag(known_at, occurred_on) AS lag FROM {input}"), days);
+            for batch in uncut.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())? {
+                let on = batch.column(0).as_any().downcast_ref::<Date32Array>();
+                let lag = batch.column(1).as_any().downcast_ref::<datafusion::arrow::array::Int32Array>();
+                for (on, lag) in on.into_iter().flatten().zip(lag.into_iter().flatten()) {
+                    // Rows known before their own day ends count from its end: no date could use them earlier.
+                    lags.entry(lag.unwrap_or(1).max(1)).or_default().extend(on);
+                }
+            }
+        }
+        let mut versions: Vec<RecordBatch> = Vec::new();
+        let mut first = true;
+        for (lag, days) in &lags {
+            let days: Vec<i32> = days.iter().copied().collect();
+            let context = self.day_context(node, reach, Some(*lag)).await?;
+            let mut sql = among(&node.sql, &days);
+            if !first {
+                // Only persons with a row that came this late can look different.
+                let late: Vec<String> = knowing
+                    .iter()
+                    .filter(|it| self.schemas[**it].field_with_name(&late_key).is_ok())
+                    .map(|it| format!("SELECT {late_key}, occurred_on FROM {it} WHERE known_lag(known_at, occurred_on) = {lag}"))
+                    .collect();
+                let joined = late.join(" UNION ALL ");
+                sql = format!(
+                    "SELECT built.* FROM ({sql}) AS built LEFT SEMI JOIN ({joined}) AS late \
+                     ON late.{late_key} = built.{late_key} AND late.occurred_on = built.occurred_on"
+                );
+            }
+            first = false;
+            let sql = format!("SELECT *, CAST({lag} AS INT) AS version_lag FROM ({sql}) AS version");
+            versions.extend(context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?);
+        }
+        let stored = self.schemas[&node.name].clone();
+        let Some(schema) = versions.first().map(RecordBatch::schema) else { return Ok(RecordBatch::new_empty(stored)) };
+        let versions: Vec<RecordBatch> = versions
+            .into_iter()
+            .map(|it| RecordBatch::try_new(schema.clone(), it.columns().to_vec()))
+            .collect::<Result<_, _>>()
+            .map_err(|it| fail()(it.into()))?;
+        let context = self.engine.context();
+        let columns: Vec<String> =
+            schema.fields().iter().map(|it| it.name().clone()).filter(|it| it != "version_lag").collect();
+        let table = MemTable::try_new(schema, vec![versions]).map_err(fail())?;
+        context.register_table("version", Arc::new(table)).map_err(fail())?;
+        let grain = node.grain.join(", ");
+        let changed: Vec<String> = columns
+            .iter()
+            .filter(|it| !node.grain.contains(it))
+            .map(|it| format!("{it} IS DISTINCT FROM lag({it}) OVER own"))
+            .collect();
+        let sql = format!(
+            "WITH marked AS (SELECT *, lag(version_lag) OVER own IS NULL OR {changed} AS is_changed FROM version \
+             WINDOW own AS (PARTITION BY {grain} ORDER BY version_lag)) \
+             SELECT {columns}, arrow_cast(arrow_cast(occurred_on, 'Int32') + version_lag, 'Date32') AS known_on, \
+             arrow_cast(arrow_cast(occurred_on, 'Int32') + lead(version_lag) OVER \
+             (PARTITION BY {grain} ORDER BY version_lag), 'Date32') AS superseded_on FROM marked WHERE is_changed",
+            changed = changed.join(" OR "),
+            columns = columns.join(", "),
+        );
+        self.query(node, &context, &sql).await
+    }
+
+    async fn build_dates(
+        &self,
+        as_of_on: i32,
+        nodes: &[&Node],
+        is_full: bool,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Built>, Error> {
+        let wanted = self.wanted(as_of_on).await?;
+        let mut todo: BTreeMap<i32, Vec<&Node>> = BTreeMap::new();
+        let mut expired: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        let mut built: BTreeMap<&str, Built> = BTreeMap::new();
+        for node in nodes {
+            let (missing, gone) = self.missing(node, &wanted, is_full).await?;
+            let action = if missing.is_empty() { Action::Fresh } else { Action::Partitions(missing.len()) };
+            built.insert(&node.name, Built { table: node.name.clone(), action, rows: 0, seconds: 0.0 });
+            for on in missing {
+                todo.entry(on).or_default().push(node);
+            }
+            expired.insert(&node.name, gone);
+        }
+        let total = todo.len();
+        for (done, (on, nodes)) in todo.into_iter().enumerate() {
+            let label = days_date(on).map(|it| it.to_string()).unwrap_or_default();
+            progress(Progress { table: format!("as of {label}"), done, total });
+            let context = self.as_of_context(&nodes, on).await?;
+            for node in nodes {
+                let began = Instant::now();
+                let made = self.made(node).await?;
+                let rows = match (&node.origin, &self.graph.subject) {
+                    (Origin::Measures, Some(subject)) => self.measures(node, &context, subject, on).await?,
+                    _ => {
+                        let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
+                        frame.collect().await.map_err(Error::query("build", &node.path))?
+                    }
+                };
+                let batch = self.sorted(node, rows).await?;
+                let file = self.write(node, Some(on), &batch)?;
+                let before = self.snapshot(&node.name).await?;
+                let is_anew = match before.as_ref() {
+                    None => true,
+                    Some(before) => !same_columns(&before.schema, &self.schemas[&node.name]),
+                };
+                let mut scope = vec![on];
+                scope.extend(expired.remove(node.name.as_str()).unwrap_or_default());
+                let scope = if is_anew { Replace::All } else { Replace::Partitions(scope) };
+                self.replace(node, scope, vec![file], &made).await?;
+                self.register_as_of(&context, node, on).await?;
+                if let Some(it) = built.get_mut(node.name.as_str()) {
+                    it.rows += batch.num_rows() as i64;
+                    it.seconds += began.elapsed().as_secs_f64();
+                }
+            }
+        }
+        Ok(nodes.iter().filter_map(|it| built.remove(it.name.as_str())).collect())
+    }
+
+    /// As-of dates that are kept: every day of the last weeks, and Mondays since the data begin.
+    async fn wanted(&self, as_of_on: i32) -> Result<BTreeSet<i32>, Error> {
+        let mut first = None;
+        for node in self.graph.nodes().iter().filter(|it| it.origin == Origin::Raw && it.partition_by().is_some()) {
+            if let Some(snapshot) = self.snapshot(&node.name).await? {
+                first = first.into_iter().chain(snapshot.files.iter().filter_map(|it| it.partition)).min();
+            }
+        }
+        // Without events there are only standing facts, and today is the one date that matters.
+        let Some(first) = first else { return Ok(BTreeSet::from([as_of_on])) };
+        let recent = as_of_on - self.config.as_of_days + 1..=as_of_on;
+        let mondays = (first..=as_of_on).filter(|it| *it == monday_before(*it + 1));
+        Ok(mondays.chain(recent).filter(|it| first < *it).collect())
+    }
+
+    /// Dates to build and dates to drop.
+    async fn missing(&self, node: &Node, wanted: &BTreeSet<i32>, is_full: bool) -> Result<(BTreeSet<i32>, Vec<i32>), Error> {
+        let wanted: BTreeSet<i32> = match node.cadence {
+            Cadence::Day => wanted.clone(),
+            Cadence::Week => wanted.iter().copied().filter(|it| *it == monday_before(*it + 1)).collect(),
+        };
+        let Some(snapshot) = self.snapshot(&node.name).await? else { return Ok((wanted, Vec::new())) };
+        let there: BTreeSet<i32> = snapshot.files.iter().filter_map(|it| it.partition).collect();
+        if node.is_kept {
+            return Ok((wanted.difference(&there).copied().collect(), Vec::new()));
+        }
+        let is_current = Made::read(&snapshot).is_some_and(|it| it.fingerprint == self.fingerprint(node));
+        let gone = there.difference(&wanted).copied().collect();
+        if is_full || !is_current {
+            return Ok((wanted, gone));
+        }
+        Ok((wanted.difference(&there).copied().collect(), gone))
+    }
+
+    async fn made(&self, node: &Node) -> Result<Made, Error> {
+        Ok(Made { fingerprint: self.fingerprint(node), inputs: self.input_versions(node).await? })
+    }
+
+    /// Runs a query and puts the rows into the stored columns and order.
+    async fn query(&self, node: &Node, context: &SessionContext, sql: &str) -> Result<RecordBatch, Error> {
+        let frame = context.sql(sql).await.map_err(Error::query("build", &node.path))?;
+        let rows = frame.collect().await.map_err(Error::query("build", &node.path))?;
+        self.sorted(node, rows).await
+    }
+
+    async fn sorted(&self, node: &Node, rows: Vec<RecordBatch>) -> Result<RecordBatch, Error> {
+        let fail = || Error::query("build", &node.path);
+        let mut fields = self.schemas[&node.name].fields().to_vec();
+        if node.materialized == Materialized::AsOf {
+            fields.pop();
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let stored = |it: &RecordBatch| -> Result<RecordBatch, DataFusionError> {
+            let columns = schema
+                .fields()
+                .iter()
+                .map(|field| {
+                    let column = it.column_by_name(field.name()).ok_or_else(|| {
+                        DataFusionError::Internal(format!("the query no longer returns \"{}\"", field.name()))
+                    })?;
+                    Ok(cast(column, field.data_type())?)
+                })
+                .collect::<Result<Vec<_>, DataFusionError>>()?;
+            Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        };
+        let rows = rows.iter().map(stored).collect::<Result<Vec<_>, _>>().map_err(fail())?;
+        let all = concat_batches(&schema, &rows).map_err(|it| fail()(it.into()))?;
+        let by = order(node, &schema);
+        let columns: Vec<_> = by
+            .iter()
+            .filter_map(|it| all.column_by_name(it))
+            .map(|it| datafusion::arrow::compute::SortColumn { values: it.clone(), options: None })
+            .collect();
+        let all = if columns.is_empty() {
+            all
+        } else {
+            let places = datafusion::arrow::compute::lexsort_to_indices(&columns, None).map_err(|it| fail()(it.into()))?;
+            datafusion::arrow::compute::take_record_batch(&all, &places).map_err(|it| fail()(it.into()))?
+        };
+        self.refuse_shared_grain(node, &all)?;
+        Ok(all)
+    }
+
+    /// The stated grain is checked on every build: rows are sorted, so equal ones lie side by side.
+    fn refuse_shared_grain(&self, node: &Node, batch: &RecordBatch) -> Result<(), Error> {
+        let mut grain = node.grain.clone();
+        match node.materialized {
+            Materialized::Day | Materialized::StudentDay if !grain.iter().any(|it| it == "occurred_on") => {
+                grain.push("occurred_on".to_owned());
+            }
+            _ => {}
+        }
+        if node.materialized == Materialized::StudentDay {
+            grain.push("known_on".to_owned());
+        }
+        let rows = batch.num_rows();
+        if rows < 2 || node.grain.is_empty() {
+            return Ok(());
+        }
+        // Sorting by subject first may part equal grains only if the subject is no part of the grain; sort for this.
+        let columns: Vec<_> = grain
+            .iter()
+            .filter_map(|it| batch.column_by_name(it))
+            .map(|it| datafusion::arrow::compute::SortColumn { values: it.clone(), options: None })
+            .collect();
+        let fail = |it: datafusion::arrow::error::ArrowError| Error::query("check", &node.path)(it.into());
+        let places = datafusion::arrow::compute::lexsort_to_indices(&columns, None).map_err(fail)?;
+        let mut same: Option<BooleanArray> = None;
+        for column in &columns {
+            let sorted = datafusion::arrow::compute::take(&column.values, &places, None).map_err(fail)?;
+            let equal = not_distinct(&sorted.slice(0, rows - 1), &sorted.slice(1, rows - 1)).map_err(fail)?;
+            same = Some(match same {
+                Some(before) => and(&before, &equal).map_err(fail)?,
+                None => equal,
+            });
+        }
+        let Some(same) = same.filter(|it| 0 < it.true_count()) else { return Ok(()) };
+        let at = same.iter().position(|it| it == Some(true)).unwrap_or(0);
+        let row = places.value(at) as usize;
+        let example = grain
+            .iter()
+            .filter_map(|it| Some(format!("{it} = {}", array_value_to_string(batch.column_by_name(it)?, row).ok()?)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        Err(Error::Grain { path: node.path.clone(), rows: same.true_count(), grain, example })
+    }
+
+    fn spec(&self, node: &Node) -> TableSpec {
+        let schema = self.schemas[&node.name].clone();
+        TableSpec {
+            name: node.name.clone(),
+            partition_by: node.partition_by().map(str::to_owned),
+            sort_by: order(node, &schema),
+            // Keys and dates prune; names of anything never stand in the log.
+            stats_columns: ["occurred_on", "as_of_on", "occurred_at", "known_on"]
+                .into_iter()
+                .filter(|it| schema.field_with_name(it).is_ok())
+                .map(str::to_owned)
+                .collect(),
+            properties: BTreeMap::from([
+                ("kind".to_owned(), node.kind.clone()),
+                ("subject".to_owned(), node.subject.clone().unwrap_or_default()),
+            ]),
+            schema,
+        }
+    }
+
+    fn write(&self, node: &Node, partition: Option<i32>, batch: &RecordBatch) -> Result<StagedFile, Error> {
+        let spec = self.spec(node);
+        let batch = match spec.partition_by.as_deref().and_then(|it| batch.schema().index_of(it).ok()) {
+            Some(place) => {
+                let keep: Vec<usize> = (0..batch.num_columns()).filter(|it| *it != place).collect();
+                batch.project(&keep).map_err(|it| Error::query("write", &node.path)(it.into()))?
+            }
+            None => batch.clone(),
+        };
+        self.engine.lake().writer(&spec).write(partition, &[batch]).map_err(Error::lake("write", &node.name))
+    }
+
+    async fn replace(&self, node: &Node, scope: Replace, files: Vec<StagedFile>, made: &Made) -> Result<(), Error> {
+        let commit = Commit { position: None, info: made.info(), data_change: true };
+        self.engine
+            .lake()
+            .replace(&self.spec(node), scope, files, commit, None)
+            .await
+            .map_err(Error::lake("replace", &node.name))?;
+        Ok(())
+    }
+
+    /// Days of the inputs with their rows, lookback included.
+    async fn day_sizes(&self, node: &Node) -> Result<BTreeMap<i32, i64>, Error> {
+        let mut sizes = BTreeMap::new();
+        for input in self.graph.stored_inputs(node) {
+            for file in self.snapshot(&input).await?.map(|it| it.files).unwrap_or_default() {
+                if let Some(day) = file.partition {
+                    *sizes.entry(day).or_insert(0) += file.rows;
+                }
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// Runs of days whose input rows fit one query.
+    fn chunks(&self, days: &BTreeSet<i32>, sizes: &BTreeMap<i32, i64>) -> Vec<Vec<i32>> {
+        let mut chunks: Vec<Vec<i32>> = Vec::new();
+        let mut rows = 0;
+        for day in days {
+            let size = sizes.get(day).copied().unwrap_or(0);
+            match chunks.last_mut() {
+                Some(chunk) if rows + size <= self.config.chunk_rows => {
+                    chunk.push(*day);
+                    rows += size;
+                }
+                _ => {
+                    chunks.push(vec![*day]);
+                    rows = size;
+                }
+            }
+        }
+        chunks
+    }
+}
+
+/// A date as a SQL literal.
+pub(crate) fn date(days: i32) -> String {
+    days_date(days).map_or_else(|| "DATE '1970-01-01'".to_owned(), |it| format!("DATE '{it}'"))
+}
+
+/// A query with its one parameter put in.
+pub(crate) fn with_as_of(sql: &str, as_of_on: i32) -> String {
+    sql.replace("$as_of", &date(as_of_on))
+}
+
+/// The last Monday before a day.
+pub(crate) fn monday_before(day: i32) -> i32 {
+    // 1970-01-05 was a Monday, four days after the epoch.
+    let monday = 4 + (day - 4).div_euclid(7) * 7;
+    if monday == day { day - 7 } else { monday }
+}
+
+fn among(sql: &str, days: &[i32]) -> String {
+    let list: Vec<String> = days.iter().map(|it| date(*it)).collect();
+    format!("SELECT * FROM ({sql}) AS of_days WHERE occurred_on IN ({})", list.join(", "))
+}
+
+/// Person, then time, then whatever makes the order total.
+fn order(node: &Node, schema: &Schema) -> Vec<String> {
+    let mut by: Vec<String> = Vec::new();
+    let own = node.subject.iter().cloned().chain(["occurred_at".to_owned()]).chain(node.grain.iter().cloned());
+    for name in own.chain(["known_on".to_owned()]) {
+        if !by.contains(&name) && schema.field_with_name(&name).is_ok() && node.partition_by() != Some(name.as_str()) {
+            by.push(name);
+        }
+    }
+    if node.materialized == Materialized::Day || node.materialized == Materialized::StudentDay {
+        by.insert(0, "occurred_on".to_owned());
+        by.dedup();
+    }
+    by
+}
+
+fn same_columns(before: &SchemaRef, now: &SchemaRef) -> bool {
+    before.fields() == now.fields()
+}
+
+fn by_day(batch: &RecordBatch) -> Vec<(i32, RecordBatch)> {
+    let Some(days) = batch.column_by_name("occurred_on").and_then(|it| it.as_any().downcast_ref::<Date32Array>()) else {
+        return Vec::new();
+    };
+    let (mut parts, mut start) = (Vec::new(), 0);
+    for row in 1..=days.len() {
+        if row == days.len() || days.value(row) != days.value(start) {
+            parts.push((days.value(start), batch.slice(start, row - start)));
+            start = row;
+        }
+    }
+    if days.is_empty() { Vec::new() } else { parts }
+}
+
+fn row_text(batch: &RecordBatch, row: usize) -> String {
+    let cells = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| {
+        format!("{} = {}", field.name(), array_value_to_string(column, row).unwrap_or_default())
+    }).collect::<Vec<_>>();
+    cells.join(", ")
+}

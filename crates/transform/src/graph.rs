@@ -1,0 +1,280 @@
+//! Which tables there are, what each reads, and in which order they are built.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
+use schema::{Kind, Materialized, Model, Pipeline, Subject, nearest};
+
+use crate::issued;
+use crate::node::{Node, Origin};
+use crate::Error;
+
+/// All tables of a project, in an order in which each stands behind what it reads.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    places: BTreeMap<String, usize>,
+    /// Measure files; their rows land in `feat_measure`.
+    pub(crate) measures: Vec<Model>,
+    /// Queries of offending rows.
+    pub(crate) checks: Vec<Model>,
+    /// Rules, for titles and caveats.
+    pub(crate) rules: Vec<Model>,
+    pub(crate) subject: Option<Subject>,
+}
+
+impl Graph {
+    /// Puts pipelines and models in order.
+    ///
+    /// # Errors
+    /// If a table is made twice, is unknown, or reads itself through others; if a query is no query.
+    pub fn new(pipelines: &[Pipeline], models: &[Model], subject: Option<&Subject>) -> Result<Self, Error> {
+        let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
+        for node in pipelines.iter().flat_map(Node::of_pipeline) {
+            nodes.insert(node.name.clone(), node);
+        }
+        let measures = issued::of_kind(models, Kind::Measure);
+        let rules = issued::of_kind(models, Kind::Rule);
+        let mut made = BTreeMap::new();
+        for model in models {
+            if let Some(first) = made.insert(model.name.clone(), model.path.clone()) {
+                return Err(Error::MadeTwice { table: model.name.clone(), first, second: model.path.clone() });
+            }
+            if matches!(model.front.kind, Kind::Table | Kind::List) {
+                // A file in sql/staging takes the place of the staging that the contract would generate.
+                if nodes.contains_key(&model.name) && !model.name.starts_with("stg_") {
+                    let first = nodes[&model.name].path.clone();
+                    return Err(Error::MadeTwice { table: model.name.clone(), first, second: model.path.clone() });
+                }
+                nodes.insert(model.name.clone(), Node::of_model(model));
+            }
+        }
+        if let Some(subject) = subject.filter(|_| !measures.is_empty()) {
+            let mut generated = vec![issued::feat_measure(&measures, subject), issued::portrait_student(&measures, subject)];
+            if !rules.is_empty() {
+                generated.push(issued::warning_student(&rules, subject));
+            }
+            for node in generated {
+                nodes.insert(node.name.clone(), node);
+            }
+        }
+        let names: BTreeSet<String> = nodes.keys().cloned().collect();
+        for node in nodes.values_mut() {
+            let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
+            match node.origin {
+                Origin::Raw => {}
+                Origin::Query => inputs.extend(tables_of(&node.sql, &node.path)?),
+                Origin::Measures => {
+                    for measure in &measures {
+                        inputs.extend(tables_of(&measure.query(), &measure.path)?);
+                    }
+                }
+            }
+            // An as-of model may read its own earlier partitions; that is no circle.
+            inputs.remove(&node.name);
+            for table in &inputs {
+                known(table, &node.path, &names)?;
+            }
+            node.inputs = inputs.into_iter().collect();
+        }
+        for check in issued::of_kind(models, Kind::Check) {
+            for table in tables_of(&check.query(), &check.path)? {
+                known(&table, &check.path, &names)?;
+            }
+        }
+        let owned = |list: Vec<&Model>| list.into_iter().cloned().collect();
+        let checks = owned(issued::of_kind(models, Kind::Check));
+        let mut graph = Self {
+            nodes: in_order(nodes)?,
+            places: BTreeMap::new(),
+            measures: owned(measures),
+            checks,
+            rules: owned(rules),
+            subject: subject.cloned(),
+        };
+        graph.places = graph.nodes.iter().enumerate().map(|(place, it)| (it.name.clone(), place)).collect();
+        graph.refuse_unsound()?;
+        Ok(graph)
+    }
+
+    /// The tables, each behind what it reads.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The rule files, for titles and caveats on screens.
+    pub fn rules(&self) -> &[Model] {
+        &self.rules
+    }
+
+    /// The measure files, for titles and units on screens.
+    pub fn measures(&self) -> &[Model] {
+        &self.measures
+    }
+
+    /// The table of a name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.places.get(name).map(|place| &self.nodes[*place])
+    }
+
+    /// The stored tables that a table reads, looking through views.
+    pub(crate) fn stored_inputs(&self, node: &Node) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for input in &node.inputs {
+            match self.node(input) {
+                Some(it) if it.is_stored() => {
+                    found.insert(input.clone());
+                }
+                Some(view) => found.extend(self.stored_inputs(view)),
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// The table and everything it is made of, nearest first.
+    pub fn upstream(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![name.to_owned()];
+        while let Some(name) = open.pop() {
+            if let Some(node) = self.node(&name)
+                && found.insert(name)
+            {
+                open.extend(node.inputs.iter().cloned());
+            }
+        }
+        found
+    }
+
+    /// What the way of storing forbids: it would break "as of" or dirty tracking without anybody noticing.
+    fn refuse_unsound(&self) -> Result<(), Error> {
+        for node in &self.nodes {
+            let refuse = |message: String| Err(Error::Refused { path: node.path.clone(), message });
+            if matches!(node.materialized, Materialized::Day | Materialized::StudentDay) && node.origin == Origin::Query {
+                for input in self.stored_inputs(node) {
+                    let partition = self.node(&input).and_then(Node::partition_by);
+                    if partition != Some("occurred_on") {
+                        return refuse(format!(
+                            "a table by day may only read tables by day, and \"{input}\" changes without a day: join it later"
+                        ));
+                    }
+                }
+            }
+            if node.materialized == Materialized::AsOf {
+                for input in self.as_of_inputs(node) {
+                    let Some(table) = self.node(&input) else { continue };
+                    let is_sound = match table.materialized {
+                        Materialized::StudentDay | Materialized::AsOf | Materialized::View => true,
+                        Materialized::Day | Materialized::Whole => table.is_versioned && table.origin != Origin::Raw,
+                    };
+                    if !is_sound {
+                        return refuse(format!(
+                            "reads \"{input}\", which does not remember when its rows became known: \
+                             a value as of a date cannot be made of it"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables that an as-of model meets: direct inputs, and inputs of views that are files; staging views filter themselves.
+    fn as_of_inputs(&self, node: &Node) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for input in &node.inputs {
+            match self.node(input) {
+                Some(view) if !view.is_stored() && !view.is_versioned => found.extend(self.as_of_inputs(view)),
+                Some(_) => {
+                    found.insert(input.clone());
+                }
+                None => {}
+            }
+        }
+        found
+    }
+}
+
+fn known(table: &str, path: &str, names: &BTreeSet<String>) -> Result<(), Error> {
+    if names.contains(table) {
+        return Ok(());
+    }
+    let hint = nearest(table, names.iter().map(String::as_str)).map(str::to_owned);
+    Err(Error::UnknownTable { path: path.to_owned(), table: table.to_owned(), hint })
+}
+
+/// Tables that a query names, without those that it makes itself by WITH.
+pub(crate) fn tables_of(sql: &str, path: &str) -> Result<BTreeSet<String>, Error> {
+    let refuse = |message: String| Error::Refused { path: path.to_owned(), message };
+    let sql = sql.replace("$as_of", "DATE '2000-01-01'");
+    let mut statements = DFParser::parse_sql(&sql).map_err(Error::query("read", path))?;
+    let (Some(Statement::Statement(statement)), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(refuse("a model is one SELECT".to_owned()));
+    };
+    if !matches!(*statement, datafusion::sql::sqlparser::ast::Statement::Query(_)) {
+        return Err(refuse("a model is one SELECT".to_owned()));
+    }
+    let mut names = Names::default();
+    let _ = statement.visit(&mut names);
+    Ok(names.read.difference(&names.made).cloned().collect())
+}
+
+#[derive(Default)]
+struct Names {
+    read: BTreeSet<String>,
+    made: BTreeSet<String>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            self.made.extend(with.cte_tables.iter().map(|it| it.alias.name.value.to_lowercase()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.read.insert(relation.to_string().to_lowercase());
+        ControlFlow::Continue(())
+    }
+}
+
+fn in_order(mut nodes: BTreeMap<String, Node>) -> Result<Vec<Node>, Error> {
+    fn visit(
+        name: &str,
+        nodes: &mut BTreeMap<String, Node>,
+        way: &mut Vec<String>,
+        order: &mut Vec<Node>,
+        done: &mut BTreeSet<String>,
+    ) -> Result<(), Error> {
+        if done.contains(name) {
+            return Ok(());
+        }
+        if let Some(start) = way.iter().position(|it| it == name) {
+            let mut circle = way[start..].to_vec();
+            circle.push(name.to_owned());
+            return Err(Error::Circle { circle });
+        }
+        way.push(name.to_owned());
+        let inputs = nodes.get(name).map(|it| it.inputs.clone()).unwrap_or_default();
+        for input in inputs {
+            visit(&input, nodes, way, order, done)?;
+        }
+        way.pop();
+        done.insert(name.to_owned());
+        if let Some(node) = nodes.remove(name) {
+            order.push(node);
+        }
+        Ok(())
+    }
+    let names: Vec<String> = nodes.keys().cloned().collect();
+    let (mut order, mut done, mut way) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for name in names {
+        visit(&name, &mut nodes, &mut way, &mut order, &mut done)?;
+    }
+    Ok(order)
+}

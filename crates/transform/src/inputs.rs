@@ -1,0 +1,168 @@
+//! Contexts for a build: the tables a query may see, cut to the days or the date that is being built.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::SessionContext;
+use schema::Materialized;
+
+use crate::build::{Builder, date, with_as_of};
+use crate::node::{Node, Origin};
+use crate::Error;
+
+/// Name under which a stored table stands before it is cut; no model can name it, for names are checked by the graph.
+fn uncut(name: &str) -> String {
+    format!("uncut_{name}")
+}
+
+impl Builder<'_> {
+    /// The stored table, or an empty one of its columns.
+    pub(crate) async fn provider(&self, name: &str) -> Result<Arc<dyn TableProvider>, Error> {
+        let table = self
+            .engine
+            .table(name)
+            .await
+            .map_err(|source| Error::Engine { table: name.to_owned(), source })?;
+        Ok(match table {
+            Some(table) => table,
+            None => Arc::new(EmptyTable::new(self.schemas[name].clone())),
+        })
+    }
+
+    /// A context for tables by day: inputs cut to some days, views on top.
+    ///
+    /// `known_lag_max` also cuts away rows that became known later than so many days after their own.
+    pub(crate) async fn day_context(
+        &self,
+        node: &Node,
+        days: (i32, i32),
+        known_lag_max: Option<i32>,
+    ) -> Result<SessionContext, Error> {
+        let context = self.engine.context();
+        for input in self.in_order(node) {
+            let fail = Error::query("build", &input.path);
+            if !input.is_stored() {
+                self.view(&context, input, &input.sql).await?;
+                continue;
+            }
+            let provider = self.provider(&input.name).await?;
+            let knows = provider.schema().field_with_name("known_at").is_ok();
+            context.register_table(uncut(&input.name), provider).map_err(fail)?;
+            let mut sql = format!(
+                "SELECT * FROM {} WHERE occurred_on BETWEEN {} AND {}",
+                uncut(&input.name),
+                date(days.0),
+                date(days.1)
+            );
+            if let (Some(lag), true) = (known_lag_max, knows) {
+                sql.push_str(&format!(" AND known_lag(known_at, occurred_on) <= {lag}"));
+            }
+            self.view(&context, input, &sql).await?;
+        }
+        Ok(context)
+    }
+
+    /// A context for whole tables: inputs as they are.
+    pub(crate) async fn whole_context(&self, node: &Node) -> Result<SessionContext, Error> {
+        let context = self.engine.context();
+        for input in self.in_order(node) {
+            if input.is_stored() {
+                let provider = self.provider(&input.name).await?;
+                context.register_table(&input.name, provider).map_err(Error::query("build", &input.path))?;
+            } else {
+                self.view(&context, input, &input.sql).await?;
+            }
+        }
+        Ok(context)
+    }
+
+    /// A context for one as-of date: nothing in it happened or became known later.
+    pub(crate) async fn as_of_context(&self, nodes: &[&Node], as_of_on: i32) -> Result<SessionContext, Error> {
+        let context = self.engine.context();
+        let mut wanted = BTreeMap::new();
+        for node in nodes {
+            for input in self.in_order(node) {
+                wanted.insert(self.place(&input.name), input);
+            }
+        }
+        for input in wanted.values() {
+            self.register_as_of(&context, input, as_of_on).await?;
+        }
+        Ok(context)
+    }
+
+    /// Puts one table into an as-of context, replacing what stood there.
+    pub(crate) async fn register_as_of(&self, context: &SessionContext, node: &Node, as_of_on: i32) -> Result<(), Error> {
+        let mut clock = self.engine.clock();
+        let known = format!(
+            "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
+            clock.day_start(as_of_on)
+        );
+        let has = |name: &str| self.schemas[&node.name].field_with_name(name).is_ok();
+        let mut filters = Vec::new();
+        if node.is_versioned && node.origin != Origin::Raw {
+            if has("occurred_on") {
+                filters.push(format!("occurred_on < {}", date(as_of_on)));
+            }
+            if has("known_at") {
+                filters.push(format!("known_at <= {known}"));
+            }
+            if has("superseded_at") {
+                filters.push(format!("(superseded_at IS NULL OR superseded_at > {known})"));
+            }
+        }
+        match node.materialized {
+            Materialized::StudentDay => filters.push(format!(
+                "occurred_on < {on} AND known_on <= {on} AND (superseded_on IS NULL OR superseded_on > {on})",
+                on = date(as_of_on)
+            )),
+            Materialized::AsOf => filters.push(format!("as_of_on <= {}", date(as_of_on))),
+            Materialized::View | Materialized::Day | Materialized::Whole => {}
+        }
+        let source = if node.is_stored() {
+            let provider = self.provider(&node.name).await?;
+            let _ = context.deregister_table(uncut(&node.name));
+            context.register_table(uncut(&node.name), provider).map_err(Error::query("build", &node.path))?;
+            uncut(&node.name)
+        } else {
+            format!("({}) AS inner_view", with_as_of(&node.sql, as_of_on))
+        };
+        let condition = if filters.is_empty() { String::new() } else { format!(" WHERE {}", filters.join(" AND ")) };
+        let _ = context.deregister_table(&node.name);
+        self.view(context, node, &format!("SELECT * FROM {source}{condition}")).await?;
+        if node.is_cached {
+            let fail = || Error::query("build", &node.path);
+            let frame = context.table(&node.name).await.map_err(fail())?;
+            let kept = frame.cache().await.map_err(fail())?;
+            let _ = context.deregister_table(&node.name);
+            context.register_table(&node.name, kept.into_view()).map_err(fail())?;
+        }
+        Ok(())
+    }
+
+    async fn view(&self, context: &SessionContext, node: &Node, sql: &str) -> Result<(), Error> {
+        let fail = || Error::query("build", &node.path);
+        let view = context.sql(sql).await.map_err(fail())?.into_view();
+        context.register_table(&node.name, view).map_err(fail())?;
+        Ok(())
+    }
+
+    /// The tables below a node that its query meets: stored ones, and views with what they are made of.
+    fn in_order(&self, node: &Node) -> Vec<&Node> {
+        let mut open: Vec<&str> = node.inputs.iter().map(String::as_str).collect();
+        let mut found = BTreeMap::new();
+        while let Some(name) = open.pop() {
+            let Some(input) = self.graph.node(name) else { continue };
+            if found.insert(self.place(name), input).is_none() && !input.is_stored() {
+                open.extend(input.inputs.iter().map(String::as_str));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    fn place(&self, name: &str) -> usize {
+        self.graph.nodes().iter().position(|it| it.name == name).unwrap_or(usize::MAX)
+    }
+}

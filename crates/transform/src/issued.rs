@@ -1,0 +1,154 @@
+//! Tables that the house writes out of what several files say: warnings, findings, portraits.
+
+use std::collections::BTreeMap;
+
+use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Subject};
+
+use crate::node::{Node, Origin};
+
+fn column(about: &str, class: Class) -> ModelColumn {
+    ModelColumn { about: Some(about.to_owned()), unit: None, class: Some(class) }
+}
+
+fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql: String, origin: Origin) -> Node {
+    Node {
+        name: name.to_owned(),
+        path: format!("{name} (generated)"),
+        about: about.to_owned(),
+        owner: "platform".to_owned(),
+        kind: "table".to_owned(),
+        materialized: Materialized::AsOf,
+        grain: grain.iter().map(|it| (*it).to_owned()).collect(),
+        subject: Some(subject.to_owned()),
+        purpose: vec!["portrait".to_owned(), "trend_warning".to_owned()],
+        columns: BTreeMap::new(),
+        inputs: Vec::new(),
+        sql,
+        origin,
+        lookback_days: 0,
+        cadence: Cadence::Day,
+        is_cached: false,
+        is_kept: false,
+        is_versioned: false,
+    }
+}
+
+/// `feat_measure`: every measure in the long form, with the person's own past and peers.
+pub(crate) fn feat_measure(measures: &[&Model], subject: &Subject) -> Node {
+    let mut node = as_of(
+        "feat_measure",
+        "Every measure of every student as of a date, with support, coverage, own past and peers (度量长表).",
+        &subject.key,
+        &[&subject.key, "measure"],
+        String::new(),
+        Origin::Measures,
+    );
+    node.inputs = vec![subject.table.clone()];
+    node.inputs.extend(subject.calendar.clone());
+    // A measure's file may be of a low class; the long table mixes them, so all its values are traces.
+    let highest = measures.iter().filter_map(|it| it.front.class).max().unwrap_or(Class::Personal);
+    node.columns = BTreeMap::from([
+        (subject.key.clone(), column("The person, pseudonymous.", Class::Personal)),
+        ("measure".to_owned(), column("Name of the measure: its file in sql/measures.", Class::Internal)),
+        ("value".to_owned(), column("Value in the measure's unit; NULL below its floors (数据不足).", highest)),
+        ("n".to_owned(), column("Support: observations behind the value.", highest)),
+        ("cov".to_owned(), column("Coverage: share of the expected device time that was observed.", Class::Internal)),
+        ("z_self".to_owned(), column("Distance from the person's own past teaching weeks, in robust deviations.", highest)),
+        ("z_peer".to_owned(), column("Distance from the peer group on the same date, in robust deviations.", highest)),
+        ("as_of_on".to_owned(), column("As-of date: only what was known when it began.", Class::Internal)),
+    ]);
+    node
+}
+
+/// `warning_student`: what the rules offer on a date, with severity, and findings without one.
+pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
+    let key = &subject.key;
+    let branches: Vec<String> = rules
+        .iter()
+        .map(|rule| {
+            let severity = rule.front.severity.map_or("CAST(NULL AS INT)".to_owned(), |it| format!("CAST({it} AS INT)"));
+            format!(
+                "SELECT '{name}' AS rule, {severity} AS severity, {key}, since_on, CAST(baseline AS DOUBLE) AS baseline, \
+                 CAST(now_value AS DOUBLE) AS now_value, CAST(n AS BIGINT) AS n, CAST(cov AS DOUBLE) AS cov, \
+                 reason_zh, reason_en, explanations FROM ({sql}) AS {name}",
+                name = rule.name,
+                sql = rule.query(),
+            )
+        })
+        .collect();
+    // The id says rule, person and date: issued twice it is the same, and it gives nothing away.
+    let sql = format!(
+        "SELECT substr(md5(concat(rule, '/', CAST({key} AS VARCHAR), '/', CAST($as_of AS VARCHAR))), 1, 16) AS warning_id, \
+         {key}, rule, severity, since_on, baseline, now_value, n, cov, reason_zh, reason_en, explanations FROM ({}) AS offered",
+        branches.join(" UNION ALL ")
+    );
+    let mut node = as_of(
+        "warning_student",
+        "Dated, explained offers of attention (关怀提示), and findings without severity (数据无记录).",
+        key,
+        &["warning_id"],
+        sql,
+        Origin::Query,
+    );
+    node.kind = "rule".to_owned();
+    node.is_kept = true;
+    let trace = |about| column(about, Class::Trace);
+    node.columns = BTreeMap::from([
+        ("warning_id".to_owned(), column("Id of the warning.", Class::Internal)),
+        (key.clone(), column("The person, pseudonymous.", Class::Personal)),
+        ("rule".to_owned(), column("File in sql/warning that offered it.", Class::Internal)),
+        ("severity".to_owned(), trace("1 or 2; NULL for a finding, which is no level.")),
+        ("since_on".to_owned(), trace("Day since which it holds.")),
+        ("baseline".to_owned(), trace("What was usual before, in the rule's unit.")),
+        ("now_value".to_owned(), trace("What is now, in the rule's unit.")),
+        ("n".to_owned(), trace("Support.")),
+        ("cov".to_owned(), column("Coverage.", Class::Internal)),
+        ("reason_zh".to_owned(), trace("What changed, as a fact, in Chinese.")),
+        ("reason_en".to_owned(), trace("What changed, as a fact, in English.")),
+        ("explanations".to_owned(), trace("Explanations that were looked for and found, comma-separated; empty if none.")),
+        ("as_of_on".to_owned(), column("As-of date.", Class::Internal)),
+    ]);
+    node
+}
+
+/// `portrait_student`: one row a person, the measures side by side.
+pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
+    let key = &subject.key;
+    let pivot: Vec<String> = measures
+        .iter()
+        .map(|it| format!("max(CASE WHEN measure = '{name}' THEN value END) AS {name}", name = it.name))
+        .collect();
+    let values: Vec<String> = measures.iter().map(|it| format!("pivot.{}", it.name)).collect();
+    let sql = format!(
+        "WITH pivot AS (SELECT {key}, {pivot}, count(*) AS measures_n, count(value) AS known_n FROM feat_measure \
+         WHERE as_of_on = $as_of GROUP BY {key}) \
+         SELECT person.*, coalesce(pivot.measures_n, 0) AS measures_n, coalesce(pivot.known_n, 0) AS known_n, {values} \
+         FROM (SELECT * EXCEPT (as_of_on) FROM {table} WHERE as_of_on = $as_of) AS person LEFT JOIN pivot ON pivot.{key} = person.{key}",
+        pivot = pivot.join(", "),
+        values = values.join(", "),
+        table = subject.table,
+    );
+    let mut node = as_of(
+        "portrait_student",
+        "What is known of one student as of a date (一键画像): who, where, and every measure.",
+        key,
+        &[key],
+        sql,
+        Origin::Query,
+    );
+    node.columns = measures
+        .iter()
+        .map(|it| {
+            let front = &it.front;
+            (it.name.clone(), ModelColumn { about: Some(front.about.clone()), unit: front.unit.clone(), class: front.class })
+        })
+        .collect();
+    node.columns.insert("measures_n".to_owned(), column("Measures computed for the person.", Class::Internal));
+    node.columns.insert("known_n".to_owned(), column("Measures above their floors.", Class::Internal));
+    node
+}
+
+/// The models of one kind, by name.
+pub(crate) fn of_kind<'a>(models: &'a [Model], kind: Kind) -> Vec<&'a Model> {
+    models.iter().filter(|it| it.front.kind == kind).collect()
+}

@@ -1,0 +1,122 @@
+//! What the columns of a query mean and how sensitive they are, worked out from the plan.
+//!
+//! A column that is passed on keeps its meaning; one that is computed takes the highest class of what it reads.
+
+use std::collections::HashMap;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use schema::Class;
+
+/// What is known of one output column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) class: Class,
+    pub(crate) about: Option<String>,
+    pub(crate) unit: Option<String>,
+}
+
+impl Meaning {
+    fn of_field(metadata: &HashMap<String, String>) -> Self {
+        Self {
+            // A column without a class is as good as closed, so that forgetting one never opens it.
+            class: metadata.get("class").and_then(|it| Class::parse(it)).unwrap_or(Class::Closed),
+            about: metadata.get("about").cloned(),
+            unit: metadata.get("unit").cloned(),
+        }
+    }
+
+    fn computed(class: Class) -> Self {
+        Self { class, about: None, unit: None }
+    }
+}
+
+/// Meanings of a plan's output columns, by position.
+pub(crate) fn of_plan(plan: &LogicalPlan) -> Vec<Meaning> {
+    let inputs: Vec<Vec<Meaning>> = plan.inputs().into_iter().map(of_plan).collect();
+    let width = plan.schema().fields().len();
+    let result = match plan {
+        LogicalPlan::TableScan(_) => {
+            plan.schema().fields().iter().map(|it| Meaning::of_field(it.metadata())).collect()
+        }
+        LogicalPlan::Projection(it) => exprs(&it.expr, it.input.schema(), &inputs[0]),
+        LogicalPlan::Aggregate(it) => {
+            let mut all = it.group_expr.clone();
+            all.extend(it.aggr_expr.clone());
+            let mut found = exprs(&all, it.input.schema(), &inputs[0]);
+            let highest = highest(&inputs[0]);
+            // A bare count says something about every column of the rows it counts.
+            for (expr, meaning) in all.iter().zip(&mut found) {
+                if expr.column_refs().is_empty() {
+                    meaning.class = meaning.class.max(highest.min(Class::Trace));
+                }
+            }
+            found
+        }
+        LogicalPlan::Window(it) => {
+            let mut found = inputs[0].clone();
+            found.extend(exprs(&it.window_expr, it.input.schema(), &inputs[0]));
+            found
+        }
+        LogicalPlan::Union(_) => (0..width)
+            .map(|place| {
+                let columns: Vec<&Meaning> = inputs.iter().filter_map(|it| it.get(place)).collect();
+                let class = columns.iter().map(|it| it.class).max().unwrap_or(Class::Closed);
+                columns.first().map_or(Meaning::computed(class), |first| Meaning { class, ..(*first).clone() })
+            })
+            .collect(),
+        LogicalPlan::Join(_) => inputs.concat(),
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => vec![Meaning::computed(Class::Internal); width],
+        _ => inputs.first().cloned().unwrap_or_default(),
+    };
+    if result.len() == width {
+        return result;
+    }
+    // Semi joins, marks and the like: whatever comes out is made of what went in.
+    let highest = inputs.iter().map(|it| highest(it)).max().unwrap_or(Class::Closed);
+    let mut padded = result;
+    padded.resize(width, Meaning::computed(highest));
+    padded
+}
+
+fn highest(meanings: &[Meaning]) -> Class {
+    meanings.iter().map(|it| it.class).max().unwrap_or(Class::Internal)
+}
+
+fn exprs(exprs: &[Expr], schema: &DFSchema, input: &[Meaning]) -> Vec<Meaning> {
+    exprs.iter().map(|it| of_expr(it, schema, input)).collect()
+}
+
+fn of_expr(expr: &Expr, schema: &DFSchema, input: &[Meaning]) -> Meaning {
+    match expr {
+        Expr::Column(column) => of_column(column, schema, input),
+        Expr::Alias(it) => of_expr(&it.expr, schema, input),
+        _ => {
+            let mut class = Class::Internal;
+            let _ = expr.apply(|part| {
+                match part {
+                    Expr::Column(column) => class = class.max(of_column(column, schema, input).class),
+                    Expr::ScalarSubquery(it) => class = class.max(highest(&of_plan(&it.subquery))),
+                    Expr::InSubquery(it) => class = class.max(highest(&of_plan(&it.subquery.subquery))),
+                    Expr::Exists(it) => class = class.max(highest(&of_plan(&it.subquery.subquery))),
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            });
+            Meaning::computed(class)
+        }
+    }
+}
+
+fn of_column(column: &Column, schema: &DFSchema, input: &[Meaning]) -> Meaning {
+    schema
+        .maybe_index_of_column(column)
+        .and_then(|place| input.get(place).cloned())
+        .unwrap_or(Meaning::computed(Class::Closed))
+}
+
+/// Whether a plan aggregates anywhere: only then may a table about no person be less protected than its inputs.
+pub(crate) fn aggregates(plan: &LogicalPlan) -> bool {
+    plan.exists(|it| Ok(matches!(it, LogicalPlan::Aggregate(_)))).unwrap_or(false)
+}

@@ -1,0 +1,185 @@
+//! A node of the graph: one table that is made of others, whether a file in `sql/` or a contract says how.
+
+use std::collections::BTreeMap;
+
+use schema::{Cadence, Kind, Materialized, Model, ModelColumn, Pipeline};
+
+use crate::staging;
+
+/// What a node is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Rows come through the door.
+    Raw,
+    /// A query, from a file or generated.
+    Query,
+    /// `feat_measure`: every measure, its floors, the person's own past and peers.
+    Measures,
+}
+
+/// One table of the graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Table name.
+    pub name: String,
+    /// File it comes from, relative to the project.
+    pub path: String,
+    /// One sentence.
+    pub about: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Kind of model, as the catalogue shows it.
+    pub kind: String,
+    /// How it is stored; raw tables are `day` for events and `whole` for states.
+    pub materialized: Materialized,
+    /// Unique columns within a partition.
+    pub grain: Vec<String>,
+    /// Column with the person that a row is about.
+    pub subject: Option<String>,
+    /// What it may be used for.
+    pub purpose: Vec<String>,
+    /// Meaning and class of columns, as the file gives them.
+    pub columns: BTreeMap<String, ModelColumn>,
+    /// Tables it reads, directly.
+    pub inputs: Vec<String>,
+    /// The query with settings put in; empty for raw tables and measures.
+    pub sql: String,
+    pub(crate) origin: Origin,
+    pub(crate) lookback_days: i32,
+    pub(crate) cadence: Cadence,
+    pub(crate) is_cached: bool,
+    /// As-of partitions are kept for ever: what was issued is immutable.
+    pub(crate) is_kept: bool,
+    /// Rows are versions with `known_at` and `superseded_at`.
+    pub(crate) is_versioned: bool,
+}
+
+impl Node {
+    fn generated(name: String, path: &str, about: String, owner: &str, materialized: Materialized, sql: String) -> Self {
+        Self {
+            name,
+            path: path.to_owned(),
+            about,
+            owner: owner.to_owned(),
+            kind: "staging".to_owned(),
+            materialized,
+            grain: Vec::new(),
+            subject: None,
+            purpose: Vec::new(),
+            columns: BTreeMap::new(),
+            inputs: Vec::new(),
+            sql,
+            origin: Origin::Query,
+            lookback_days: 0,
+            cadence: Cadence::Day,
+            is_cached: false,
+            is_kept: false,
+            is_versioned: false,
+        }
+    }
+
+    /// The raw table of a pipeline, and the staging tables that its contract asks for.
+    pub(crate) fn of_pipeline(pipeline: &Pipeline) -> Vec<Node> {
+        let name = pipeline.name();
+        let path = format!("pipelines/{name}.toml");
+        let head = &pipeline.pipeline;
+        let has_student = schema::raw_schema(pipeline).field_with_name("student_key").is_ok();
+        let complete = |mut node: Node| {
+            node.purpose = head.purpose.clone();
+            node.subject = has_student.then(|| "student_key".to_owned());
+            node
+        };
+        let stored = if pipeline.is_event() { Materialized::Day } else { Materialized::Whole };
+        let mut raw =
+            Node::generated(pipeline.raw_table(), &path, head.about.clone(), &head.owner, stored, String::new());
+        raw.origin = Origin::Raw;
+        raw.kind = "raw".to_owned();
+        raw.grain = vec!["file_no".to_owned(), "row_no".to_owned()];
+        raw.is_versioned = pipeline.is_event();
+        let mut nodes = vec![complete(raw)];
+        if pipeline.is_event() {
+            let mut duplicates = Node::generated(
+                format!("dup_{name}"),
+                &path,
+                format!("Rows of raw_{name} that another row of the same key and day supersedes."),
+                &head.owner,
+                Materialized::Day,
+                staging::duplicates_sql(pipeline),
+            );
+            duplicates.grain = vec!["file_no".to_owned(), "row_no".to_owned()];
+            nodes.push(duplicates);
+            let mut staging = Node::generated(
+                format!("stg_{name}"),
+                &path,
+                head.about.clone(),
+                &head.owner,
+                Materialized::View,
+                staging::event_sql(pipeline),
+            );
+            staging.grain = staging::key_columns(pipeline);
+            staging.is_versioned = true;
+            nodes.push(complete(staging));
+        } else {
+            let mut staging = Node::generated(
+                format!("stg_{name}"),
+                &path,
+                head.about.clone(),
+                &head.owner,
+                Materialized::Whole,
+                staging::state_sql(pipeline),
+            );
+            staging.grain = staging::key_columns(pipeline);
+            staging.grain.push("known_at".to_owned());
+            staging.grain.push("file_no".to_owned());
+            staging.grain.push("row_no".to_owned());
+            staging.is_versioned = true;
+            nodes.push(complete(staging));
+        }
+        nodes
+    }
+
+    /// A model file that is a table, view or list.
+    pub(crate) fn of_model(model: &Model) -> Node {
+        let front = &model.front;
+        let mut node = Node::generated(
+            model.name.clone(),
+            &model.path,
+            front.about.clone(),
+            &front.owner,
+            model.materialized(),
+            model.query(),
+        );
+        node.kind = match front.kind {
+            Kind::Table => "table",
+            Kind::Measure => "measure",
+            Kind::Rule => "rule",
+            Kind::List => "list",
+            Kind::Check => "check",
+        }
+        .to_owned();
+        node.grain = front.grain.clone();
+        node.subject = front.subject.clone();
+        node.purpose = front.purpose.clone();
+        node.columns = front.columns.clone();
+        node.lookback_days = front.lookback.map_or(0, |it| it.days() as i32);
+        node.cadence = front.cadence;
+        node.is_cached = front.cached;
+        // A staging table that a project writes itself carries versions as a generated one does.
+        node.is_versioned = node.name.starts_with("stg_");
+        node
+    }
+
+    /// Name of the partition column, if the table has partitions.
+    pub(crate) fn partition_by(&self) -> Option<&'static str> {
+        match self.materialized {
+            Materialized::Day | Materialized::StudentDay => Some("occurred_on"),
+            Materialized::AsOf => Some("as_of_on"),
+            Materialized::View | Materialized::Whole => None,
+        }
+    }
+
+    /// Whether rows are stored.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.materialized != Materialized::View
+    }
+}

@@ -1,0 +1,194 @@
+//! The plan check: every query is planned over empty tables before anything runs.
+//!
+//! Goes out: the columns of every table with meaning, unit and class, or a sentence that says which file is unsound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use engine::Engine;
+use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_schema};
+
+use crate::graph::Graph;
+use crate::node::{Node, Origin};
+use crate::{Error, meaning, soundness};
+
+/// Columns of every table by name, the partition column last.
+pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
+
+/// Plans every query over empty tables.
+pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipeline]) -> Result<Schemas, Error> {
+    let context = engine.context();
+    let mut schemas = Schemas::new();
+    for pipeline in pipelines {
+        schemas.insert(pipeline.raw_table(), raw_schema(pipeline));
+    }
+    for node in graph.nodes() {
+        let schema = match node.origin {
+            Origin::Raw => schemas[&node.name].clone(),
+            Origin::Query => {
+                let plan = plan(&context, &node.sql, &node.path).await?;
+                output(node, &plan)?
+            }
+            Origin::Measures => {
+                for measure in &graph.measures {
+                    check_measure(&context, measure).await?;
+                }
+                measure_schema(node, graph)
+            }
+        };
+        let empty = Arc::new(EmptyTable::new(schema.clone()));
+        context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;
+        schemas.insert(node.name.clone(), schema);
+    }
+    for check in &graph.checks {
+        plan(&context, &check.query(), &check.path).await?;
+    }
+    Ok(schemas)
+}
+
+async fn plan(context: &SessionContext, sql: &str, path: &str) -> Result<LogicalPlan, Error> {
+    // Any date does: only types and names are looked at.
+    let sql = crate::build::with_as_of(sql, 0);
+    let plan = context.state().create_logical_plan(&sql).await.map_err(Error::query("plan", path))?;
+    // The analyzer settles types; the optimizer, which could hide an expression, stays away.
+    let state = context.state();
+    let plan = state
+        .analyzer()
+        .execute_and_check(plan, state.config_options(), |_, _| {})
+        .map_err(Error::query("plan", path))?;
+    if let Some(message) = soundness::unsound(&plan) {
+        return Err(Error::Refused { path: path.to_owned(), message });
+    }
+    Ok(plan)
+}
+
+/// The stored columns of a query's result, each with meaning and class.
+fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
+    let refuse = |message: String| Err(Error::Refused { path: node.path.clone(), message });
+    let meanings = meaning::of_plan(plan);
+    let aggregates = meaning::aggregates(plan);
+    let (mut fields, mut undocumented) = (Vec::new(), Vec::new());
+    let mut partition = None;
+    for (field, found) in plan.schema().fields().iter().zip(meanings) {
+        let declared = node.columns.get(field.name());
+        let about = declared.and_then(|it| it.about.clone()).or(found.about);
+        let unit = declared.and_then(|it| it.unit.clone()).or(found.unit);
+        let class = declared.and_then(|it| it.class).unwrap_or(found.class);
+        if about.is_none() && unit.is_none() {
+            undocumented.push(field.name().clone());
+        }
+        if class < found.class && (node.subject.is_some() || !aggregates) {
+            return refuse(format!(
+                "column \"{}\" is declared {} but made of {} data: a derived column is never less protected than its inputs",
+                field.name(),
+                class.as_str(),
+                found.class.as_str()
+            ));
+        }
+        let Some(data_type) = stored_type(field.data_type()) else {
+            return refuse(format!("column \"{}\" is of type {}, which a table cannot hold", field.name(), field.data_type()));
+        };
+        let about = about.or_else(|| unit.clone()).unwrap_or_default();
+        let field = described(field.name(), data_type, true, &about, class, unit.as_deref());
+        match node.partition_by() {
+            Some(by) if by == field.name() => partition = Some(field),
+            _ => fields.push(field),
+        }
+    }
+    if !undocumented.is_empty() {
+        return refuse(format!("say what these columns mean, under [columns]: {}", undocumented.join(", ")));
+    }
+    if let Some(name) = node.columns.keys().find(|it| plan.schema().field_with_unqualified_name(it).is_err())
+        && node.partition_by() != Some(name.as_str())
+    {
+        return refuse(format!("[columns] describes \"{name}\", which the query does not return"));
+    }
+    let subject = node.subject.iter();
+    if let Some(missing) = node.grain.iter().chain(subject).find(|it| plan.schema().field_with_unqualified_name(it).is_err()) {
+        return refuse(format!("the grain or subject names \"{missing}\", which the query does not return"));
+    }
+    match (node.materialized, partition) {
+        (Materialized::Day | Materialized::StudentDay, None) => {
+            return refuse("a table by day returns the column occurred_on".to_owned());
+        }
+        (Materialized::AsOf, Some(_)) => {
+            return refuse("an as-of table does not return as_of_on: the platform adds it".to_owned());
+        }
+        (Materialized::AsOf, None) => fields.push(as_of_field()),
+        (Materialized::StudentDay, Some(partition)) => {
+            fields.push(described("known_on", DataType::Date32, true, "First as-of date that may use the row.", Class::Internal, None));
+            fields.push(described("superseded_on", DataType::Date32, true, "First as-of date that uses a newer version.", Class::Internal, None));
+            fields.push(partition);
+        }
+        (_, Some(partition)) => fields.push(partition),
+        (_, None) => {}
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn as_of_field() -> Field {
+    described("as_of_on", DataType::Date32, true, "As-of date: only what was known when its day began.", Class::Internal, None)
+}
+
+/// The type in which a result is stored, so that every Delta reader opens it.
+fn stored_type(data_type: &DataType) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::Dictionary(_, value) => return stored_type(value),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
+        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
+        DataType::Boolean => DataType::Boolean,
+        DataType::Date32 => DataType::Date32,
+        DataType::Timestamp(TimeUnit::Nanosecond | TimeUnit::Microsecond | TimeUnit::Millisecond | TimeUnit::Second, _) => {
+            instant_type()
+        }
+        DataType::Decimal128(precision, scale) => DataType::Decimal128(*precision, *scale),
+        // A NULL that nothing gave a type.
+        DataType::Null => DataType::Utf8,
+        _ => return None,
+    })
+}
+
+async fn check_measure(context: &SessionContext, measure: &Model) -> Result<(), Error> {
+    let plan = plan(context, &measure.query(), &measure.path).await?;
+    let names: Vec<&str> = plan.schema().fields().iter().map(|it| it.name().as_str()).collect();
+    if names != ["student_key", "value", "n", "cov"] {
+        let message = format!("a measure returns student_key, value, n, cov; this one returns {}", names.join(", "));
+        return Err(Error::Refused { path: measure.path.clone(), message });
+    }
+    let declared = measure.front.class.unwrap_or(Class::Closed);
+    let found = meaning::of_plan(&plan).get(1).map_or(Class::Closed, |it| it.class);
+    if declared < found {
+        let message = format!("class is declared {} but the value is made of {} data", declared.as_str(), found.as_str());
+        return Err(Error::Refused { path: measure.path.clone(), message });
+    }
+    Ok(())
+}
+
+fn measure_schema(node: &Node, graph: &Graph) -> SchemaRef {
+    let key = graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
+    let types = [
+        (key, DataType::Int64),
+        ("measure", DataType::Utf8),
+        ("value", DataType::Float64),
+        ("n", DataType::Int64),
+        ("cov", DataType::Float64),
+        ("z_self", DataType::Float64),
+        ("z_peer", DataType::Float64),
+    ];
+    let mut fields: Vec<Field> = types
+        .into_iter()
+        .map(|(name, data_type)| {
+            let column = &node.columns[name];
+            let about = column.about.as_deref().unwrap_or_default();
+            described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None)
+        })
+        .collect();
+    fields.push(as_of_field());
+    Arc::new(Schema::new(fields))
+}

@@ -1,0 +1,116 @@
+//! Staging written from the contract: duplicates of events, versions of states.
+//!
+//! A project that wants a staging table of its own puts `sql/staging/stg_<pipeline>.sql` in place of the generated one.
+
+use schema::{Export, Key, OnConflict, Pipeline, RAW_COLUMNS, raw_schema};
+
+/// Columns that are the pipeline's own, as they stand in the lake.
+fn own_columns(pipeline: &Pipeline) -> Vec<String> {
+    raw_schema(pipeline)
+        .fields()
+        .iter()
+        .map(|it| it.name().clone())
+        .filter(|it| !RAW_COLUMNS.contains(&it.as_str()))
+        .collect()
+}
+
+/// The key as it stands in the lake; the row's own hash where the export has no key.
+pub(crate) fn key_columns(pipeline: &Pipeline) -> Vec<String> {
+    let mut key: Vec<String> = match &pipeline.contract.key {
+        Key::Row(_) => vec!["row_hash".to_owned()],
+        Key::Columns(names) => names
+            .iter()
+            .filter_map(|it| pipeline.column(it).and_then(|column| schema::lake_column(it, column)))
+            .collect(),
+    };
+    if pipeline.is_event() {
+        // The key of an event includes its campus day, so that a duplicate is found without looking at other days.
+        key.push("occurred_on".to_owned());
+    }
+    key
+}
+
+/// Rows of an event pipeline that another row of the same key and day supersedes (`dup_<pipeline>`).
+///
+/// Few or none, so that reading staging costs no more than reading raw.
+pub(crate) fn duplicates_sql(pipeline: &Pipeline) -> String {
+    let raw = pipeline.raw_table();
+    let key = key_columns(pipeline).join(", ");
+    let join = key_columns(pipeline).iter().map(|it| format!("row.{it} = twice.{it}")).collect::<Vec<_>>().join(" AND ");
+    let partition = key_columns(pipeline).iter().map(|it| format!("row.{it}")).collect::<Vec<_>>().join(", ");
+    match pipeline.contract.on_conflict {
+        OnConflict::First => format!(
+            "WITH twice AS (SELECT {key} FROM {raw} GROUP BY {key} HAVING count(*) > 1), \
+             ranked AS (SELECT row.file_no, row.row_no, row.occurred_on, row_number() OVER \
+             (PARTITION BY {partition} ORDER BY row.known_at, row.row_hash, row.file_no, row.row_no) AS place \
+             FROM {raw} AS row INNER JOIN twice ON {join}) \
+             SELECT file_no, row_no, CAST(NULL AS TIMESTAMP) AS superseded_at, occurred_on FROM ranked WHERE place > 1"
+        ),
+        OnConflict::Latest => format!(
+            "WITH twice AS (SELECT {key} FROM {raw} GROUP BY {key} HAVING count(*) > 1), \
+             ranked AS (SELECT row.file_no, row.row_no, row.occurred_on, lead(row.known_at) OVER \
+             (PARTITION BY {partition} ORDER BY row.known_at, row.row_hash, row.file_no, row.row_no) AS superseded_at \
+             FROM {raw} AS row INNER JOIN twice ON {join}) \
+             SELECT file_no, row_no, superseded_at, occurred_on FROM ranked WHERE superseded_at IS NOT NULL"
+        ),
+    }
+}
+
+/// Staging of an event pipeline: raw rows without what was superseded (`first`), or with the instant it was (`latest`).
+pub(crate) fn event_sql(pipeline: &Pipeline) -> String {
+    let raw = pipeline.raw_table();
+    let name = pipeline.name();
+    let mut columns = own_columns(pipeline);
+    columns.extend(["occurred_at", "minute_of_day", "known_at"].map(str::to_owned));
+    let list = columns.iter().map(|it| format!("row.{it}")).collect::<Vec<_>>().join(", ");
+    match pipeline.contract.on_conflict {
+        OnConflict::First => format!(
+            "SELECT {list}, row.file_no, row.row_no, row.occurred_on FROM {raw} AS row \
+             LEFT ANTI JOIN dup_{name} AS twice ON row.occurred_on = twice.occurred_on \
+             AND row.file_no = twice.file_no AND row.row_no = twice.row_no"
+        ),
+        OnConflict::Latest => format!(
+            "SELECT {list}, twice.superseded_at, row.file_no, row.row_no, row.occurred_on FROM {raw} AS row \
+             LEFT JOIN dup_{name} AS twice ON row.occurred_on = twice.occurred_on \
+             AND row.file_no = twice.file_no AND row.row_no = twice.row_no"
+        ),
+    }
+}
+
+/// Staging of a state pipeline: every version of every key, with `known_at` and `superseded_at`.
+///
+/// Versions are ordered by `(known_at, row_hash)`, never by position. For a full export a version also ends with the
+/// first later file that lacks the key.
+pub(crate) fn state_sql(pipeline: &Pipeline) -> String {
+    let raw = pipeline.raw_table();
+    let mut columns = own_columns(pipeline);
+    columns.extend(["occurred_at", "known_at"].map(str::to_owned));
+    let list = columns.join(", ");
+    let key = key_columns(pipeline).join(", ");
+    match pipeline.pipeline.export {
+        Export::Changes => format!(
+            "WITH seen AS (SELECT *, lag(row_hash) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
+             AS hash_before FROM {raw}), \
+             version AS (SELECT * FROM seen WHERE hash_before IS NULL OR hash_before <> row_hash) \
+             SELECT {list}, lead(known_at) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
+             AS superseded_at, file_no, row_no FROM version"
+        ),
+        Export::Full => format!(
+            "WITH export AS (SELECT file_no, file_known_at, \
+             row_number() OVER (ORDER BY file_known_at, file_no) AS place, \
+             lead(file_known_at) OVER (ORDER BY file_known_at, file_no) AS next_known_at \
+             FROM (SELECT file_no, max(known_at) AS file_known_at FROM {raw} GROUP BY file_no) AS file), \
+             once AS (SELECT *, row_number() OVER (PARTITION BY {key}, file_no ORDER BY row_hash, row_no) AS copy FROM {raw}), \
+             seen AS (SELECT once.*, export.place, export.next_known_at, \
+             lag(once.row_hash) OVER (PARTITION BY {once_key} ORDER BY export.place) AS hash_before, \
+             lag(export.place) OVER (PARTITION BY {once_key} ORDER BY export.place) AS place_before \
+             FROM once INNER JOIN export ON once.file_no = export.file_no WHERE once.copy = 1), \
+             run AS (SELECT *, sum(CASE WHEN hash_before = row_hash AND place_before = place - 1 THEN 0 ELSE 1 END) \
+             OVER (PARTITION BY {key} ORDER BY place) AS run_no FROM seen), \
+             version AS (SELECT *, first_value(place) OVER (PARTITION BY {key}, run_no ORDER BY place) AS first_place, \
+             first_value(next_known_at) OVER (PARTITION BY {key}, run_no ORDER BY place DESC) AS ended_at FROM run) \
+             SELECT {list}, ended_at AS superseded_at, file_no, row_no FROM version WHERE place = first_place",
+            once_key = key_columns(pipeline).iter().map(|it| format!("once.{it}")).collect::<Vec<_>>().join(", "),
+        ),
+    }
+}

@@ -1,0 +1,143 @@
+//! What is stale: compares what a table was made of with what is there now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lake::Snapshot;
+use schema::Materialized;
+use serde_json::Value;
+
+use crate::build::Builder;
+use crate::node::{Node, Origin};
+use crate::Error;
+
+/// Counted up when the way of building changes what is built, so that every table is made again.
+const BUILD_RULES: &str = "1";
+const FINGERPRINT: &str = "yizhan.fingerprint";
+const INPUTS: &str = "yizhan.inputs";
+
+/// What has to be done for a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing.
+    Nothing,
+    /// Everything, and why.
+    All(&'static str),
+    /// These days.
+    Days(BTreeSet<i32>),
+}
+
+/// What a table was made of, kept on its commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) fingerprint: String,
+    pub(crate) inputs: BTreeMap<String, (String, i64)>,
+}
+
+impl Made {
+    pub(crate) fn read(snapshot: &Snapshot) -> Option<Self> {
+        let info = &snapshot.commit.info;
+        let inputs = info.get(INPUTS)?.as_object()?;
+        Some(Self {
+            fingerprint: info.get(FINGERPRINT)?.as_str()?.to_owned(),
+            inputs: inputs
+                .iter()
+                .filter_map(|(table, it)| {
+                    Some((table.clone(), (it.get(0)?.as_str()?.to_owned(), it.get(1)?.as_i64()?)))
+                })
+                .collect(),
+        })
+    }
+
+    pub(crate) fn info(&self) -> BTreeMap<String, Value> {
+        let inputs: serde_json::Map<String, Value> =
+            self.inputs.iter().map(|(table, (id, version))| (table.clone(), serde_json::json!([id, version]))).collect();
+        BTreeMap::from([
+            (FINGERPRINT.to_owned(), Value::String(self.fingerprint.clone())),
+            (INPUTS.to_owned(), Value::Object(inputs)),
+        ])
+    }
+}
+
+impl Builder<'_> {
+    /// A hash of everything that decides what a table holds, besides its inputs' rows.
+    pub(crate) fn fingerprint(&self, node: &Node) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        add(BUILD_RULES);
+        add(&node.sql);
+        add(&format!("{:?} {:?} {}", node.materialized, node.grain, node.lookback_days));
+        for field in self.schemas[&node.name].fields() {
+            let metadata: BTreeMap<_, _> = field.metadata().iter().collect();
+            add(&format!("{} {} {metadata:?}", field.name(), field.data_type()));
+        }
+        if node.origin == Origin::Measures {
+            for measure in self.graph.measures() {
+                let front = &measure.front;
+                add(&format!("{} {} {:?} {:?} {:?}", measure.name, measure.query(), front.n_min, front.cov_min, front.mad_floor));
+            }
+            add(&format!("{:?}", self.graph.subject));
+        }
+        for input in &node.inputs {
+            if let Some(view) = self.graph.node(input).filter(|it| !it.is_stored()) {
+                add(&self.fingerprint(view));
+            }
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// Versions of the stored inputs as they are now.
+    pub(crate) async fn input_versions(&self, node: &Node) -> Result<BTreeMap<String, (String, i64)>, Error> {
+        let mut versions = BTreeMap::new();
+        for input in self.graph.stored_inputs(node) {
+            if let Some(snapshot) = self.snapshot(&input).await? {
+                versions.insert(input, (snapshot.id, snapshot.version));
+            }
+        }
+        Ok(versions)
+    }
+
+    /// What has to be done for a table by day or a whole table.
+    pub(crate) async fn need(&self, node: &Node, is_full: bool) -> Result<Need, Error> {
+        let Some(snapshot) = self.snapshot(&node.name).await? else { return Ok(Need::All("never built")) };
+        if is_full {
+            return Ok(Need::All("asked for"));
+        }
+        let Some(made) = Made::read(&snapshot) else { return Ok(Need::All("unknown origin")) };
+        if made.fingerprint != self.fingerprint(node) {
+            return Ok(Need::All("its definition changed"));
+        }
+        let mut days = BTreeSet::new();
+        for (input, (id, version)) in self.input_versions(node).await? {
+            let from = match made.inputs.get(&input) {
+                Some((id_before, from)) if *id_before == id => *from,
+                Some(_) => return Ok(Need::All("an input was made anew")),
+                // An input that had never been written: all its days are new.
+                None => -1,
+            };
+            if from == version {
+                continue;
+            }
+            let changes = self.engine.lake().changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
+            if !changes.is_complete {
+                return Ok(Need::All("the history of an input is gone"));
+            }
+            if node.materialized == Materialized::Whole {
+                if !changes.partitions.is_empty() {
+                    return Ok(Need::All("an input changed"));
+                }
+                continue;
+            }
+            for day in changes.partitions.into_iter().flatten() {
+                days.extend(day..=day + node.lookback_days);
+            }
+        }
+        Ok(if days.is_empty() { Need::Nothing } else { Need::Days(days) })
+    }
+
+    pub(crate) async fn snapshot(&self, table: &str) -> Result<Option<Snapshot>, Error> {
+        self.engine.lake().snapshot(table).await.map_err(Error::lake("read", table))
+    }
+}

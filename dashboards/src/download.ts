@@ -1,0 +1,25 @@
+import {csv, type Sheet} from "./csv";
+
+function save(name: string, url: string): void {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** Characters that file systems refuse become hyphens. */
+function fileName(name: string, suffix: string): string {
+  return `${name.replace(/[\\/:*?"<>|\s]+/g, "-")}.${suffix}`;
+}
+
+export function saveCsv(name: string, sheet: Sheet): void {
+  const url = URL.createObjectURL(new Blob([csv(sheet)], {type: "text/csv;charset=utf-8"}));
+  save(fileName(name, "csv"), url);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export function savePng(name: string, dataUrl: string): void {
+  save(fileName(name, "png"), dataUrl);
+}

@@ -1,0 +1,14 @@
+/** The parts of ECharts that the charts use; nothing else is bundled. */
+import {BarChart, HeatmapChart, LineChart} from "echarts/charts";
+import {AriaComponent, GridComponent, LegendComponent, MatrixComponent, TooltipComponent} from "echarts/components";
+import {init, use} from "echarts/core";
+import {CanvasRenderer} from "echarts/renderers";
+
+use([
+  BarChart, HeatmapChart, LineChart,
+  AriaComponent, GridComponent, LegendComponent, MatrixComponent, TooltipComponent,
+  CanvasRenderer,
+]);
+
+export {init};
+export type {ECharts} from "echarts/core";

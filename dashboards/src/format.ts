@@ -1,0 +1,142 @@
+/** Every number and date on a screen goes through here: one place knows the reader's language. */
+
+export type Locale = "zh-CN" | "en";
+
+const ZONE = "Asia/Shanghai";
+/** Shown where a value is missing without a reason of its own. */
+export const DASH = "–";
+/** Shown for a number too small to show. */
+export const SUPPRESSED = "<5";
+
+type Number_ = number | null | undefined;
+
+function missing(value: Number_): value is null | undefined {
+  return value === null || value === undefined || Number.isNaN(value);
+}
+
+function decimal(locale: Locale, value: number, digits: number): string {
+  return new Intl.NumberFormat(locale, {maximumFractionDigits: digits}).format(value);
+}
+
+/** 1234 as "1,234". */
+export function count(locale: Locale, value: Number_): string {
+  return missing(value) ? DASH : decimal(locale, value, 0);
+}
+
+/** 123456 as "12.3万" or "123K": for places where the exact number is not the point. */
+export function compact(locale: Locale, value: Number_): string {
+  if (missing(value)) return DASH;
+  return new Intl.NumberFormat(locale, {notation: "compact", maximumFractionDigits: 1}).format(value);
+}
+
+/** 0.9723 as "97.2%", 0.97 as "97.0%" so that columns line up; "100%" only for a whole, so that nearly all never reads as all. */
+export function share(locale: Locale, value: Number_, digits = 1): string {
+  if (missing(value)) return DASH;
+  const scale = 10 ** (digits + 2);
+  const shown = value < 1 && Math.round(value * scale) >= scale ? (scale - 1) / scale : value;
+  const style = {style: "percent", minimumFractionDigits: shown === 0 || shown === 1 ? 0 : digits, maximumFractionDigits: digits} as const;
+  return new Intl.NumberFormat(locale, style).format(shown);
+}
+
+/** Minutes since midnight as "23:41"; past 24:00 belongs to the evening before and says so. */
+export function minuteOfDay(locale: Locale, value: Number_): string {
+  if (missing(value)) return DASH;
+  const minutes = Math.round(value);
+  const inDay = ((minutes % 1440) + 1440) % 1440;
+  const clock = `${String(Math.floor(inDay / 60)).padStart(2, "0")}:${String(inDay % 60).padStart(2, "0")}`;
+  if (minutes < 1440) return clock;
+  return locale === "en" ? `${clock} next day` : `次日 ${clock}`;
+}
+
+/** A length of time in hours; from two days up in days. */
+export function hours(locale: Locale, value: Number_): string {
+  if (missing(value)) return DASH;
+  if (value >= 48) return locale === "en" ? `${decimal(locale, value / 24, 1)} days` : `${decimal(locale, value / 24, 1)} 天`;
+  return locale === "en" ? `${decimal(locale, value, 1)} h` : `${decimal(locale, value, 1)} 小时`;
+}
+
+export function yuan(locale: Locale, value: Number_): string {
+  return missing(value) ? DASH : `¥${new Intl.NumberFormat(locale, {minimumFractionDigits: 2, maximumFractionDigits: 2}).format(value)}`;
+}
+
+/** Names in a row: "甲、乙" or "A, B". */
+export function list(locale: Locale, names: readonly string[]): string {
+  return names.join(locale === "en" ? ", " : "、");
+}
+
+/** A value with the unit of its measure. Unknown units are shown as a plain number. */
+export function quantity(locale: Locale, value: Number_, unit: string | null): string {
+  switch (unit) {
+    case "share":
+      return share(locale, value);
+    case "count":
+    case "person":
+      return missing(value) ? DASH : decimal(locale, value, 1);
+    case "yuan":
+      return yuan(locale, value);
+    case "hour":
+      return hours(locale, value);
+    case "minute_of_day":
+      return minuteOfDay(locale, value);
+    default:
+      return missing(value) ? DASH : decimal(locale, value, 2);
+  }
+}
+
+/** How a value moved, without its sign: shares in percentage points, others in their own unit. */
+export function movement(locale: Locale, value: Number_, previous: Number_, unit: string): string {
+  if (missing(value) || missing(previous)) return DASH;
+  const by = Math.abs(value - previous);
+  if (unit !== "share") return decimal(locale, by, 0);
+  return locale === "en" ? `${decimal(locale, by * 100, 1)} pp` : `${decimal(locale, by * 100, 1)} 个百分点`;
+}
+
+/** A local date `2026-11-21`, read as a calendar day and never moved by a time zone. */
+function dayOf(on: string): Date | null {
+  const at = new Date(`${on.slice(0, 10)}T00:00:00Z`);
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+
+function day(locale: Locale, on: string | null, style: Intl.DateTimeFormatOptions): string {
+  if (on === null) return DASH;
+  const at = dayOf(on);
+  return at === null ? on : new Intl.DateTimeFormat(locale, {timeZone: "UTC", ...style}).format(at);
+}
+
+/** "2026年11月21日" or "Nov 21, 2026". */
+export function date(locale: Locale, on: string | null): string {
+  return day(locale, on, {year: "numeric", month: locale === "en" ? "short" : "long", day: "numeric"});
+}
+
+/** "11月21日周六" or "Sat, Nov 21". */
+export function weekday(locale: Locale, on: string | null): string {
+  return day(locale, on, {month: locale === "en" ? "short" : "long", day: "numeric", weekday: "short"});
+}
+
+/** "11/21" or "Nov 21": for axes. */
+export function shortDate(locale: Locale, on: string | null): string {
+  return day(locale, on, {month: locale === "en" ? "short" : "numeric", day: "numeric"});
+}
+
+function instant(locale: Locale, at: string | null, style: Intl.DateTimeFormatOptions): string {
+  if (at === null) return DASH;
+  const time = new Date(at);
+  if (Number.isNaN(time.getTime())) return at;
+  return new Intl.DateTimeFormat(locale, {timeZone: ZONE, hourCycle: "h23", ...style}).format(time);
+}
+
+/** "2026/11/21 23:30" in the school's time. */
+export function dateTime(locale: Locale, at: string | null): string {
+  const month = locale === "en" ? "short" : "2-digit";
+  return instant(locale, at, {year: "numeric", month, day: "2-digit", hour: "2-digit", minute: "2-digit"});
+}
+
+/** "11/21 23:30" in the school's time. */
+export function shortDateTime(locale: Locale, at: string | null): string {
+  return instant(locale, at, {month: locale === "en" ? "short" : "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit"});
+}
+
+/** "23:30" in the school's time. */
+export function clock(locale: Locale, at: string | null): string {
+  return instant(locale, at, {hour: "2-digit", minute: "2-digit"});
+}

@@ -1,0 +1,54 @@
+import {describe, expect, it} from "vitest";
+import * as format from "../src/format";
+
+describe("numbers", () => {
+  it("a missing number is a dash, never zero", () => {
+    for (const call of [format.count, format.share, format.hours, format.yuan, format.minuteOfDay]) {
+      expect(call("zh-CN", null)).toBe(format.DASH);
+      expect(call("en", Number.NaN)).toBe(format.DASH);
+    }
+    expect(format.count("zh-CN", 0)).toBe("0");
+  });
+  it("nearly all never reads as all", () => {
+    expect(format.share("zh-CN", 0.99996)).toBe("99.9%");
+    expect(format.share("zh-CN", 0.996, 0)).toBe("99%");
+    expect(format.share("zh-CN", 1)).toBe("100%");
+    expect(format.share("zh-CN", 0.97)).toBe("97.0%");
+    expect(format.share("en", 0.97237)).toBe("97.2%");
+  });
+  it("large numbers follow the reader's language", () => {
+    expect(format.count("zh-CN", 12345)).toBe("12,345");
+    expect(format.compact("zh-CN", 123456)).toBe("12.3万");
+    expect(format.compact("en", 123456)).toBe("123.5K");
+  });
+  it("a change of shares is in percentage points", () => {
+    expect(format.movement("zh-CN", 0.9724, 0.9651, "share")).toBe("0.7 个百分点");
+    expect(format.movement("en", 0.8612, 0.8735, "share")).toBe("1.2 pp");
+    expect(format.movement("zh-CN", 41, 58, "person")).toBe("17");
+  });
+  it("a length of time turns into days from two days up", () => {
+    expect(format.hours("zh-CN", 36)).toBe("36 小时");
+    expect(format.hours("en", 60)).toBe("2.5 days");
+  });
+});
+
+describe("dates", () => {
+  it("a return after midnight belongs to the evening before and says so", () => {
+    expect(format.minuteOfDay("zh-CN", 1421)).toBe("23:41");
+    expect(format.minuteOfDay("zh-CN", 1530)).toBe("次日 01:30");
+    expect(format.minuteOfDay("en", 1530)).toBe("01:30 next day");
+  });
+  it("a local date is never moved by a time zone", () => {
+    expect(format.date("zh-CN", "2026-01-12")).toBe("2026年1月12日");
+    expect(format.date("en", "2026-01-12")).toBe("Jan 12, 2026");
+    expect(format.shortDate("zh-CN", "2026-01-12")).toBe("1/12");
+  });
+  it("an instant is shown in the school's time", () => {
+    expect(format.dateTime("zh-CN", "2026-01-12T15:40:00Z")).toBe("2026/01/12 23:40");
+    expect(format.clock("en", "2026-01-12T20:05:00Z")).toBe("04:05");
+  });
+  it("what cannot be read is shown as it came", () => {
+    expect(format.date("zh-CN", "soon")).toBe("soon");
+    expect(format.clock("zh-CN", null)).toBe(format.DASH);
+  });
+});

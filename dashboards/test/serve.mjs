@@ -1,0 +1,123 @@
+// A stand-in for the real server, for development and pictures only: answers from samples/, app from ../dist.
+// Usage: node test/serve.mjs [port]
+import {readFileSync, existsSync} from "node:fs";
+import {createServer} from "node:http";
+import {extname, join, normalize} from "node:path";
+import {fileURLToPath} from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const dist = join(here, "../dist");
+const port = Number(process.argv[2] ?? 8080);
+const sample = (name) => JSON.parse(readFileSync(join(here, "samples", `${name}.json`), "utf8"));
+const sessions = new Map();
+const mime = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"};
+const csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+class Refusal extends Error {
+  constructor(status, code, title, detail = "") {
+    super(title);
+    this.body = {type: "about:blank", title, status, detail, code};
+  }
+}
+
+const page = (rows, after, limit, key) => {
+  const start = after === "" ? 0 : rows.findIndex((it) => it[key] === after) + 1;
+  const part = rows.slice(start, start + limit);
+  return {rows: part, next: start + limit < rows.length ? part.at(-1)[key] : null};
+};
+
+/** Answers by path; `need` is the page that opens them. */
+const routes = [
+  [/^\/cockpit$/, "cockpit", ({query}) => {
+    const cockpit = sample("cockpit");
+    const college = query.get("college");
+    return college === null ? cockpit : {...cockpit, college, colleges: cockpit.colleges.filter((it) => it.college === college)};
+  }],
+  [/^\/students$/, "students", ({query, me}) => {
+    const word = (query.get("query") ?? "").toLowerCase();
+    const rows = sample("students").rows.filter((it) =>
+      [it.name, it.student_id, it.class].some((text) => (text ?? "").toLowerCase().includes(word)) &&
+      (!query.get("college") || it.college === query.get("college")) && (!query.get("building") || it.building === query.get("building")));
+    const seen = me.role === "administrator" ? rows.map((it) => ({...it, name: null})) : rows;
+    return {...page(seen, query.get("after") ?? "", Number(query.get("limit") ?? 50), "student_key"), total_n: rows.length};
+  }],
+  [/^\/students\/([^/]+)\/portrait$/, null, ({match, me}) => {
+    const row = sample("students").rows.find((it) => it.student_key === match[1]);
+    if (row === undefined || (me.role === "student" && me.student_key !== match[1])) throw new Refusal(404, "not_found", "没有这位学生 / No such student");
+    const portrait = sample("portrait");
+    const notices = me.role === "student" ? portrait.notices.map((it) => ({...it, severity: null})) : row.care_n > 0 ? portrait.notices : [];
+    return {...portrait, student_key: row.student_key, head: {...portrait.head, ...row}, notices};
+  }],
+  [/^\/students\/([^/]+)\/record$/, null, ({query}) => {
+    const all = sample("record").rows;
+    const kind = query.get("kind");
+    const kinds = [...new Set(all.map((it) => it.kind))].map((it) => ({kind: it, n: all.filter((row) => row.kind === it).length}));
+    return {...page(all.filter((it) => kind === null || it.kind === kind), query.get("before") ?? "", Math.min(12, Number(query.get("limit") ?? 100)), "event_id"), kinds};
+  }],
+  [/^\/warnings$/, "care", () => sample("warnings")],
+  [/^\/lists$/, "lists", () => sample("lists")],
+  [/^\/lists\/([^/]+)$/, "lists", ({match}) => {
+    const head = sample("lists").lists.find((it) => it.list === match[1]);
+    if (head === undefined) throw new Refusal(404, "not_found", "没有这份清单 / No such list");
+    const list = sample("list");
+    return match[1] === list.list ? list : {...list, list: head.list, title_zh: head.title_zh, title_en: head.title_en, rows: list.rows.slice(0, head.rows_n)};
+  }],
+  [/^\/tickets$/, "tickets", () => sample("tickets")],
+  [/^\/catalog$/, "catalog", () => sample("catalog")],
+  [/^\/runs$/, "runs", () => sample("runs")],
+];
+
+async function body(request) {
+  let text = "";
+  for await (const part of request) text += part;
+  return text === "" ? {} : JSON.parse(text);
+}
+
+async function answer(request, url, response) {
+  const path = url.pathname.slice("/api/v1".length);
+  if (path === "/health") return sample("health");
+  if (request.method === "POST" && request.headers["x-yizhan"] !== "1") throw new Refusal(403, "header_missing", "缺少请求头 / Header missing");
+  if (path === "/login") {
+    const {account, password} = await body(request);
+    const {accounts, password: right} = sample("accounts");
+    const me = accounts.find((it) => it.account === account && password === right);
+    if (me === undefined) throw new Refusal(401, "login_failed", "账号或密码不正确 / Account or password is not right", "请核对后重试。 / Check and try again.");
+    const id = Math.random().toString(36).slice(2);
+    sessions.set(id, me);
+    response.setHeader("set-cookie", `yizhan_session=${id}; HttpOnly; SameSite=Lax; Path=/`);
+    return me;
+  }
+  const me = sessions.get(/yizhan_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1]);
+  if (me === undefined) throw new Refusal(401, "no_session", "请先登录 / Sign in first");
+  if (path === "/me") return me;
+  if (path === "/logout") return undefined;
+  for (const [pattern, need, reply] of routes) {
+    const match = pattern.exec(path);
+    if (match === null) continue;
+    if (need !== null && !me.pages.includes(need)) throw new Refusal(403, "forbidden", "没有权限 / Not allowed");
+    return reply({match, me, query: url.searchParams});
+  }
+  throw new Refusal(404, "not_found", "没有这个地址 / No such address");
+}
+
+createServer(async (request, response) => {
+  const url = new URL(request.url, "http://localhost");
+  response.setHeader("content-security-policy", csp);
+  if (url.pathname.startsWith("/api/")) {
+    let [status, reply, type] = [200, undefined, "application/json"];
+    try {
+      reply = await answer(request, url, response);
+      if (reply === undefined) status = 204;
+    } catch (error) {
+      reply = error.body ?? {title: String(error), status: 500};
+      [status, type] = [reply.status, "application/problem+json"];
+    }
+    response.writeHead(status, {"content-type": type, "cache-control": "no-store"});
+    response.end(reply === undefined ? undefined : JSON.stringify(reply));
+    return;
+  }
+  const file = join(dist, normalize(url.pathname));
+  const found = file.startsWith(dist) && extname(file) !== "" && existsSync(file) ? file : join(dist, "index.html");
+  response.writeHead(200, {"content-type": mime[extname(found)] ?? "application/octet-stream"});
+  response.end(readFileSync(found));
+}).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}`));

@@ -1,0 +1,130 @@
+// Takes a picture of every page of an account in both languages, light and dark, on three screens, and runs axe on each.
+// Usage: node test/shots.mjs BASE_URL ACCOUNT PASSWORD OUT_DIR [--sizes 390x844,..] [--locales zh-CN,en] [--themes light,dark] [--only /care,..]
+// Exits 1 on a serious axe violation, an error in the console, or a page wider than its screen.
+import {mkdirSync, readFileSync} from "node:fs";
+import {createRequire} from "node:module";
+import {join} from "node:path";
+import {chromium} from "playwright-core";
+
+const [base, account, password, out, ...flags] = process.argv.slice(2);
+if (out === undefined) {
+  console.error("usage: node test/shots.mjs BASE_URL ACCOUNT PASSWORD OUT_DIR [--sizes ..] [--locales ..] [--themes ..] [--only ..]");
+  process.exit(2);
+}
+const flag = (name, fallback) => {
+  const at = flags.indexOf(`--${name}`);
+  return at < 0 ? fallback : flags[at + 1].split(",");
+};
+const sizes = flag("sizes", ["1920x1080", "1366x768", "390x844"]).map((it) => it.split("x").map(Number));
+const locales = flag("locales", ["zh-CN", "en"]);
+const themes = flag("themes", ["light", "dark"]);
+const only = flag("only", []);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+mkdirSync(out, {recursive: true});
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+const context = await browser.newContext();
+const page = await context.newPage();
+const faults = [];
+let where = "login";
+let shots = 0;
+page.on("pageerror", (error) => faults.push(`${where}: ${error.message}`));
+page.on("console", (message) => {
+  // A page that may not be seen answers 401, 403 or 404: the browser logs that, we expect it.
+  if (message.type() === "error" && !/status of 40[134]/.test(message.text())) faults.push(`${where}: ${message.text()}`);
+});
+
+async function settle() {
+  await page.waitForFunction(() => document.querySelector(".blocks, [aria-busy='true']") === null, null, {timeout: 15_000}).catch(() => faults.push(`${where}: still loading`));
+  await page.waitForTimeout(450);
+}
+
+/** Pictures what is on the screen and looks for what a reader could not use. */
+async function shoot(name) {
+  where = name;
+  await settle();
+  await page.screenshot({path: join(out, `${name}.png`), fullPage: true});
+  shots += 1;
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const {violations} = await window.axe.run(document, {resultTypes: ["violations"]});
+    return {
+      violations: violations.map((it) => ({id: it.id, impact: it.impact, nodes: it.nodes.map((node) => `${node.target.join(" ")} ${node.any[0]?.message ?? ""}`)})),
+      over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    };
+  });
+  for (const it of found.violations) {
+    const line = `${name}: axe ${it.impact} ${it.id} (${it.nodes.length}) ${it.nodes.slice(0, 2).join(" | ")}`;
+    if (it.impact === "serious" || it.impact === "critical") faults.push(line);
+    else console.log(line);
+  }
+  if (found.over > 1) faults.push(`${name}: ${found.over}px wider than the screen`);
+}
+
+/** The addresses of the account: its pages, and one of each kind behind them. */
+async function addresses() {
+  const ask = (path) => page.evaluate(async (it) => (await fetch(`/api/v1${it}`)).json(), path);
+  const me = await ask("/me");
+  const found = me.pages.map((it) => [it, `/${it}`]);
+  if (me.pages.includes("students")) {
+    const {rows} = await ask("/students?limit=1");
+    if (rows.length > 0) found.push(["portrait", `/students/${rows[0].student_key}`]);
+    found.push(["students-empty", "/students?query=zzzz"], ["student-missing", "/students/no-such-student"]);
+  }
+  if (me.pages.includes("care")) {
+    const care = await ask("/warnings");
+    if (care.findings.length > 0) found.push(["care-finding", `/care?warning=${care.findings[0].warning_id}`]);
+    if (care.rows.length > 0) found.push(["care-note", `/care?warning=${care.rows[0].warning_id}`]);
+  }
+  if (me.pages.includes("lists")) {
+    const {lists} = await ask("/lists");
+    if (lists.length > 0) found.push(["list", `/lists/${lists[0].list}`]);
+  }
+  if (me.pages.includes("catalog")) {
+    const {tables} = await ask("/catalog");
+    if (tables.length > 0) found.push(["catalog-table", `/catalog?table=${tables[0].table}`]);
+  }
+  if (me.pages.includes("cockpit")) found.push(["cockpit-repair", "/cockpit?matrix=repair"], ["cockpit-device", "/cockpit?matrix=device"]);
+  found.push(["missing", "/no/such/page"], ["forbidden", "/403"]);
+  return found.filter(([, path]) => only.length === 0 || only.includes(path));
+}
+
+await page.goto(`${base}/login`);
+let targets = null;
+for (const locale of locales) {
+  for (const theme of themes) {
+    await page.evaluate(([l, t]) => {
+      localStorage.setItem("yizhan.locale", l);
+      localStorage.setItem("yizhan.theme", t);
+    }, [locale, theme]);
+    for (const [width, height] of sizes) {
+      const tail = `${locale}-${theme}-${width}`;
+      await page.setViewportSize({width, height});
+      if (targets === null) {
+        await page.goto(`${base}/login`);
+        if (only.length === 0) await shoot(`login-${tail}`);
+        await page.fill("#account", account);
+        await page.fill("#password", "not the password");
+        await page.click("button[type=submit]");
+        await page.waitForSelector("[role=alert]");
+        if (only.length === 0) await shoot(`login-refused-${tail}`);
+        await page.fill("#password", password);
+        await page.click("button[type=submit]");
+        await page.waitForURL((url) => url.pathname !== "/login");
+        targets = await addresses();
+      }
+      for (const [name, path] of targets) {
+        where = `${name}-${tail}`;
+        await page.goto(`${base}${path}`);
+        await shoot(`${name}-${tail}`);
+      }
+    }
+  }
+}
+await browser.close();
+for (const it of faults) console.log(`FAULT ${it}`);
+console.log(`${shots} passed, ${faults.length} failed`);
+process.exit(faults.length === 0 ? 0 : 1);

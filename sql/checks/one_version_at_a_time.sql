@@ -1,0 +1,11 @@
+/*---
+kind  = "check"
+about = "A student has at most one current version in the register."
+owner = "platform"
+---*/
+
+SELECT student_key, count(*) AS versions_n
+FROM stg_student
+WHERE superseded_at IS NULL
+GROUP BY student_key
+HAVING count(*) > 1

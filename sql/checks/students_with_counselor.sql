@@ -1,0 +1,9 @@
+/*---
+kind  = "check"
+about = "Every enrolled student has a responsible counselor."
+owner = "student_affairs_office"
+---*/
+
+SELECT student_key
+FROM stg_student
+WHERE superseded_at IS NULL AND status = 'enrolled' AND counselor_key IS NULL

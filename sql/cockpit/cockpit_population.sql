@@ -1,0 +1,51 @@
+/*---
+kind         = "table"
+about        = "Students by where they are, for the university and each college; the parts exclude one another and add up to the register (今日学生结构)."
+owner        = "student_affairs_office"
+materialized = "as_of"
+grain        = ["scope", "part"]
+purpose      = ["cockpit"]
+
+[settings]
+k_default = 5
+
+[columns]
+scope     = { about = "university, or the id of a college.", class = "internal" }
+scope_name = { about = "Its name.", class = "internal" }
+part      = { about = "suspended, internship, leave, boarder, day_student or off_campus, in this order of precedence.", class = "internal" }
+student_n = { about = "Students; empty if fewer than five.", class = "internal" }
+unowned_n = { about = "Of these, enrolled without a responsible counselor (无责任人学生).", class = "internal" }
+---*/
+
+WITH person AS (
+    SELECT
+        college,
+        college_name,
+        CASE WHEN status = 'suspended' THEN 'suspended'
+            WHEN leave_kind = 'internship' THEN 'internship'
+            WHEN leave_kind IS NOT NULL THEN 'leave'
+            ELSE boarder END AS part,
+        counselor_key IS NULL AND status = 'enrolled' AS is_unowned
+    FROM dim_student
+    WHERE as_of_on = $as_of
+),
+
+scoped AS (
+    SELECT 'university' AS scope, '全校' AS scope_name, part, is_unowned FROM person
+    UNION ALL
+    SELECT college AS scope, college_name AS scope_name, part, is_unowned FROM person
+),
+
+counted AS (
+    SELECT scope, max(scope_name) AS scope_name, part, count(*) AS student_n, sum(CASE WHEN is_unowned THEN 1 ELSE 0 END) AS unowned_n
+    FROM scoped
+    GROUP BY scope, part
+)
+
+SELECT
+    scope,
+    scope_name,
+    part,
+    CASE WHEN student_n >= ${k_default} THEN student_n END AS student_n,
+    unowned_n
+FROM counted

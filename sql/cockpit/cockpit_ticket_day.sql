@@ -1,0 +1,32 @@
+/*---
+kind         = "table"
+about        = "Requests raised, resolved and running past their deadline on each of the last 60 days."
+owner        = "student_affairs_office"
+materialized = "as_of"
+grain        = ["day_on"]
+purpose      = ["cockpit"]
+
+[columns]
+day_on     = { about = "Campus day.", class = "internal" }
+opened_n   = { about = "Requests raised.", class = "internal" }
+resolved_n = { about = "Requests resolved.", class = "internal" }
+overdue_n  = { about = "Requests whose deadline passed that day without resolution by it.", class = "internal" }
+---*/
+
+WITH happened AS (
+    SELECT campus_on(submitted_at) AS day_on, 'opened' AS what FROM fct_ticket
+    UNION ALL
+    SELECT campus_on(closed_at), 'resolved' FROM fct_ticket WHERE closed_at IS NOT NULL AND state = 'resolved'
+    UNION ALL
+    SELECT campus_on(due_at), 'overdue' FROM fct_ticket
+    WHERE state <> 'withdrawn' AND due_at < day_start($as_of) AND coalesce(closed_at > due_at, TRUE)
+)
+
+SELECT
+    day_on,
+    sum(CASE WHEN what = 'opened' THEN 1 ELSE 0 END) AS opened_n,
+    sum(CASE WHEN what = 'resolved' THEN 1 ELSE 0 END) AS resolved_n,
+    sum(CASE WHEN what = 'overdue' THEN 1 ELSE 0 END) AS overdue_n
+FROM happened
+WHERE day_on >= $as_of - INTERVAL '60' DAY AND day_on < $as_of
+GROUP BY day_on

@@ -1,0 +1,42 @@
+/*---
+kind         = "table"
+about        = "Share of the expected device time of 28 days that was observed, by kind of device; one row (设备完整率)."
+owner        = "network_center"
+materialized = "view"
+cached       = true
+purpose      = ["portrait", "cockpit"]
+
+[columns]
+canteen_cov = { unit = "share", about = "Canteen terminals, from 06:00 to 20:00." }
+library_cov = { unit = "share", about = "Library gates." }
+dorm_cov    = { unit = "share", about = "Dormitory gates, from 18:00 to 02:00." }
+all_cov     = { unit = "share", about = "All devices." }
+days_n      = { about = "Days with any heartbeat." }
+---*/
+
+-- Devices of the register are expected on every day on which any device gave a sign of life.
+WITH due AS (
+    SELECT count(DISTINCT occurred_on) AS days_n
+    FROM int_device_day
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
+),
+
+alive AS (
+    SELECT device_id, sum(alive_minutes) AS alive_minutes, sum(night_minutes) AS night_minutes, sum(meal_minutes) AS meal_minutes
+    FROM int_device_day
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
+    GROUP BY device_id
+)
+
+SELECT
+    CAST(sum(CASE WHEN stg_device.kind = 'canteen' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
+        / nullif(sum(CASE WHEN stg_device.kind = 'canteen' THEN 840 * due.days_n END), 0) AS canteen_cov,
+    CAST(sum(CASE WHEN stg_device.kind = 'library' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
+        / nullif(sum(CASE WHEN stg_device.kind = 'library' THEN 840 * due.days_n END), 0) AS library_cov,
+    CAST(sum(CASE WHEN stg_device.kind = 'dorm' THEN coalesce(alive.night_minutes, 0) END) AS DECIMAL(18, 6))
+        / nullif(sum(CASE WHEN stg_device.kind = 'dorm' THEN 480 * due.days_n END), 0) AS dorm_cov,
+    CAST(sum(coalesce(alive.alive_minutes, 0)) AS DECIMAL(18, 6)) / nullif(sum(1440 * due.days_n), 0) AS all_cov,
+    max(due.days_n) AS days_n
+FROM stg_device
+CROSS JOIN due
+LEFT JOIN alive ON alive.device_id = stg_device.device_id

@@ -1,0 +1,26 @@
+/*---
+kind         = "table"
+about        = "How much of one campus day each device was alive, as it was known (设备日在线)."
+owner        = "network_center"
+materialized = "student_day"
+grain        = ["device_id", "occurred_on"]
+purpose      = ["portrait", "trend_warning", "cockpit"]
+
+[columns]
+device_id      = { about = "Device.", class = "internal" }
+occurred_on    = { about = "Campus day.", class = "internal" }
+alive_minutes  = { unit = "minutes", about = "Ten minutes for every sign of life, 1440 at most.", class = "internal" }
+night_minutes  = { unit = "minutes", about = "The same from 18:00 to 02:00, 480 at most.", class = "internal" }
+meal_minutes   = { unit = "minutes", about = "The same from 06:00 to 20:00, 840 at most.", class = "internal" }
+last_beat_at   = { about = "Last sign of life.", class = "internal" }
+---*/
+
+SELECT
+    device_id,
+    occurred_on,
+    least(10 * count(*), 1440) AS alive_minutes,
+    least(10 * sum(CASE WHEN minute_of_day >= 1080 OR minute_of_day < 120 THEN 1 ELSE 0 END), 480) AS night_minutes,
+    least(10 * sum(CASE WHEN minute_of_day BETWEEN 360 AND 1199 THEN 1 ELSE 0 END), 840) AS meal_minutes,
+    max(occurred_at) AS last_beat_at
+FROM stg_device_heartbeat
+GROUP BY device_id, occurred_on

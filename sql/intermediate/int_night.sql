@@ -1,0 +1,105 @@
+/*---
+kind         = "table"
+about        = "Nights of the last four weeks of everybody who lives in a dormitory: back, absent, on leave, or unknown (夜间归寝)."
+owner        = "logistics_security_office"
+materialized = "view"
+cached       = true
+subject      = "student_key"
+purpose      = ["portrait", "trend_warning", "public_safety", "cockpit"]
+
+[settings]
+curfew_minute = 1380     # 23:00
+gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
+
+[columns]
+building_id      = { about = "Building." }
+floor            = { about = "Floor." }
+is_on_leave      = { about = "An approved leave covers the night." }
+is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
+is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry, or there is evidence on campus after 22:00." }
+is_absent        = { about = "Due back, gates seen, and neither entry nor evidence on campus (未归)." }
+is_late          = { about = "Last entry after 23:00 (晚归)." }
+gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates." }
+gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
+---*/
+
+WITH boarder AS (
+    SELECT student_key, building_id, floor
+    FROM dim_student
+    WHERE as_of_on = $as_of AND boarder = 'boarder' AND status = 'enrolled' AND building_id IS NOT NULL
+),
+
+night AS (
+    SELECT DISTINCT occurred_on
+    FROM int_device_day
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
+),
+
+building_gate AS (
+    SELECT stg_device.building_id, night.occurred_on, sum(coalesce(int_device_day.night_minutes, 0)) AS gate_minutes, sum(480) AS gate_minutes_due
+    FROM stg_device
+    CROSS JOIN night
+    LEFT JOIN int_device_day ON int_device_day.device_id = stg_device.device_id AND int_device_day.occurred_on = night.occurred_on
+    WHERE stg_device.kind = 'dorm'
+    GROUP BY stg_device.building_id, night.occurred_on
+),
+
+-- The last passage may be weeks old: whoever came in and did not leave is in.
+seen AS (
+    SELECT student_key, occurred_on, dorm_last_at, dorm_last_direction, evening_last_in_minute, late_evidence_n
+    FROM int_student_day
+    WHERE occurred_on >= $as_of - INTERVAL '56' DAY
+),
+
+calendar AS (
+    SELECT boarder.student_key, boarder.building_id, boarder.floor, night.occurred_on
+    FROM boarder
+    CROSS JOIN night
+),
+
+carried AS (
+    SELECT
+        coalesce(calendar.student_key, seen.student_key) AS student_key,
+        coalesce(calendar.occurred_on, seen.occurred_on) AS occurred_on,
+        calendar.building_id,
+        calendar.floor,
+        seen.evening_last_in_minute,
+        coalesce(seen.late_evidence_n, 0) AS late_evidence_n,
+        last_value(seen.dorm_last_direction) IGNORE NULLS OVER (
+            PARTITION BY coalesce(calendar.student_key, seen.student_key)
+            ORDER BY coalesce(calendar.occurred_on, seen.occurred_on)
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS last_direction
+    FROM calendar
+    FULL OUTER JOIN seen ON seen.student_key = calendar.student_key AND seen.occurred_on = calendar.occurred_on
+),
+
+away AS (
+    SELECT DISTINCT calendar.student_key, calendar.occurred_on
+    FROM calendar
+    INNER JOIN stg_leave_record ON stg_leave_record.student_key = calendar.student_key
+    WHERE stg_leave_record.begins_at < day_start(calendar.occurred_on) + INTERVAL '24' HOUR
+        AND stg_leave_record.ends_at >= day_start(calendar.occurred_on) + INTERVAL '18' HOUR
+        AND (stg_leave_record.returned_at IS NULL OR stg_leave_record.returned_at >= day_start(calendar.occurred_on) + INTERVAL '18' HOUR)
+)
+
+SELECT
+    carried.student_key,
+    carried.occurred_on,
+    carried.building_id,
+    carried.floor,
+    away.student_key IS NOT NULL AS is_on_leave,
+    building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
+    coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 AS is_back,
+    away.student_key IS NULL
+        AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
+        AND carried.last_direction = 'out'
+        AND carried.late_evidence_n = 0 AS is_absent,
+    coalesce(carried.evening_last_in_minute >= ${curfew_minute}, FALSE) AS is_late,
+    carried.evening_last_in_minute,
+    building_gate.gate_minutes,
+    building_gate.gate_minutes_due
+FROM carried
+INNER JOIN building_gate ON building_gate.building_id = carried.building_id AND building_gate.occurred_on = carried.occurred_on
+LEFT JOIN away ON away.student_key = carried.student_key AND away.occurred_on = carried.occurred_on
+WHERE carried.building_id IS NOT NULL

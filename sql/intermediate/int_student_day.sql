@@ -1,0 +1,165 @@
+/*---
+kind         = "table"
+about        = "What the devices saw of one student on one campus day, as it was known (学生日汇总)."
+owner        = "platform"
+materialized = "student_day"
+grain        = ["student_key", "occurred_on"]
+subject      = "student_key"
+purpose      = ["portrait", "trend_warning"]
+
+# How gates are named, and when dormitories close: another school puts its own file in this one's place.
+[settings]
+dorm_gate       = "G-N"
+library_gate    = "G-L"
+school_gate     = "G-S"
+meal_gap        = "45 minutes"
+closing_minute  = 1410   # 23:30, half an hour after the gates close
+
+[columns]
+student_key     = { about = "The student, pseudonymous.", class = "personal" }
+occurred_on     = { about = "Campus day.", class = "trace" }
+meal_n          = { about = "Meals: canteen purchases at least 45 minutes apart." }
+breakfast_n     = { about = "Canteen purchases from 06:00 to 09:30." }
+canteen_fen     = { unit = "fen", about = "Spent in canteens." }
+spent_fen       = { unit = "fen", about = "Spent in all." }
+card_n          = { about = "Card transactions." }
+gate_n          = { about = "Passages through gates, without those by face." }
+library_in_n    = { about = "Entries into the library." }
+library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts nothing." }
+night_n         = { about = "Events from 00:00 to 05:00, without those by face." }
+event_n         = { about = "Events of all kinds, without those by face." }
+evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
+dorm_last_at    = { about = "Last passage of the dormitory gate before 23:30." }
+dorm_last_direction = { about = "Its direction." }
+late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage." }
+school_last_direction = { about = "Direction of the last passage of the school gate." }
+last_seen_at    = { about = "Last event of all, by any way of passage." }
+last_seen_source = { about = "Source of that event: card or gate." }
+---*/
+
+WITH card AS (
+    SELECT
+        student_key,
+        occurred_on,
+        occurred_at,
+        minute_of_day,
+        amount_fen,
+        merchant_kind = 'canteen' AS is_canteen,
+        lag(CASE WHEN merchant_kind = 'canteen' THEN occurred_at END) IGNORE NULLS OVER (
+            PARTITION BY student_key, occurred_on ORDER BY occurred_at, txn_id
+        ) AS meal_before_at
+    FROM stg_card_txn
+),
+
+card_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        sum(CASE WHEN is_canteen AND (meal_before_at IS NULL OR occurred_at - meal_before_at > CAST(${meal_gap} AS INTERVAL))
+            THEN 1 ELSE 0 END) AS meal_n,
+        sum(CASE WHEN is_canteen AND minute_of_day BETWEEN 360 AND 569 THEN 1 ELSE 0 END) AS breakfast_n,
+        sum(CASE WHEN is_canteen THEN amount_fen ELSE 0 END) AS canteen_fen,
+        sum(amount_fen) AS spent_fen,
+        count(*) AS card_n,
+        sum(CASE WHEN minute_of_day < 300 THEN 1 ELSE 0 END) AS night_n,
+        sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
+        max(occurred_at) AS last_at
+    FROM card
+    GROUP BY student_key, occurred_on
+),
+
+passage AS (
+    SELECT
+        student_key,
+        occurred_on,
+        occurred_at,
+        direction,
+        -- The kind of place stands in the gate's name; the register of devices changes and may not be joined by day.
+        CASE WHEN starts_with(device_id, ${dorm_gate}) THEN 'dorm'
+            WHEN starts_with(device_id, ${library_gate}) THEN 'library'
+            WHEN starts_with(device_id, ${school_gate}) THEN 'school' ELSE 'other' END AS place,
+        method = 'face' AS is_face,
+        CASE WHEN minute_of_day < 240 THEN minute_of_day + 1440 ELSE minute_of_day END AS minute,
+        device_id,
+        event_seq
+    FROM stg_gate_event
+),
+
+-- Library stays pair an entry with the next passage; the other gates need no pairing.
+stay AS (
+    SELECT
+        student_key,
+        occurred_on,
+        direction,
+        occurred_at,
+        lead(occurred_at) OVER own AS next_at,
+        lead(direction) OVER own AS next_direction
+    FROM passage
+    WHERE place = 'library' AND NOT is_face
+    WINDOW own AS (PARTITION BY student_key, occurred_on ORDER BY occurred_at, device_id, event_seq)
+),
+
+library_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        sum(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS library_in_n,
+        sum(CASE WHEN direction = 'in' AND next_direction = 'out'
+            THEN CAST(date_part('epoch', next_at) - date_part('epoch', occurred_at) AS BIGINT) / 60 ELSE 0 END) AS library_minutes
+    FROM stay
+    GROUP BY student_key, occurred_on
+),
+
+gate_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        sum(CASE WHEN is_face THEN 0 ELSE 1 END) AS gate_n,
+        sum(CASE WHEN (minute >= 1440 OR minute < 300) AND NOT is_face THEN 1 ELSE 0 END) AS night_n,
+        max(CASE WHEN place = 'dorm' AND direction = 'in' AND minute >= 1200 THEN minute END) AS evening_last_in_minute,
+        max(CASE WHEN place = 'dorm' AND minute < ${closing_minute} THEN occurred_at END) AS dorm_last_at,
+        sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
+        max(CASE WHEN place = 'school' THEN occurred_at END) AS school_last_at,
+        max(occurred_at) AS last_at
+    FROM passage
+    GROUP BY student_key, occurred_on
+),
+
+-- Which way the last passages went: several at the same instant count as an entry, the kinder reading.
+last_way AS (
+    SELECT
+        gate_day.student_key,
+        gate_day.occurred_on,
+        min(CASE WHEN passage.place = 'dorm' AND passage.occurred_at = gate_day.dorm_last_at THEN passage.direction END) AS dorm_last_direction,
+        min(CASE WHEN passage.place = 'school' AND passage.occurred_at = gate_day.school_last_at THEN passage.direction END) AS school_last_direction
+    FROM gate_day
+    INNER JOIN passage ON passage.student_key = gate_day.student_key AND passage.occurred_on = gate_day.occurred_on
+    WHERE passage.occurred_at = gate_day.dorm_last_at OR passage.occurred_at = gate_day.school_last_at
+    GROUP BY gate_day.student_key, gate_day.occurred_on
+)
+
+SELECT
+    coalesce(card_day.student_key, gate_day.student_key) AS student_key,
+    coalesce(card_day.occurred_on, gate_day.occurred_on) AS occurred_on,
+    coalesce(card_day.meal_n, 0) AS meal_n,
+    coalesce(card_day.breakfast_n, 0) AS breakfast_n,
+    coalesce(card_day.canteen_fen, 0) AS canteen_fen,
+    coalesce(card_day.spent_fen, 0) AS spent_fen,
+    coalesce(card_day.card_n, 0) AS card_n,
+    coalesce(gate_day.gate_n, 0) AS gate_n,
+    coalesce(library_day.library_in_n, 0) AS library_in_n,
+    coalesce(library_day.library_minutes, 0) AS library_minutes,
+    coalesce(card_day.night_n, 0) + coalesce(gate_day.night_n, 0) AS night_n,
+    coalesce(card_day.card_n, 0) + coalesce(gate_day.gate_n, 0) AS event_n,
+    gate_day.evening_last_in_minute,
+    gate_day.dorm_last_at,
+    last_way.dorm_last_direction,
+    coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
+    last_way.school_last_direction,
+    greatest(card_day.last_at, gate_day.last_at) AS last_seen_at,
+    CASE WHEN gate_day.last_at IS NULL OR card_day.last_at > gate_day.last_at THEN 'card' ELSE 'gate' END AS last_seen_source
+FROM card_day
+-- A student may have been seen by cards only, or by gates only.
+FULL OUTER JOIN gate_day ON gate_day.student_key = card_day.student_key AND gate_day.occurred_on = card_day.occurred_on
+LEFT JOIN library_day ON library_day.student_key = gate_day.student_key AND library_day.occurred_on = gate_day.occurred_on
+LEFT JOIN last_way ON last_way.student_key = gate_day.student_key AND last_way.occurred_on = gate_day.occurred_on

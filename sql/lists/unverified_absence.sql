@@ -1,0 +1,44 @@
+/*---
+kind     = "list"
+about    = "Boarders who were due back last night, with no entry, no evidence on campus, no leave, and working gates (未归待核实)."
+title_zh = "未归待核实"
+title_en = "Absences to verify"
+owner    = "logistics_security_office"
+grain    = ["student_key"]
+subject  = "student_key"
+purpose  = ["public_safety"]
+
+[columns]
+night_on     = { about = "The night." }
+last_seen_at = { about = "Last evidence on any channel." }
+last_seen_source = { about = "Channel of that evidence." }
+---*/
+
+WITH last_day AS (
+    SELECT student_key, max(last_seen_at) AS last_seen_at
+    FROM int_student_day
+    WHERE occurred_on >= $as_of - INTERVAL '30' DAY
+    GROUP BY student_key
+),
+
+last_source AS (
+    SELECT last_day.student_key, last_day.last_seen_at, min(int_student_day.last_seen_source) AS last_seen_source
+    FROM last_day
+    INNER JOIN int_student_day ON int_student_day.student_key = last_day.student_key AND int_student_day.last_seen_at = last_day.last_seen_at
+    GROUP BY last_day.student_key, last_day.last_seen_at
+)
+
+SELECT
+    fct_night.student_key,
+    fct_night.night_on,
+    dim_student.college_name,
+    dim_student.class,
+    dim_student.building_name,
+    dim_student.floor,
+    dim_student.room_id,
+    last_source.last_seen_at,
+    last_source.last_seen_source
+FROM fct_night
+INNER JOIN dim_student ON dim_student.student_key = fct_night.student_key AND dim_student.as_of_on = $as_of
+LEFT JOIN last_source ON last_source.student_key = fct_night.student_key
+WHERE fct_night.as_of_on = $as_of AND fct_night.night_state = 'absent'

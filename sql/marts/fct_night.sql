@@ -1,0 +1,26 @@
+/*---
+kind         = "table"
+about        = "The night before the date, one row a boarder: back, absent, on leave or unknown (当晚归寝)."
+owner        = "logistics_security_office"
+materialized = "as_of"
+grain        = ["student_key"]
+subject      = "student_key"
+purpose      = ["public_safety", "cockpit"]
+
+[columns]
+night_on = { about = "The night." }
+night_state = { about = "back, absent, leave, or unknown where the gates were not seen or nothing says where the student is." }
+---*/
+
+SELECT
+    student_key,
+    occurred_on AS night_on,
+    building_id,
+    floor,
+    CASE WHEN is_on_leave THEN 'leave'
+        WHEN NOT is_gate_seen THEN 'unknown'
+        WHEN is_back THEN 'back'
+        WHEN is_absent THEN 'absent'
+        ELSE 'unknown' END AS night_state
+FROM int_night
+WHERE occurred_on = $as_of - INTERVAL '1' DAY

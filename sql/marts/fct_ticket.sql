@@ -1,0 +1,87 @@
+/*---
+kind         = "table"
+about        = "Requests with the times of their loop: reported, dispatched, responded, resolved, followed up (接诉即办工单)."
+owner        = "student_affairs_office"
+materialized = "view"
+cached       = true
+subject      = "student_key"
+purpose      = ["service", "cockpit", "portrait"]
+
+[columns]
+dispatched_at = { about = "First dispatch to an office (集中转办)." }
+responded_at  = { about = "First response (限期反馈)." }
+closed_at     = { about = "Resolved and not reopened since." }
+followed_up_at = { about = "First follow-up (跟踪问效)." }
+reopened_n    = { about = "Times it was opened again." }
+state         = { about = "open, resolved or withdrawn, from the steps; the export's own state only where no step is known.", class = "internal" }
+is_on_time    = { about = "Resolved by the deadline; empty while open or without deadline." }
+is_overdue    = { about = "Past the deadline and not resolved, as of the date." }
+---*/
+
+WITH step AS (
+    SELECT
+        ticket_id,
+        min(CASE WHEN stage = 'dispatched' THEN occurred_at END) AS dispatched_at,
+        min(CASE WHEN stage = 'responded' THEN occurred_at END) AS responded_at,
+        max(CASE WHEN stage = 'resolved' THEN occurred_at END) AS resolved_at,
+        min(CASE WHEN stage = 'followed_up' THEN occurred_at END) AS followed_up_at,
+        max(CASE WHEN stage = 'reopened' THEN occurred_at END) AS reopened_at,
+        sum(CASE WHEN stage = 'reopened' THEN 1 ELSE 0 END) AS reopened_n,
+        max(CASE WHEN stage = 'withdrawn' THEN 1 ELSE 0 END) AS is_withdrawn
+    FROM stg_ticket_event
+    GROUP BY ticket_id
+),
+
+known AS (
+    SELECT
+        ticket_id,
+        student_key,
+        channel,
+        category,
+        origin,
+        office,
+        building_id,
+        submitted_at,
+        due_at,
+        satisfaction,
+        CASE WHEN resolved_at < day_start($as_of) THEN resolved_at END AS resolved_at,
+        status
+    FROM stg_ticket
+    WHERE submitted_at < day_start($as_of)
+),
+
+closed AS (
+    SELECT
+        known.*,
+        step.dispatched_at,
+        step.responded_at,
+        -- A step log says more than the export's own column; a reopening takes the resolution back.
+        CASE WHEN step.reopened_at > coalesce(step.resolved_at, known.resolved_at) THEN NULL
+            ELSE coalesce(step.resolved_at, known.resolved_at) END AS closed_at,
+        step.followed_up_at,
+        coalesce(step.reopened_n, 0) AS reopened_n,
+        coalesce(step.is_withdrawn = 1, known.status = 'withdrawn') AS is_withdrawn
+    FROM known
+    LEFT JOIN step ON step.ticket_id = known.ticket_id
+)
+
+SELECT
+    ticket_id,
+    student_key,
+    channel,
+    category,
+    origin,
+    office,
+    building_id,
+    submitted_at,
+    due_at,
+    satisfaction,
+    dispatched_at,
+    responded_at,
+    closed_at,
+    followed_up_at,
+    reopened_n,
+    CASE WHEN is_withdrawn THEN 'withdrawn' WHEN closed_at IS NOT NULL THEN 'resolved' ELSE 'open' END AS state,
+    CASE WHEN NOT is_withdrawn AND closed_at IS NOT NULL AND due_at IS NOT NULL THEN closed_at <= due_at END AS is_on_time,
+    NOT is_withdrawn AND closed_at IS NULL AND coalesce(due_at < day_start($as_of), FALSE) AS is_overdue
+FROM closed

@@ -1,0 +1,26 @@
+/*---
+kind      = "measure"
+about     = "Spent in canteens over 28 days, in yuan."
+title_zh  = "食堂月消费"
+title_en  = "Canteen spend"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "economy"
+unit      = "yuan"
+window    = "28d"
+n_min     = 10
+cov_min   = 0.8
+mad_floor = 30.0
+class     = "trace"
+---*/
+
+SELECT
+    int_campus_day.student_key,
+    CAST(sum(int_campus_day.canteen_fen) AS DECIMAL(18, 6)) / 100 AS value,
+    count(*) AS n,
+    min(int_coverage.canteen_cov) AS cov
+FROM int_campus_day
+CROSS JOIN int_coverage
+WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '28' DAY AND int_campus_day.is_on_campus
+GROUP BY int_campus_day.student_key

@@ -1,0 +1,26 @@
+/*---
+kind      = "measure"
+about     = "Hours in the library over 28 days (在馆时长); an entry without exit counts nothing."
+title_zh  = "在馆时长"
+title_en  = "Hours in the library"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "study"
+unit      = "hour"
+window    = "28d"
+n_min     = 10
+cov_min   = 0.8
+mad_floor = 1.0
+class     = "trace"
+---*/
+
+SELECT
+    int_campus_day.student_key,
+    CAST(sum(int_campus_day.library_minutes) AS DECIMAL(18, 6)) / 60 AS value,
+    count(*) AS n,
+    min(int_coverage.library_cov) AS cov
+FROM int_campus_day
+CROSS JOIN int_coverage
+WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '28' DAY AND int_campus_day.is_on_campus
+GROUP BY int_campus_day.student_key

@@ -1,0 +1,26 @@
+/*---
+kind      = "measure"
+about     = "Entries into the library over 28 days (入馆次数)."
+title_zh  = "入馆次数"
+title_en  = "Library visits"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "study"
+unit      = "count"
+window    = "28d"
+n_min     = 10
+cov_min   = 0.8
+mad_floor = 1.0
+class     = "trace"
+---*/
+
+SELECT
+    int_campus_day.student_key,
+    sum(int_campus_day.library_in_n) AS value,
+    count(*) AS n,
+    min(int_coverage.library_cov) AS cov
+FROM int_campus_day
+CROSS JOIN int_coverage
+WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '28' DAY AND int_campus_day.is_on_campus
+GROUP BY int_campus_day.student_key

@@ -1,0 +1,25 @@
+/*---
+kind      = "measure"
+about     = "Nights of 28 without return, evidence on campus or leave while the gates worked (未归)."
+title_zh  = "未归夜数"
+title_en  = "Overnight absences"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "safety"
+unit      = "count"
+window    = "28d"
+n_min     = 14
+cov_min   = 0.8
+mad_floor = 0.5
+class     = "trace"
+---*/
+
+SELECT
+    int_night.student_key,
+    sum(CASE WHEN int_night.is_absent THEN 1 ELSE 0 END) AS value,
+    count(*) AS n,
+    CAST(sum(int_night.gate_minutes) AS DECIMAL(18, 6)) / nullif(sum(int_night.gate_minutes_due), 0) AS cov
+FROM int_night
+WHERE int_night.occurred_on >= $as_of - INTERVAL '28' DAY
+GROUP BY int_night.student_key

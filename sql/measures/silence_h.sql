@@ -1,0 +1,27 @@
+/*---
+kind      = "measure"
+about     = "Hours since the last evidence on any channel (数据无记录时长)."
+title_zh  = "距最近一次校内记录"
+title_en  = "Silence"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "safety"
+unit      = "hour"
+window    = "60d"
+n_min     = 1
+cov_min   = 0.0
+mad_floor = 6.0
+class     = "trace"
+---*/
+
+-- Support is the number of days with evidence; who was never seen has no silence but no data.
+SELECT
+    int_student_day.student_key,
+    CAST(date_part('epoch', day_start($as_of)) - date_part('epoch', max(int_student_day.last_seen_at)) AS BIGINT) / 3600 AS value,
+    count(*) AS n,
+    min(int_coverage.all_cov) AS cov
+FROM int_student_day
+CROSS JOIN int_coverage
+WHERE int_student_day.occurred_on >= $as_of - INTERVAL '60' DAY
+GROUP BY int_student_day.student_key

@@ -1,0 +1,105 @@
+/*---
+kind      = "rule"
+about     = "No evidence on any channel for longer than the student's own past makes likely (数据无记录): a finding for a safety check, never a level."
+title_zh  = "数据无记录，请安全核实"
+title_en  = "No trace in the data: please check that all is well"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["public_safety"]
+caveat_zh = "数据无记录不等于失联：可能在校外、用现金或手机支付、随他人进出。请先联系本人，再按安全核实步骤进行。"
+caveat_en = "No trace is not lost contact: the student may be off campus, pay by other means, or walk in behind others. Reach the student first, then follow the steps of the safety check."
+
+[settings]
+silence_min  = 36        # hours
+gap_share    = 0.05      # of the student's own gaps between days with evidence may be as long
+---*/
+
+WITH day_seen AS (
+    SELECT
+        student_key,
+        occurred_on,
+        last_seen_at,
+        date_part('epoch', lead(last_seen_at) OVER (PARTITION BY student_key ORDER BY occurred_on)) - date_part('epoch', last_seen_at) AS gap_s
+    FROM int_student_day
+    WHERE occurred_on >= $as_of - INTERVAL '60' DAY
+),
+
+silent AS (
+    SELECT student_key, value AS silence_h, n, cov
+    FROM feat_measure
+    WHERE as_of_on = $as_of AND measure = 'silence_h' AND value >= ${silence_min}
+),
+
+own_gap AS (
+    SELECT
+        silent.student_key,
+        silent.silence_h,
+        silent.n,
+        silent.cov,
+        max(day_seen.last_seen_at) AS last_seen_at,
+        -- One is added on both sides: a short history never makes a gap impossible.
+        CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / (1 + count(day_seen.gap_s)) AS gap_p
+    FROM silent
+    INNER JOIN day_seen ON day_seen.student_key = silent.student_key
+    GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov
+),
+
+leave_now AS (
+    SELECT DISTINCT own_gap.student_key
+    FROM own_gap
+    INNER JOIN stg_leave_record ON stg_leave_record.student_key = own_gap.student_key
+    WHERE stg_leave_record.begins_at < day_start($as_of) AND stg_leave_record.ends_at > own_gap.last_seen_at
+        AND (stg_leave_record.returned_at IS NULL OR stg_leave_record.returned_at > own_gap.last_seen_at)
+),
+
+last_status AS (
+    SELECT student_key, card_status, row_number() OVER (PARTITION BY student_key ORDER BY occurred_at DESC, status_id DESC) AS place
+    FROM stg_card_status
+),
+
+-- A day is explained if it is a holiday or vacation: most are away then.
+free AS (
+    SELECT count(*) AS days_n
+    FROM stg_calendar_day
+    WHERE date >= $as_of - INTERVAL '2' DAY AND date < $as_of AND kind IN ('holiday', 'vacation')
+),
+
+broken AS (
+    SELECT stg_device.building_id
+    FROM stg_device
+    LEFT JOIN int_device_day ON int_device_day.device_id = stg_device.device_id AND int_device_day.occurred_on >= $as_of - INTERVAL '2' DAY
+    WHERE stg_device.kind = 'dorm'
+    GROUP BY stg_device.building_id
+    HAVING sum(coalesce(int_device_day.alive_minutes, 0)) < 0.8 * 2880 * count(DISTINCT stg_device.device_id)
+),
+
+explained AS (
+    SELECT
+        own_gap.*,
+        concat_ws(',',
+            CASE WHEN leave_now.student_key IS NOT NULL THEN 'leave' END,
+            CASE WHEN free.days_n > 0 THEN 'holiday' END,
+            CASE WHEN broken.building_id IS NOT NULL THEN 'device_outage' END,
+            CASE WHEN last_status.card_status = 'lost' THEN 'lost_card' END) AS explanations
+    FROM own_gap
+    INNER JOIN dim_student ON dim_student.student_key = own_gap.student_key AND dim_student.as_of_on = $as_of
+    CROSS JOIN free
+    LEFT JOIN leave_now ON leave_now.student_key = own_gap.student_key
+    LEFT JOIN last_status ON last_status.student_key = own_gap.student_key AND last_status.place = 1
+    LEFT JOIN broken ON broken.building_id = dim_student.building_id
+    WHERE dim_student.status = 'enrolled' AND own_gap.gap_p <= ${gap_share}
+)
+
+-- It is offered only if nothing explains it.
+SELECT
+    student_key,
+    campus_on(last_seen_at) AS since_on,
+    CAST(gap_p AS DOUBLE) AS baseline,
+    CAST(silence_h AS DOUBLE) AS now_value,
+    n,
+    cov,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无）；未见请假、假期、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library); no leave, holiday, device fault or lost card explains it.') AS reason_en,
+    explanations
+FROM explained
+WHERE explanations = ''
