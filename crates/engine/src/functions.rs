@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{ArrayRef, AsArray, Date32Array, Int32Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Date32Type};
 use datafusion::common::cast::as_timestamp_microsecond_array;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::exec_err;
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 use schema::instant_type;

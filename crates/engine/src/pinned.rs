@@ -135,7 +135,7 @@ impl TableProvider for PinnedTable {
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let partition_fields = self.schema.fields()[self.file_schema.fields().len()..].to_vec();
         debug_assert!(partition_fields.iter().all(|it| it.data_type() == &DataType::Date32));
-        let mut source = ParquetSource::new(TableSchema::new(self.file_schema.clone(), partition_fields))
+        let mut source = ParquetSource::new(TableSchema::builder(self.file_schema.clone()).with_table_partition_cols(partition_fields).build())
             .with_table_parquet_options(state.config_options().execution.parquet.clone().into_options());
         let rest: Vec<Expr> = filters.iter().filter(|it| !self.reads_partition_only(it)).cloned().collect();
         let has_rest = !rest.is_empty();

@@ -7,6 +7,7 @@ use memchr::{memchr, memchr2};
 use schema::{Format, Source};
 
 use crate::cell::Cell;
+use crate::column::Slot;
 use crate::progress::Progress;
 use crate::reject::{self, Reason};
 use crate::rows::Rows;
@@ -70,7 +71,10 @@ pub(crate) fn read(
         } else {
             cells.clear();
             cells.extend(places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))));
-            let raw = |slots: &[_]| reject::object(slots, &cells, encoding).unwrap_or_else(|| split.raw.to_vec());
+            let raw = |slots: &[Slot]| {
+                let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
+                reject::object(named, encoding).unwrap_or_else(|| split.raw.to_vec())
+            };
             rows.take(row_no, &cells, raw);
         }
         progress.at(splitter.at);

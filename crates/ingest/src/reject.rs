@@ -10,7 +10,6 @@ use schema::{Encoding, Seal};
 use serde_json::Value;
 
 use crate::cell::Cell;
-use crate::column::Slot;
 use crate::encoding::decode;
 
 /// Why a row was rejected: the first check that failed, in the order in which checks are made.
@@ -106,10 +105,13 @@ pub(crate) fn sealed(rejects: &[Reject], pipeline: &str, file_no: i64, known_at:
 /// A row as a JSON object of the source's names, so that it can be mended and taken again whatever its format was.
 ///
 /// `None` if a byte is illegal: then only the raw line tells the truth.
-pub(crate) fn object(slots: &[Slot], cells: &[Cell<'_>], encoding: Encoding) -> Option<Vec<u8>> {
+pub(crate) fn object<'a>(
+    cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)>,
+    encoding: Encoding,
+) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| decode(bytes, encoding).map(|it| Value::from(it.as_ref()));
     let mut object = Vec::from(b"{");
-    for (slot, cell) in slots.iter().zip(cells) {
+    for (name, cell) in cells {
         let value = match cell {
             Cell::Absent => continue,
             Cell::Bytes(bytes) => text(bytes)?,
@@ -122,7 +124,7 @@ pub(crate) fn object(slots: &[Slot], cells: &[Cell<'_>], encoding: Encoding) -> 
             Cell::Unreadable => Value::Array(Vec::new()),
         };
         let comma = if object.len() == 1 { "" } else { "," };
-        object.extend_from_slice(format!("{comma}{}:{value}", Value::from(slot.head.as_str())).as_bytes());
+        object.extend_from_slice(format!("{comma}{}:{value}", Value::from(name)).as_bytes());
     }
     object.push(b'}');
     Some(object)

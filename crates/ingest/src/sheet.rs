@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use schema::time::date_days;
 
 use crate::cell::Cell;
+use crate::column::Slot;
 use crate::reject::{self, Reason};
 use crate::rows::Rows;
 use crate::{Door, Error, FileInput, head, unpack};
@@ -71,19 +72,23 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
     while sheet.row(&mut found).map_err(refuse)?.is_some() {
         let row_no = rows.next_row_no(file)?;
         cells.fill(Cell::Absent);
-        let mut is_too_wide = false;
+        let mut beyond = Vec::new();
         for (at, cell) in found.drain(..) {
             match slot_of.get(at).copied().flatten() {
                 Some(slot) => cells[slot] = cell,
-                None => is_too_wide = true,
+                None => beyond.push((format!("column {}", at + 1), cell)),
             }
         }
-        let object = |slots: &[_]| reject::object(slots, &cells, encoding).unwrap_or_default();
-        if is_too_wide {
+        let object = |slots: &[Slot]| {
+            let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
+            let named = named.chain(beyond.iter().map(|(name, cell)| (name.as_str(), cell)));
+            reject::object(named, encoding).unwrap_or_default()
+        };
+        if beyond.is_empty() {
+            rows.take(row_no, &cells, object);
+        } else {
             let row = object(&rows.slots);
             rows.reject_cells(row_no, &cells, Reason::Columns, None, row);
-        } else {
-            rows.take(row_no, &cells, object);
         }
     }
     Ok(())
@@ -98,11 +103,13 @@ struct Sheet<'a> {
     cells: XlsxCellReader<'a, Cursor<&'a [u8]>>,
     /// The first cell of the row after.
     next: Option<(u32, usize, Cell<'a>)>,
+    /// The reader has said that there are no more; asked again it fails.
+    is_done: bool,
 }
 
 impl<'a> Sheet<'a> {
     fn open(workbook: &'a mut Xlsx<Cursor<&'a [u8]>>, name: &str) -> Result<Self, XlsxError> {
-        Ok(Self { cells: workbook.worksheet_cells_reader(name)?, next: None })
+        Ok(Self { cells: workbook.worksheet_cells_reader(name)?, next: None, is_done: false })
     }
 
     /// Finds the cells of the next row that has any, by place, and returns the row's number from 0.
@@ -125,7 +132,8 @@ impl<'a> Sheet<'a> {
         if self.next.is_some() {
             return Ok(self.next.take());
         }
-        while let Some(cell) = self.cells.next_cell()? {
+        while !self.is_done {
+            let Some(cell) = self.cells.next_cell()? else { break };
             let (row, column) = cell.get_position();
             let value = match cell.get_value() {
                 DataRef::Empty => continue,
@@ -143,6 +151,7 @@ impl<'a> Sheet<'a> {
             }
             return Ok(Some((row, column.min(COLUMNS_MAX) as usize, value)));
         }
+        self.is_done = true;
         Ok(None)
     }
 }

@@ -142,7 +142,7 @@ fn run(folder: &Path) -> BTreeMap<&'static str, String> {
             Ok(it) => taken.push(it),
             Err(error) => {
                 assert!(vault.is_untouched(), "{}: the vault was asked for a broken feed", folder.display());
-                actual.insert("error.txt", format!("{:?}: {error}\n", error.blame()));
+                actual.insert("error.txt", format!("{:?}: {error}\n{}", error.blame(), causes(&error)));
                 return actual;
             }
         }
@@ -151,6 +151,11 @@ fn run(folder: &Path) -> BTreeMap<&'static str, String> {
     actual.extend(rejects(&taken, &vault).map(|it| ("rejects.csv", it)));
     actual.extend(vault.remembered().map(|it| ("vault.csv", it)));
     actual
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |it| it.source());
+    causes.map(|it| format!("  because {it}\n")).collect()
 }
 
 fn inputs(folder: &Path, scratch: &Path) -> Vec<PathBuf> {

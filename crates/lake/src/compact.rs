@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use deltalake::protocol::DeltaOperation;
 
-use crate::commit::{Commit, Plan, add, remove};
+use crate::commit::{Plan, add, remove};
 use crate::error::Error;
 use crate::lake::{Lake, Slot};
 use crate::order::sorted;
@@ -27,8 +27,19 @@ pub(crate) struct Compacted {
     pub(crate) files_before: usize,
 }
 
+/// Partitions that one commit swaps at most: a kill in the middle of upkeep loses no more work than that, and a year
+/// of days does not fill the log with a year of entries.
+const SWAPS_MAX: usize = 32;
+
+/// Files of one partition, and the file that holds their rows.
+#[derive(Debug)]
+pub(crate) struct Merge {
+    pub(crate) files: Vec<LakeFile>,
+    pub(crate) staged: StagedFile,
+}
+
 impl Lake {
-    /// Merges the small files of every partition that has too many, one commit a partition.
+    /// Merges the small files of every partition that has too many.
     pub(crate) async fn compact(&self, slot: &Slot, upkeep: &Upkeep) -> Result<Compacted, Error> {
         let (spec, groups) = {
             let state = slot.refreshed().await?;
@@ -36,66 +47,69 @@ impl Lake {
             (as_is(slot, state), groups(state, upkeep))
         };
         let mut done = Compacted::default();
-        for files in groups {
-            let writer = self.writer(&spec);
-            let (folder, spec_) = (slot.folder.clone(), spec.clone());
-            let read = files.clone();
-            // A failed read or write is an error of its own; a panic in there is passed on.
-            let merged = tokio::task::spawn_blocking(move || {
-                let batch = merged(&folder, &spec_, &read)?;
-                writer.write(read[0].partition, &[batch])
-            });
-            let staged = match merged.await {
-                Ok(staged) => staged?,
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            };
-            match self.swap(slot, &spec, &files, &staged).await {
-                Ok(()) => {
+        for groups in groups.chunks(SWAPS_MAX) {
+            let mut merges = Vec::with_capacity(groups.len());
+            for files in groups {
+                let staged = self.merge(slot, &spec, files.clone()).await?;
+                merges.push(Merge { files: files.clone(), staged });
+            }
+            let swapped = self.swap(slot, &spec, &merges).await?;
+            for (merge, is_swapped) in merges.iter().zip(swapped) {
+                if is_swapped {
                     done.partitions += 1;
-                    done.files_before += files.len();
-                }
-                Err(error) => {
-                    let _ = self.inner.folders.disk().remove(&slot.folder.join(&staged.path));
-                    // Somebody replaced the partition meanwhile: there is nothing left to compact.
-                    if !matches!(error, Error::Moved { .. }) {
-                        return Err(error);
-                    }
+                    done.files_before += merge.files.len();
+                } else {
+                    let _ = self.inner.folders.disk().remove(&slot.folder.join(&merge.staged.path));
                 }
             }
         }
         Ok(done)
     }
 
-    /// Commits the merged file for the files it came from.
-    pub(crate) async fn swap(
-        &self,
-        slot: &Slot,
-        spec: &TableSpec,
-        files: &[LakeFile],
-        staged: &StagedFile,
-    ) -> Result<(), Error> {
-        let before: i64 = files.iter().map(|it| it.rows).sum();
-        if before != staged.rows {
-            return Err(Error::RowsLost { table: slot.table.clone(), before, after: staged.rows });
+    /// Stages one file with the rows of several.
+    async fn merge(&self, slot: &Slot, spec: &TableSpec, files: Vec<LakeFile>) -> Result<StagedFile, Error> {
+        let (writer, folder, spec) = (self.writer(spec), slot.folder.clone(), spec.clone());
+        let merged = tokio::task::spawn_blocking(move || {
+            let batch = merged(&folder, &spec, &files)?;
+            writer.write(files.first().and_then(|it| it.partition), &[batch])
+        });
+        merged.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Commits merged files for the files they came from, and says which; the others were replaced meanwhile, so
+    /// there is nothing left to merge.
+    ///
+    /// # Errors
+    /// [`Error::RowsLost`] before anything is committed.
+    pub(crate) async fn swap(&self, slot: &Slot, spec: &TableSpec, merges: &[Merge]) -> Result<Vec<bool>, Error> {
+        for merge in merges {
+            let (before, after) = (merge.files.iter().map(|it| it.rows).sum(), merge.staged.rows);
+            if before != after {
+                return Err(Error::RowsLost { table: slot.table.clone(), before, after });
+            }
         }
         let partition_by = spec.partition_by.as_deref();
+        let mut swapped = Vec::new();
         self.commit(slot, None, |state| {
-            let found = state.map_or(-1, |it| it.version);
+            // Appends beside it do no harm, so the version may move on; the files that were read may not.
             let live = |it: &LakeFile| state.is_some_and(|state| state.files.get(&it.path) == Some(it));
-            // Appends beside it do no harm, so the version may move on; the files it read may not.
-            if !files.iter().all(live) {
-                return Err(Error::Moved { table: slot.table.clone(), expected: found, found });
+            swapped = merges.iter().map(|it| it.files.iter().all(live)).collect();
+            let mut actions = Vec::new();
+            for (merge, _) in merges.iter().zip(&swapped).filter(|(_, is_swapped)| **is_swapped) {
+                actions.extend(merge.files.iter().map(|it| remove(it, partition_by, false)));
+                actions.push(add(&merge.staged, partition_by, false));
             }
-            let mut actions: Vec<_> = files.iter().map(|it| remove(it, partition_by, false)).collect();
-            actions.push(add(staged, partition_by, false));
+            if actions.is_empty() {
+                return Ok(None);
+            }
             // What the table's last writer said still holds, and this entry outlives the one that said it.
-            let said = state.map(|it| it.commit.clone()).unwrap_or_default();
-            let operation = DeltaOperation::Optimize { predicate: None, target_size: staged.size as i64 };
-            let commit = Commit { data_change: said.data_change, ..said };
+            let commit = state.map(|it| it.commit.clone()).unwrap_or_default();
+            let target_size = merges.iter().map(|it| it.staged.size as i64).max().unwrap_or_default();
+            let operation = DeltaOperation::Optimize { predicate: None, target_size };
             Ok(Some(Plan { actions, operation, commit, has_position: false }))
         })
-        .await
-        .map(drop)
+        .await?;
+        Ok(swapped)
     }
 }
 

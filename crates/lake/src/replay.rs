@@ -249,7 +249,10 @@ fn check_protocol(slot: &Slot, protocol: &Protocol) -> Result<(), Error> {
     }
     let features = protocol.writer_features().unwrap_or_default();
     let names: Vec<String> = features.iter().map(ToString::to_string).collect();
-    Err(foreign(slot, &format!("protocol {}/{} ({})", protocol.min_reader_version(), protocol.min_writer_version(), names.join(", "))))
+    Err(foreign(
+        slot,
+        &format!("protocol {}/{} ({})", protocol.min_reader_version(), protocol.min_writer_version(), names.join(", ")),
+    ))
 }
 
 fn foreign(slot: &Slot, feature: &str) -> Error {

@@ -64,8 +64,7 @@ impl Shape {
             let stored = stored_type(field.data_type()).map_err(|reason| bad(field.name(), &reason))?;
             fields.push(Arc::new(field.as_ref().clone().with_data_type(stored)));
         }
-        let columns: StructType =
-            (&Schema::new(fields)).try_into_kernel().map_err(Error::arrow("read", &spec.name))?;
+        let columns: StructType = (&Schema::new(fields)).try_into_kernel().map_err(Error::arrow("read", &spec.name))?;
         let stored: Schema = (&columns).try_into_arrow().map_err(Error::arrow("read", &spec.name))?;
 
         if let Some(partition) = &spec.partition_by {

@@ -1,1 +1,5 @@
-//! Placeholder until the room is furnished.
+//! API and web app.
+
+mod audit;
+
+pub use audit::StoreAudit;

@@ -39,7 +39,12 @@ impl Graph {
         let rules = issued::of_kind(models, Kind::Rule);
         let mut made = BTreeMap::new();
         for model in models {
-            if let Some(first) = made.insert(model.name.clone(), model.path.clone()) {
+            // A rule may be called as the measure it looks at: neither is a table of its own.
+            let place = match model.front.kind {
+                Kind::Measure | Kind::Rule | Kind::Check => format!("{:?} {}", model.front.kind, model.name),
+                Kind::Table | Kind::List => model.name.clone(),
+            };
+            if let Some(first) = made.insert(place, model.path.clone()) {
                 return Err(Error::MadeTwice { table: model.name.clone(), first, second: model.path.clone() });
             }
             if matches!(model.front.kind, Kind::Table | Kind::List) {

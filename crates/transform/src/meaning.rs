@@ -92,6 +92,11 @@ fn of_expr(expr: &Expr, schema: &DFSchema, input: &[Meaning]) -> Meaning {
     match expr {
         Expr::Column(column) => of_column(column, schema, input),
         Expr::Alias(it) => of_expr(&it.expr, schema, input),
+        // lead(known_at) is an instant of knowing, whatever its window is ordered by; a bare rank is made of the order.
+        Expr::WindowFunction(it) if !it.params.args.is_empty() => {
+            let class = it.params.args.iter().map(|it| of_expr(it, schema, input).class).max().unwrap_or(Class::Closed);
+            Meaning::computed(class)
+        }
         _ => {
             let mut class = Class::Internal;
             let _ = expr.apply(|part| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::{Cadence, Kind, Materialized, Model, ModelColumn, Pipeline};
+use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, OnConflict, Pipeline};
 
 use crate::staging;
 
@@ -107,6 +107,7 @@ impl Node {
                 staging::duplicates_sql(pipeline),
             );
             duplicates.grain = vec!["file_no".to_owned(), "row_no".to_owned()];
+            duplicates.columns = superseded();
             nodes.push(duplicates);
             let mut staging = Node::generated(
                 format!("stg_{name}"),
@@ -118,6 +119,9 @@ impl Node {
             );
             staging.grain = staging::key_columns(pipeline);
             staging.is_versioned = true;
+            if pipeline.contract.on_conflict == OnConflict::Latest {
+                staging.columns = superseded();
+            }
             nodes.push(complete(staging));
         } else {
             let mut staging = Node::generated(
@@ -133,6 +137,7 @@ impl Node {
             staging.grain.push("file_no".to_owned());
             staging.grain.push("row_no".to_owned());
             staging.is_versioned = true;
+            staging.columns = superseded();
             nodes.push(complete(staging));
         }
         nodes
@@ -182,4 +187,10 @@ impl Node {
     pub(crate) fn is_stored(&self) -> bool {
         self.materialized != Materialized::View
     }
+}
+
+/// The one column that staging adds.
+fn superseded() -> BTreeMap<String, ModelColumn> {
+    let about = "Instant from which a newer version of the row holds; empty for the current one.".to_owned();
+    BTreeMap::from([("superseded_at".to_owned(), ModelColumn { about: Some(about), unit: None, class: Some(Class::Internal) })])
 }

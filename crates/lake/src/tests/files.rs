@@ -40,13 +40,15 @@ async fn files_declare_their_order_and_carry_the_indexes_that_prune() {
 async fn equal_rows_make_equal_bytes_however_they_come_and_on_whatever_thread() {
     let (_folder, lake) = lake().await;
     let all = rows(0..150_000);
-    let whole = bytes(&lake, &lake.writer(&spec()).write(Some(MONDAY), &[all.clone()]).unwrap());
+    let whole = bytes(&lake, &lake.writer(&spec()).write(Some(MONDAY), std::slice::from_ref(&all)).unwrap());
     let writer = lake.writer(&spec());
     let tasks: Vec<_> = [1, 999, 70_001]
         .into_iter()
         .map(|step: usize| {
-            let cut: Vec<_> =
-                (0..all.num_rows()).step_by(step.max(100)).map(|at| all.slice(at, step.max(100).min(all.num_rows() - at))).collect();
+            let cut: Vec<_> = (0..all.num_rows())
+                .step_by(step.max(100))
+                .map(|at| all.slice(at, step.max(100).min(all.num_rows() - at)))
+                .collect();
             let writer = writer.clone();
             tokio::task::spawn_blocking(move || writer.write(Some(MONDAY), &cut).unwrap())
         })
@@ -78,7 +80,7 @@ async fn texts_are_stored_alike_in_whatever_layout_they_come() {
     let (_folder, lake) = lake().await;
     let given = rows(0..4);
     let texts = given.column(2).as_string::<i32>();
-    let plain = lake.writer(&spec()).write(Some(MONDAY), &[given.clone()]).unwrap();
+    let plain = lake.writer(&spec()).write(Some(MONDAY), std::slice::from_ref(&given)).unwrap();
     let layouts: [Arc<dyn Array>; 2] = [
         Arc::new(texts.iter().collect::<StringViewArray>()),
         Arc::new(texts.iter().collect::<DictionaryArray<Int32Type>>()),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::*;
@@ -111,6 +112,61 @@ impl Disk for DropsUnsynced {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.did(self.local.sync_dir(path), Step::SyncDir(path.to_owned()))
+    }
+}
+
+/// A disk whose log folder cannot be synced once: the entry is in place, but its writer is told of a failure.
+#[derive(Debug)]
+struct LosesAnAnswer {
+    local: LocalDisk,
+    is_armed: AtomicBool,
+}
+
+impl Disk for LosesAnAnswer {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.local.create(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.local.link(from, to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.local.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.local.remove(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.local.create_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        if path.ends_with("_delta_log") && self.is_armed.swap(false, Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.local.sync_dir(path)
+    }
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_was_lost_is_found_and_not_repeated() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let disk = Arc::new(LosesAnAnswer { local: LocalDisk { is_synced: false }, is_armed: AtomicBool::new(false) });
+    let lake = Lake::open_on(folder.path().to_owned(), Arc::clone(&disk) as Arc<dyn Disk>).await.expect("a lake");
+    append(&lake, MONDAY, 0..5, 1).await;
+    for (commit, position) in [(at(2), 2), (plain(), 2)] {
+        let before = pinned(&lake).await;
+        let file = stage(&lake, &spec(), MONDAY, before.rows()..before.rows() + 5);
+        disk.is_armed.store(true, Ordering::Relaxed);
+        let lost = lake.append(&spec(), vec![file.clone()], commit.clone()).await.expect_err("the answer is lost");
+        assert_eq!(lost.blame(), schema::Blame::World, "{lost:?}");
+        let version = lake.append(&spec(), vec![file], commit).await.expect("found");
+        assert_eq!(version, before.version + 1);
+        assert_eq!(pinned(&lake).await.rows(), before.rows() + 5);
+        assert_eq!(lake.position(&spec().name, APP).await.expect("positions"), Some(position));
     }
 }
 

@@ -5,6 +5,7 @@ use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::*;
+use crate::compact::Merge;
 use crate::{Error, Upkeep, UpkeepReport};
 
 const DAY_MS: i64 = 86_400_000;
@@ -28,10 +29,10 @@ async fn compaction_leaves_one_sorted_file_a_partition_with_the_same_rows() {
     let report = lake.upkeep(&spec().name, eager(0)).await.unwrap();
     assert_eq!(report, UpkeepReport { partitions_compacted: 1, files_compacted: 4, ..UpkeepReport::default() });
     let snapshot = pinned(&lake).await;
-    assert_eq!(snapshot.files.iter().map(|it| (it.partition, it.rows)).collect::<Vec<_>>(), [
-        (Some(MONDAY), 16),
-        (Some(MONDAY + 1), 5)
-    ]);
+    assert_eq!(
+        snapshot.files.iter().map(|it| (it.partition, it.rows)).collect::<Vec<_>>(),
+        [(Some(MONDAY), 16), (Some(MONDAY + 1), 5)]
+    );
     assert_eq!(sorted_students(&snapshot), before);
     let merged: Vec<i64> = students(&snapshot)[..16].to_vec();
     assert!(merged.is_sorted(), "{merged:?}");
@@ -91,8 +92,8 @@ async fn a_merge_that_would_change_the_number_of_rows_is_refused() {
     append(&lake, MONDAY, 0..10, 1).await;
     append(&lake, MONDAY, 10..20, 2).await;
     let files = pinned(&lake).await.files;
-    let short = stage(&lake, &spec(), MONDAY, 0..19);
-    let refused = lake.swap(&lake.slot(&spec().name).unwrap(), &spec(), &files, &short).await;
+    let short = Merge { files, staged: stage(&lake, &spec(), MONDAY, 0..19) };
+    let refused = lake.swap(&lake.slot(&spec().name).unwrap(), &spec(), &[short]).await;
     assert!(matches!(refused, Err(Error::RowsLost { before: 20, after: 19, .. })), "{refused:?}");
     assert_eq!(sorted_students(&pinned(&lake).await), (0..20).collect::<Vec<_>>());
 }
@@ -100,19 +101,36 @@ async fn a_merge_that_would_change_the_number_of_rows_is_refused() {
 #[tokio::test]
 async fn a_merge_gives_way_to_a_replacement_and_not_to_an_append() {
     let (_folder, lake) = lake().await;
-    append(&lake, MONDAY, 0..10, 1).await;
-    append(&lake, MONDAY, 10..20, 2).await;
+    for (position, day) in [MONDAY, MONDAY, MONDAY + 1, MONDAY + 1].into_iter().enumerate() {
+        let first = position as i64 * 10;
+        append(&lake, day, first..first + 10, position as i64).await;
+    }
     let slot = lake.slot(&spec().name).unwrap();
-    let files = pinned(&lake).await.files;
-    append(&lake, MONDAY, 20..30, 3).await;
-    lake.swap(&slot, &spec(), &files, &stage(&lake, &spec(), MONDAY, 0..20)).await.expect("an append does no harm");
-    assert_eq!(sorted_students(&pinned(&lake).await), (0..30).collect::<Vec<_>>());
+    let live = pinned(&lake).await.files;
+    let merges = [
+        Merge { files: live[..2].to_vec(), staged: stage(&lake, &spec(), MONDAY, 0..20) },
+        Merge { files: live[2..].to_vec(), staged: stage(&lake, &spec(), MONDAY + 1, 20..40) },
+    ];
+    append(&lake, MONDAY, 40..50, 10).await;
+    replace_day(&lake, MONDAY + 1, 100..101).await;
+    assert_eq!(lake.swap(&slot, &spec(), &merges).await.unwrap(), [true, false]);
+    assert_eq!(sorted_students(&pinned(&lake).await), [(0..20).collect(), (40..50).collect(), vec![100]].concat());
+    let version = pinned(&lake).await.version;
+    assert_eq!(lake.swap(&slot, &spec(), &merges).await.unwrap(), [false, false], "not even its own again");
+    assert_eq!(pinned(&lake).await.version, version);
+}
 
-    let files = pinned(&lake).await.files;
-    replace_day(&lake, MONDAY, 100..101).await;
-    let refused = lake.swap(&slot, &spec(), &files, &stage(&lake, &spec(), MONDAY, 0..30)).await;
-    assert!(matches!(refused, Err(Error::Moved { .. })), "{refused:?}");
-    assert_eq!(students(&pinned(&lake).await), [100]);
+#[tokio::test]
+async fn many_partitions_are_merged_in_few_commits() {
+    let (_folder, lake) = lake().await;
+    for position in 0..2 {
+        let files = (0..40).map(|day| stage(&lake, &spec(), MONDAY + day, position..position + 1)).collect();
+        lake.append(&spec(), files, at(position)).await.unwrap();
+    }
+    let report = lake.upkeep(&spec().name, eager(0)).await.unwrap();
+    assert_eq!((report.partitions_compacted, report.files_compacted), (40, 80));
+    let snapshot = pinned(&lake).await;
+    assert_eq!((snapshot.version, snapshot.files.len(), snapshot.rows()), (3, 40, 80));
 }
 
 #[tokio::test]
@@ -145,7 +163,10 @@ async fn the_log_is_cleaned_after_a_month_and_the_table_loses_nothing() {
     for position in 0..=55 {
         append(&lake, MONDAY, position..position + 1, position).await;
     }
-    assert_eq!(lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(29) }).await.unwrap().log_files_removed, 0);
+    assert_eq!(
+        lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(29) }).await.unwrap().log_files_removed,
+        0
+    );
     let report = lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(31) }).await.unwrap();
     assert_eq!(report.log_files_removed, 50);
     drop(lake);

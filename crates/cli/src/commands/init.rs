@@ -1,0 +1,44 @@
+//! `yizhan init`: a new campus project.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Folder of the project.
+    dir: PathBuf,
+}
+
+const PROJECT: &str = r#"# Settings of this campus; everything not said here has the default that `yizhan config` shows.
+packs = ["campus"]
+
+[campus]
+name_zh       = "我的大学"
+name_en       = "My University"
+time_zone     = "Asia/Shanghai"
+day_starts_at = "04:00"
+
+[person.student]
+pattern = '20\d{8}'     # what a student number looks like here
+"#;
+
+impl Init {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let file = self.dir.join("yizhan.toml");
+        if file.exists() {
+            anyhow::bail!(crate::exit::Caller(format!("{} is there already", file.display())));
+        }
+        for folder in ["pipelines", "policies", "sql", "input"] {
+            let folder = self.dir.join(folder);
+            std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+        }
+        std::fs::write(&file, PROJECT).with_context(|| format!("could not write {}", file.display()))?;
+        std::fs::write(self.dir.join(".gitignore"), "/data\n/input\n").context("could not write .gitignore")?;
+        println!("{}", file.display());
+        eprintln!("把导出文件放进 input/，然后运行 yizhan run / put the exports into input/ and run `yizhan run`");
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,157 @@
+//! The commands of `yizhan`, and what they share: where the project is, when it is, how to print.
+
+mod check;
+mod config;
+mod demo;
+mod ingest;
+mod init;
+mod quarantine;
+mod run;
+mod serve;
+mod simulate;
+mod sql;
+mod transform;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::house::{Access, House, parse_now};
+use crate::settings::{Place, Settings};
+
+/// 驿站：高校“一站式”学生社区开放数据平台 / an open data platform for a university's one-stop student community.
+#[derive(Debug, Parser)]
+#[command(name = "yizhan", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Folder of the campus project (default: here).
+    #[arg(long, global = true, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// Folder of its data (default: <project>/data).
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Pretend that it is this date or instant, e.g. 2026-01-29 or 2026-01-29T04:00:00+08:00.
+    #[arg(long, global = true, value_name = "WHEN")]
+    now: Option<String>,
+    /// How reports are printed on standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Change a setting for this run: --set lake.durability='"os"'.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+    Parquet,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a synthetic campus, builds everything and serves it with demo logins.
+    Demo(demo::Demo),
+    /// Makes a new campus project.
+    Init(init::Init),
+    /// Writes raw exports of a synthetic campus, the way real systems give them.
+    Simulate(simulate::Simulate),
+    /// Takes new files through the door into the lake.
+    Ingest(ingest::Ingest),
+    /// Builds the tables of sql/ that are stale.
+    Transform(transform::Transform),
+    /// Walks every room once, in order: the nightly job.
+    Run(run::Run),
+    /// Serves API and web app, holds the lake and runs the schedule.
+    Serve(serve::Serve),
+    /// Asks the lake in SQL; with --as through the policy of an account.
+    Sql(sql::Sql),
+    /// Rows that were refused.
+    Quarantine(quarantine::Quarantine),
+    /// Accounts that may log in.
+    User(user::User),
+    /// Checks the project's files without touching data.
+    Check(check::Check),
+    /// Prints the settings.
+    Config(config::Config),
+    /// Prints completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let common = cli.common;
+    match cli.command {
+        Command::Demo(it) => it.run(&common).await,
+        Command::Init(it) => it.run(),
+        Command::Simulate(it) => it.run(&common),
+        Command::Ingest(it) => it.run(&common).await,
+        Command::Transform(it) => it.run(&common).await,
+        Command::Run(it) => it.run(&common).await,
+        Command::Serve(it) => it.run(&common).await,
+        Command::Sql(it) => it.run(&common).await,
+        Command::Quarantine(it) => it.run(&common).await,
+        Command::User(it) => it.run(&common).await,
+        Command::Check(it) => it.run(&common).await,
+        Command::Config(it) => it.run(&common),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "yizhan", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+impl Common {
+    pub(crate) fn place(&self) -> Place {
+        let project = self.project.clone().unwrap_or_else(|| PathBuf::from("."));
+        let data = self.data.clone().unwrap_or_else(|| project.join("data"));
+        Place { project, data }
+    }
+
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::read(&self.place().project, &self.flags()?)?.0)
+    }
+
+    pub(crate) fn flags(&self) -> anyhow::Result<Vec<(String, String)>> {
+        self.set
+            .iter()
+            .map(|it| {
+                let pair = it.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.to_owned()));
+                pair.ok_or_else(|| crate::exit::Caller(format!("--set \"{it}\" is no KEY=VALUE")).into())
+            })
+            .collect()
+    }
+
+    pub(crate) async fn open(&self, access: Access) -> anyhow::Result<House> {
+        let settings = self.settings()?;
+        let mut clock = settings.campus.clock();
+        let now = self.now.as_deref().map(|it| parse_now(it, &mut clock));
+        let now = now.transpose().map_err(|it| crate::exit::Caller(it.to_string()))?;
+        House::open(&self.place(), settings, access, now).await
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+}
+
+/// What to do about an error; kept apart from the message, which says what happened.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|it| match it.downcast_ref::<lake::Error>() {
+        Some(lake::Error::Locked { .. }) => Some("等它结束，或停止正在运行的 yizhan serve / wait for it, or stop the running yizhan serve".to_owned()),
+        Some(lake::Error::NotALake { .. }) => Some("先运行 yizhan run / run `yizhan run` first".to_owned()),
+        _ => None,
+    })
+}

@@ -1,0 +1,114 @@
+//! `yizhan sql`: a question to the lake.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::csv::WriterBuilder;
+use arrow::json::LineDelimitedWriter;
+use clap::Args;
+use parquet::arrow::ArrowWriter;
+use policy::{Principal, Scope};
+
+use super::{Common, Format};
+use crate::exit::Caller;
+use crate::house::{Access, House};
+
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// One SELECT.
+    query: String,
+    /// Ask as this account, through its policy; without it, as the system, which only the owner of the files can.
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    principal: Option<String>,
+}
+
+impl Sql {
+    pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let house = common.open(Access::Read).await?;
+        let Some(account) = &self.principal else {
+            as_system(&house, &self.query, common.format()).await?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let Some(account) = house.store.accounts().get(account).await? else {
+            anyhow::bail!(Caller(format!("there is no account \"{account}\": see `yizhan user list`")));
+        };
+        let Some(grant) = account.grants.first() else {
+            anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
+        };
+        let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
+        let sessions = crate::tables::sessions(&house, audit)?;
+        let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
+        let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
+        let principal = Principal {
+            account: account.account.clone(),
+            role: grant.role.clone(),
+            scopes: vec![scopes],
+            purpose,
+            person_key: account.person_key,
+        };
+        let session = sessions.open(principal).await?;
+        let mut rows = session.sql(&self.query).await?;
+        let batches = rows.collect().await?;
+        print(&batches, common.format())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Asks as the system: every table, generated staging included.
+pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> anyhow::Result<()> {
+    let context = house.engine.context();
+    for name in house.lake.tables()? {
+        if let Some(table) = house.engine.table(&name).await? {
+            context.register_table(name.as_str(), table)?;
+        }
+    }
+    let builder = house.builder().await?;
+    for node in house.graph.nodes() {
+        if !context.table_exist(node.name.as_str())? {
+            let is_view = node.sql.is_empty() || node.sql.contains("$as_of");
+            if is_view {
+                if let Some(schema) = builder.schema(&node.name) {
+                    context.register_table(node.name.as_str(), Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)))?;
+                }
+            } else {
+                let view = context.sql(&node.sql).await?.into_view();
+                context.register_table(node.name.as_str(), view)?;
+            }
+        }
+    }
+    let frame = context.sql(query).await.map_err(|it| Caller(it.strip_backtrace()))?;
+    let batches = frame.collect().await.map_err(|it| Caller(it.strip_backtrace()))?;
+    print(&batches, format)
+}
+
+fn print(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match format {
+        Format::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(batches)?)?,
+        Format::Json => {
+            let mut writer = LineDelimitedWriter::new(&mut out);
+            for batch in batches {
+                writer.write(batch)?;
+            }
+            writer.finish()?;
+        }
+        Format::Csv => {
+            let mut writer = WriterBuilder::new().with_header(true).build(&mut out);
+            for batch in batches {
+                writer.write(batch)?;
+            }
+        }
+        Format::Parquet => {
+            if let Some(first) = batches.first() {
+                let mut writer = ArrowWriter::try_new(&mut out, first.schema(), None)?;
+                for batch in batches {
+                    writer.write(batch)?;
+                }
+                writer.close()?;
+            }
+        }
+    }
+    Ok(())
+}

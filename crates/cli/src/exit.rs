@@ -1,0 +1,43 @@
+//! The only place where an error becomes an exit code.
+
+use schema::Blame;
+
+/// A mistake of the caller that no library found.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Caller(pub(crate) String);
+
+/// 0 well, 1 our bug, 2 the caller's to mend, 75 try again later.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    let blame = error.chain().find_map(|it| {
+        let blame = it
+            .downcast_ref::<schema::Error>()
+            .map(schema::Error::blame)
+            .or_else(|| it.downcast_ref::<ingest::Error>().map(ingest::Error::blame))
+            .or_else(|| it.downcast_ref::<store::Error>().map(store::Error::blame))
+            .or_else(|| it.downcast_ref::<lake::Error>().map(lake::Error::blame))
+            .or_else(|| it.downcast_ref::<engine::Error>().map(engine::Error::blame))
+            .or_else(|| it.downcast_ref::<transform::Error>().map(transform::Error::blame))
+            .or_else(|| it.downcast_ref::<policy::Error>().map(policy::Error::blame))
+            .or_else(|| it.downcast_ref::<simulate::Error>().map(simulate::Error::blame));
+        let is_caller = it.is::<Caller>() || it.is::<crate::settings::Unknown>() || it.is::<crate::project::UnknownPack>();
+        blame.or(is_caller.then_some(Blame::Caller)).or(it.is::<std::io::Error>().then_some(Blame::World))
+    });
+    match blame {
+        Some(Blame::Caller) => 2,
+        Some(Blame::World) => 75,
+        Some(Blame::Us) | None => 1,
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,145 @@
+//! A project opened: settings, files, store, lake and engine wired together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use engine::Engine;
+use lake::Lake;
+use schema::time::CampusClock;
+use store::Store;
+use transform::{Builder, Graph};
+
+use crate::project::Project;
+use crate::settings::{Durability, Mint, Now, Place, Settings};
+
+/// Everything that a command needs.
+pub(crate) struct House {
+    pub(crate) place: Place,
+    pub(crate) settings: Settings,
+    pub(crate) project: Project,
+    pub(crate) graph: Graph,
+    pub(crate) store: Store,
+    pub(crate) lake: Lake,
+    pub(crate) engine: Engine,
+    /// The instant given by `--now`, if any.
+    pub(crate) fixed_now_us: Option<i64>,
+}
+
+/// Whether a command writes to the lake, and so needs its lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Write,
+    Read,
+}
+
+impl House {
+    /// Opens a project; with [`Access::Write`] as the one writer of its lake.
+    pub(crate) async fn open(place: &Place, settings: Settings, access: Access, fixed_now_us: Option<i64>) -> anyhow::Result<Self> {
+        let project = Project::read(&place.project, &settings.packs)?;
+        let subject = project.models.iter().any(|it| it.name == settings.subject.table).then_some(&settings.subject);
+        let graph = Graph::new(&project.pipelines, &project.models, subject)?;
+        let config = lake::Config {
+            root: place.data.join("lake"),
+            durability: match settings.lake.durability {
+                Durability::Fsync => lake::Durability::Fsync,
+                Durability::Os => lake::Durability::Os,
+            },
+        };
+        // The lock comes first: whoever does not get it touches nothing.
+        let lake = match access {
+            Access::Write => Lake::open(config).await?,
+            Access::Read => Lake::open_read(config).await?,
+        };
+        let store = Store::open(&store::Config {
+            path: place.data.join("store").join("yizhan.sqlite"),
+            key_path: place.data.join("keys").join("vault.key"),
+            mint: match settings.store.mint {
+                Mint::Seed(seed) => store::Mint::Seeded(seed),
+                Mint::Word(_) => store::Mint::Random,
+            },
+        })
+        .await?;
+        let engine = Engine::new(
+            engine::Config {
+                memory_bytes: usize::try_from(settings.engine.memory.0).unwrap_or(usize::MAX),
+                partitions: Settings::cores(settings.engine.partitions),
+                spill_dir: place.data.join("spill"),
+            },
+            lake.clone(),
+            settings.campus.clock(),
+        )?;
+        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, fixed_now_us })
+    }
+
+    /// The tables, planned and checked.
+    pub(crate) async fn builder(&self) -> anyhow::Result<Builder<'_>> {
+        let config = transform::Config {
+            chunk_rows: self.settings.transform.chunk_rows,
+            as_of_days: self.settings.transform.as_of_days,
+        };
+        Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, config).await?)
+    }
+
+    /// The instant that a write is dated with: `--now`, else the clock on the wall.
+    pub(crate) fn now_us(&self) -> i64 {
+        self.fixed_now_us.unwrap_or_else(|| Utc::now().timestamp_micros())
+    }
+
+    pub(crate) fn clock(&self) -> CampusClock {
+        self.settings.campus.clock()
+    }
+
+    /// The date as of which tables are built: the campus day of `now`, at whose beginning everything counts as known.
+    pub(crate) async fn as_of_on(&self) -> anyhow::Result<i32> {
+        let mut clock = self.clock();
+        if let (None, Now::Data) = (self.fixed_now_us, self.settings.clock.now)
+            && let Some(day) = self.newest_complete_day().await?
+        {
+            return Ok(day + 1);
+        }
+        Ok(clock.moment(self.now_us()).occurred_on)
+    }
+
+    /// The newest campus day after which another day has rows too; stray rows in the future do not count as a day.
+    async fn newest_complete_day(&self) -> anyhow::Result<Option<i32>> {
+        let mut newest = None;
+        for pipeline in self.project.pipelines.iter().filter(|it| it.is_event()) {
+            let Some(snapshot) = self.lake.snapshot(&pipeline.raw_table()).await? else { continue };
+            let mut days = std::collections::BTreeMap::new();
+            for file in &snapshot.files {
+                if let Some(day) = file.partition {
+                    *days.entry(day).or_insert(0_i64) += file.rows;
+                }
+            }
+            let mut sizes: Vec<i64> = days.values().copied().collect();
+            sizes.sort_unstable();
+            let Some(median) = sizes.get(sizes.len() / 2).copied() else { continue };
+            let usual: Vec<i32> = days.into_iter().filter(|(_, rows)| median <= 10 * rows).map(|(day, _)| day).collect();
+            if let Some(last) = usual.last() {
+                newest = newest.max(Some(last - 1));
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Folder with the exports, unless `--input` names another.
+    pub(crate) fn input(&self, given: Option<&PathBuf>) -> PathBuf {
+        given.cloned().unwrap_or_else(|| self.place.project.join("input"))
+    }
+
+    pub(crate) fn vault(&self) -> Arc<store::Vault> {
+        Arc::new(self.store.vault())
+    }
+}
+
+/// Reads `--now`: an instant with an offset, or a date at whose campus day begins.
+pub(crate) fn parse_now(text: &str, clock: &mut CampusClock) -> anyhow::Result<i64> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.timestamp_micros());
+    }
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .with_context(|| format!("--now \"{text}\" is neither a date nor an instant: write 2026-01-29 or 2026-01-29T04:00:00+08:00"))?;
+    Ok(clock.day_start(schema::time::date_days(date)))
+}

@@ -1,0 +1,389 @@
+//! Takes files through the door into the lake, exactly once, whatever happens in between.
+//!
+//! Order of writing, so that a crash between any two lines repairs itself: number the file, mint keys, count its rows,
+//! commit the rejects, commit the rows with the file's number as position, note that it landed. Whoever comes after a
+//! crash asks the lake for the position and goes on behind it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Instant, UNIX_EPOCH};
+
+use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Part, Persons, Taken};
+use anyhow::Context;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::Int64Type;
+use lake::{Commit, TableSpec};
+use schema::{Pipeline, quarantine_schema, raw_schema, raw_sort};
+use serde::Serialize;
+use store::{FileState, LoadState, Numbered};
+
+use crate::house::House;
+use crate::progress::Bars;
+
+pub(crate) const QUARANTINE: &str = "ops_quarantine";
+
+/// What became of one pipeline's files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Report {
+    pub(crate) pipeline: String,
+    pub(crate) table: String,
+    pub(crate) rows_in: u64,
+    pub(crate) rows_kept: u64,
+    pub(crate) rows_quarantined: u64,
+    pub(crate) rows_skipped: u64,
+    pub(crate) rows_erased: u64,
+    pub(crate) seconds: f64,
+    pub(crate) files: usize,
+    pub(crate) reasons: BTreeMap<String, u64>,
+    /// Feeds that were refused whole: file and reason.
+    pub(crate) refused: Vec<String>,
+}
+
+/// What to take in.
+pub(crate) struct Request<'a> {
+    pub(crate) pipelines: &'a [String],
+    pub(crate) input: &'a Path,
+    /// Dates rows as the contract's usual delay says, as a first load does.
+    pub(crate) is_backfill: bool,
+}
+
+/// Takes in what is new, pipeline by pipeline.
+pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) -> anyhow::Result<Vec<Report>> {
+    let known: Vec<&str> = house.project.pipelines.iter().map(Pipeline::name).collect();
+    for name in request.pipelines {
+        if !known.contains(&name.as_str()) {
+            let hint = schema::nearest(name, known.iter().copied()).map(|it| format!("; did you mean \"{it}\"?"));
+            anyhow::bail!(crate::exit::Caller(format!("there is no pipeline \"{name}\"{}", hint.unwrap_or_default())));
+        }
+    }
+    if !request.input.is_dir() {
+        anyhow::bail!(crate::exit::Caller(format!(
+            "there is no input folder {}: put the exports there or name it with --input",
+            request.input.display()
+        )));
+    }
+    let persons = Persons::new(&house.settings.person)?;
+    let mut reports = Vec::new();
+    for pipeline in &house.project.pipelines {
+        if request.pipelines.is_empty() || request.pipelines.iter().any(|it| it == pipeline.name()) {
+            let report = one(house, pipeline, &persons, request, bars).await?;
+            // A pipeline without files is silent unless it was asked for.
+            if 0 < report.files || !report.refused.is_empty() || !request.pipelines.is_empty() {
+                reports.push(report);
+            }
+        }
+    }
+    Ok(reports)
+}
+
+struct Waiting {
+    file_no: i64,
+    path: PathBuf,
+    display: String,
+    bytes: u64,
+}
+
+async fn one(
+    house: &House,
+    pipeline: &Pipeline,
+    persons: &Persons,
+    request: &Request<'_>,
+    bars: &Bars,
+) -> anyhow::Result<Report> {
+    let began = Instant::now();
+    let name = pipeline.name();
+    let mut report = Report { pipeline: name.to_owned(), table: pipeline.raw_table(), ..Report::default() };
+    let position = house.lake.position(&pipeline.raw_table(), name).await?;
+    if let Some(position) = position {
+        // Repairs a crash between the commit and the note of it.
+        house.store.files().land(name, position).await?;
+    }
+    let waiting = waiting(house, pipeline, request.input, &mut report).await?;
+    if waiting.is_empty() {
+        report.seconds = began.elapsed().as_secs_f64();
+        return Ok(report);
+    }
+    let now_us = house.now_us();
+    let first = house.store.loads().first_load(name).await?;
+    let is_first = !matches!(first, LoadState::Done { .. });
+    if matches!(first, LoadState::NotBegun) {
+        house.store.loads().begin(name, now_us).await?;
+    }
+    let known = if is_first || request.is_backfill { KnownAt::Assumed } else { KnownAt::At(now_us) };
+    let bar = bars.bytes(name, waiting.iter().map(|it| it.bytes).sum());
+    let vault = house.vault();
+    let limits = Limits {
+        file_bytes_max: house.settings.ingest.file_bytes_max.0,
+        field_bytes_max: house.settings.ingest.field_bytes_max.0,
+        rows_max: house.settings.ingest.rows_max,
+    };
+    let job = Arc::new(Job {
+        pipeline: pipeline.clone(),
+        persons: persons.clone(),
+        vault,
+        limits,
+        known,
+        now_us,
+        clock: house.clock(),
+        waiting,
+        next: AtomicUsize::new(0),
+    });
+    let threads = crate::settings::Settings::cores(house.settings.ingest.threads).min(job.waiting.len());
+    let (sender, receiver) = mpsc::sync_channel::<(usize, Result<Taken, ::ingest::Error>)>(threads);
+    for _ in 0..threads {
+        let (job, sender, bar) = (job.clone(), sender.clone(), bar.clone());
+        std::thread::spawn(move || job.work(&sender, &|bytes| bar.inc(bytes)));
+    }
+    drop(sender);
+    // Files come back in any order and are committed in the order of their numbers.
+    let mut early: BTreeMap<usize, Result<Taken, ::ingest::Error>> = BTreeMap::new();
+    let mut group: Vec<(i64, Taken)> = Vec::new();
+    let mut rows = 0;
+    let mut receiver = Some(receiver);
+    for (place, file) in job.waiting.iter().enumerate() {
+        let taken = loop {
+            if let Some(taken) = early.remove(&place) {
+                break taken;
+            }
+            let Some(channel) = receiver.take() else { anyhow::bail!("a reader of files stopped early") };
+            let (channel, message) = tokio::task::spawn_blocking(move || {
+                let message = channel.recv();
+                (channel, message)
+            })
+            .await?;
+            receiver = Some(channel);
+            let (at, taken) = message.context("a reader of files stopped early")?;
+            early.insert(at, taken);
+        };
+        match taken {
+            Ok(taken) => {
+                rows += taken.counts.rows_in;
+                group.push((file.file_no, taken));
+                if house.settings.ingest.commit_rows <= rows {
+                    commit(house, pipeline, std::mem::take(&mut group), &mut report).await?;
+                    rows = 0;
+                }
+            }
+            Err(error) if error.blame() == schema::Blame::Caller => {
+                let message = crate::exit::chain(&error);
+                house.store.files().refuse(name, file.file_no, &message).await?;
+                report.refused.push(message);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    commit(house, pipeline, group, &mut report).await?;
+    if is_first && report.refused.is_empty() {
+        house.store.loads().end(name, now_us).await?;
+    }
+    bar.finish_and_clear();
+    report.seconds = began.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Files that have not landed, numbered in the order of their names.
+async fn waiting(house: &House, pipeline: &Pipeline, input: &Path, report: &mut Report) -> anyhow::Result<Vec<Waiting>> {
+    let register = house.store.files();
+    let name = pipeline.name();
+    let mut waiting: BTreeMap<i64, Waiting> = BTreeMap::new();
+    for path in ::ingest::files(input, &pipeline.pipeline.source.path)? {
+        let meta = path.metadata().with_context(|| format!("could not look at {}", path.display()))?;
+        let display = path.strip_prefix(input).unwrap_or(&path).to_string_lossy().into_owned();
+        let size = i64::try_from(meta.len()).unwrap_or(i64::MAX);
+        let modified = meta.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        let modified_us = modified.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(0));
+        let seen = register.known(name, &display, size, modified_us).await?;
+        if seen.is_some_and(|it| it.state == FileState::Landed) {
+            continue;
+        }
+        let hash = ::ingest::hash_file(&path)?;
+        match register.number(name, &display, size, modified_us, &hash).await? {
+            Numbered::New(entry) => {
+                let it = Waiting { file_no: entry.file_no, path, display, bytes: meta.len() };
+                if waiting.insert(entry.file_no, it).is_some() {
+                    // The same content twice under two names: the second is passed over whole.
+                    report.rows_skipped += entry.counts.rows_in.unsigned_abs();
+                }
+            }
+            Numbered::Again(entry) => {
+                let n = entry.counts.rows_in.unsigned_abs();
+                report.rows_in += n;
+                report.rows_skipped += n;
+                report.files += 1;
+            }
+        }
+    }
+    Ok(waiting.into_values().collect())
+}
+
+struct Job {
+    pipeline: Pipeline,
+    persons: Persons,
+    vault: Arc<store::Vault>,
+    limits: Limits,
+    known: KnownAt,
+    now_us: i64,
+    clock: schema::time::CampusClock,
+    waiting: Vec<Waiting>,
+    next: AtomicUsize,
+}
+
+impl Job {
+    fn work(&self, sender: &mpsc::SyncSender<(usize, Result<Taken, ::ingest::Error>)>, progress: &(dyn Fn(u64) + Sync)) {
+        let door = Door {
+            pipeline: &self.pipeline,
+            clock: self.clock.clone(),
+            persons: &self.persons,
+            pseudonyms: &*self.vault,
+            seal: &*self.vault,
+            now_us: self.now_us,
+            known: self.known,
+            limits: self.limits,
+        };
+        loop {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.waiting.get(place) else { return };
+            let input = FileInput { path: &file.path, file_no: file.file_no, display: &file.display };
+            if sender.send((place, door.take(&input, progress))).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Commits a group of files: rejects first, then rows with the last file's number as position.
+async fn commit(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>, report: &mut Report) -> anyhow::Result<()> {
+    let (Some(first_no), Some(last_no)) = (group.first().map(|it| it.0), group.last().map(|it| it.0)) else {
+        return Ok(());
+    };
+    debug_assert!(first_no <= last_no);
+    let name = pipeline.name();
+    let register = house.store.files();
+    let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
+    let mut rejects = Vec::new();
+    for (file_no, taken) in group {
+        let Counts { rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased } = taken.counts;
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let counts = store::Counts {
+            rows_in: signed(rows_in),
+            rows_kept: signed(rows_kept),
+            rows_quarantined: signed(rows_quarantined),
+            rows_skipped: signed(rows_skipped),
+            rows_erased: signed(rows_erased),
+        };
+        register.count(name, file_no, counts).await?;
+        report.files += 1;
+        report.rows_in += rows_in;
+        report.rows_kept += rows_kept;
+        report.rows_quarantined += rows_quarantined;
+        report.rows_skipped += rows_skipped;
+        report.rows_erased += rows_erased;
+        for (reason, n) in taken.reasons {
+            *report.reasons.entry(reason).or_insert(0) += n;
+        }
+        rejects.push(taken.rejects);
+        for Part { day, batch } in taken.parts {
+            days.entry(day).or_default().push(batch);
+        }
+    }
+    quarantine(house, name, last_no, &rejects).await?;
+    let spec = raw_spec(pipeline);
+    let writer = house.lake.writer(&spec);
+    let sort_by = raw_sort(pipeline);
+    // Days are written side by side: compression is most of the work.
+    let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
+    let written = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
+    let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
+    house.lake.append(&spec, written, commit).await?;
+    register.land(name, last_no).await?;
+    Ok(())
+}
+
+fn write_days(
+    writer: &lake::TableWriter,
+    days: BTreeMap<Option<i32>, Vec<RecordBatch>>,
+    sort_by: &[String],
+    threads: usize,
+) -> anyhow::Result<Vec<lake::StagedFile>> {
+    let queue = std::sync::Mutex::new(days.into_iter().collect::<VecDeque<_>>());
+    let results = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1))
+            .map(|_| {
+                scope.spawn(|| -> anyhow::Result<Vec<lake::StagedFile>> {
+                    let mut files = Vec::new();
+                    loop {
+                        let next = queue.lock().map_err(|_| anyhow::anyhow!("a writer of files stopped early"))?.pop_front();
+                        let Some((day, batches)) = next else { return Ok(files) };
+                        let batch = merged(&batches, sort_by)?;
+                        if 0 < batch.num_rows() {
+                            files.push(writer.write(day, &[batch])?);
+                        }
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    let mut files = Vec::new();
+    for result in results {
+        files.extend(result.map_err(|_| anyhow::anyhow!("a writer of files stopped early"))??);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Rows of one day from several files, in one order.
+fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Result<RecordBatch> {
+    let Some(first) = batches.first() else { anyhow::bail!("a day without rows") };
+    if batches.len() == 1 {
+        return Ok(first.clone());
+    }
+    let all = concat_batches(&first.schema(), batches)?;
+    let columns: Vec<SortColumn> = sort_by
+        .iter()
+        .filter_map(|it| all.column_by_name(it))
+        .map(|it| SortColumn { values: it.clone(), options: None })
+        .collect();
+    let places = lexsort_to_indices(&columns, None)?;
+    Ok(take_record_batch(&all, &places)?)
+}
+
+/// Commits rejected rows under a position of their own; those that a crashed run committed already are left out.
+async fn quarantine(house: &House, name: &str, last_no: i64, rejects: &[RecordBatch]) -> anyhow::Result<()> {
+    let schema = quarantine_schema();
+    let done = house.lake.position(QUARANTINE, name).await?.unwrap_or(0);
+    let all = concat_batches(&schema, rejects)?;
+    let file_no = all.column_by_name("file_no").context("rejects without file_no")?.as_primitive::<Int64Type>();
+    let is_new: BooleanArray = file_no.iter().map(|it| it.map(|it| done < it)).collect();
+    let rows = filter_record_batch(&all, &is_new)?;
+    if rows.num_rows() == 0 {
+        return Ok(());
+    }
+    let spec = TableSpec {
+        name: QUARANTINE.to_owned(),
+        schema,
+        partition_by: None,
+        sort_by: vec!["pipeline".into(), "file_no".into(), "row_no".into()],
+        stats_columns: vec!["file_no".into()],
+        properties: BTreeMap::from([("kind".to_owned(), "ops".to_owned())]),
+    };
+    let file = house.lake.writer(&spec).write(None, &[rows])?;
+    let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
+    house.lake.append(&spec, vec![file], commit).await?;
+    Ok(())
+}
+
+fn raw_spec(pipeline: &Pipeline) -> TableSpec {
+    let schema = raw_schema(pipeline);
+    TableSpec {
+        name: pipeline.raw_table(),
+        partition_by: pipeline.is_event().then(|| "occurred_on".to_owned()),
+        sort_by: raw_sort(pipeline),
+        stats_columns: vec!["occurred_at".into(), "known_at".into()],
+        properties: BTreeMap::from([("kind".to_owned(), "raw".to_owned())]),
+        schema,
+    }
+}

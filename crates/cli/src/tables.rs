@@ -1,0 +1,97 @@
+//! The tables that sessions of people read: the newest version of everything stored, before any policy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::Engine;
+use policy::{Cause, Policies, Sessions, TableEntry, Tables};
+
+use crate::house::House;
+
+/// The person table cut to its newest date, for resolving scopes; no policy names it, so nobody reads it.
+const PEOPLE_NOW: &str = "people_now";
+
+/// Stored tables by name.
+#[derive(Debug)]
+struct Stored {
+    engine: Engine,
+    /// Column with the person, by table.
+    subjects: BTreeMap<String, Option<String>>,
+    people: String,
+}
+
+#[async_trait]
+impl Tables for Stored {
+    async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause> {
+        let source = if name == PEOPLE_NOW { &self.people } else { name };
+        let Some(mut snapshot) = self.engine.lake().snapshot(source).await? else { return Ok(None) };
+        if name == PEOPLE_NOW {
+            let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
+            snapshot.files.retain(|it| it.partition == newest);
+        }
+        let version = snapshot.version;
+        let subject = self.subjects.get(source).cloned().flatten();
+        Ok(Some(TableEntry::new(self.engine.pin(snapshot)?, subject.as_deref(), version)))
+    }
+
+    fn names(&self) -> Result<Vec<String>, Cause> {
+        let mut names = self.engine.lake().tables()?;
+        names.push(PEOPLE_NOW.to_owned());
+        Ok(names)
+    }
+}
+
+/// The project's roles, checked.
+pub(crate) fn policies(house: &House) -> anyhow::Result<Policies> {
+    let files = house.project.policies.iter().map(|(path, text)| (path.as_path(), text.as_str()));
+    let policies = Policies::parse(files)?;
+    let findings = policy::check(&policies);
+    if let Some(first) = findings.first() {
+        anyhow::bail!(crate::exit::Caller(first.to_string()));
+    }
+    Ok(policies)
+}
+
+/// Sessions over the lake of a house, one factory a process.
+pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::Result<Sessions> {
+    let subjects = house.graph.nodes().iter().map(|it| (it.name.clone(), it.subject.clone())).collect();
+    let people = house.settings.subject.table.clone();
+    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, people });
+    let config = policy::Config {
+        rows_max: house.settings.policy.rows_max,
+        timeout_ms: house.settings.policy.timeout_seconds * 1000,
+        memory_bytes: usize::try_from(house.settings.engine.memory.0).unwrap_or(usize::MAX) / 2,
+        register: policy::Register { table: PEOPLE_NOW.to_owned(), ..policy::Register::default() },
+        ..policy::Config::default()
+    };
+    let mut parts = policy::Parts::new(policies(house)?, stored, house.clock(), secret(house)?);
+    parts.audit = audit;
+    parts.stores = vec![store_of(house.lake.root())?];
+    Ok(Sessions::new(config, parts)?)
+}
+
+/// Only the lake's folder can be read, whatever path a plan names.
+fn store_of(root: &Path) -> anyhow::Result<(url::Url, Arc<dyn object_store::ObjectStore>)> {
+    let Ok(url) = url::Url::from_directory_path(root) else { anyhow::bail!("the lake's folder has no absolute path") };
+    Ok((url, Arc::new(object_store::local::LocalFileSystem::new())))
+}
+
+/// Key of hashed columns: made once, kept beside the vault's key.
+fn secret(house: &House) -> anyhow::Result<[u8; 32]> {
+    let path = house.place.data.join("keys").join("mask.key");
+    if let Ok(bytes) = std::fs::read(&path)
+        && let Ok(secret) = <[u8; 32]>::try_from(bytes.as_slice())
+    {
+        return Ok(secret);
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("the system gave no random bytes: {error}"))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::io::Write::write_all(&mut options.open(&path)?, &secret)?;
+    Ok(secret)
+}
