@@ -33,9 +33,9 @@ WITH period AS (
 grouped AS (
     SELECT 'all' AS grouped_by, '' AS group_value, * FROM fct_ticket
     UNION ALL
-    SELECT 'category', category, * FROM fct_ticket
+    SELECT 'category' AS grouped_by, category AS group_value, * FROM fct_ticket
     UNION ALL
-    SELECT 'office', office, * FROM fct_ticket
+    SELECT 'office' AS grouped_by, office AS group_value, * FROM fct_ticket
 ),
 
 placed AS (

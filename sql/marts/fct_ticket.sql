@@ -13,7 +13,7 @@ responded_at  = { about = "First response (限期反馈)." }
 closed_at     = { about = "Resolved and not reopened since." }
 followed_up_at = { about = "First follow-up (跟踪问效)." }
 reopened_n    = { about = "Times it was opened again." }
-state         = { about = "open, resolved or withdrawn, from the steps; the export's own state only where no step is known.", class = "internal" }
+state         = { about = "open, resolved or withdrawn, from the steps; the export's own state only where no step is known." }
 is_on_time    = { about = "Resolved by the deadline; empty while open or without deadline." }
 is_overdue    = { about = "Past the deadline and not resolved, as of the date." }
 ---*/

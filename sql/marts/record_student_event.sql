@@ -8,14 +8,14 @@ subject      = "student_key"
 purpose      = ["portrait", "service"]
 
 [columns]
-event_id    = { about = "Id of the entry: source and its own number.", class = "internal" }
+event_id    = { about = "Id of the entry: source and its own number.", class = "trace" }
 kind        = { about = "leave, ticket, bed or card_status.", class = "trace" }
 step        = { about = "What happened, as a word of the source's code list.", class = "trace" }
 detail      = { about = "Kind of leave, category of request or room.", class = "trace" }
 occurred_at = { about = "When it happened.", class = "trace" }
-known_at    = { about = "When the platform could know it.", class = "internal" }
-source      = { about = "Table that it comes from.", class = "internal" }
-trust       = { about = "device, system, staff or self: who says so.", class = "internal" }
+known_at    = { about = "When the platform could know it.", class = "trace" }
+source      = { about = "Table that it comes from.", class = "trace" }
+trust       = { about = "device, system, staff or self: who says so.", class = "trace" }
 ---*/
 
 WITH leave_version AS (

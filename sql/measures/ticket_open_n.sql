@@ -12,7 +12,7 @@ window    = "180d"
 n_min     = 1
 cov_min   = 0.0
 mad_floor = 1.0
-class     = "personal"
+class     = "trace"
 ---*/
 
 SELECT

@@ -19,6 +19,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, utils::conjunction};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use lake::{LakeFile, Snapshot};
 use object_store::{ObjectMeta, path::Path};
 
@@ -129,6 +130,14 @@ impl TableProvider for PinnedTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = self.files(state, filters)?;
+        if files.is_empty() {
+            // A scan of no files has no partitions, and joins want one.
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let rows: i64 = files.iter().map(|it| it.rows).sum();
         let bytes: u64 = files.iter().map(|it| it.size).sum();
         let files = files.into_iter().map(|it| self.partitioned_file(it)).collect::<Result<Vec<_>>>()?;

@@ -10,15 +10,15 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use schema::{Known, raw_schema};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::column::{EMPTY, Slot, Sparse, Texts, Values};
 use crate::order::{SortKeys, order};
+use crate::row_hash::row_hashes;
 use crate::rows::{Rows, start};
 use crate::{Counts, Door, Error, FileInput, KnownAt, Part, Taken, reject};
 
 /// Keys by kind of person and number in the file; `None` for the erased.
-type Keys = Vec<Vec<Option<i64>>>;
+pub(crate) type Keys = Vec<Vec<Option<i64>>>;
 
 /// Turns the rows of a whole file into what the door hands over.
 ///
@@ -174,7 +174,7 @@ fn parts(
     let (order, ends) = order(&sort_keys, kept);
     drop(sort_keys);
 
-    let hashes = hashes(&rows, keys);
+    let hashes = row_hashes(&rows.slots, keys, n);
     let mut columns: HashMap<String, ArrayRef> = HashMap::new();
     let mut add = |name: &str, column: ArrayRef| columns.insert(name.to_owned(), column);
     add("row_hash", Arc::new(Int64Array::new(gather(&hashes, &order).into(), None)));
@@ -236,78 +236,6 @@ fn ranks(rows: &Rows, keys: &Keys) -> Option<Vec<u32>> {
         rank[*number] = next;
     }
     Some(numbers.ids.iter().map(|it| if *it == EMPTY { 0 } else { rank[*it as usize] }).collect())
-}
-
-/// Hashes the rows' own values: XXH3-64 over name and value of every column that is not empty, in order of names.
-///
-/// So a column that is added, or moved in the contract, changes no hash of a row that lacks it. A person counts by key.
-fn hashes(rows: &Rows, keys: &Keys) -> Vec<i64> {
-    let mut columns: Vec<(&str, &Slot)> =
-        rows.slots.iter().filter_map(|it| Some((it.lake_name.as_deref()?, it))).collect();
-    columns.sort_unstable_by_key(|(name, _)| *name);
-    let mut columns: Vec<HashedColumn<'_>> = columns.into_iter().map(|(name, slot)| HashedColumn::new(name, slot)).collect();
-    let mut row_bytes = Vec::with_capacity(256);
-    let hash = |row| {
-        row_bytes.clear();
-        for column in &mut columns {
-            column.write(row, keys, &mut row_bytes);
-        }
-        xxh3_64(&row_bytes) as i64
-    };
-    (0..rows.row_nos.len()).map(hash).collect()
-}
-
-struct HashedColumn<'a> {
-    tag: [u8; 4],
-    slot: &'a Slot,
-    /// Empty rows not yet passed.
-    empty: std::iter::Peekable<std::slice::Iter<'a, u32>>,
-}
-
-impl<'a> HashedColumn<'a> {
-    fn new(name: &str, slot: &'a Slot) -> Self {
-        let empty: &[u32] = match &slot.values {
-            Values::Text(_) | Values::Person(_) => &[],
-            Values::Whole(values, _) | Values::Instant(values, _) => &values.empty,
-            Values::Float(values) => &values.empty,
-            Values::Truth(values) => &values.empty,
-            Values::Date(values, _) => &values.empty,
-        };
-        Self { tag: (xxh3_64(name.as_bytes()) as u32).to_le_bytes(), slot, empty: empty.iter().peekable() }
-    }
-
-    /// Adds the value of a row; rows must come in order.
-    #[inline]
-    fn write(&mut self, row: usize, keys: &Keys, out: &mut Vec<u8>) {
-        if self.empty.next_if(|it| **it as usize == row).is_some() {
-            return;
-        }
-        let value = match &self.slot.values {
-            Values::Text(texts) => {
-                if let Some(text) = texts.get(row) {
-                    out.extend_from_slice(&self.tag);
-                    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                    out.extend_from_slice(text);
-                }
-                return;
-            }
-            Values::Person(numbers) => match numbers.ids[row] {
-                EMPTY => return,
-                id => match keys[numbers.people_at][id as usize] {
-                    Some(key) => key,
-                    None => return,
-                },
-            },
-            Values::Whole(values, _) | Values::Instant(values, _) => values.values[row],
-            Values::Float(values) => values.values[row].to_bits() as i64,
-            Values::Truth(values) => i64::from(values.values[row]),
-            Values::Date(values, _) => i64::from(values.values[row]),
-        };
-        let mut bytes = [0; 12];
-        bytes[..4].copy_from_slice(&self.tag);
-        bytes[4..].copy_from_slice(&value.to_le_bytes());
-        out.extend_from_slice(&bytes);
-    }
 }
 
 /// The values of a column as an array, in order.

@@ -6,12 +6,12 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
-use schema::time::TimeFormat;
 use schema::{Column, ColumnType, Encoding, Format, PersonKind, Pipeline};
 
 use crate::cell::{self, Cell};
 use crate::encoding::decode;
 use crate::interned::{Interned, Words};
+use crate::local_time::LocalTime;
 use crate::moment::Moments;
 use crate::persons::PersonRule;
 use crate::reject::Reason;
@@ -60,8 +60,8 @@ pub(crate) enum Values {
     Whole(Sparse<i64>, Bounds),
     Float(Sparse<f64>),
     Truth(Sparse<bool>),
-    Date(Sparse<i32>, Vec<TimeFormat>),
-    Instant(Sparse<i64>, Vec<TimeFormat>),
+    Date(Sparse<i32>, Vec<LocalTime>),
+    Instant(Sparse<i64>, Vec<LocalTime>),
 }
 
 /// Values with the places of the empty ones.
@@ -131,10 +131,10 @@ impl Slot {
     /// An empty column; `people_at` says where the numbers of a person column are kept.
     pub(crate) fn new(name: &str, column: &Column, pipeline: &Pipeline, people_at: Option<usize>) -> Self {
         let formats = |default: &str| {
-            let mut formats: Vec<TimeFormat> = column.format.iter().filter_map(|it| TimeFormat::new(it)).collect();
+            let mut formats: Vec<LocalTime> = column.format.iter().filter_map(|it| LocalTime::new(it)).collect();
             // A sheet mixes real dates and texts; without a declared format only ISO texts are believed.
             if pipeline.pipeline.source.format == Format::Xlsx || formats.is_empty() {
-                formats.extend(TimeFormat::new(default));
+                formats.extend(LocalTime::new(default));
             }
             formats
         };
@@ -186,6 +186,18 @@ impl Slot {
             Values::Instant(values, formats) => keep(values, instant(cell, formats, context)?),
         };
         if is_empty && self.is_required { Err(Reason::Required) } else { Ok(()) }
+    }
+
+    /// Makes room for so many more rows.
+    pub(crate) fn reserve(&mut self, n: usize) {
+        match &mut self.values {
+            Values::Text(texts) => texts.ids.reserve(n),
+            Values::Person(numbers) => numbers.ids.reserve(n),
+            Values::Whole(values, _) | Values::Instant(values, _) => values.values.reserve(n),
+            Values::Float(values) => values.values.reserve(n),
+            Values::Truth(values) => values.values.reserve(n),
+            Values::Date(values, _) => values.values.reserve(n),
+        }
     }
 
     /// Forgets rows from `n` on.
@@ -419,7 +431,7 @@ fn truth(cell: &Cell<'_>) -> Result<Option<bool>, Reason> {
     value.map(Some).ok_or(Reason::Type)
 }
 
-fn date(cell: &Cell<'_>, formats: &[TimeFormat]) -> Result<Option<i32>, Reason> {
+fn date(cell: &Cell<'_>, formats: &mut [LocalTime]) -> Result<Option<i32>, Reason> {
     match local(cell, formats)? {
         None => Ok(None),
         Some(at) if at.rem_euclid(DAY_US) == 0 => Ok(Some(at.div_euclid(DAY_US) as i32)),
@@ -429,7 +441,7 @@ fn date(cell: &Cell<'_>, formats: &[TimeFormat]) -> Result<Option<i32>, Reason> 
 }
 
 #[inline]
-fn instant(cell: &Cell<'_>, formats: &[TimeFormat], context: &mut Context) -> Result<Option<i64>, Reason> {
+fn instant(cell: &Cell<'_>, formats: &mut [LocalTime], context: &mut Context) -> Result<Option<i64>, Reason> {
     let Some(at) = local(cell, formats)? else { return Ok(None) };
     let instant = context.moments.instant(at);
     context.has_gap |= instant.is_none();
@@ -437,13 +449,13 @@ fn instant(cell: &Cell<'_>, formats: &[TimeFormat], context: &mut Context) -> Re
 }
 
 #[inline]
-fn local(cell: &Cell<'_>, formats: &[TimeFormat]) -> Result<Option<i64>, Reason> {
+fn local(cell: &Cell<'_>, formats: &mut [LocalTime]) -> Result<Option<i64>, Reason> {
     match cell {
         Cell::Absent => Ok(None),
         Cell::Local(at) => Ok(Some(*at)),
         Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
             b"" => Ok(None),
-            text => formats.iter().find_map(|it| it.parse(text)).map(Some).ok_or(Reason::Type),
+            text => formats.iter_mut().find_map(|it| it.parse(text)).map(Some).ok_or(Reason::Type),
         },
         Cell::Int(_) | Cell::Float(_) | Cell::Bool(_) | Cell::Unreadable => Err(Reason::Type),
     }

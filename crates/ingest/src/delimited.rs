@@ -3,7 +3,7 @@
 //! Quotes follow RFC 4180 strictly: a quoted field is closed by a quote that a separator or line end follows. Lenient
 //! readers let one stray quote swallow the rows up to the next; here it costs its own line (`columns`).
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use schema::{Format, Source};
 
 use crate::cell::Cell;
@@ -37,7 +37,7 @@ pub(crate) fn read(
     })?;
     let skipped = skip_lines(bytes, source.skip_rows);
     let mut splitter =
-        Splitter { bytes, at: skipped, separator, field_bytes_max: door.limits.field_bytes_max as usize };
+        Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize);
     let mut fields = Vec::new();
 
     let line = u64::from(source.skip_rows) + 1;
@@ -63,6 +63,7 @@ pub(crate) fn read(
     let places = head::bind(door.pipeline, &rows.slots, &heads, file)?;
     head::excuse(&mut rows.slots, &places);
 
+    rows.reserve(bytes);
     let mut cells: Vec<Cell<'_>> = Vec::with_capacity(places.len());
     while let Some(split) = splitter.next(&mut fields) {
         let row_no = rows.next_row_no(file)?;
@@ -97,6 +98,7 @@ struct Splitter<'a> {
     at: usize,
     separator: u8,
     field_bytes_max: usize,
+    stops: Stops,
 }
 
 /// One row as it was found.
@@ -136,6 +138,10 @@ fn undouble(raw: &[u8]) -> Vec<u8> {
 }
 
 impl<'a> Splitter<'a> {
+    fn new(bytes: &'a [u8], at: usize, separator: u8, field_bytes_max: usize) -> Self {
+        Self { bytes, at, separator, field_bytes_max, stops: Stops::new(separator, at) }
+    }
+
     /// Finds the fields of the next row; blank lines are none.
     #[inline]
     fn next(&mut self, fields: &mut Vec<Field>) -> Option<Split<'a>> {
@@ -159,9 +165,7 @@ impl<'a> Splitter<'a> {
                 }
                 continue;
             }
-            let rest = &bytes[at..];
-            let length = memchr2(self.separator, b'\n', rest).unwrap_or(rest.len());
-            let end = at + length;
+            let end = self.stops.next(bytes, at);
             if bytes.get(end) == Some(&self.separator) {
                 fields.push(Field { start: at, end, is_doubled: false });
                 at = end + 1;
@@ -211,13 +215,76 @@ impl<'a> Splitter<'a> {
     }
 }
 
+/// Separators and line ends of a text, found eight bytes at a time and kept until they are asked for.
+///
+/// Fields are a few bytes long: starting a search anew for each costs more than the search.
+struct Stops {
+    separators: u64,
+    /// Where the eight bytes lie that `found` speaks of.
+    base: usize,
+    /// The highest bit of every byte that is a stop.
+    found: u64,
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LINE_ENDS: u64 = LOW * b'\n' as u64;
+
+impl Stops {
+    fn new(separator: u8, at: usize) -> Self {
+        // No bytes seen yet: what lies before `at` is not looked at again.
+        Self { separators: LOW * u64::from(separator), base: at.wrapping_sub(8), found: 0 }
+    }
+
+    /// The first stop at or after `at`, or the end of the text. `at` must not go back.
+    #[inline]
+    fn next(&mut self, bytes: &[u8], at: usize) -> usize {
+        let passed = at.wrapping_sub(self.base);
+        if passed < 8 {
+            self.found &= u64::MAX << (passed * 8);
+        } else {
+            self.base = at;
+            self.found = self.look(bytes);
+        }
+        while self.found == 0 {
+            self.base += 8;
+            if bytes.len() <= self.base {
+                return bytes.len();
+            }
+            self.found = self.look(bytes);
+        }
+        self.base + (self.found.trailing_zeros() / 8) as usize
+    }
+
+    #[inline]
+    fn look(&self, bytes: &[u8]) -> u64 {
+        let rest = bytes.get(self.base..).unwrap_or_default();
+        let (word, is_there) = match rest.first_chunk::<8>() {
+            Some(word) => (u64::from_le_bytes(*word), HIGH),
+            None => {
+                let mut word = [0; 8];
+                word[..rest.len()].copy_from_slice(rest);
+                // Bytes beyond the end are not there to be found, whatever the separator is.
+                (u64::from_le_bytes(word), HIGH & !(u64::MAX << (rest.len() * 8)))
+            }
+        };
+        (zeros(word ^ self.separators) | zeros(word ^ LINE_ENDS)) & is_there
+    }
+}
+
+/// The highest bit of every byte that is zero, exactly: no carry passes from one byte to the next.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    !(((word & !HIGH) + !HIGH) | word | !HIGH)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Rows with fields between bars; `!` before the first line of a broken row.
     fn split(text: &str) -> Vec<String> {
-        let mut splitter = Splitter { bytes: text.as_bytes(), at: 0, separator: b',', field_bytes_max: 1000 };
+        let mut splitter = Splitter::new(text.as_bytes(), 0, b',', 1000);
         let mut fields = Vec::new();
         let mut rows = Vec::new();
         while let Some(split) = splitter.next(&mut fields) {
@@ -270,6 +337,28 @@ mod tests {
                 let theirs: Vec<String> =
                     reader.records().map(|it| it.expect("UTF-8").iter().collect::<Vec<_>>().join("|")).collect();
                 assert_eq!(ours, theirs, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn stops_are_found_wherever_they_lie() {
+        for length in 0..30 {
+            for first in 0..=length {
+                for second in first..=length {
+                    let mut bytes = vec![0xff; length];
+                    for (at, stop) in [(first, b','), (second, b'\n')] {
+                        bytes.get_mut(at).into_iter().for_each(|it| *it = stop);
+                    }
+                    let mut stops = Stops::new(b',', 0);
+                    let mut expected: Vec<usize> = [first, second, length].to_vec();
+                    expected.dedup();
+                    let mut at = 0;
+                    for expected in expected {
+                        assert_eq!(stops.next(&bytes, at), expected, "{bytes:?} from {at}");
+                        at = (expected + 1).min(length);
+                    }
+                }
             }
         }
     }

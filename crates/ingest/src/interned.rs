@@ -1,8 +1,9 @@
-//! Byte strings stored once: what a repeated cell costs is one hash and one comparison.
+//! Byte strings stored once: what a repeated cell costs is one multiplication and one look into a table.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-const FREE: u64 = 0;
+/// Words up to this length stand in the table itself.
+const SHORT: usize = 16;
 
 /// Byte strings end to end in one buffer, by number.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ impl Words {
     }
 
     /// The word of a number.
+    #[inline]
     pub(crate) fn get(&self, number: u32) -> &[u8] {
         let at = number as usize;
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
@@ -41,9 +43,19 @@ impl Words {
 #[derive(Debug)]
 pub(crate) struct Interned {
     words: Words,
-    /// Upper half: upper half of the hash. Lower half: number + 1; 0 is free.
-    table: Vec<u64>,
+    table: Vec<Entry>,
 }
+
+/// A word in the table. Short ones are all there; of a long one there is the hash, and the bytes are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    packed: [u64; 2],
+    length: u32,
+    /// Number + 1; 0 is free.
+    number: u32,
+}
+
+const FREE: Entry = Entry { packed: [0, 0], length: 0, number: 0 };
 
 impl Interned {
     /// An empty set.
@@ -54,16 +66,19 @@ impl Interned {
     /// The number of a word, if it was seen.
     #[inline]
     pub(crate) fn find(&self, word: &[u8]) -> Option<u32> {
-        let hash = xxh3_64(word);
+        let packed = pack(word);
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = place(packed) & mask;
         loop {
-            let entry = self.table[at];
-            if entry == FREE {
+            let entry = &self.table[at];
+            if entry.number == 0 {
                 return None;
             }
-            if entry >> 32 == hash >> 32 && self.words.get(entry as u32 - 1) == word {
-                return Some(entry as u32 - 1);
+            if entry.packed == packed && entry.length == word.len() as u32 {
+                let number = entry.number - 1;
+                if word.len() <= SHORT || self.words.get(number) == word {
+                    return Some(number);
+                }
             }
             at = (at + 1) & mask;
         }
@@ -76,12 +91,12 @@ impl Interned {
         }
         let number = self.words.push(word);
         if self.table.len() < self.words.len() * 2 {
-            self.table = vec![FREE; self.table.len() * 4];
-            for other in 0..number {
-                self.place(xxh3_64(self.words.get(other)), other);
+            let grown = vec![FREE; self.table.len() * 4];
+            for entry in std::mem::replace(&mut self.table, grown) {
+                self.put(entry);
             }
         }
-        self.place(xxh3_64(word), number);
+        self.put(Entry { packed: pack(word), length: word.len() as u32, number: number + 1 });
         number
     }
 
@@ -90,14 +105,43 @@ impl Interned {
         &self.words
     }
 
-    fn place(&mut self, hash: u64, number: u32) {
+    fn put(&mut self, entry: Entry) {
+        if entry.number == 0 {
+            return;
+        }
         let mask = self.table.len() - 1;
-        let mut at = hash as usize & mask;
-        while self.table[at] != FREE {
+        let mut at = place(entry.packed) & mask;
+        while self.table[at].number != 0 {
             at = (at + 1) & mask;
         }
-        self.table[at] = (hash >> 32 << 32) | (u64::from(number) + 1);
+        self.table[at] = entry;
     }
+}
+
+/// Short words as two integers that tell them apart from any other of their length; long ones as their hash.
+///
+/// The two halves of a word overlap, so that no byte is read alone.
+#[inline]
+fn pack(word: &[u8]) -> [u64; 2] {
+    let n = word.len();
+    if SHORT < n {
+        return [xxh3_64(word), 0];
+    }
+    if let (Some(first), Some(last)) = (word.first_chunk::<8>(), word.last_chunk::<8>()) {
+        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+    }
+    if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
+        return [u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))];
+    }
+    let byte = |at: usize| word.get(at).map_or(0, |it| u64::from(*it));
+    [byte(0) | byte(1) << 8 | byte(2) << 16, 0]
+}
+
+/// Where a word is looked for: both halves of a product, which every bit of the word reaches.
+#[inline]
+fn place([first, last]: [u64; 2]) -> usize {
+    let product = u128::from(first ^ 0x9e37_79b9_7f4a_7c15) * u128::from(last ^ 0xd1b5_4a32_d192_ed03);
+    (product as u64 ^ (product >> 64) as u64) as usize
 }
 
 #[cfg(test)]
@@ -107,16 +151,28 @@ mod tests {
     #[test]
     fn a_word_keeps_its_number_while_the_table_grows() {
         let mut interned = Interned::new();
-        let word = |it: u32| format!("word {it}").into_bytes();
-        for it in 0..10_000 {
+        let word = |it: u32| format!("{it}{}", "x".repeat(it as usize % 20)).into_bytes();
+        for it in 0..20_000 {
             assert_eq!(interned.intern(&word(it)), it);
         }
-        for it in 0..10_000 {
+        for it in 0..20_000 {
             assert_eq!(interned.find(&word(it)), Some(it));
             assert_eq!(interned.words().get(it), word(it));
         }
-        assert_eq!(interned.find(b""), None);
-        assert_eq!(interned.intern(b""), 10_000);
-        assert_eq!(interned.find(b""), Some(10_000));
+        assert_eq!(interned.find(b"absent"), None);
+    }
+
+    #[test]
+    fn short_words_that_differ_anywhere_are_told_apart() {
+        let mut interned = Interned::new();
+        let mut numbers = std::collections::HashSet::new();
+        for length in 0..=20 {
+            assert!(numbers.insert(interned.intern(&vec![0; length])));
+            for at in 0..length {
+                let mut word = vec![0; length];
+                word[at] = 1;
+                assert!(numbers.insert(interned.intern(&word)), "{word:?}");
+            }
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn read(
     rows: &mut Rows,
     progress: &mut Progress<'_>,
 ) -> Result<(), Error> {
+    rows.reserve(bytes);
     let mut keys = Keys::new(&rows.slots);
     let mut cells = vec![Cell::Absent; rows.slots.len()];
     let mut at = skip_lines(bytes, door.pipeline.pipeline.source.skip_rows);

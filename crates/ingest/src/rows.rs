@@ -139,6 +139,21 @@ impl Rows {
         })
     }
 
+    /// Makes room for the rows of a text, of which none is shorter than one byte a column.
+    pub(crate) fn reserve(&mut self, text: &[u8]) {
+        let lines = memchr::memchr_iter(b'\n', text).count() + 1;
+        let n = lines.min(text.len() / self.slots.len().max(1) + 1).min(self.rows_max as usize);
+        for slot in &mut self.slots {
+            slot.reserve(n);
+        }
+        self.row_nos.reserve(n);
+        self.occurred_at.values.reserve(n);
+        if self.is_event {
+            self.occurred_on.reserve(n);
+            self.minutes.reserve(n);
+        }
+    }
+
     /// How many rows there were so far.
     pub(crate) fn rows_in(&self) -> u64 {
         (self.row_nos.len() + self.rejects.len()) as u64

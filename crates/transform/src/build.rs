@@ -317,10 +317,10 @@ impl<'a> Builder<'a> {
         let changed: Vec<String> = columns
             .iter()
             .filter(|it| !node.grain.contains(it))
-            .map(|it| format!("{it} IS DISTINCT FROM lag({it}) OVER own"))
+            .map(|it| format!("(({it}) IS DISTINCT FROM (lag({it}) OVER own))"))
             .collect();
         let sql = format!(
-            "WITH marked AS (SELECT *, lag(version_lag) OVER own IS NULL OR {changed} AS is_changed FROM version \
+            "WITH marked AS (SELECT *, ((lag(version_lag) OVER own) IS NULL OR {changed}) AS is_changed FROM version \
              WINDOW own AS (PARTITION BY {grain} ORDER BY version_lag)) \
              SELECT {columns}, arrow_cast(arrow_cast(occurred_on, 'Int32') + version_lag, 'Date32') AS known_on, \
              arrow_cast(arrow_cast(occurred_on, 'Int32') + lead(version_lag) OVER \

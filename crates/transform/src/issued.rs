@@ -94,15 +94,15 @@ pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
     node.is_kept = true;
     let trace = |about| column(about, Class::Trace);
     node.columns = BTreeMap::from([
-        ("warning_id".to_owned(), column("Id of the warning.", Class::Internal)),
+        ("warning_id".to_owned(), column("Id of the warning.", Class::Trace)),
         (key.clone(), column("The person, pseudonymous.", Class::Personal)),
-        ("rule".to_owned(), column("File in sql/warning that offered it.", Class::Internal)),
+        ("rule".to_owned(), trace("File in sql/warning that offered it.")),
         ("severity".to_owned(), trace("1 or 2; NULL for a finding, which is no level.")),
         ("since_on".to_owned(), trace("Day since which it holds.")),
         ("baseline".to_owned(), trace("What was usual before, in the rule's unit.")),
         ("now_value".to_owned(), trace("What is now, in the rule's unit.")),
         ("n".to_owned(), trace("Support.")),
-        ("cov".to_owned(), column("Coverage.", Class::Internal)),
+        ("cov".to_owned(), trace("Coverage.")),
         ("reason_zh".to_owned(), trace("What changed, as a fact, in Chinese.")),
         ("reason_en".to_owned(), trace("What changed, as a fact, in English.")),
         ("explanations".to_owned(), trace("Explanations that were looked for and found, comma-separated; empty if none.")),
@@ -143,8 +143,8 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
             (it.name.clone(), ModelColumn { about: Some(front.about.clone()), unit: front.unit.clone(), class: front.class })
         })
         .collect();
-    node.columns.insert("measures_n".to_owned(), column("Measures computed for the person.", Class::Internal));
-    node.columns.insert("known_n".to_owned(), column("Measures above their floors.", Class::Internal));
+    node.columns.insert("measures_n".to_owned(), column("Measures computed for the person.", Class::Trace));
+    node.columns.insert("known_n".to_owned(), column("Measures above their floors.", Class::Trace));
     node
 }
 

@@ -92,6 +92,13 @@ fn of_expr(expr: &Expr, schema: &DFSchema, input: &[Meaning]) -> Meaning {
     match expr {
         Expr::Column(column) => of_column(column, schema, input),
         Expr::Alias(it) => of_expr(&it.expr, schema, input),
+        // What only fills gaps or changes the type means the same as before.
+        Expr::Cast(it) => of_expr(&it.expr, schema, input),
+        Expr::ScalarFunction(it) if it.func.name() == "coalesce" => {
+            let parts: Vec<Meaning> = it.args.iter().map(|it| of_expr(it, schema, input)).collect();
+            let class = parts.iter().map(|it| it.class).max().unwrap_or(Class::Closed);
+            parts.into_iter().next().map_or(Meaning::computed(class), |first| Meaning { class, ..first })
+        }
         // lead(known_at) is an instant of knowing, whatever its window is ordered by; a bare rank is made of the order.
         Expr::WindowFunction(it) if !it.params.args.is_empty() => {
             let class = it.params.args.iter().map(|it| of_expr(it, schema, input).class).max().unwrap_or(Class::Closed);

@@ -90,26 +90,26 @@ pub(crate) fn state_sql(pipeline: &Pipeline) -> String {
     match pipeline.pipeline.export {
         Export::Changes => format!(
             "WITH seen AS (SELECT *, lag(row_hash) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
-             AS hash_before FROM {raw}), \
-             version AS (SELECT * FROM seen WHERE hash_before IS NULL OR hash_before <> row_hash) \
+             AS row_hash_before FROM {raw}), \
+             version AS (SELECT * FROM seen WHERE row_hash_before IS NULL OR row_hash_before <> row_hash) \
              SELECT {list}, lead(known_at) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
              AS superseded_at, file_no, row_no FROM version"
         ),
         Export::Full => format!(
             "WITH export AS (SELECT file_no, file_known_at, \
-             row_number() OVER (ORDER BY file_known_at, file_no) AS place, \
-             lead(file_known_at) OVER (ORDER BY file_known_at, file_no) AS next_known_at \
+             row_number() OVER (ORDER BY file_known_at, file_no) AS export_place, \
+             lead(file_known_at) OVER (ORDER BY file_known_at, file_no) AS export_next_at \
              FROM (SELECT file_no, max(known_at) AS file_known_at FROM {raw} GROUP BY file_no) AS file), \
-             once AS (SELECT *, row_number() OVER (PARTITION BY {key}, file_no ORDER BY row_hash, row_no) AS copy FROM {raw}), \
-             seen AS (SELECT once.*, export.place, export.next_known_at, \
-             lag(once.row_hash) OVER (PARTITION BY {once_key} ORDER BY export.place) AS hash_before, \
-             lag(export.place) OVER (PARTITION BY {once_key} ORDER BY export.place) AS place_before \
-             FROM once INNER JOIN export ON once.file_no = export.file_no WHERE once.copy = 1), \
-             run AS (SELECT *, sum(CASE WHEN hash_before = row_hash AND place_before = place - 1 THEN 0 ELSE 1 END) \
-             OVER (PARTITION BY {key} ORDER BY place) AS run_no FROM seen), \
-             version AS (SELECT *, first_value(place) OVER (PARTITION BY {key}, run_no ORDER BY place) AS first_place, \
-             first_value(next_known_at) OVER (PARTITION BY {key}, run_no ORDER BY place DESC) AS ended_at FROM run) \
-             SELECT {list}, ended_at AS superseded_at, file_no, row_no FROM version WHERE place = first_place",
+             once AS (SELECT *, row_number() OVER (PARTITION BY {key}, file_no ORDER BY row_hash, row_no) AS export_copy FROM {raw}), \
+             seen AS (SELECT once.*, export.export_place, export.export_next_at, \
+             lag(once.row_hash) OVER (PARTITION BY {once_key} ORDER BY export.export_place) AS row_hash_before, \
+             lag(export.export_place) OVER (PARTITION BY {once_key} ORDER BY export.export_place) AS export_before \
+             FROM once INNER JOIN export ON once.file_no = export.file_no WHERE once.export_copy = 1), \
+             run AS (SELECT *, sum(CASE WHEN row_hash_before = row_hash AND export_before = export_place - 1 THEN 0 ELSE 1 END) \
+             OVER (PARTITION BY {key} ORDER BY export_place) AS export_run FROM seen), \
+             version AS (SELECT *, first_value(export_place) OVER (PARTITION BY {key}, export_run ORDER BY export_place) AS export_first, \
+             first_value(export_next_at) OVER (PARTITION BY {key}, export_run ORDER BY export_place DESC) AS export_ended_at FROM run) \
+             SELECT {list}, export_ended_at AS superseded_at, file_no, row_no FROM version WHERE export_place = export_first",
             once_key = key_columns(pipeline).iter().map(|it| format!("once.{it}")).collect::<Vec<_>>().join(", "),
         ),
     }

@@ -81,21 +81,22 @@ async fn a_writer_that_planned_before_another_committed_plans_again_and_finds_it
     let (_folder, lake) = lake().await;
     append(&lake, MONDAY, 0..10, 1).await;
     let slot = lake.slot(&spec().name).unwrap();
+    let entry = slot.folder.join("_delta_log/00000000000000000001.json");
+    let theirs = serde_json::to_string(&Action::Txn(Transaction::new(APP, 2))).unwrap();
     let mut n_plans = 0;
     let taken = at(2).position;
     let version = lake
         .commit(&slot, taken.as_ref(), |_| {
             n_plans += 1;
             // Another writer commits position 2 just after this one looked.
-            let entry = slot.folder.join("_delta_log/00000000000000000001.json");
-            let txn = serde_json::to_string(&Action::Txn(Transaction::new(APP, 2))).unwrap();
-            std::fs::write(entry, txn).unwrap();
+            std::fs::write(&entry, &theirs).unwrap();
             let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
             Ok(Some(Plan { actions: vec![], operation, commit: at(2), has_position: true }))
         })
         .await
         .unwrap();
     assert_eq!((n_plans, version), (1, 1));
+    assert_eq!(std::fs::read_to_string(entry).unwrap(), theirs, "the winner's entry stays");
 }
 
 #[tokio::test]
