@@ -37,34 +37,42 @@ last_seen_at    = { about = "Last event of all, by any way of passage." }
 last_seen_source = { about = "Source of that event: card or gate." }
 ---*/
 
-WITH card AS (
+-- Windows run over 64 groups of students and compare neighbours: one window a student and day would be a million windows.
+WITH canteen AS (
     SELECT
         student_key,
         occurred_on,
         occurred_at,
-        minute_of_day,
-        amount_fen,
-        merchant_kind = 'canteen' AS is_canteen,
-        lag(CASE WHEN merchant_kind = 'canteen' THEN occurred_at END) IGNORE NULLS OVER (
-            PARTITION BY student_key, occurred_on ORDER BY occurred_at, txn_id
-        ) AS meal_before_at
+        lag(student_key) OVER own AS student_before,
+        lag(occurred_on) OVER own AS day_before,
+        lag(occurred_at) OVER own AS at_before
     FROM stg_card_txn
+    WHERE merchant_kind = 'canteen'
+    WINDOW own AS (PARTITION BY student_key % 64 ORDER BY student_key, occurred_at, txn_id)
+),
+
+meal_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        sum(CASE WHEN student_before = student_key AND day_before = occurred_on
+            AND occurred_at - at_before <= CAST(${meal_gap} AS INTERVAL) THEN 0 ELSE 1 END) AS meal_n
+    FROM canteen
+    GROUP BY student_key, occurred_on
 ),
 
 card_day AS (
     SELECT
         student_key,
         occurred_on,
-        sum(CASE WHEN is_canteen AND (meal_before_at IS NULL OR occurred_at - meal_before_at > CAST(${meal_gap} AS INTERVAL))
-            THEN 1 ELSE 0 END) AS meal_n,
-        sum(CASE WHEN is_canteen AND minute_of_day BETWEEN 360 AND 569 THEN 1 ELSE 0 END) AS breakfast_n,
-        sum(CASE WHEN is_canteen THEN amount_fen ELSE 0 END) AS canteen_fen,
+        sum(CASE WHEN merchant_kind = 'canteen' AND minute_of_day BETWEEN 360 AND 569 THEN 1 ELSE 0 END) AS breakfast_n,
+        sum(CASE WHEN merchant_kind = 'canteen' THEN amount_fen ELSE 0 END) AS canteen_fen,
         sum(amount_fen) AS spent_fen,
         count(*) AS card_n,
         sum(CASE WHEN minute_of_day < 300 THEN 1 ELSE 0 END) AS night_n,
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
         max(occurred_at) AS last_at
-    FROM card
+    FROM stg_card_txn
     GROUP BY student_key, occurred_on
 ),
 
@@ -92,11 +100,13 @@ stay AS (
         occurred_on,
         direction,
         occurred_at,
+        lead(student_key) OVER own AS next_student,
+        lead(occurred_on) OVER own AS next_day,
         lead(occurred_at) OVER own AS next_at,
         lead(direction) OVER own AS next_direction
     FROM passage
     WHERE place = 'library' AND NOT is_face
-    WINDOW own AS (PARTITION BY student_key, occurred_on ORDER BY occurred_at, device_id, event_seq)
+    WINDOW own AS (PARTITION BY student_key % 64 ORDER BY student_key, occurred_at, device_id, event_seq)
 ),
 
 library_day AS (
@@ -104,7 +114,7 @@ library_day AS (
         student_key,
         occurred_on,
         sum(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS library_in_n,
-        sum(CASE WHEN direction = 'in' AND next_direction = 'out'
+        sum(CASE WHEN direction = 'in' AND next_direction = 'out' AND next_student = student_key AND next_day = occurred_on
             THEN CAST(date_part('epoch', next_at) - date_part('epoch', occurred_at) AS BIGINT) / 60 ELSE 0 END) AS library_minutes
     FROM stay
     GROUP BY student_key, occurred_on
@@ -117,31 +127,20 @@ gate_day AS (
         sum(CASE WHEN is_face THEN 0 ELSE 1 END) AS gate_n,
         sum(CASE WHEN (minute >= 1440 OR minute < 300) AND NOT is_face THEN 1 ELSE 0 END) AS night_n,
         max(CASE WHEN place = 'dorm' AND direction = 'in' AND minute >= 1200 THEN minute END) AS evening_last_in_minute,
-        max(CASE WHEN place = 'dorm' AND minute < ${closing_minute} THEN occurred_at END) AS dorm_last_at,
+        -- Instant and way in one number, so that the latest keeps its way; of two at the same instant the entry, the kinder reading.
+        max(CASE WHEN place = 'dorm' AND minute < ${closing_minute}
+            THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_last,
         sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
-        max(CASE WHEN place = 'school' THEN occurred_at END) AS school_last_at,
+        max(CASE WHEN place = 'school' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS school_last,
         max(occurred_at) AS last_at
     FROM passage
     GROUP BY student_key, occurred_on
-),
-
--- Which way the last passages went: several at the same instant count as an entry, the kinder reading.
-last_way AS (
-    SELECT
-        gate_day.student_key,
-        gate_day.occurred_on,
-        min(CASE WHEN passage.place = 'dorm' AND passage.occurred_at = gate_day.dorm_last_at THEN passage.direction END) AS dorm_last_direction,
-        min(CASE WHEN passage.place = 'school' AND passage.occurred_at = gate_day.school_last_at THEN passage.direction END) AS school_last_direction
-    FROM gate_day
-    INNER JOIN passage ON passage.student_key = gate_day.student_key AND passage.occurred_on = gate_day.occurred_on
-    WHERE passage.occurred_at = gate_day.dorm_last_at OR passage.occurred_at = gate_day.school_last_at
-    GROUP BY gate_day.student_key, gate_day.occurred_on
 )
 
 SELECT
     coalesce(card_day.student_key, gate_day.student_key) AS student_key,
     coalesce(card_day.occurred_on, gate_day.occurred_on) AS occurred_on,
-    coalesce(card_day.meal_n, 0) AS meal_n,
+    coalesce(meal_day.meal_n, 0) AS meal_n,
     coalesce(card_day.breakfast_n, 0) AS breakfast_n,
     coalesce(card_day.canteen_fen, 0) AS canteen_fen,
     coalesce(card_day.spent_fen, 0) AS spent_fen,
@@ -152,14 +151,14 @@ SELECT
     coalesce(card_day.night_n, 0) + coalesce(gate_day.night_n, 0) AS night_n,
     coalesce(card_day.card_n, 0) + coalesce(gate_day.gate_n, 0) AS event_n,
     gate_day.evening_last_in_minute,
-    gate_day.dorm_last_at,
-    last_way.dorm_last_direction,
+    arrow_cast(gate_day.dorm_last / 2, 'Timestamp(Microsecond, Some("UTC"))') AS dorm_last_at,
+    CASE gate_day.dorm_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_last_direction,
     coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
-    last_way.school_last_direction,
+    CASE gate_day.school_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS school_last_direction,
     greatest(card_day.last_at, gate_day.last_at) AS last_seen_at,
     CASE WHEN gate_day.last_at IS NULL OR card_day.last_at > gate_day.last_at THEN 'card' ELSE 'gate' END AS last_seen_source
 FROM card_day
 -- A student may have been seen by cards only, or by gates only.
 FULL OUTER JOIN gate_day ON gate_day.student_key = card_day.student_key AND gate_day.occurred_on = card_day.occurred_on
+LEFT JOIN meal_day ON meal_day.student_key = card_day.student_key AND meal_day.occurred_on = card_day.occurred_on
 LEFT JOIN library_day ON library_day.student_key = gate_day.student_key AND library_day.occurred_on = gate_day.occurred_on
-LEFT JOIN last_way ON last_way.student_key = gate_day.student_key AND last_way.occurred_on = gate_day.occurred_on

@@ -83,7 +83,10 @@ fn main() -> Result<(), Failure> {
         let mut reasons = BTreeMap::new();
         let door = Door {
             pipeline: &pipeline,
-            clock: CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::from_hms_opt(4, 0, 0).ok_or("04:00")?),
+            clock: CampusClock::new(
+                chrono_tz::Asia::Shanghai,
+                chrono::NaiveTime::from_hms_opt(4, 0, 0).ok_or("04:00")?,
+            ),
             persons: &persons,
             pseudonyms: &table,
             seal: &table,

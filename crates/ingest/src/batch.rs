@@ -154,13 +154,7 @@ fn remember(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows, keys: &Keys, kep
     })
 }
 
-fn parts(
-    door: &Door<'_>,
-    file: &FileInput<'_>,
-    mut rows: Rows,
-    keys: &Keys,
-    kept: &[u32],
-) -> Result<Vec<Part>, Error> {
+fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kept: &[u32]) -> Result<Vec<Part>, Error> {
     let n = rows.row_nos.len();
     let mut instants = rows.occurred_at.values.clone();
     for &row in &rows.occurred_at.empty {
@@ -210,7 +204,8 @@ fn parts(
     let fields: Vec<_> =
         raw_schema(door.pipeline).fields().iter().filter(|it| it.name() != "occurred_on").cloned().collect();
     let arrays: Vec<ArrayRef> = fields.iter().filter_map(|it| columns.remove(it.name())).collect();
-    let whole = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("the columns are those of the schema");
+    let whole =
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("the columns are those of the schema");
     let mut begin = 0;
     let part = |(day, end): (Option<i32>, usize)| {
         let batch = whole.slice(begin, end - begin);

@@ -38,41 +38,70 @@ impl Cell<'_> {
 /// `.5` is a number (Oracle writes it so), `5.` is not.
 #[inline]
 pub(crate) fn whole(text: &[u8], shift: u32) -> Option<i64> {
-    let (is_negative, digits) = match text {
+    let (is_negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let mut value: i64 = 0;
-    let mut n = 0;
-    let mut places: Option<u32> = None;
-    for &byte in digits {
+    let value = if shift == 0 { digits(text)? } else { decimal(text, shift)? };
+    Some(if is_negative { -value } else { value })
+}
+
+fn decimal(text: &[u8], shift: u32) -> Option<i64> {
+    // The point of an amount is near its end.
+    let Some(point) = text.iter().rposition(|it| *it == b'.') else {
+        return digits(text)?.checked_mul(10_i64.checked_pow(shift)?);
+    };
+    let (whole, places) = (&text[..point], &text[point + 1..]);
+    let missing = shift.checked_sub(u32::try_from(places.len()).ok()?)?;
+    let whole = if whole.is_empty() { 0 } else { digits(whole)? };
+    let moved = digits(places)?.checked_mul(10_i64.checked_pow(missing)?)?;
+    whole.checked_mul(10_i64.checked_pow(shift)?)?.checked_add(moved)
+}
+
+/// Reads digits and nothing else.
+#[inline]
+fn digits(text: &[u8]) -> Option<i64> {
+    let mut value = 0_i64;
+    let mut rest = text;
+    if text.len() < 19 {
+        // So many digits cannot overflow; long numbers are read eight at a time.
+        while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+            value = value * 100_000_000 + eight_digits(u64::from_le_bytes(*eight))?;
+            rest = after;
+        }
+        for byte in rest {
+            let digit = byte.wrapping_sub(b'0');
+            if 9 < digit {
+                return None;
+            }
+            value = value * 10 + i64::from(digit);
+        }
+        return (!text.is_empty()).then_some(value);
+    }
+    for byte in rest {
         let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            // 18 digits cannot overflow, so only longer numbers pay for the check.
-            value = if n < 18 {
-                value * 10 + i64::from(digit)
-            } else {
-                value.checked_mul(10)?.checked_add(i64::from(digit))?
-            };
-            n += 1;
-            places = places.map(|it| it + 1);
-        } else if byte == b'.' && places.is_none() {
-            places = Some(0);
-        } else {
+        if 9 < digit {
             return None;
         }
+        value = value.checked_mul(10)?.checked_add(i64::from(digit))?;
     }
-    let missing = match places {
-        None => shift,
-        Some(0) => return None,
-        Some(places) => shift.checked_sub(places)?,
-    };
-    if n == 0 {
+    Some(value)
+}
+
+/// Reads eight digits that lie in a word, the first lowest: pairs, then fours, then all are put together at once.
+#[inline]
+fn eight_digits(word: u64) -> Option<i64> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let is_digits = (word & (EACH * 0xf0)) == EACH * 0x30 && ((word + EACH * 6) & (EACH * 0xf0)) == EACH * 0x30;
+    if !is_digits {
         return None;
     }
-    let value = if missing == 0 { value } else { value.checked_mul(10_i64.pow(missing))? };
-    Some(if is_negative { -value } else { value })
+    let ones = word & (EACH * 0x0f);
+    let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let all = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    Some(all as i64)
 }
 
 /// Moves a floating number by `shift` places; `None` if what remains is not whole.
@@ -134,6 +163,26 @@ mod tests {
         check("9223372036854775808",  0, None);
         check("92233720368547758070", 0, None);
         check("92233720368547759",    2, None);
+        check("1234567890123456",     0, Some(1_234_567_890_123_456));
+        check("12345678.9",           1, Some(123_456_789));
+        check("1234567/",             0, None);
+        check("1234567:",             0, None);
+        check("12345678901234567\u{b2}", 0, None);
+        check("0.0000000001",         9, None);
+        check("-",                    2, None);
+        check("--1",                  0, None);
+    }
+
+    #[test]
+    fn every_byte_but_a_digit_is_found_among_eight() {
+        for at in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut word = *b"12345678";
+                word[at] = byte;
+                let expected = std::str::from_utf8(&word).ok().filter(|_| byte.is_ascii_digit());
+                assert_eq!(digits(&word), expected.map(|it| it.parse().expect("digits")), "{word:?}");
+            }
+        }
     }
 
     #[test]

@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use schema::{Column, ColumnType, Encoding, Format, PersonKind, Pipeline};
 
-use crate::cell::{self, Cell};
+use crate::cell::Cell;
 use crate::encoding::decode;
 use crate::interned::{Interned, Words};
 use crate::local_time::LocalTime;
 use crate::moment::Moments;
 use crate::persons::PersonRule;
 use crate::reject::Reason;
+use crate::value::{Bounds, date, float, instant, text_of, truth};
 
 /// Number of an empty text or person.
 pub(crate) const EMPTY: u32 = u32::MAX;
 /// Rows after which a text column decides whether its values repeat.
 const SAMPLE_ROWS: usize = 8_192;
-const DAY_US: i64 = 86_400_000_000;
 
 /// What the columns of a file share.
 #[derive(Debug)]
@@ -95,14 +95,6 @@ impl<T: Copy + Default> Sparse<T> {
     }
 }
 
-/// How a whole number is written and where it may lie.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    shift: u32,
-    min: i64,
-    max: i64,
-}
-
 /// Text by number of its word.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -151,14 +143,7 @@ impl Slot {
                 allowed: column.one_of.as_ref().map(|it| it.iter().cloned().collect()),
                 codes: column.codes.clone(),
             }),
-            (None, ColumnType::Int64) => Values::Whole(
-                Sparse::default(),
-                Bounds {
-                    shift: u32::from(column.decimal_shift.unwrap_or(0)),
-                    min: column.min.unwrap_or(i64::MIN),
-                    max: column.max.unwrap_or(i64::MAX),
-                },
-            ),
+            (None, ColumnType::Int64) => Values::Whole(Sparse::default(), Bounds::new(column)),
             (None, ColumnType::Float64) => Values::Float(Sparse::default()),
             (None, ColumnType::Boolean) => Values::Truth(Sparse::default()),
             (None, ColumnType::Date) => Values::Date(Sparse::default(), formats("%Y-%m-%d")),
@@ -183,7 +168,9 @@ impl Slot {
             Values::Float(values) => keep(values, float(cell)?),
             Values::Truth(values) => keep(values, truth(cell)?),
             Values::Date(values, formats) => keep(values, date(cell, formats)?),
-            Values::Instant(values, formats) => keep(values, instant(cell, formats, context)?),
+            Values::Instant(values, formats) => {
+                keep(values, instant(cell, formats, &mut context.moments, &mut context.has_gap)?)
+            }
         };
         if is_empty && self.is_required { Err(Reason::Required) } else { Ok(()) }
     }
@@ -356,107 +343,8 @@ impl Numbers {
     }
 }
 
-impl Bounds {
-    #[inline]
-    fn read(self, cell: &Cell<'_>) -> Result<Option<i64>, Reason> {
-        let value = match cell {
-            Cell::Absent => return Ok(None),
-            Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
-                b"" => return Ok(None),
-                text => cell::whole(text, self.shift),
-            },
-            Cell::Int(value) => 10_i64.checked_pow(self.shift).and_then(|it| value.checked_mul(it)),
-            Cell::Float(value) => cell::whole_float(*value, self.shift),
-            Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => None,
-        };
-        let value = value.ok_or(Reason::Type)?;
-        if value < self.min || self.max < value { Err(Reason::Range) } else { Ok(Some(value)) }
-    }
-}
-
 #[inline]
 fn keep<T: Copy + Default>(values: &mut Sparse<T>, value: Option<T>) -> bool {
     values.push(value);
     value.is_none()
-}
-
-/// The bytes of a cell that is to be text, without white space around them.
-#[inline]
-fn text_of<'c>(cell: &'c Cell<'_>, scratch: &'c mut String) -> Result<&'c [u8], Reason> {
-    match cell {
-        Cell::Bytes(bytes) => Ok(bytes.trim_ascii()),
-        Cell::Owned(bytes) => Ok(bytes.trim_ascii()),
-        Cell::Absent => Ok(b""),
-        Cell::Int(value) => {
-            scratch.push_str(itoa::Buffer::new().format(*value));
-            Ok(scratch.as_bytes())
-        }
-        Cell::Float(value) => {
-            scratch.push_str(&cell::float_text(*value));
-            Ok(scratch.as_bytes())
-        }
-        Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => Err(Reason::Type),
-    }
-}
-
-fn float(cell: &Cell<'_>) -> Result<Option<f64>, Reason> {
-    let value = match cell {
-        Cell::Absent => return Ok(None),
-        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
-            b"" => return Ok(None),
-            text => std::str::from_utf8(text).ok().and_then(|it| it.parse().ok()),
-        },
-        Cell::Int(value) => Some(*value as f64),
-        Cell::Float(value) => Some(*value),
-        Cell::Bool(_) | Cell::Local(_) | Cell::Unreadable => None,
-    };
-    // "nan" and "inf" parse, and neither was ever measured.
-    value.filter(|it| it.is_finite()).map(Some).ok_or(Reason::Type)
-}
-
-fn truth(cell: &Cell<'_>) -> Result<Option<bool>, Reason> {
-    let value = match cell {
-        Cell::Absent => return Ok(None),
-        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
-            b"" => return Ok(None),
-            text => cell::truth(text),
-        },
-        Cell::Bool(value) => Some(*value),
-        Cell::Int(0) => Some(false),
-        Cell::Int(1) => Some(true),
-        Cell::Float(value) if *value == 0.0 => Some(false),
-        Cell::Float(value) if *value == 1.0 => Some(true),
-        Cell::Int(_) | Cell::Float(_) | Cell::Local(_) | Cell::Unreadable => None,
-    };
-    value.map(Some).ok_or(Reason::Type)
-}
-
-fn date(cell: &Cell<'_>, formats: &mut [LocalTime]) -> Result<Option<i32>, Reason> {
-    match local(cell, formats)? {
-        None => Ok(None),
-        Some(at) if at.rem_euclid(DAY_US) == 0 => Ok(Some(at.div_euclid(DAY_US) as i32)),
-        // A date with a time of day is not a date; which half to drop is not ours to say.
-        Some(_) => Err(Reason::Type),
-    }
-}
-
-#[inline]
-fn instant(cell: &Cell<'_>, formats: &mut [LocalTime], context: &mut Context) -> Result<Option<i64>, Reason> {
-    let Some(at) = local(cell, formats)? else { return Ok(None) };
-    let instant = context.moments.instant(at);
-    context.has_gap |= instant.is_none();
-    Ok(Some(instant.unwrap_or(at)))
-}
-
-#[inline]
-fn local(cell: &Cell<'_>, formats: &mut [LocalTime]) -> Result<Option<i64>, Reason> {
-    match cell {
-        Cell::Absent => Ok(None),
-        Cell::Local(at) => Ok(Some(*at)),
-        Cell::Bytes(_) | Cell::Owned(_) => match cell.text().unwrap_or_default() {
-            b"" => Ok(None),
-            text => formats.iter_mut().find_map(|it| it.parse(text)).map(Some).ok_or(Reason::Type),
-        },
-        Cell::Int(_) | Cell::Float(_) | Cell::Bool(_) | Cell::Unreadable => Err(Reason::Type),
-    }
 }

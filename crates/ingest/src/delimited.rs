@@ -36,8 +36,7 @@ pub(crate) fn read(
         message: "source.separator must be an ASCII character".to_owned(),
     })?;
     let skipped = skip_lines(bytes, source.skip_rows);
-    let mut splitter =
-        Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize);
+    let mut splitter = Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize);
     let mut fields = Vec::new();
 
     let line = u64::from(source.skip_rows) + 1;
@@ -236,7 +235,7 @@ impl Stops {
         Self { separators: LOW * u64::from(separator), base: at.wrapping_sub(8), found: 0 }
     }
 
-    /// The first stop at or after `at`, or the end of the text. `at` must not go back.
+    /// The first stop at or after `at`, or the end of the text. Where `at` leaves the eight bytes, they are looked at anew.
     #[inline]
     fn next(&mut self, bytes: &[u8], at: usize) -> usize {
         let passed = at.wrapping_sub(self.base);
@@ -318,6 +317,7 @@ mod tests {
         assert_eq!(split("a,\"b\nc,d\ne,f\n"), ["!a,\"b", "c|d", "e|f"]);
         assert_eq!(split("a,\"b\"x,c\nd,e\n"), ["!a,\"b\"x,c", "d|e"]);
         assert_eq!(split("a,\"b\nc,\"d\"\n"), ["!a,\"b", "c|d"]);
+        assert_eq!(split("\"x\ny\",a,b,\"c\nz,w\n"), ["!\"x", "!y\",a,b,\"c", "z|w"]);
     }
 
     #[test]

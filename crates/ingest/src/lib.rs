@@ -26,6 +26,7 @@ mod rows;
 mod sheet;
 mod taken;
 mod unpack;
+mod value;
 
 pub use door::{Door, FileInput, KnownAt, Limits};
 pub use error::{Error, Quoted};

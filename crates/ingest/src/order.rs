@@ -109,11 +109,8 @@ mod tests {
     #[test]
     fn rows_come_by_day_then_student_then_instant_then_place() {
         let days = [2, 1, 1, 2, 1, 1];
-        let keys = SortKeys {
-            days: Some(&days),
-            ranks: Some(vec![0, 2, 1, 1, 1, 2]),
-            instants: vec![50, 30, 20, 60, 10, 30],
-        };
+        let keys =
+            SortKeys { days: Some(&days), ranks: Some(vec![0, 2, 1, 1, 1, 2]), instants: vec![50, 30, 20, 60, 10, 30] };
         let (rows, parts) = order(&keys, &[0, 1, 2, 3, 4, 5]);
         assert_eq!(rows, [4, 2, 1, 5, 0, 3]);
         assert_eq!(parts, [(Some(1), 4), (Some(2), 6)]);

@@ -9,6 +9,9 @@ use crate::moment::Moments;
 use crate::reject::{Reason, Reject};
 use crate::{Door, Error, FileInput};
 
+/// The first year of the calendar: no fact is believed to be older, whatever number an export holds.
+const YEAR_ONE_US: i64 = -62_135_596_800_000_000;
+
 /// The rows of one file.
 #[derive(Debug)]
 pub(crate) struct Rows {
@@ -81,7 +84,8 @@ impl Rows {
             if let Some(lake_name) = &slot.lake_name
                 && let Some(other) = slots.iter().find(|it| it.lake_name.as_ref() == Some(lake_name))
             {
-                let message = format!("columns \"{}\" and \"{name}\" both become \"{lake_name}\": set key_as", other.name);
+                let message =
+                    format!("columns \"{}\" and \"{name}\" both become \"{lake_name}\": set key_as", other.name);
                 return Err(refuse(message));
             }
             slots.push(slot);
@@ -118,7 +122,7 @@ impl Rows {
         let mut moments = Moments::new(door.clock.clone());
         Ok(Self {
             slots,
-            earliest: start(pipeline, &mut moments).unwrap_or(i64::MIN),
+            earliest: start(pipeline, &mut moments).unwrap_or(YEAR_ONE_US),
             latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),
             context: Context {
                 encoding,

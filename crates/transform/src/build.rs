@@ -231,7 +231,7 @@ impl<'a> Builder<'a> {
                 Materialized::StudentDay => self.versions(node, &chunk).await?,
                 _ => {
                     let reach = (chunk[0] - node.lookback_days, chunk[chunk.len() - 1]);
-                    let context = self.day_context(node, reach, None).await?;
+                    let context = self.day_context(node, reach, None, None).await?;
                     self.query(node, &context, &among(&node.sql, &chunk)).await?
                 }
             };
@@ -258,7 +258,7 @@ impl<'a> Builder<'a> {
     async fn versions(&self, node: &Node, days: &[i32]) -> Result<RecordBatch, Error> {
         let fail = || Error::query("build", &node.path);
         let reach = (days[0], days[days.len() - 1]);
-        let uncut = self.day_context(node, reach, None).await?;
+        let uncut = self.day_context(node, reach, None, None).await?;
         let own: Vec<String> = node.grain.iter().filter(|it| *it != "occurred_on").cloned().collect();
         let late_key = own.first().cloned().unwrap_or_default();
         let mut lags: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
@@ -282,23 +282,25 @@ impl<'a> Builder<'a> {
         let mut first = true;
         for (lag, days) in &lags {
             let days: Vec<i32> = days.iter().copied().collect();
-            let context = self.day_context(node, reach, Some(*lag)).await?;
-            let mut sql = among(&node.sql, &days);
-            if !first {
-                // Only persons with a row that came this late can look different.
-                let late: Vec<String> = knowing
-                    .iter()
-                    .filter(|it| self.schemas[**it].field_with_name(&late_key).is_ok())
-                    .map(|it| format!("SELECT {late_key}, occurred_on FROM {it} WHERE known_lag(known_at, occurred_on) = {lag}"))
-                    .collect();
-                let joined = late.join(" UNION ALL ");
-                sql = format!(
-                    "SELECT built.* FROM ({sql}) AS built LEFT SEMI JOIN ({joined}) AS late \
-                     ON late.{late_key} = built.{late_key} AND late.occurred_on = built.occurred_on"
-                );
-            }
+            // Only persons with a row that came this late can look different from the version before.
+            let late: Vec<String> = knowing
+                .iter()
+                .filter(|it| !first && self.schemas[**it].field_with_name(&late_key).is_ok())
+                .map(|it| {
+                    let sql = format!("SELECT {late_key}, occurred_on FROM {it} WHERE known_lag(known_at, occurred_on) = {lag}");
+                    among(&sql, &days)
+                })
+                .collect();
+            let late = match late.is_empty() {
+                true => None,
+                false => {
+                    let union = late.join(" UNION ");
+                    Some((late_key.as_str(), uncut.sql(&union).await.map_err(fail())?.cache().await.map_err(fail())?))
+                }
+            };
+            let context = self.day_context(node, reach, Some(*lag), late.as_ref().map(|(key, rows)| (*key, rows))).await?;
             first = false;
-            let sql = format!("SELECT *, CAST({lag} AS INT) AS version_lag FROM ({sql}) AS version");
+            let sql = format!("SELECT *, CAST({lag} AS INT) AS version_lag FROM ({}) AS version", among(&node.sql, &days));
             versions.extend(context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?);
         }
         let stored = self.schemas[&node.name].clone();
@@ -319,12 +321,22 @@ impl<'a> Builder<'a> {
             .filter(|it| !node.grain.contains(it))
             .map(|it| format!("(({it}) IS DISTINCT FROM (lag({it}) OVER own))"))
             .collect();
+        let same: Vec<String> = node.grain.iter().map(|it| format!("several.{it} = version.{it}")).collect();
+        // Nearly every row has one version; windows are for the others only.
         let sql = format!(
-            "WITH marked AS (SELECT *, ((lag(version_lag) OVER own) IS NULL OR {changed}) AS is_changed FROM version \
-             WINDOW own AS (PARTITION BY {grain} ORDER BY version_lag)) \
+            "WITH several AS (SELECT {grain} FROM version GROUP BY {grain} HAVING count(*) > 1), \
+             single AS (SELECT version.* FROM version LEFT ANTI JOIN several ON {same}), \
+             multiple AS (SELECT version.* FROM version LEFT SEMI JOIN several ON {same}), \
+             marked AS (SELECT *, ((lag(version_lag) OVER own) IS NULL OR {changed}) AS is_changed FROM multiple \
+             WINDOW own AS (PARTITION BY {grain} ORDER BY version_lag)), \
+             chained AS (SELECT *, lead(version_lag) OVER (PARTITION BY {grain} ORDER BY version_lag) AS next_lag \
+             FROM marked WHERE is_changed) \
              SELECT {columns}, arrow_cast(arrow_cast(occurred_on, 'Int32') + version_lag, 'Date32') AS known_on, \
-             arrow_cast(arrow_cast(occurred_on, 'Int32') + lead(version_lag) OVER \
-             (PARTITION BY {grain} ORDER BY version_lag), 'Date32') AS superseded_on FROM marked WHERE is_changed",
+             arrow_cast(arrow_cast(occurred_on, 'Int32') + next_lag, 'Date32') AS superseded_on FROM chained \
+             UNION ALL \
+             SELECT {columns}, arrow_cast(arrow_cast(occurred_on, 'Int32') + version_lag, 'Date32') AS known_on, \
+             CAST(NULL AS DATE) AS superseded_on FROM single",
+            same = same.join(" AND "),
             changed = changed.join(" OR "),
             columns = columns.join(", "),
         );
@@ -358,7 +370,7 @@ impl<'a> Builder<'a> {
             let context = self.as_of_context(&nodes, on).await?;
             for node in nodes {
                 let began = Instant::now();
-                let made = self.made(node).await?;
+                let mut made = self.made(node).await?;
                 let rows = match (&node.origin, &self.graph.subject) {
                     (Origin::Measures, Some(subject)) => self.measures(node, &context, subject, on).await?,
                     _ => {
@@ -375,6 +387,10 @@ impl<'a> Builder<'a> {
                 };
                 let mut scope = vec![on];
                 scope.extend(expired.remove(node.name.as_str()).unwrap_or_default());
+                let built_before = before.as_ref().filter(|_| !is_anew).and_then(Made::read).map(|it| it.dates);
+                made.dates = built_before.unwrap_or_default();
+                made.dates.retain(|it| !scope.contains(it));
+                made.dates.insert(on);
                 let scope = if is_anew { Replace::All } else { Replace::Partitions(scope) };
                 self.replace(node, scope, vec![file], &made).await?;
                 self.register_as_of(&context, node, on).await?;
@@ -409,7 +425,7 @@ impl<'a> Builder<'a> {
             Cadence::Week => wanted.iter().copied().filter(|it| *it == monday_before(*it + 1)).collect(),
         };
         let Some(snapshot) = self.snapshot(&node.name).await? else { return Ok((wanted, Vec::new())) };
-        let there: BTreeSet<i32> = snapshot.files.iter().filter_map(|it| it.partition).collect();
+        let there = Made::read(&snapshot).map(|it| it.dates).unwrap_or_default();
         if node.is_kept {
             return Ok((wanted.difference(&there).copied().collect(), Vec::new()));
         }
@@ -422,7 +438,7 @@ impl<'a> Builder<'a> {
     }
 
     async fn made(&self, node: &Node) -> Result<Made, Error> {
-        Ok(Made { fingerprint: self.fingerprint(node), inputs: self.input_versions(node).await? })
+        Ok(Made { fingerprint: self.fingerprint(node), inputs: self.input_versions(node).await?, dates: BTreeSet::new() })
     }
 
     /// Runs a query and puts the rows into the stored columns and order.

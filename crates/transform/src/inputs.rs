@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use schema::Materialized;
 
 use crate::build::{Builder, date, with_as_of};
@@ -15,6 +15,13 @@ use crate::Error;
 /// Name under which a stored table stands before it is cut; no model can name it, for names are checked by the graph.
 fn uncut(name: &str) -> String {
     format!("uncut_{name}")
+}
+
+fn cut_to_late(sql: &str, key: &str) -> String {
+    format!(
+        "SELECT here.* FROM ({sql}) AS here LEFT SEMI JOIN late_row \
+         ON late_row.{key} = here.{key} AND late_row.occurred_on = here.occurred_on"
+    )
 }
 
 impl Builder<'_> {
@@ -33,18 +40,28 @@ impl Builder<'_> {
 
     /// A context for tables by day: inputs cut to some days, views on top.
     ///
-    /// `known_lag_max` also cuts away rows that became known later than so many days after their own.
+    /// `known_lag_max` also cuts away rows that became known later than so many days after their own, and `late` all
+    /// rows of persons and days that it does not name.
     pub(crate) async fn day_context(
         &self,
         node: &Node,
         days: (i32, i32),
         known_lag_max: Option<i32>,
+        late: Option<(&str, &DataFrame)>,
     ) -> Result<SessionContext, Error> {
         let context = self.engine.context();
+        if let Some((_, rows)) = late {
+            context.register_table("late_row", rows.clone().into_view()).map_err(Error::query("build", &node.path))?;
+        }
         for input in self.in_order(node) {
             let fail = Error::query("build", &input.path);
+            // The tables that the query itself names are cut to the late persons; what they are made of need not be.
+            let only_late = late.filter(|(key, _)| {
+                node.inputs.contains(&input.name) && self.schemas[&input.name].field_with_name(key).is_ok()
+            });
             if !input.is_stored() {
-                self.view(&context, input, &input.sql).await?;
+                let sql = only_late.map_or_else(|| input.sql.clone(), |(key, _)| cut_to_late(&input.sql, key));
+                self.view(&context, input, &sql).await?;
                 continue;
             }
             let provider = self.provider(&input.name).await?;
@@ -58,6 +75,9 @@ impl Builder<'_> {
             );
             if let (Some(lag), true) = (known_lag_max, knows) {
                 sql.push_str(&format!(" AND known_lag(known_at, occurred_on) <= {lag}"));
+            }
+            if let Some((key, _)) = only_late {
+                sql = cut_to_late(&sql, key);
             }
             self.view(&context, input, &sql).await?;
         }

@@ -1,8 +1,9 @@
 //! `feat_measure`: floors, the person's own past and the peer group, each written once for all measures.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, Date32Array, RecordBatch};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use schema::{Class, Model, Subject};
@@ -13,6 +14,10 @@ use crate::Error;
 
 /// Turns a median absolute deviation into a standard deviation of a normal distribution.
 const MAD_TO_SD: f64 = 1.4826;
+/// Weeks that are looked through for taught ones: the longest vacation and two terms.
+const PAST_WEEKS: i32 = 40;
+/// Days that make a week a teaching week.
+const TAUGHT_DAYS_MIN: usize = 3;
 
 impl Builder<'_> {
     /// All measures of one date, in the columns of `feat_measure` without the partition.
@@ -47,29 +52,23 @@ impl Builder<'_> {
 
     /// The Mondays before a date whose week before was taught, newest first, as many as the setting says.
     async fn past_mondays(&self, context: &SessionContext, subject: &Subject, as_of_on: i32) -> Result<Vec<i32>, Error> {
-        let mut mondays: Vec<i32> = (1..=40).map(|weeks| crate::build::monday_before(as_of_on) - 7 * (weeks - 1)).collect();
+        let last = crate::build::monday_before(as_of_on);
+        let mut mondays: Vec<i32> = (0..PAST_WEEKS).map(|weeks| last - 7 * weeks).collect();
         if let Some(calendar) = &subject.calendar {
-            // A teaching week has three or more teaching days; exams, holidays and vacations have habits of their own.
+            let fail = || Error::query("build", "feat_measure");
             let sql = format!(
-                "SELECT count(*) AS n FROM {calendar} WHERE kind IN ('teaching', 'makeup') AND date >= {{from}} AND date < {{to}}"
+                "SELECT DISTINCT date FROM {calendar} WHERE kind IN ('teaching', 'makeup') AND date >= {} AND date < {}",
+                date(last - 7 * PAST_WEEKS),
+                date(as_of_on)
             );
-            let mut taught = Vec::new();
-            for monday in mondays {
-                let sql = sql.replace("{from}", &date(monday - 7)).replace("{to}", &date(monday));
-                let fail = || Error::query("build", "feat_measure");
-                let rows = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
-                let n = rows
-                    .first()
-                    .and_then(|it| it.column(0).as_any().downcast_ref::<datafusion::arrow::array::Int64Array>())
-                    .map_or(0, |it| it.value(0));
-                if 3 <= n {
-                    taught.push(monday);
-                }
-                if taught.len() == subject.self_weeks {
-                    break;
-                }
-            }
-            return Ok(taught);
+            let rows = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
+            let taught: BTreeSet<i32> = rows
+                .iter()
+                .filter_map(|it| it.column(0).as_any().downcast_ref::<Date32Array>())
+                .flat_map(|it| it.iter().flatten())
+                .collect();
+            // Exams, holidays and vacations have habits of their own.
+            mondays.retain(|monday| TAUGHT_DAYS_MIN <= taught.range(monday - 7..*monday).count());
         }
         mondays.truncate(subject.self_weeks);
         Ok(mondays)

@@ -14,6 +14,8 @@ use crate::Error;
 const BUILD_RULES: &str = "1";
 const FINGERPRINT: &str = "yizhan.fingerprint";
 const INPUTS: &str = "yizhan.inputs";
+/// As-of dates that were built, those without rows included: the lake keeps no empty files.
+const DATES: &str = "yizhan.as_of";
 
 /// What has to be done for a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub(crate) enum Need {
 pub(crate) struct Made {
     pub(crate) fingerprint: String,
     pub(crate) inputs: BTreeMap<String, (String, i64)>,
+    pub(crate) dates: BTreeSet<i32>,
 }
 
 impl Made {
@@ -45,6 +48,11 @@ impl Made {
                     Some((table.clone(), (it.get(0)?.as_str()?.to_owned(), it.get(1)?.as_i64()?)))
                 })
                 .collect(),
+            dates: info
+                .get(DATES)
+                .and_then(Value::as_array)
+                .map(|it| it.iter().filter_map(|it| i32::try_from(it.as_i64()?).ok()).collect())
+                .unwrap_or_default(),
         })
     }
 
@@ -54,6 +62,7 @@ impl Made {
         BTreeMap::from([
             (FINGERPRINT.to_owned(), Value::String(self.fingerprint.clone())),
             (INPUTS.to_owned(), Value::Object(inputs)),
+            (DATES.to_owned(), Value::Array(self.dates.iter().map(|it| Value::from(*it)).collect())),
         ])
     }
 }

@@ -17,6 +17,7 @@ pub struct Vault {
 
 impl Vault {
     /// A vault in which these numbers are erased.
+    #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn new(erased: &[String]) -> Self {
         Self { erased: erased.to_vec(), ..Self::default() }
     }
@@ -31,7 +32,8 @@ impl Vault {
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn remembered(&self) -> Option<String> {
         let remembered = self.remembered.lock().expect("no panic");
-        let rows: String = remembered.iter().map(|((key, column), value)| format!("{key},{column},{value}\n")).collect();
+        let rows: String =
+            remembered.iter().map(|((key, column), value)| format!("{key},{column},{value}\n")).collect();
         (!rows.is_empty()).then(|| format!("key,column,value\n{rows}"))
     }
 }
