@@ -28,7 +28,7 @@ night AS (
     SELECT
         building_id,
         floor,
-        sum(CASE WHEN NOT is_on_leave AND is_gate_seen THEN 1 ELSE 0 END) AS due_n,
+        sum(CASE WHEN NOT is_on_leave AND is_gate_seen AND (is_back OR NOT is_free) THEN 1 ELSE 0 END) AS due_n,
         sum(CASE WHEN NOT is_on_leave AND is_gate_seen AND is_back THEN 1 ELSE 0 END) AS back_n
     FROM int_night
     WHERE occurred_on = $as_of - INTERVAL '1' DAY

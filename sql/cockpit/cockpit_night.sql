@@ -12,7 +12,7 @@ k_default = 5
 [columns]
 scope    = { about = "university, or the id of a college.", class = "internal" }
 night_on = { about = "The night.", class = "internal" }
-due_n    = { about = "Boarders due back where gates were seen: without leave.", class = "internal" }
+due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there.", class = "internal" }
 back_n   = { about = "Of these, back.", class = "internal" }
 absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", class = "internal" }
 unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", class = "internal" }
@@ -36,7 +36,7 @@ counted AS (
     SELECT
         scope,
         occurred_on AS night_on,
-        sum(CASE WHEN NOT is_on_leave AND is_gate_seen THEN 1 ELSE 0 END) AS due_n,
+        sum(CASE WHEN NOT is_on_leave AND is_gate_seen AND (is_back OR NOT is_free) THEN 1 ELSE 0 END) AS due_n,
         sum(CASE WHEN NOT is_on_leave AND is_gate_seen AND is_back THEN 1 ELSE 0 END) AS back_n,
         sum(CASE WHEN is_absent THEN 1 ELSE 0 END) AS absent_n,
         sum(CASE WHEN NOT is_on_leave AND NOT is_gate_seen THEN 1 ELSE 0 END) AS unseen_n,

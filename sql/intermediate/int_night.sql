@@ -14,6 +14,7 @@ gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
 [columns]
 building_id      = { about = "Building." }
 floor            = { about = "Floor." }
+is_free          = { about = "The night belongs to a holiday or vacation: whoever is away needs no leave." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
 is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry, or there is evidence on campus after 22:00." }
@@ -88,10 +89,12 @@ SELECT
     carried.occurred_on,
     carried.building_id,
     carried.floor,
+    coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE) AS is_free,
     away.student_key IS NOT NULL AS is_on_leave,
     building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
     coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 AS is_back,
     away.student_key IS NULL
+        AND NOT coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE)
         AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
         AND carried.last_direction = 'out'
         AND carried.late_evidence_n = 0 AS is_absent,
@@ -101,5 +104,7 @@ SELECT
     building_gate.gate_minutes_due
 FROM carried
 INNER JOIN building_gate ON building_gate.building_id = carried.building_id AND building_gate.occurred_on = carried.occurred_on
+-- A school without a calendar has no free nights.
+LEFT JOIN stg_calendar_day ON stg_calendar_day.date = carried.occurred_on
 LEFT JOIN away ON away.student_key = carried.student_key AND away.occurred_on = carried.occurred_on
 WHERE carried.building_id IS NOT NULL

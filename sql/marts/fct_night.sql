@@ -9,7 +9,7 @@ purpose      = ["public_safety", "cockpit"]
 
 [columns]
 night_on = { about = "The night." }
-night_state = { about = "back, absent, leave, or unknown where the gates were not seen or nothing says where the student is." }
+night_state = { about = "back, absent, leave, free (away on a holiday), or unknown where the gates were not seen or nothing says where the student is." }
 ---*/
 
 SELECT
@@ -21,6 +21,7 @@ SELECT
         WHEN NOT is_gate_seen THEN 'unknown'
         WHEN is_back THEN 'back'
         WHEN is_absent THEN 'absent'
+        WHEN is_free THEN 'free'
         ELSE 'unknown' END AS night_state
 FROM int_night
 WHERE occurred_on = $as_of - INTERVAL '1' DAY

@@ -12,8 +12,9 @@ caveat_en = "Mobile payment, delivery or meals off campus are possible; it sugge
 
 [settings]
 ratio_max      = 0.6     # of the median daily spending of the eight weeks before
-meal_ratio_max = 0.8     # of the mean daily meals
-peer_z_max     = -2.0    # unusual among peers too, so that exam weeks and holidays stay silent
+meal_ratio_max = 0.65    # of the mean daily meals
+peer_z_max     = -2.5    # unusual among peers too, so that exam weeks and holidays stay silent
+self_z_max     = -2.0    # and unusual for the student, where six weeks of the past are known
 ---*/
 
 WITH measure_now AS (
@@ -22,8 +23,9 @@ WITH measure_now AS (
         max(CASE WHEN measure = 'spending_drop' THEN value END) AS spending_log,
         max(CASE WHEN measure = 'spending_drop' THEN n END) AS n,
         max(CASE WHEN measure = 'spending_drop' THEN cov END) AS cov,
-        max(CASE WHEN measure = 'spending_drop' THEN z_peer END) AS spending_z_peer,
-        max(CASE WHEN measure = 'meal_drop' THEN value END) AS meal_log
+        max(CASE WHEN measure = 'meal_drop' THEN value END) AS meal_log,
+        max(CASE WHEN measure = 'meal_drop' THEN z_peer END) AS meal_z_peer,
+        max(CASE WHEN measure = 'meal_drop' THEN z_self END) AS meal_z_self
     FROM feat_measure
     WHERE as_of_on = $as_of AND measure IN ('spending_drop', 'meal_drop')
     GROUP BY student_key
@@ -40,4 +42,7 @@ SELECT
     concat('On teaching days of the last two weeks the median daily canteen spending was about ', CAST(CAST(round(100 * exp(spending_log)) AS BIGINT) AS VARCHAR), '% of that of the eight weeks before, meals about ', CAST(CAST(round(100 * exp(meal_log)) AS BIGINT) AS VARCHAR), '%.') AS reason_en,
     '' AS explanations
 FROM measure_now
-WHERE spending_log <= ln(${ratio_max}) AND meal_log <= ln(${meal_ratio_max}) AND coalesce(spending_z_peer, ${peer_z_max}) <= ${peer_z_max}
+WHERE spending_log <= ln(${ratio_max})
+    AND meal_log <= ln(${meal_ratio_max})
+    AND meal_z_peer <= ${peer_z_max}
+    AND coalesce(meal_z_self, ${self_z_max}) <= ${self_z_max}

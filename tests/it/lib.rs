@@ -1,1 +1,1 @@
-//! Nothing here: the cases are in `main.rs`.
+//! Nothing here: the cases stand in `main.rs` and its modules.

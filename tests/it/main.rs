@@ -1,2 +1,8 @@
-//! One integration binary.
-#[test] fn placeholder(){}
+//! One integration binary: the real `yizhan` on real files, from exports at the door to rows in the lake.
+
+mod bad_input;
+mod incremental;
+mod policy;
+mod restart;
+mod support;
+mod walk;

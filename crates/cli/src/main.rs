@@ -2,6 +2,7 @@
 
 mod commands;
 mod exit;
+mod handover;
 mod house;
 mod ingest;
 mod memory;

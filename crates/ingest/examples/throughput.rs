@@ -12,8 +12,9 @@ use std::{env, fs, thread};
 
 use ingest::{Counts, Door, FileInput, KnownAt, Limits, Normalise, PersonConfig, Persons};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use schema::time::CampusClock;
 use schema::{Known, PersonKind, Pipeline, Pseudonyms, Seal, VaultError};
 
@@ -139,7 +140,16 @@ fn main() -> Result<(), Failure> {
 
 fn write(folder: &Path, at: usize, part: &ingest::Part) -> Result<(), Failure> {
     let path = folder.join(format!("{}-{at}.parquet", part.day.unwrap_or_default()));
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?)).build();
+    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?));
+    // Values that never repeat: trying a dictionary first costs time and makes them larger.
+    for column in ["row_hash", "row_no", "txn_id", "event_seq"] {
+        let path = ColumnPath::from(column);
+        properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        if column != "row_hash" {
+            properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    let properties = properties.build();
     let mut writer = ArrowWriter::try_new(fs::File::create(path)?, part.batch.schema(), Some(properties))?;
     writer.write(&part.batch)?;
     writer.close()?;

@@ -1,5 +1,103 @@
-//! API and web app.
+//! API and web app: the only crate that knows HTTP.
+//!
+//! In come requests; out go JSON and the files of the app. Every figure is read through a session of `policy`, opened
+//! for the account's active role; nothing here names the lake's files or the vault's tables.
 
+mod access;
+mod app;
 mod audit;
+mod error;
+mod rows;
+mod routes;
+mod state;
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
 
 pub use audit::StoreAudit;
+pub use error::Error;
+pub use state::{Catalog, CatalogTable, Config, DemoLogin, Jobs, ListWords, MeasureWords, Parts, RuleWords};
+
+const BODY_BYTES_MAX: usize = 1 << 20;
+const REQUEST_S_MAX: u64 = 60;
+
+/// Every route, ready to be served or called in memory.
+pub fn router(config: Config, parts: Parts) -> Router {
+    let state = state::State::new(config, parts);
+    let api = Router::new()
+        .route("/login", post(routes::login::login))
+        .route("/logout", post(routes::login::logout))
+        .route("/me", get(routes::login::me))
+        .route("/health", get(routes::health::health))
+        .route("/cockpit", get(routes::cockpit::cockpit))
+        .route("/students", get(routes::students::list))
+        .route("/students/{student_key}/portrait", get(routes::portrait::portrait))
+        .route("/students/{student_key}/record", get(routes::record::record))
+        .route("/warnings", get(routes::warnings::list))
+        .route("/lists", get(routes::lists::index))
+        .route("/lists/{list}", get(routes::lists::one))
+        .route("/tickets", get(routes::tickets::tickets))
+        .route("/catalog", get(routes::catalog::catalog))
+        .route("/runs", get(routes::runs::list))
+        .route_layer(middleware::from_fn(access::same_origin))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_S_MAX)))
+        // A run that was handed over may take longer than a request of a person.
+        .route("/runs", post(routes::runs::run))
+        .fallback(error::no_such_path)
+        .layer(middleware::map_response(no_store));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/api/openapi.json", get(routes::openapi::document))
+        .route("/api/{*path}", get(error::no_such_path))
+        .fallback(app::file)
+        .layer(middleware::map_response(security_headers))
+        .layer(CompressionLayer::new())
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .with_state(state)
+}
+
+/// Serves until `shutdown` is ready, then lets requests under way finish.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub async fn serve(config: Config, parts: Parts, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    let listen = config.listen.clone();
+    let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|source| Error::Listen { listen: listen.clone(), source })?;
+    axum::serve(listener, router(config, parts))
+        .with_graceful_shutdown(shutdown)
+        .await
+        .map_err(|source| Error::Listen { listen, source })
+}
+
+async fn no_store(mut response: axum::response::Response) -> axum::response::Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn security_headers(mut response: axum::response::Response) -> axum::response::Response {
+    let headers = [
+        (
+            "content-security-policy",
+            "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
+             object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+        ),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}

@@ -367,8 +367,12 @@ impl<'a> Builder<'a> {
         for (done, (on, nodes)) in todo.into_iter().enumerate() {
             let label = days_date(on).map(|it| it.to_string()).unwrap_or_default();
             progress(Progress { table: format!("as of {label}"), done, total });
-            let context = self.as_of_context(&nodes, on).await?;
-            for node in nodes {
+            let context = self.engine.context();
+            for node in self.met(&nodes) {
+                if !nodes.iter().any(|it| it.name == node.name) {
+                    self.register_as_of(&context, node, on).await?;
+                    continue;
+                }
                 let began = Instant::now();
                 let mut made = self.made(node).await?;
                 let rows = match (&node.origin, &self.graph.subject) {

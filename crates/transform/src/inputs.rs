@@ -98,19 +98,17 @@ impl Builder<'_> {
         Ok(context)
     }
 
-    /// A context for one as-of date: nothing in it happened or became known later.
-    pub(crate) async fn as_of_context(&self, nodes: &[&Node], as_of_on: i32) -> Result<SessionContext, Error> {
-        let context = self.engine.context();
+    /// The tables that some as-of tables meet, and these themselves, each behind what it is made of.
+    ///
+    /// They are registered one after the other while a date is built: a view over a table of that date can only be
+    /// looked at once the table is there.
+    pub(crate) fn met(&self, nodes: &[&Node]) -> Vec<&Node> {
         let mut wanted = BTreeMap::new();
         for node in nodes {
-            for input in self.in_order(node) {
-                wanted.insert(self.place(&input.name), input);
-            }
+            wanted.extend(self.in_order(node).into_iter().map(|it| (self.place(&it.name), it)));
+            wanted.extend(self.graph.node(&node.name).map(|it| (self.place(&it.name), it)));
         }
-        for input in wanted.values() {
-            self.register_as_of(&context, input, as_of_on).await?;
-        }
-        Ok(context)
+        wanted.into_values().collect()
     }
 
     /// Puts one table into an as-of context, replacing what stood there.

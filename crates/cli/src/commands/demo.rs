@@ -1,9 +1,118 @@
-//! `yizhan demo`.
+//! `yizhan demo`: a synthetic campus from nothing to the cockpit.
+
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use chrono::{Days, NaiveDate};
 use clap::Args;
-use super::Common;
+use serve::DemoLogin;
+use store::{Grant, NewAccount};
+
+use super::{Common, Format, run, serve::serve_house, simulate::simulate_into};
+use crate::house::{Access, House};
+use crate::settings::Settings;
+
+/// Printed on the login page; the demo holds nobody's data.
+const PASSWORD: &str = "yizhan-demo";
+const FIRST_DAY: &str = "2025-09-01";
+
 #[derive(Debug, Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// Number of students.
+    #[arg(long, default_value_t = 5000)]
+    students: u32,
+    /// Number of days from 2025-09-01; the default ends on a Friday of a teaching week.
+    #[arg(long, default_value_t = 103)]
+    days: u32,
+    /// Address to listen on.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Build everything and stop, without serving.
+    #[arg(long)]
+    build_only: bool,
+}
+
 impl Demo {
-    pub(crate) async fn run(self, _common: &Common) -> anyhow::Result<ExitCode> { Ok(ExitCode::SUCCESS) }
+    pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let mut place = common.place();
+        if common.data.is_none() {
+            place.data = place.project.join("data").join("demo");
+        }
+        let exports = place.data.join("exports");
+        let done = exports.join("truth").join("manifest.json");
+        let wanted = format!("{} {}", self.students, self.days);
+        let mark = place.data.join("demo.txt");
+        let is_there = done.exists() && std::fs::read_to_string(&mark).is_ok_and(|it| it == wanted);
+        if !is_there {
+            if place.data.exists() {
+                std::fs::remove_dir_all(&place.data).with_context(|| format!("could not clear {}", place.data.display()))?;
+            }
+            eprintln!("1/3 生成示例校园 / making a synthetic campus: {} students, {} days", self.students, self.days);
+            simulate_into(self.students, self.days, 20_250_901, exports.clone())?;
+            std::fs::write(&mark, &wanted)?;
+        }
+        let mut flags = vec![
+            // Keys from a seed and no syncing: nobody's data, and a second start that is quick.
+            ("store.mint".to_owned(), "20250901".to_owned()),
+            ("lake.durability".to_owned(), "\"os\"".to_owned()),
+            ("serve.is_demo".to_owned(), "true".to_owned()),
+        ];
+        flags.extend(common.flags()?);
+        let settings = Settings::read(&place.project, &flags)?.0;
+        let end: NaiveDate = FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(self.days.into())).context("too many days")?;
+        let midnight = schema::time::local_micros(end.and_hms_opt(0, 0, 0).context("no midnight")?);
+        let now = settings.campus.clock().instant(midnight).context("no midnight")?;
+        let house = House::open(&place, settings, Access::Write, Some(now)).await?;
+        eprintln!("2/3 入湖与计算 / through the door, and every table");
+        let (stages, code) = run::walk(&house, Some(&exports), Format::Table).await?;
+        for it in &stages {
+            eprintln!("    {:<10} {:>10} -> {:<10} {:>7.1}s  {}", it.stage, it.rows_in, it.rows_out, it.seconds, it.result);
+        }
+        let logins = logins(&house).await?;
+        println!("3/3 演示账号 / demo logins (password {PASSWORD}):");
+        for it in &logins {
+            println!("    {:<14} {}", it.account, it.role);
+        }
+        if self.build_only {
+            return Ok(code);
+        }
+        serve_house(Arc::new(house), Some(exports), self.listen, logins).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// One account a role; the counselor is the one with most students, the student one whose portrait says most.
+async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
+    let counselor = key(house, "SELECT counselor_key FROM dim_student WHERE counselor_key IS NOT NULL GROUP BY counselor_key ORDER BY count(*) DESC, counselor_key LIMIT 1").await?;
+    let student = key(house, "SELECT student_key FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) ORDER BY known_n DESC, student_key LIMIT 1").await?;
+    let accounts = [
+        ("leader", "校领导（示例）", "university", None),
+        ("psychologist", "心理教师（示例）", "university", None),
+        ("counselor", "辅导员（示例）", "assigned", counselor),
+        ("analyst", "数据分析师（示例）", "university", None),
+        ("student", "学生（示例）", "own", student),
+        ("administrator", "系统管理员（示例）", "university", None),
+    ];
+    let mut logins = Vec::new();
+    for (role, display_name, scope, person_key) in accounts {
+        let grants = vec![Grant { role: role.to_owned(), scope: scope.to_owned() }];
+        let new = NewAccount { account: role, password: Some(PASSWORD), display_name, person_key, grants };
+        house.store.accounts().create(new).await?;
+        logins.push(DemoLogin { account: role.to_owned(), password: PASSWORD.to_owned(), role: role.to_owned() });
+    }
+    Ok(logins)
+}
+
+async fn key(house: &House, sql: &str) -> anyhow::Result<Option<i64>> {
+    let context = house.engine.context();
+    for name in ["dim_student", "portrait_student"] {
+        if let Some(table) = house.engine.table(name).await? {
+            context.register_table(name, table)?;
+        }
+    }
+    let rows = context.sql(sql).await?.collect().await?;
+    Ok(rows.iter().find(|it| 0 < it.num_rows()).map(|it| it.column(0).as_primitive::<Int64Type>().value(0)))
 }

@@ -24,7 +24,19 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = common.open(Access::Write).await?;
+        let house = match common.open(Access::Write).await {
+            Ok(house) => house,
+            Err(error) => {
+                let args = [&[self.input.as_ref().map(|it| it.display().to_string()).unwrap_or_default()][..], &self.pipelines].concat();
+                return match crate::handover::hand_over(&common.place().data, &error, "ingest", &args)? {
+                    Some(report) => {
+                        println!("{report}");
+                        Ok(ExitCode::SUCCESS)
+                    }
+                    None => Err(error),
+                };
+            }
+        };
         let reports = stage(&house, &self.pipelines, self.input.as_ref(), self.backfill).await?;
         print(&reports, common.format());
         Ok(code(&reports))

@@ -33,7 +33,19 @@ pub(crate) struct Stage {
 
 impl Run {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = common.open(Access::Write).await?;
+        let house = match common.open(Access::Write).await {
+            Ok(house) => house,
+            Err(error) => {
+                let args = self.input.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+                return match crate::handover::hand_over(&common.place().data, &error, "run", &args)? {
+                    Some(report) => {
+                        println!("{report}");
+                        Ok(ExitCode::SUCCESS)
+                    }
+                    None => Err(error),
+                };
+            }
+        };
         let (stages, code) = walk(&house, self.input.as_ref(), common.format()).await?;
         for it in &stages {
             if common.format() == Format::Json {

@@ -1,9 +1,220 @@
-//! `yizhan serve`.
+//! `yizhan serve`: API and web app, the lake's one writer, the nightly run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use chrono::{Days, NaiveDateTime, Utc};
 use clap::Args;
-use super::Common;
+use serve::{Catalog, DemoLogin, Jobs};
+use tokio::sync::Mutex;
+
+use super::{Common, Format, ingest, run, transform};
+use crate::handover::{self, Address};
+use crate::house::{Access, House};
+
 #[derive(Debug, Args)]
-pub(crate) struct Serve {}
+pub(crate) struct Serve {
+    /// Folder with the exports that the nightly run takes in (default: <project>/input).
+    #[arg(long, value_name = "DIR")]
+    input: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+}
+
 impl Serve {
-    pub(crate) async fn run(self, _common: &Common) -> anyhow::Result<ExitCode> { Ok(ExitCode::SUCCESS) }
+    pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let house = Arc::new(common.open(Access::Write).await?);
+        serve_house(house, self.input, self.listen, Vec::new()).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Serves a house until it is told to stop.
+pub(crate) async fn serve_house(
+    house: Arc<House>,
+    input: Option<PathBuf>,
+    listen: Option<String>,
+    demo_logins: Vec<DemoLogin>,
+) -> anyhow::Result<()> {
+    let listen = listen.unwrap_or_else(|| house.settings.serve.listen.clone());
+    let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
+    let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
+    let jobs = Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()) });
+    let token = handover::token()?;
+    let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
+    let noted = handover::note(&house.place.data, &address)?;
+    let config = serve::Config {
+        listen: listen.clone(),
+        is_demo: house.settings.serve.is_demo || !demo_logins.is_empty(),
+        demo_logins,
+        campus: house.settings.campus.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        hand_over_token: Some(token),
+    };
+    let parts = serve::Parts {
+        sessions,
+        store: house.store.clone(),
+        lake: house.lake.clone(),
+        catalog: Arc::new(catalog(&house).await?),
+        jobs: jobs.clone(),
+    };
+    let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
+        .then(|| tokio::spawn(schedule(jobs.clone())));
+    eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
+    let result = serve::serve(config, parts, shutdown()).await;
+    if let Some(schedule) = schedule {
+        schedule.abort();
+    }
+    drop(noted);
+    // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
+    let _ = jobs.one_at_a_time.lock().await;
+    result.context("the server stopped")
+}
+
+async fn shutdown() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
+
+/// Work that other processes hand over, and the nightly run: one at a time.
+struct HouseJobs {
+    house: Arc<House>,
+    input: PathBuf,
+    one_at_a_time: Mutex<()>,
+}
+
+#[async_trait]
+impl Jobs for HouseJobs {
+    async fn run(&self, stage: &str, args: Vec<String>) -> Result<String, String> {
+        let _one = self.one_at_a_time.lock().await;
+        let result = match stage {
+            "run" => self.walk(args.first().map(PathBuf::from)).await,
+            "ingest" => self.ingest(args).await,
+            "transform" => self.transform(args).await,
+            other => Err(anyhow::anyhow!("there is no stage \"{other}\"")),
+        };
+        result.map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl HouseJobs {
+    async fn walk(&self, input: Option<PathBuf>) -> anyhow::Result<String> {
+        let input = input.unwrap_or_else(|| self.input.clone());
+        let (stages, _) = run::walk(&self.house, Some(&input), Format::Json).await?;
+        lines(&stages)
+    }
+
+    async fn ingest(&self, args: Vec<String>) -> anyhow::Result<String> {
+        let mut args = args.into_iter();
+        let input = args.next().filter(|it| !it.is_empty()).map_or_else(|| self.input.clone(), PathBuf::from);
+        let pipelines: Vec<String> = args.collect();
+        lines(&ingest::stage(&self.house, &pipelines, Some(&input), false).await?)
+    }
+
+    async fn transform(&self, args: Vec<String>) -> anyhow::Result<String> {
+        let is_full = args.first().is_some_and(|it| it == "full");
+        let select: Vec<String> = args.into_iter().skip(1).collect();
+        let built = transform::build(&self.house, &select, is_full).await?;
+        Ok(built.iter().map(|it| format!("{} {:?} {} {:.2}s", it.table, it.action, it.rows, it.seconds)).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn lines<T: serde::Serialize>(rows: &[T]) -> anyhow::Result<String> {
+    let lines: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
+    Ok(lines?.join("\n"))
+}
+
+/// Runs every night at the set time, and at once if the last one was missed.
+async fn schedule(jobs: Arc<HouseJobs>) {
+    let house = &jobs.house;
+    let zone = house.settings.campus.time_zone;
+    loop {
+        let now = Utc::now().with_timezone(&zone);
+        let today: NaiveDateTime = now.date_naive().and_time(house.settings.serve.run_at);
+        let due = if now.naive_local() < today { today.checked_sub_days(Days::new(1)).unwrap_or(today) } else { today };
+        let last = house.store.runs().last_success("upkeep").await.ok().flatten();
+        let last = last.and_then(|it| chrono::DateTime::from_timestamp_micros(it.began_at_us));
+        if last.is_none_or(|it| it.with_timezone(&zone).naive_local() < due) && jobs.input.is_dir() {
+            tracing::info!("the nightly run begins");
+            if let Err(message) = jobs.run("run", Vec::new()).await {
+                tracing::error!(message, "the nightly run failed");
+            }
+        }
+        // Looked at every minute, so that a clock that is set does not lose a night.
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    }
+}
+
+/// What the catalogue page shows, and the words of measures, rules and lists.
+async fn catalog(house: &House) -> anyhow::Result<Catalog> {
+    let builder = house.builder().await?;
+    let mut catalog = Catalog::default();
+    for node in house.graph.nodes() {
+        catalog.tables.push(serve::CatalogTable {
+            table: node.name.clone(),
+            about: node.about.clone(),
+            grain: node.grain.join(", "),
+            owner: node.owner.clone(),
+            kind: node.kind.clone(),
+            materialized: format!("{:?}", node.materialized).to_lowercase(),
+            purpose: node.purpose.clone(),
+            inputs: node.inputs.clone(),
+            schema: builder.schema(&node.name).context("a table without columns")?,
+        });
+    }
+    for it in house.graph.measures() {
+        let front = &it.front;
+        let tables: Vec<String> = house.graph.node("feat_measure").map(|it| it.inputs.clone()).unwrap_or_default();
+        catalog.measures.push(serve::MeasureWords {
+            measure: it.name.clone(),
+            title_zh: front.title_zh.clone().unwrap_or_default(),
+            title_en: front.title_en.clone().unwrap_or_default(),
+            about: front.about.clone(),
+            unit: front.unit.clone().unwrap_or_default(),
+            dimension: front.dimension.clone().unwrap_or_default(),
+            window: front.window.map(|it| format!("{}d", it.days())).unwrap_or_default(),
+            source: tables.iter().filter(|table| it.sql.contains(table.as_str())).cloned().collect::<Vec<_>>().join(", "),
+            n_min: front.n_min.unwrap_or_default(),
+            cov_min: front.cov_min.unwrap_or_default(),
+        });
+    }
+    for it in house.graph.rules() {
+        let front = &it.front;
+        catalog.rules.push(serve::RuleWords {
+            rule: it.name.clone(),
+            title_zh: front.title_zh.clone().unwrap_or_default(),
+            title_en: front.title_en.clone().unwrap_or_default(),
+            caveat_zh: front.caveat_zh.clone().unwrap_or_default(),
+            caveat_en: front.caveat_en.clone().unwrap_or_default(),
+        });
+    }
+    let titles: BTreeMap<&str, &schema::Model> = house.project.models.iter().map(|it| (it.name.as_str(), it)).collect();
+    for node in house.graph.nodes().iter().filter(|it| it.kind == "list") {
+        let front = titles.get(node.name.as_str()).map(|it| &it.front);
+        catalog.lists.push(serve::ListWords {
+            list: node.name.trim_start_matches("list_").to_owned(),
+            title_zh: front.and_then(|it| it.title_zh.clone()).unwrap_or_default(),
+            title_en: front.and_then(|it| it.title_en.clone()).unwrap_or_default(),
+            about: node.about.clone(),
+            owner: node.owner.clone(),
+        });
+    }
+    Ok(catalog)
 }

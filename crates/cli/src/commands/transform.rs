@@ -35,7 +35,19 @@ impl Transform {
             print(&planned, common.format());
             return Ok(ExitCode::SUCCESS);
         }
-        let house = common.open(Access::Write).await?;
+        let house = match common.open(Access::Write).await {
+            Ok(house) => house,
+            Err(error) => {
+                let args = [&[if self.full { "full".to_owned() } else { String::new() }][..], &self.select].concat();
+                return match crate::handover::hand_over(&common.place().data, &error, "transform", &args)? {
+                    Some(report) => {
+                        println!("{report}");
+                        Ok(ExitCode::SUCCESS)
+                    }
+                    None => Err(error),
+                };
+            }
+        };
         let built = build(&house, &self.select, self.full).await?;
         print(&built, common.format());
         if self.checks && !checks(&house).await? {

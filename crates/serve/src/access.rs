@@ -1,0 +1,91 @@
+//! Who asks: from the cookie to an account, its active role, and a session of `policy`.
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts as RequestParts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use policy::{Principal, Scope, Session};
+use store::{Account, AuditEvent, Grant};
+
+use crate::error::Problem;
+use crate::state::State;
+
+pub(crate) const COOKIE: &str = "yizhan_session";
+
+/// Unsafe requests come from our own pages: other sites cannot set the header.
+pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_safe && request.headers().get("x-yizhan").is_none() {
+        return Problem::bad_request("缺少 x-yizhan 请求头 / the header x-yizhan is missing").into_response();
+    }
+    next.run(request).await
+}
+
+/// An account that has logged in, with its active role.
+pub(crate) struct Reader {
+    pub(crate) account: Account,
+    pub(crate) grant: Grant,
+    pub(crate) state: State,
+}
+
+impl FromRequestParts<State> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut RequestParts, state: &State) -> Result<Self, Problem> {
+        let token = token(&parts.headers).ok_or_else(Problem::unauthorized)?;
+        let now_us = chrono::Utc::now().timestamp_micros();
+        let session = state.parts.store.sessions().find(&token, now_us).await?.ok_or_else(Problem::unauthorized)?;
+        let account = state.parts.store.accounts().get(&session.account).await?.ok_or_else(Problem::unauthorized)?;
+        let grant = account.grants.iter().find(|it| it.role == session.role).cloned().ok_or_else(Problem::unauthorized)?;
+        Ok(Self { account, grant, state: state.clone() })
+    }
+}
+
+/// The session's token in the cookie header.
+pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+    cookies.split(';').find_map(|it| it.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned))
+}
+
+impl Reader {
+    /// A session of `policy` for the active role: the only way to rows.
+    pub(crate) async fn session(&self) -> Result<Session, Problem> {
+        let sessions = &self.state.parts.sessions;
+        let role = sessions.policies().role(&self.grant.role).ok_or_else(Problem::forbidden)?;
+        let scope: Scope = self.grant.scope.parse().map_err(|_| Problem::forbidden())?;
+        let principal = Principal {
+            account: self.account.account.clone(),
+            role: self.grant.role.clone(),
+            scopes: vec![scope],
+            purpose: role.purposes.first().cloned().unwrap_or_default(),
+            person_key: self.account.person_key,
+        };
+        Ok(sessions.open(principal).await?)
+    }
+
+    /// Pages of the active role.
+    pub(crate) fn pages(&self) -> Vec<String> {
+        self.state.parts.sessions.policies().role(&self.grant.role).map(|it| it.pages.clone()).unwrap_or_default()
+    }
+
+    /// Refuses a role that has not the page: figures of a page are for whoever works with it.
+    pub(crate) fn require_page(&self, page: &str) -> Result<(), Problem> {
+        if self.pages().iter().any(|it| it == page) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// Writes a personal read into the audit log; without it nothing is shown.
+    pub(crate) async fn note_read(&self, student_key: i64, what: &str) -> Result<(), Problem> {
+        let event = AuditEvent {
+            action: "read".to_owned(),
+            actor: self.account.account.clone(),
+            at_us: chrono::Utc::now().timestamp_micros(),
+            outcome: "ok".to_owned(),
+            resource: format!("student/{student_key}/{what}"),
+            role: self.grant.role.clone(),
+            ..AuditEvent::default()
+        };
+        self.state.parts.store.audit().append(event).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! `GET /api/v1/cockpit`: aggregates of the newest date, suppressed when they were built. No names.
+
+use axum::Json;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::access::Reader;
+use crate::error::{Problem, Query};
+use crate::rows::{self, Row, cell, number, text};
+
+/// Figures of the first screen whose sources are not connected.
+const NOT_BUILT: [&str; 8] = [
+    "resolution_rate", "leader_frontline", "duty_attainment", "talk_coverage", "care_timeliness", "capacity_shortfall",
+    "academic_help_coverage", "five_education_participation",
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    college: Option<String>,
+}
+
+pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+    reader.require_page("cockpit")?;
+    let session = reader.session().await?;
+    let as_of_on = rows::newest(&session, "cockpit_data").await?.ok_or_else(Problem::not_ready)?;
+    let on = || rows::date(&as_of_on).map(|it| vec![("on", it)]);
+    let read = async |sql: &str| rows::rows(&session, sql, on()?).await;
+    let nights = read("SELECT * FROM cockpit_night WHERE as_of_on = $on ORDER BY night_on").await?;
+    let people = read("SELECT * FROM cockpit_population WHERE as_of_on = $on ORDER BY scope, part").await?;
+    let tickets = read("SELECT * FROM cockpit_ticket WHERE as_of_on = $on").await?;
+    let days = read("SELECT * FROM cockpit_ticket_day WHERE as_of_on = $on ORDER BY day_on").await?;
+    let floors = read("SELECT * FROM cockpit_floor WHERE as_of_on = $on ORDER BY building_id, floor DESC").await?;
+    let issues = read("SELECT * FROM cockpit_issue WHERE as_of_on = $on ORDER BY open_n DESC, oldest_days DESC").await?;
+    let data = read("SELECT * FROM cockpit_data WHERE as_of_on = $on").await?;
+
+    let scope = filter.college.as_deref().unwrap_or("university");
+    if !people.iter().any(|it| text(it, "scope").as_deref() == Some(scope)) {
+        return Err(Problem::not_found());
+    }
+    let at = day_start(&reader, &as_of_on);
+    let own_nights: Vec<&Row> = nights.iter().filter(|it| text(it, "scope").as_deref() == Some(scope)).collect();
+    let now = group(&tickets, "all", "", "now");
+    let before = group(&tickets, "all", "", "before");
+    let mut figures = vec![population(&people, scope, &at)];
+    figures.extend(night_figures(&own_nights, &at));
+    figures.extend(ticket_figures(now, before, &at));
+    figures.push(figure("emerging_issue", "count", json!(issues.len()), Value::Null, Value::Null, Value::Null, Value::Null, &at, "ok", json!([])));
+    if let Some(data) = data.first() {
+        figures.push(data_figure(data, &reader, &at));
+    }
+    let colleges: Vec<Value> = colleges(&people, &nights);
+    Ok(Json(json!({
+        "as_of_on": as_of_on,
+        "as_of_at": at,
+        "college": filter.college,
+        "figures": figures,
+        "floors": floors.iter().map(floor).collect::<Vec<_>>(),
+        "nightly": own_nights.iter().map(|it| json!({
+            "on": cell(it, "night_on"), "night_return_rate": share(number(it, "back_n"), number(it, "due_n")), "unverified_n": cell(it, "absent_n"),
+        })).collect::<Vec<_>>(),
+        "tickets_daily": days.iter().map(ticket_day).collect::<Vec<_>>(),
+        "colleges": colleges,
+        "overdue_offices": overdue(&tickets),
+        "emerging": issues.iter().map(|it| json!({
+            "category": cell(it, "category"), "building": text(it, "building_name").or_else(|| text(it, "building_id")),
+            "open_n": cell(it, "open_n"), "oldest_days": cell(it, "oldest_days"),
+        })).collect::<Vec<_>>(),
+        "not_built": NOT_BUILT,
+    })))
+}
+
+/// The instant at which the as-of day begins, in UTC.
+pub(crate) fn day_start(reader: &Reader, as_of_on: &str) -> String {
+    let mut clock = reader.state.config.campus.clock();
+    let date: Option<chrono::NaiveDate> = as_of_on.parse().ok();
+    date.and_then(|it| super::health::instant(clock.day_start(schema::time::date_days(it)))).unwrap_or_default()
+}
+
+#[expect(clippy::too_many_arguments, reason = "one argument a field of the figure")]
+pub(crate) fn figure(
+    name: &str,
+    unit: &str,
+    value: Value,
+    numerator: Value,
+    denominator: Value,
+    previous: Value,
+    completeness: Value,
+    at: &str,
+    status: &str,
+    parts: Value,
+) -> Value {
+    json!({
+        "figure": name, "unit": unit, "value": value, "numerator": numerator, "denominator": denominator, "previous": previous,
+        "completeness": completeness, "as_of_at": at, "status": status, "parts": parts,
+    })
+}
+
+/// Part over whole; NULL where either is, or there is nothing to share.
+pub(crate) fn share(part: Option<f64>, whole: Option<f64>) -> Value {
+    match (part, whole) {
+        (Some(part), Some(whole)) if 0.0 < whole => json!(part / whole),
+        _ => Value::Null,
+    }
+}
+
+fn population(people: &[Row], scope: &str, at: &str) -> Value {
+    let own: Vec<&Row> = people.iter().filter(|it| text(it, "scope").as_deref() == Some(scope)).collect();
+    // The sum is shown only where no part is hidden: it would give the hidden one away.
+    let total: Option<f64> = own.iter().map(|it| number(it, "student_n")).sum();
+    let named = |it: &Row| match text(it, "part").as_deref() {
+        Some("boarder") => "on_campus_boarder".to_owned(),
+        other => other.unwrap_or_default().to_owned(),
+    };
+    let parts: Vec<Value> = own.iter().map(|it| json!({ "part": named(it), "value": cell(it, "student_n") })).collect();
+    let status = if total.is_some() { "ok" } else { "suppressed" };
+    figure("campus_population", "person", json!(total), json!(total), json!(total), Value::Null, json!(1.0), at, status, json!(parts))
+}
+
+fn night_figures(nights: &[&Row], at: &str) -> Vec<Value> {
+    let Some(last) = nights.last() else { return Vec::new() };
+    let before = nights.len().checked_sub(2).and_then(|it| nights.get(it));
+    let rate = |it: &Row| share(number(it, "back_n"), number(it, "due_n"));
+    let (due, unseen) = (number(last, "due_n"), number(last, "unseen_n"));
+    let completeness = share(due, due.zip(unseen).map(|(due, unseen)| due + unseen));
+    let status = text(last, "status").unwrap_or_default();
+    let previous = before.map_or(Value::Null, |it| rate(it));
+    let absent_before = before.map_or(Value::Null, |it| cell(it, "absent_n"));
+    let absent = cell(last, "absent_n");
+    let absent_status = if absent.is_null() { "suppressed" } else { "ok" };
+    vec![
+        figure("night_return_rate", "share", rate(last), cell(last, "back_n"), cell(last, "due_n"), previous, completeness.clone(), at, &status,
+            json!([{ "part": "unseen", "value": cell(last, "unseen_n") }, { "part": "leave", "value": cell(last, "leave_n") }])),
+        figure("unverified_absence", "person", absent.clone(), absent, cell(last, "due_n"), absent_before, completeness, at, absent_status, json!([])),
+    ]
+}
+
+/// Figures of the request loop, as cockpit and ticket page show them.
+pub(crate) fn ticket_figures(now: Option<&Row>, before: Option<&Row>, at: &str) -> Vec<Value> {
+    let Some(now) = now else { return Vec::new() };
+    let rate = |name: &str, part: &str, whole: &str| {
+        let value = share(number(now, part), number(now, whole));
+        let previous = before.map_or(Value::Null, |it| share(number(it, part), number(it, whole)));
+        let status = if value.is_null() { "insufficient" } else { "ok" };
+        figure(name, "share", value, cell(now, part), cell(now, whole), previous, Value::Null, at, status, json!([]))
+    };
+    vec![
+        rate("on_time_rate", "on_time_n", "due_n"),
+        rate("satisfaction_rate", "satisfied_n", "rated_n"),
+        rate("response_rate", "responded_n", "dispatched_n"),
+        figure("overdue", "count", cell(now, "overdue_n"), cell(now, "overdue_n"), Value::Null, Value::Null, Value::Null, at, "ok", json!([])),
+    ]
+}
+
+fn data_figure(data: &Row, reader: &Reader, at: &str) -> Value {
+    let columns: usize = reader.state.parts.catalog.tables.iter().filter(|it| it.kind == "raw").map(|it| it.schema.fields().len()).sum();
+    let parts = json!([
+        { "part": "device_online_rate", "value": cell(data, "device_online_rate") },
+        { "part": "data_item_n", "value": columns },
+        { "part": "portrait_coverage", "value": share(number(data, "portrait_n"), number(data, "student_n")) },
+    ]);
+    figure("safety_and_data", "share", cell(data, "device_online_rate"), Value::Null, cell(data, "device_n"),
+        cell(data, "device_online_rate_before"), Value::Null, at, "ok", parts)
+}
+
+fn floor(it: &Row) -> Value {
+    json!({
+        "building_id": cell(it, "building_id"), "building": text(it, "building_name").or_else(|| text(it, "building_id")),
+        "floor": cell(it, "floor"), "due_n": cell(it, "due_n"), "back_n": cell(it, "back_n"),
+        "night_return_rate": share(number(it, "back_n"), number(it, "due_n")),
+        "repair_open_n": cell(it, "repair_open_n"), "device_online_rate": cell(it, "device_online_rate"), "status": cell(it, "status"),
+    })
+}
+
+pub(crate) fn ticket_day(it: &Row) -> Value {
+    json!({ "on": cell(it, "day_on"), "opened_n": cell(it, "opened_n"), "resolved_n": cell(it, "resolved_n"), "overdue_n": cell(it, "overdue_n") })
+}
+
+/// One group of the ticket figures.
+pub(crate) fn group<'a>(tickets: &'a [Row], by: &str, value: &str, period: &str) -> Option<&'a Row> {
+    tickets.iter().find(|it| {
+        text(it, "grouped_by").as_deref() == Some(by)
+            && text(it, "group_value").unwrap_or_default() == value
+            && text(it, "period").as_deref() == Some(period)
+    })
+}
+
+fn overdue(tickets: &[Row]) -> Vec<Value> {
+    let mut offices: Vec<(String, i64)> = tickets
+        .iter()
+        .filter(|it| text(it, "grouped_by").as_deref() == Some("office") && text(it, "period").as_deref() == Some("now"))
+        .map(|it| (text(it, "group_value").unwrap_or_default(), number(it, "overdue_n").unwrap_or_default() as i64))
+        .filter(|it| 0 < it.1)
+        .collect();
+    offices.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    offices.truncate(5);
+    offices.into_iter().map(|(office, overdue_n)| json!({ "office": office, "overdue_n": overdue_n })).collect()
+}
+
+fn colleges(people: &[Row], nights: &[Row]) -> Vec<Value> {
+    let mut scopes: Vec<(String, String)> = people
+        .iter()
+        .filter_map(|it| Some((text(it, "scope")?, text(it, "scope_name").unwrap_or_default())))
+        .filter(|it| it.0 != "university")
+        .collect();
+    scopes.sort();
+    scopes.dedup();
+    scopes
+        .into_iter()
+        .map(|(scope, name)| {
+            let total: Option<f64> =
+                people.iter().filter(|it| text(it, "scope").as_deref() == Some(&scope)).map(|it| number(it, "student_n")).sum();
+            let night = nights.iter().rfind(|it| text(it, "scope").as_deref() == Some(&scope));
+            json!({
+                "college": scope, "college_name": name, "student_n": total,
+                "night_return_rate": night.map_or(Value::Null, |it| share(number(it, "back_n"), number(it, "due_n"))),
+                "ticket_on_time_rate": Value::Null,
+                "status": if total.is_some() { "ok" } else { "suppressed" },
+            })
+        })
+        .collect()
+}

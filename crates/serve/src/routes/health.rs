@@ -1,0 +1,36 @@
+//! `GET /api/v1/health`: whether the platform answers, and how old its tables are. No login, no figure about anybody.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use serde_json::{Value, json};
+
+use crate::error::Problem;
+use crate::state::State;
+
+pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, Problem> {
+    let snapshot = state.parts.lake.snapshot("cockpit_data").await?;
+    let newest = snapshot.and_then(|it| it.files.iter().filter_map(|it| it.partition).max());
+    let runs = state.parts.store.runs().last(1).await?;
+    let last = runs.first();
+    let is_running = last.is_some_and(|it| it.result == store::RunResult::Running);
+    let lake = match (newest, is_running) {
+        (_, true) => "building",
+        (Some(_), false) => "ready",
+        (None, false) => "empty",
+    };
+    let failed = last.is_some_and(|it| it.result == store::RunResult::Failed);
+    Ok(Json(json!({
+        "status": if failed { "degraded" } else { "ok" },
+        "version": state.config.version,
+        "lake": lake,
+        "as_of_on": newest.and_then(schema::time::days_date).map(|it| it.to_string()),
+        "last_run": last.map(|it| json!({
+            "stage": it.stage, "result": it.result.to_string(), "finished_at": it.ended_at_us.and_then(instant),
+        })),
+        "demo_logins": if state.config.is_demo { json!(state.config.demo_logins) } else { json!([]) },
+    })))
+}
+
+pub(crate) fn instant(at_us: i64) -> Option<String> {
+    Some(chrono::DateTime::from_timestamp_micros(at_us)?.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}

@@ -1,0 +1,14 @@
+//! One file a resource.
+
+pub(crate) mod catalog;
+pub(crate) mod cockpit;
+pub(crate) mod health;
+pub(crate) mod lists;
+pub(crate) mod login;
+pub(crate) mod openapi;
+pub(crate) mod portrait;
+pub(crate) mod record;
+pub(crate) mod runs;
+pub(crate) mod students;
+pub(crate) mod tickets;
+pub(crate) mod warnings;

@@ -1,0 +1,120 @@
+//! `GET /api/v1/warnings`: findings first, then care offers of the newest date, within the reader's scope.
+
+use axum::Json;
+use policy::Session;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::students::limit;
+use crate::access::Reader;
+use crate::error::{Problem, Query};
+use crate::rows::{self, Row, cell, number, text};
+
+/// What a finding of no trace looks for before it is shown.
+const EXPLANATIONS: [(&str, &str, &str); 4] = [
+    ("leave", "请假", "Leave"),
+    ("holiday", "假期", "Holiday"),
+    ("device_outage", "设备故障", "Device fault"),
+    ("lost_card", "校园卡挂失", "Lost card"),
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    after: Option<String>,
+    limit: Option<u16>,
+}
+
+pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let session = reader.session().await?;
+    let limit = usize::from(limit(filter.limit)?);
+    let skipped: usize = match &filter.after {
+        Some(text) => text.parse().map_err(|_| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))?,
+        None => 0,
+    };
+    let as_of_on = rows::newest(&session, "portrait_student").await?.ok_or_else(Problem::not_ready)?;
+    let on = || rows::date(&as_of_on).map(|it| vec![("on", it)]);
+    let findings = rows::rows(&session, "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NULL ORDER BY now_value DESC, warning_id", on()?).await?;
+    let sql = format!(
+        "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NOT NULL ORDER BY severity DESC, since_on, warning_id LIMIT {} OFFSET {skipped}",
+        limit + 1
+    );
+    let mut offers = rows::rows(&session, &sql, on()?).await?;
+    let has_more = limit < offers.len();
+    offers.truncate(limit);
+    let campus = &reader.state.config.campus;
+    Ok(Json(json!({
+        "as_of_on": as_of_on,
+        "findings": notices(&reader, &session, &findings).await?,
+        "rows": notices(&reader, &session, &offers).await?,
+        "next": has_more.then(|| (skipped + limit).to_string()),
+        "emergency_zh": campus.emergency_zh,
+        "emergency_en": campus.emergency_en,
+    })))
+}
+
+/// What is offered for one student on a date; empty for a role that reads no offers, as students themselves.
+pub(crate) async fn of_student(reader: &Reader, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
+    if session.schema("warning_student").await.is_err() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT * FROM warning_student WHERE as_of_on = $on AND student_key = $key ORDER BY severity DESC NULLS FIRST, warning_id";
+    let found = rows::rows(session, sql, vec![("on", rows::date(as_of_on)?), ("key", rows::key(key))]).await?;
+    notices(reader, session, &found).await
+}
+
+async fn notices(reader: &Reader, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {
+    let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = rows::names(&reader.state, session, &keys).await?;
+    let as_of_on = found.first().and_then(|it| text(it, "as_of_on")).unwrap_or_default();
+    // The keys are our own numbers, read from the lake a moment ago.
+    let list: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let sql = format!("SELECT * FROM dim_student WHERE as_of_on = $on AND student_key IN ({})", list.join(", "));
+    let people = rows::rows(session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
+    Ok(found
+        .iter()
+        .map(|it| {
+            let key = text(it, "student_key");
+            let person = people.iter().find(|it| text(it, "student_key") == key).cloned().unwrap_or_default();
+            let name = key.as_ref().and_then(|it| names.get(&it.parse::<i64>().ok()?)).and_then(|it| it.0.clone());
+            notice(reader, it, &person, name)
+        })
+        .collect())
+}
+
+fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Value {
+    let rule = text(it, "rule").unwrap_or_default();
+    let words = reader.state.rule(&rule);
+    let mut notice = json!({
+        "warning_id": cell(it, "warning_id"), "student_key": cell(it, "student_key"),
+        "student": {
+            "name": name, "college_name": cell(person, "college_name"), "class": cell(person, "class"),
+            "building": cell(person, "building_name"), "room": cell(person, "room_id"),
+        },
+        "rule": rule,
+        "title_zh": words.map(|it| it.title_zh.clone()), "title_en": words.map(|it| it.title_en.clone()),
+        "severity": cell(it, "severity"), "as_of_on": cell(it, "as_of_on"), "since_on": cell(it, "since_on"),
+        "reasons_zh": text(it, "reason_zh").into_iter().collect::<Vec<_>>(),
+        "reasons_en": text(it, "reason_en").into_iter().collect::<Vec<_>>(),
+        "caveats_zh": words.map(|it| it.caveat_zh.clone()).into_iter().collect::<Vec<_>>(),
+        "caveats_en": words.map(|it| it.caveat_en.clone()).into_iter().collect::<Vec<_>>(),
+        "baseline": cell(it, "baseline"), "now": cell(it, "now_value"), "unit": Value::Null,
+        "evidence": [{ "measure": rule, "value": cell(it, "now_value"), "n": cell(it, "n"), "cov": cell(it, "cov") }],
+    });
+    if rule == "no_trace" {
+        let found = text(it, "explanations").unwrap_or_default();
+        let explanations: Vec<Value> = EXPLANATIONS
+            .iter()
+            .map(|(name, zh, en)| json!({ "explanation": name, "is_present": found.split(',').any(|it| it == *name), "title_zh": zh, "title_en": en }))
+            .collect();
+        notice["silence_h"] = json!(number(it, "now_value"));
+        notice["last_seen_at"] = cell(it, "since_on");
+        notice["last_seen_source"] = json!("");
+        notice["explanations"] = json!(explanations);
+    }
+    notice
+}

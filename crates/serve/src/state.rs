@@ -1,0 +1,164 @@
+//! What the routes share: settings, sessions, store, words of the catalogue.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use serde::Serialize;
+
+/// How the server runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: String,
+    /// Whether this is the demonstration with an invented campus.
+    pub is_demo: bool,
+    /// Logins shown on the login page of the demonstration.
+    pub demo_logins: Vec<DemoLogin>,
+    /// The campus.
+    pub campus: schema::Campus,
+    /// Version of the program.
+    pub version: String,
+    /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
+    pub hand_over_token: Option<String>,
+}
+
+/// A login of the demonstration.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoLogin {
+    /// Account.
+    pub account: String,
+    /// Password.
+    pub password: String,
+    /// Role.
+    pub role: String,
+}
+
+/// What the server works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Opens a session of `policy` for a principal.
+    pub sessions: Arc<policy::Sessions>,
+    /// Accounts, sessions, vault, audit.
+    pub store: store::Store,
+    /// For versions and row counts of the catalogue; rows are read through sessions only.
+    pub lake: lake::Lake,
+    /// What the tables and figures mean.
+    pub catalog: Arc<Catalog>,
+    /// Runs stages that other processes hand over.
+    pub jobs: Arc<dyn Jobs>,
+}
+
+/// Runs stages of the pipeline inside the serving process, which is the lake's one writer.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Runs a stage and returns its report, one line a table or source; an error is a sentence.
+    async fn run(&self, stage: &str, args: Vec<String>) -> Result<String, String>;
+}
+
+/// What tables and figures mean.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Tables, in the order in which they are built.
+    pub tables: Vec<CatalogTable>,
+    /// Measures of the portrait.
+    pub measures: Vec<MeasureWords>,
+    /// Rules that offer warnings or findings.
+    pub rules: Vec<RuleWords>,
+    /// Work lists.
+    pub lists: Vec<ListWords>,
+}
+
+/// One table of the catalogue.
+#[derive(Debug, Clone)]
+pub struct CatalogTable {
+    /// Name.
+    pub table: String,
+    /// One sentence.
+    pub about: String,
+    /// Unique columns.
+    pub grain: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// raw, staging, table, rule, list.
+    pub kind: String,
+    /// How it is stored.
+    pub materialized: String,
+    /// What it may be used for.
+    pub purpose: Vec<String>,
+    /// What it is made of.
+    pub inputs: Vec<String>,
+    /// Columns, with class, meaning and unit in their metadata.
+    pub schema: SchemaRef,
+}
+
+/// One measure as a portrait shows it.
+#[derive(Debug, Clone)]
+pub struct MeasureWords {
+    /// Name.
+    pub measure: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// One sentence.
+    pub about: String,
+    /// Unit of the value.
+    pub unit: String,
+    /// Part of the portrait.
+    pub dimension: String,
+    /// Days that it looks back on.
+    pub window: String,
+    /// Tables that it is made of.
+    pub source: String,
+    /// Least support.
+    pub n_min: i64,
+    /// Least coverage.
+    pub cov_min: f64,
+}
+
+/// One rule as a notice shows it.
+#[derive(Debug, Clone)]
+pub struct RuleWords {
+    /// Name.
+    pub rule: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// What it does not mean, in Chinese.
+    pub caveat_zh: String,
+    /// What it does not mean, in English.
+    pub caveat_en: String,
+}
+
+/// One work list.
+#[derive(Debug, Clone)]
+pub struct ListWords {
+    /// Name without the table's prefix.
+    pub list: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// One sentence.
+    pub about: String,
+    /// Who works it off.
+    pub owner: String,
+}
+
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) config: Arc<Config>,
+    pub(crate) parts: Parts,
+}
+
+impl State {
+    pub(crate) fn new(config: Config, parts: Parts) -> Self {
+        Self { config: Arc::new(config), parts }
+    }
+
+    pub(crate) fn rule(&self, name: &str) -> Option<&RuleWords> {
+        self.parts.catalog.rules.iter().find(|it| it.rule == name)
+    }
+}

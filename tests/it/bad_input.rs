@@ -1,0 +1,119 @@
+//! Bad input gets a sentence that says what, where and what to do, an exit code, and leaves nothing half-written.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::support::{NOW, output, tables, yizhan};
+
+/// A project with one file of its own over the pack, and one export.
+fn refuse(file: Option<(&str, &str)>, export: Option<(&str, &[u8])>) -> (i32, String, Vec<String>) {
+    let (project, data) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    std::fs::write(project.path().join("yizhan.toml"), "packs = [\"campus\"]\n").expect("written");
+    let write = |path: &Path, bytes: &[u8]| {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, bytes).expect("written");
+    };
+    if let Some((path, text)) = file {
+        write(&project.path().join(path), text.as_bytes());
+    }
+    let input = project.path().join("input");
+    std::fs::create_dir_all(&input).expect("a folder");
+    if let Some((path, bytes)) = export {
+        write(&input.join(path), bytes);
+    }
+    let out = output(yizhan(data.path(), &["ingest", "--now", NOW, "--project"]).arg(project.path()));
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    let left = if data.path().join("lake").is_dir() { tables(data.path()) } else { Vec::new() };
+    (out.status.code().unwrap_or(-1), text, left)
+}
+
+#[track_caller]
+fn check(refused: (i32, String, Vec<String>), words: &[&str]) {
+    let (code, text, left) = refused;
+    assert_eq!(code, 2, "{text}");
+    for word in words {
+        assert!(text.contains(word), "the message lacks \"{word}\": {text}");
+    }
+    assert!(left.is_empty(), "something was written: {left:?}");
+}
+
+#[test]
+fn a_missing_column_is_named() {
+    check(refuse(None, Some(("registry/org_unit.csv", "单位编号,单位名称,类别\nU01,大学,学校\n".as_bytes()))), &["org_unit.csv", "上级单位"]);
+}
+
+#[test]
+fn a_column_nobody_declared_is_refused() {
+    let bytes = "单位编号,单位名称,上级单位,类别,电话\nU01,大学,,学校,1\n".as_bytes();
+    check(refuse(None, Some(("registry/org_unit.csv", bytes))), &["org_unit.csv", "电话"]);
+}
+
+#[test]
+fn a_broken_workbook_is_refused() {
+    check(refuse(None, Some(("registry/student.xlsx", b"this is no workbook"))), &["student.xlsx"]);
+}
+
+#[test]
+fn a_truncated_archive_is_refused() {
+    // The first bytes of a gzip stream and nothing behind them.
+    check(refuse(None, Some(("gate/gate_20250901.jsonl.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]))), &["gate_20250901.jsonl.gz"]);
+}
+
+#[test]
+fn a_feed_in_another_encoding_is_refused() {
+    let head = "流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\r\n";
+    check(refuse(None, Some(("card/card_20250901.csv", head.as_bytes()))), &["card_20250901.csv"]);
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_one_that_was_meant() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/org_unit.toml")).expect("the pack's own");
+    let text = text.replace("owner     =", "ownr      =");
+    check(refuse(Some(("pipelines/org_unit.toml", &text)), None), &["org_unit.toml", "ownr", "owner", "line"]);
+}
+
+#[test]
+fn models_that_read_each_other_in_a_circle_are_refused() {
+    let model = |name: &str, other: &str| {
+        let front = "/*---\nkind = \"table\"\nabout = \"x\"\nowner = \"x\"\nmaterialized = \"view\"\n---*/\n";
+        (format!("sql/marts/{name}.sql"), format!("{front}SELECT * FROM {other}\n"))
+    };
+    let project = TempDir::new().expect("a folder");
+    std::fs::write(project.path().join("yizhan.toml"), "packs = [\"campus\"]\n").expect("written");
+    std::fs::create_dir_all(project.path().join("sql/marts")).expect("a folder");
+    for (path, text) in [model("one", "other"), model("other", "one")] {
+        std::fs::write(project.path().join(path), text).expect("written");
+    }
+    let data = TempDir::new().expect("a folder");
+    let out = output(yizhan(data.path(), &["check", "--project"]).arg(project.path()));
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(text.contains("one -> other -> one") || text.contains("other -> one -> other"), "{text}");
+}
+
+#[test]
+fn a_second_writer_is_told_to_wait() {
+    let data = TempDir::new().expect("a folder");
+    let mut first = yizhan(data.path(), &["run", "--now", NOW, "--input"])
+        .arg(crate::support::campus())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    // The first holds the lake for seconds; the second asks until the lock is there.
+    let mut seen = None;
+    for _ in 0..100 {
+        if data.path().join("lake").join("lake.json").exists() {
+            let out = output(yizhan(data.path(), &["ingest", "--now", NOW, "--input"]).arg(crate::support::campus()));
+            seen = Some((out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned()));
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    first.kill().expect("kill");
+    first.wait().expect("it ends");
+    let (code, text) = seen.expect("the first run opened its lake");
+    assert_eq!(code, Some(75), "{text}");
+    assert!(text.contains("lock") || text.contains("writer") || text.contains("使用"), "{text}");
+}

@@ -1,0 +1,78 @@
+//! What is built a day at a time equals what is built at once.
+
+use tempfile::TempDir;
+
+use crate::support::{NOW, assert_same, campus, contents, output, run, yizhan};
+
+/// Files of the last day: everything with its date in the name.
+const LAST_DAY: &str = "20251010";
+
+fn copy(from: &std::path::Path, to: &std::path::Path, is_wanted: &dyn Fn(&str) -> bool) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            std::fs::create_dir_all(to.join(&name)).expect("a folder");
+            copy(&path, &to.join(&name), is_wanted);
+        } else if is_wanted(&name) {
+            std::fs::copy(&path, to.join(&name)).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn one_more_day_equals_a_full_build_over_the_same_rows() {
+    let (input, data) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    copy(campus(), input.path(), &|it| !it.contains(LAST_DAY));
+    run(data.path(), input.path(), "2025-10-10T00:00:00+08:00");
+    copy(campus(), input.path(), &|it| it.contains(LAST_DAY));
+    run(data.path(), input.path(), NOW);
+    let step_by_step = contents(data.path());
+
+    let out = output(&mut yizhan(data.path(), &["transform", "--full", "--now", NOW]));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_same(&step_by_step, &contents(data.path()));
+}
+
+#[test]
+fn the_number_of_partitions_changes_nothing() {
+    let lakes: Vec<_> = ["1", "2", "8"]
+        .map(|partitions| {
+            let data = TempDir::new().expect("a folder");
+            let setting = format!("engine.partitions={partitions}");
+            let out = output(yizhan(data.path(), &["run", "--now", NOW, "--set", &setting, "--input"]).arg(campus()));
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            parquet_bytes(data.path())
+        })
+        .into_iter()
+        .collect();
+    assert!(lakes[0].len() > 100, "there are files to compare");
+    assert_eq!(lakes[0], lakes[1]);
+    assert_eq!(lakes[0], lakes[2]);
+}
+
+/// Sizes and digests of all Parquet files by table, whatever they are called.
+fn parquet_bytes(data: &std::path::Path) -> Vec<(String, u64, u64)> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut found = Vec::new();
+    for table in crate::support::tables(data) {
+        let mut open = vec![data.join("lake").join(&table)];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    if path.file_name().is_none_or(|it| it != "_delta_log") {
+                        open.push(path);
+                    }
+                } else {
+                    let bytes = std::fs::read(&path).expect("a file");
+                    let mut hasher = DefaultHasher::new();
+                    bytes.hash(&mut hasher);
+                    found.push((table.clone(), bytes.len() as u64, hasher.finish()));
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}

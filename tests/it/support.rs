@@ -1,0 +1,130 @@
+//! What the cases share: the binary, one small campus, and tables as text.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The instant after the last of the campus' forty days.
+pub(crate) const NOW: &str = "2025-10-11T00:00:00+08:00";
+
+/// The binary that `make test` builds before the tests.
+fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("this test has a path");
+    let built = own.parent().and_then(Path::parent).expect("target/debug/deps").join("yizhan");
+    assert!(built.exists(), "{} is missing: run `cargo build --workspace --bins` first (make test does)", built.display());
+    built
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+}
+
+/// A command on a data folder, with keys from a seed so that runs repeat.
+pub(crate) fn yizhan(data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).arg("--data").arg(data).args(["--set", "store.mint=7", "--set", "lake.durability=\"os\""]);
+    command.env_remove("YIZHAN_LOG").current_dir(repository());
+    command
+}
+
+pub(crate) fn output(command: &mut Command) -> Output {
+    command.output().expect("the binary starts")
+}
+
+pub(crate) fn run(data: &Path, input: &Path, now: &str) -> Vec<Value> {
+    let out = output(yizhan(data, &["run", "--format", "json", "--now", now, "--input"]).arg(input));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "run failed: {text}{}", String::from_utf8_lossy(&out.stderr));
+    text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect()
+}
+
+/// Rows of a query by the system.
+pub(crate) fn sql(data: &Path, query: &str) -> Vec<Value> {
+    let out = output(&mut yizhan(data, &["sql", query, "--format", "json"]));
+    assert!(out.status.success(), "{query}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect()
+}
+
+/// A campus of 300 students and 40 days, made once.
+pub(crate) fn campus() -> &'static Path {
+    static CAMPUS: OnceLock<TempDir> = OnceLock::new();
+    CAMPUS
+        .get_or_init(|| {
+            let folder = TempDir::new().expect("a temporary folder");
+            let out = Command::new(binary())
+                .args(["simulate", "--students", "300", "--days", "40", "--seed", "5", "--out"])
+                .arg(folder.path())
+                .output()
+                .expect("the binary starts");
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            folder
+        })
+        .path()
+}
+
+/// What the simulator planted.
+pub(crate) fn manifest() -> Value {
+    let text = std::fs::read_to_string(campus().join("truth/manifest.json")).expect("a manifest");
+    serde_json::from_str(&text).expect("a manifest in JSON")
+}
+
+/// The campus run once without disturbance, shared by the cases that only look.
+pub(crate) fn built() -> &'static (TempDir, Vec<Value>) {
+    static BUILT: OnceLock<(TempDir, Vec<Value>)> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let data = TempDir::new().expect("a temporary folder");
+        let reports = run(data.path(), campus(), NOW);
+        (data, reports)
+    })
+}
+
+/// Names of the tables of a lake.
+pub(crate) fn tables(data: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(data.join("lake"))
+        .expect("a lake")
+        .filter_map(|it| Some(it.ok()?.path()))
+        .filter(|it| it.join("_delta_log").is_dir())
+        .filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Every table as its sorted rows, to compare lakes by what they hold.
+pub(crate) fn contents(data: &Path) -> BTreeMap<String, Vec<String>> {
+    let rows = |table: &String| {
+        let out = output(&mut yizhan(data, &["sql", &format!("SELECT * FROM {table}"), "--format", "csv"]));
+        assert!(out.status.success(), "{table}: {}", String::from_utf8_lossy(&out.stderr));
+        let mut rows: Vec<String> = String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect();
+        rows.sort();
+        rows
+    };
+    // Sealed rows are binary, which CSV cannot show: they are compared as hexadecimal digits.
+    tables(data)
+        .into_iter()
+        .map(|table| match table.as_str() {
+            "ops_quarantine" => {
+                let found = sql(data, "SELECT pipeline, reason, \"column\", file_no, row_no, encode(sealed_row, 'hex') AS sealed FROM ops_quarantine");
+                let mut rows: Vec<String> = found.iter().map(ToString::to_string).collect();
+                rows.sort();
+                (table, rows)
+            }
+            _ => (table.clone(), rows(&table)),
+        })
+        .collect()
+}
+
+/// Says in which table two lakes differ, and by which row.
+#[track_caller]
+pub(crate) fn assert_same(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap<String, Vec<String>>) {
+    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>(), "the lakes hold different tables");
+    for (table, rows) in left {
+        let other = &right[table];
+        let differs = rows.iter().zip(other).find(|(a, b)| a != b);
+        assert!(rows.len() == other.len() && differs.is_none(), "{table}: {} and {} rows, first difference {differs:?}", rows.len(), other.len());
+    }
+}
