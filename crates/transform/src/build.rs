@@ -374,6 +374,10 @@ impl<'a> Builder<'a> {
                     continue;
                 }
                 let began = Instant::now();
+                if node.origin == Origin::Measures {
+                    // A person's own past stands in the table's earlier dates.
+                    self.register_as_of(&context, node, on).await?;
+                }
                 let mut made = self.made(node).await?;
                 let rows = match (&node.origin, &self.graph.subject) {
                     (Origin::Measures, Some(subject)) => self.measures(node, &context, subject, on).await?,

@@ -48,10 +48,8 @@ impl TableProvider for Spy {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut told = self.told.lock().expect("unpoisoned");
-        told.extend(filters.iter().map(|it| format!("scan {it}")));
-        told.extend(limit.map(|it| format!("limit {it}")));
-        drop(told);
+        let told = filters.iter().map(|it| format!("scan {it}")).chain(limit.map(|it| format!("limit {it}")));
+        self.told.lock().expect("unpoisoned").extend(told);
         let input = self.table.scan(state, projection, &[], None).await?;
         Ok(Arc::new(SpyExec { input, told: Arc::clone(&self.told) }))
     }

@@ -138,11 +138,11 @@ fn query(dice: &mut Dice) -> String {
         3 => format!("SELECT {group}, count(*), sum(amount_fen) FROM card WHERE {condition} GROUP BY {group}"),
         4 => format!("SELECT d.college, count(*), max({column}) FROM (SELECT * FROM card WHERE {condition}) c JOIN dim_student d USING (student_key) GROUP BY d.college"),
         5 => format!("SELECT txn_no, d.college FROM card c LEFT JOIN dim_student d ON c.student_key = d.student_key AND c.txn_no % 2 = 0"),
-        6 => format!("SELECT place, {column} FROM card WHERE {condition} UNION SELECT place, {column} FROM card WHERE {other}"),
+        6 => format!("SELECT place AS p, {column} FROM card WHERE {condition} UNION SELECT place AS p, {column} FROM card WHERE {other}"),
         7 => format!("SELECT txn_no FROM card WHERE {condition} EXCEPT SELECT txn_no FROM card WHERE {other}"),
         8 => format!("WITH c AS (SELECT * FROM card WHERE {condition}) SELECT a.txn_no, b.place FROM c a JOIN c b ON a.txn_no = b.txn_no + 12"),
         9 => format!("SELECT txn_no, row_number() OVER (PARTITION BY {group} ORDER BY txn_no) FROM card WHERE {condition}"),
-        10 => format!("SELECT {column}, txn_no FROM card WHERE {condition} ORDER BY {column} DESC NULLS LAST, txn_no LIMIT {}", dice.roll(9)),
+        10 => format!("SELECT {column}, txn_no AS n FROM card WHERE {condition} ORDER BY {column} DESC NULLS LAST, n LIMIT {}", dice.roll(9)),
         11 => format!("SELECT {group} FROM card GROUP BY {group} HAVING count(*) > (SELECT count(*) / 9 FROM card WHERE {condition})"),
         _ => format!("SELECT count(*) FROM dim_student d WHERE EXISTS (SELECT 1 FROM card c WHERE c.student_key = d.student_key AND c.txn_no > {})", dice.roll(60)),
     }
