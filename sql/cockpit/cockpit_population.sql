@@ -12,7 +12,7 @@ k_default = 5
 [columns]
 scope     = { about = "university, or the id of a college.", class = "internal" }
 scope_name = { about = "Its name.", class = "internal" }
-part      = { about = "suspended, internship, leave, boarder, day_student or off_campus, in this order of precedence.", class = "internal" }
+part      = { about = "suspended, internship, leave, boarder, day_student or off_campus, in this order of precedence; for a college boarder or elsewhere.", class = "internal" }
 student_n = { about = "Students; empty if fewer than five.", class = "internal" }
 unowned_n = { about = "Of these, enrolled without a responsible counselor (无责任人学生).", class = "internal" }
 ---*/
@@ -33,7 +33,8 @@ WITH person AS (
 scoped AS (
     SELECT 'university' AS scope, '全校' AS scope_name, part, is_unowned FROM person
     UNION ALL
-    SELECT college AS scope, college_name AS scope_name, part, is_unowned FROM person
+    -- A college is told in two parts: with more of them a small one could be worked out from the others.
+    SELECT college AS scope, college_name AS scope_name, CASE WHEN part = 'boarder' THEN part ELSE 'elsewhere' END AS part, is_unowned FROM person
 ),
 
 counted AS (

@@ -8,6 +8,7 @@ subject      = "student_key"
 purpose      = ["service", "cockpit", "portrait"]
 
 [columns]
+office        = { about = "Office that answers for it, by name where the register has one." }
 dispatched_at = { about = "First dispatch to an office (集中转办)." }
 responded_at  = { about = "First response (限期反馈)." }
 closed_at     = { about = "Resolved and not reopened since." }
@@ -39,7 +40,7 @@ known AS (
         channel,
         category,
         origin,
-        office,
+        coalesce(org_unit.unit_name, stg_ticket.office) AS office,
         building_id,
         submitted_at,
         due_at,
@@ -47,6 +48,8 @@ known AS (
         CASE WHEN resolved_at < day_start($as_of) THEN resolved_at END AS resolved_at,
         status
     FROM stg_ticket
+    -- An office that the register does not name keeps its number.
+    LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = stg_ticket.office
     WHERE submitted_at < day_start($as_of)
 ),
 

@@ -26,7 +26,8 @@ fn repository() -> PathBuf {
 /// A command on a data folder, with keys from a seed so that runs repeat.
 pub(crate) fn yizhan(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(args).arg("--data").arg(data).args(["--set", "store.mint=7", "--set", "lake.durability=\"os\""]);
+    // Before the arguments, so that a case may go on behind its last flag.
+    command.arg("--data").arg(data).args(["--set", "store.mint=7", "--set", "lake.durability=\"os\""]).args(args);
     command.env_remove("YIZHAN_LOG").current_dir(repository());
     command
 }
