@@ -39,8 +39,8 @@ fn the_number_of_partitions_changes_nothing() {
     let lakes: Vec<_> = ["1", "2", "8"]
         .map(|partitions| {
             let data = TempDir::new().expect("a folder");
-            let setting = format!("engine.partitions={partitions}");
-            let out = output(yizhan(data.path(), &["run", "--now", NOW, "--set", &setting, "--input"]).arg(campus()));
+            let mut command = yizhan(data.path(), &["run", "--now", NOW, "--input"]);
+            let out = output(command.arg(campus()).env("YIZHAN__ENGINE__PARTITIONS", partitions));
             assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
             parquet_bytes(data.path())
         })
