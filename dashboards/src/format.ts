@@ -78,9 +78,17 @@ export function quantity(locale: Locale, value: Number_, unit: string | null): s
       return hours(locale, value);
     case "minute_of_day":
       return minuteOfDay(locale, value);
+    case "log_ratio":
+      return change(locale, value);
     default:
       return missing(value) ? DASH : decimal(locale, value, 2);
   }
+}
+
+/** The logarithm of a ratio as the change that it is: -0.36 as "−30%", 0 as "0%". */
+export function change(locale: Locale, value: Number_): string {
+  if (missing(value)) return DASH;
+  return new Intl.NumberFormat(locale, {style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero"}).format(Math.exp(value) - 1);
 }
 
 /** How a value moved, without its sign: shares in percentage points, others in their own unit. */

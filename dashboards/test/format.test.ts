@@ -3,7 +3,7 @@ import * as format from "../src/format";
 
 describe("numbers", () => {
   it("a missing number is a dash, never zero", () => {
-    for (const call of [format.count, format.share, format.hours, format.yuan, format.minuteOfDay]) {
+    for (const call of [format.count, format.share, format.hours, format.yuan, format.minuteOfDay, format.change]) {
       expect(call("zh-CN", null)).toBe(format.DASH);
       expect(call("en", Number.NaN)).toBe(format.DASH);
     }
@@ -26,6 +26,12 @@ describe("numbers", () => {
     expect(format.movement("en", 0.8612, 0.8735, "share")).toBe("1.2 pp");
     expect(format.movement("zh-CN", 41, 58, "person")).toBe("17");
   });
+  it("the logarithm of a ratio is shown as a change", () => {
+    expect(format.change("en", Math.log(0.7))).toBe("-30%");
+    expect(format.change("en", Math.log(1.05))).toBe("+5%");
+    expect(format.change("zh-CN", 0)).toBe("0%");
+  });
+
   it("a length of time turns into days from two days up", () => {
     expect(format.hours("zh-CN", 36)).toBe("36 小时");
     expect(format.hours("en", 60)).toBe("2.5 days");

@@ -17,8 +17,8 @@ floor            = { about = "Floor." }
 is_free          = { about = "The night belongs to a holiday or vacation: whoever is away needs no leave." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
-is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry, or there is evidence on campus after 22:00." }
-is_absent        = { about = "Due back, gates seen, and neither entry nor evidence on campus (未归)." }
+is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit." }
+is_absent        = { about = "Due back, gates seen, and nothing says that the student was in (未归)." }
 is_late          = { about = "Last entry after 23:00 (晚归)." }
 gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates." }
 gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
@@ -45,9 +45,9 @@ building_gate AS (
     GROUP BY stg_device.building_id, night.occurred_on
 ),
 
--- The last passage may be weeks old: whoever came in and did not leave is in.
+-- The last passage may be weeks old: whoever came in and did not leave is in, and so is whoever next goes out.
 seen AS (
-    SELECT student_key, occurred_on, dorm_last_at, dorm_last_direction, evening_last_in_minute, late_evidence_n
+    SELECT student_key, occurred_on, dorm_last_direction, dorm_first_direction, evening_last_in_minute, late_evidence_n
     FROM int_student_day
     WHERE occurred_on >= $as_of - INTERVAL '56' DAY
 ),
@@ -70,7 +70,12 @@ carried AS (
             PARTITION BY coalesce(calendar.student_key, seen.student_key)
             ORDER BY coalesce(calendar.occurred_on, seen.occurred_on)
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS last_direction
+        ) AS last_direction,
+        first_value(seen.dorm_first_direction) IGNORE NULLS OVER (
+            PARTITION BY coalesce(calendar.student_key, seen.student_key)
+            ORDER BY coalesce(calendar.occurred_on, seen.occurred_on)
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ) AS next_direction
     FROM calendar
     FULL OUTER JOIN seen ON seen.student_key = calendar.student_key AND seen.occurred_on = calendar.occurred_on
 ),
@@ -92,12 +97,13 @@ SELECT
     coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE) AS is_free,
     away.student_key IS NOT NULL AS is_on_leave,
     building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
-    coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 AS is_back,
+    coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 OR coalesce(carried.next_direction = 'out', FALSE) AS is_back,
     away.student_key IS NULL
         AND NOT coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE)
         AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
         AND carried.last_direction = 'out'
-        AND carried.late_evidence_n = 0 AS is_absent,
+        AND carried.late_evidence_n = 0
+        AND NOT coalesce(carried.next_direction = 'out', FALSE) AS is_absent,
     coalesce(carried.evening_last_in_minute >= ${curfew_minute}, FALSE) AS is_late,
     carried.evening_last_in_minute,
     building_gate.gate_minutes,

@@ -7,9 +7,10 @@ grain        = ["student_key", "occurred_on"]
 subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
-# How gates are named, and when dormitories close: another school puts its own file in this one's place.
+# How gates and terminals are named, and when dormitories close: another school puts its own file in this one's place.
 [settings]
 dorm_gate       = "G-N"
+dorm_terminal   = "T-N"  # water and showers inside the dormitories
 library_gate    = "G-L"
 school_gate     = "G-S"
 meal_gap        = "45 minutes"
@@ -29,8 +30,9 @@ library_minutes = { unit = "minutes", about = "Time in the library, from each en
 night_n         = { about = "Events from 00:00 to 05:00, without those by face." }
 event_n         = { about = "Events of all kinds, without those by face." }
 evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
-dorm_last_at    = { about = "Last passage of the dormitory gate before 23:30." }
-dorm_last_direction = { about = "Its direction." }
+dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30." }
+dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came." }
+dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in." }
 late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage." }
 school_last_direction = { about = "Direction of the last passage of the school gate." }
 last_seen_at    = { about = "Last event of all, by any way of passage." }
@@ -71,6 +73,8 @@ card_day AS (
         count(*) AS card_n,
         sum(CASE WHEN minute_of_day < 300 THEN 1 ELSE 0 END) AS night_n,
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < ${closing_minute}
+            THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_last,
         max(occurred_at) AS last_at
     FROM stg_card_txn
     GROUP BY student_key, occurred_on
@@ -130,6 +134,7 @@ gate_day AS (
         -- Instant and way in one number, so that the latest keeps its way; of two at the same instant the entry, the kinder reading.
         max(CASE WHEN place = 'dorm' AND minute < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_last,
+        min(CASE WHEN place = 'dorm' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'out' THEN 0 ELSE 1 END END) AS dorm_first,
         sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
         max(CASE WHEN place = 'school' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS school_last,
         max(occurred_at) AS last_at
@@ -151,8 +156,9 @@ SELECT
     coalesce(card_day.night_n, 0) + coalesce(gate_day.night_n, 0) AS night_n,
     coalesce(card_day.card_n, 0) + coalesce(gate_day.gate_n, 0) AS event_n,
     gate_day.evening_last_in_minute,
-    arrow_cast(gate_day.dorm_last / 2, 'Timestamp(Microsecond, Some("UTC"))') AS dorm_last_at,
-    CASE gate_day.dorm_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_last_direction,
+    arrow_cast(greatest(gate_day.dorm_last, card_day.dorm_last) / 2, 'Timestamp(Microsecond, Some("UTC"))') AS dorm_last_at,
+    CASE greatest(gate_day.dorm_last, card_day.dorm_last) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_last_direction,
+    CASE gate_day.dorm_first % 2 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS dorm_first_direction,
     coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
     CASE gate_day.school_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS school_last_direction,
     greatest(card_day.last_at, gate_day.last_at) AS last_seen_at,

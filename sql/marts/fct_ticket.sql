@@ -9,6 +9,7 @@ purpose      = ["service", "cockpit", "portrait"]
 
 [columns]
 office        = { about = "Office that answers for it, by name where the register has one." }
+satisfaction  = { about = "What the student said of the outcome; empty before it was resolved.", class = "personal" }
 dispatched_at = { about = "First dispatch to an office (集中转办)." }
 responded_at  = { about = "First response (限期反馈)." }
 closed_at     = { about = "Resolved and not reopened since." }
@@ -44,7 +45,8 @@ known AS (
         building_id,
         submitted_at,
         due_at,
-        satisfaction,
+        -- The first load of a register tells how a request ended; before that day nobody knew.
+        CASE WHEN resolved_at < day_start($as_of) THEN satisfaction END AS satisfaction,
         CASE WHEN resolved_at < day_start($as_of) THEN resolved_at END AS resolved_at,
         status
     FROM stg_ticket

@@ -9,7 +9,7 @@ purpose   = ["portrait", "trend_warning"]
 dimension = "life"
 unit      = "log_ratio"
 window    = "70d"
-n_min     = 14
+n_min     = 20
 cov_min   = 0.8
 mad_floor = 0.1
 class     = "trace"
@@ -41,7 +41,7 @@ total AS (
 SELECT
     total.student_key,
     ln(((total.now_n + 0.5) / nullif(total.now_days, 0)) / ((total.past_n + 0.5) / nullif(total.past_days, 0))) AS value,
-    least(2 * total.now_days, total.past_days) AS n,
+    least(3 * total.now_days, total.past_days) AS n,
     int_coverage.canteen_cov AS cov
 FROM total
 CROSS JOIN int_coverage

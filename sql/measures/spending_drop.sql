@@ -9,7 +9,7 @@ purpose   = ["portrait", "trend_warning"]
 dimension = "economy"
 unit      = "log_ratio"
 window    = "70d"
-n_min     = 14
+n_min     = 20
 cov_min   = 0.8
 mad_floor = 0.1
 class     = "trace"
@@ -32,7 +32,8 @@ middle AS (
         student_key,
         median(CASE WHEN is_now THEN CAST(amount AS DOUBLE) END) AS now_amount,
         median(CASE WHEN NOT is_now THEN CAST(amount AS DOUBLE) END) AS past_amount,
-        least(2 * sum(CASE WHEN is_now THEN 1 ELSE 0 END), sum(CASE WHEN is_now THEN 0 ELSE 1 END)) AS n
+        -- Four teaching weeks of the past and seven days of now: after a holiday week there is too little to compare.
+        least(3 * sum(CASE WHEN is_now THEN 1 ELSE 0 END), sum(CASE WHEN is_now THEN 0 ELSE 1 END)) AS n
     FROM day
     GROUP BY student_key
 )

@@ -19,6 +19,7 @@ WITH day_seen AS (
         student_key,
         occurred_on,
         last_seen_at,
+        last_seen_source,
         date_part('epoch', lead(last_seen_at) OVER (PARTITION BY student_key ORDER BY occurred_on)) - date_part('epoch', last_seen_at) AS gap_s
     FROM int_student_day
     WHERE occurred_on >= $as_of - INTERVAL '60' DAY
@@ -37,6 +38,7 @@ own_gap AS (
         silent.n,
         silent.cov,
         max(day_seen.last_seen_at) AS last_seen_at,
+        first_value(day_seen.last_seen_source ORDER BY day_seen.last_seen_at DESC, day_seen.last_seen_source) AS last_seen_source,
         -- One is added on both sides: a short history never makes a gap impossible.
         CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / (1 + count(day_seen.gap_s)) AS gap_p
     FROM silent
@@ -100,6 +102,8 @@ SELECT
     cov,
     concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无）；未见请假、假期、设备故障或校园卡挂失可以说明。') AS reason_zh,
     concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library); no leave, holiday, device fault or lost card explains it.') AS reason_en,
-    explanations
+    explanations,
+    last_seen_at,
+    last_seen_source
 FROM explained
 WHERE explanations = ''

@@ -35,6 +35,8 @@ SELECT
     cov,
     concat('近14天有', CAST(nights AS VARCHAR), '晚未见返回宿舍的记录，当晚22点后也没有校内记录，且没有请假（最早一晚：', CAST(since_on AS VARCHAR), '）。') AS reason_zh,
     concat('No return to the dormitory and no evidence on campus after 22:00 on ', CAST(nights AS VARCHAR), ' of 14 nights, without leave; the first was ', CAST(since_on AS VARCHAR), '.') AS reason_en,
-    '' AS explanations
+    '' AS explanations,
+    NULL AS last_seen_at,
+    NULL AS last_seen_source
 FROM away
 WHERE nights >= ${nights_min}

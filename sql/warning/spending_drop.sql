@@ -40,7 +40,9 @@ SELECT
     cov,
     concat('近两周在校教学日的食堂日消费中位数约为此前八周的', CAST(CAST(round(100 * exp(spending_log)) AS BIGINT) AS VARCHAR), '%，日均用餐次数约为', CAST(CAST(round(100 * exp(meal_log)) AS BIGINT) AS VARCHAR), '%。') AS reason_zh,
     concat('On teaching days of the last two weeks the median daily canteen spending was about ', CAST(CAST(round(100 * exp(spending_log)) AS BIGINT) AS VARCHAR), '% of that of the eight weeks before, meals about ', CAST(CAST(round(100 * exp(meal_log)) AS BIGINT) AS VARCHAR), '%.') AS reason_en,
-    '' AS explanations
+    '' AS explanations,
+    NULL AS last_seen_at,
+    NULL AS last_seen_source
 FROM measure_now
 WHERE spending_log <= ln(${ratio_max})
     AND meal_log <= ln(${meal_ratio_max})

@@ -40,7 +40,10 @@ fn check(refused: (i32, String, Vec<String>), words: &[&str]) {
 
 #[test]
 fn a_missing_column_is_named() {
-    check(refuse(None, Some(("registry/org_unit.csv", "单位编号,单位名称,类别\nU01,大学,学校\n".as_bytes()))), &["org_unit.csv", "上级单位"]);
+    check(
+        refuse(None, Some(("registry/org_unit.csv", "单位编号,单位名称,类别\nU01,大学,学校\n".as_bytes()))),
+        &["org_unit.csv", "上级单位"],
+    );
 }
 
 #[test]
@@ -57,7 +60,10 @@ fn a_broken_workbook_is_refused() {
 #[test]
 fn a_truncated_archive_is_refused() {
     // The first bytes of a gzip stream and nothing behind them.
-    check(refuse(None, Some(("gate/gate_20250901.jsonl.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]))), &["gate_20250901.jsonl.gz"]);
+    check(
+        refuse(None, Some(("gate/gate_20250901.jsonl.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]))),
+        &["gate_20250901.jsonl.gz"],
+    );
 }
 
 #[test]
@@ -68,7 +74,8 @@ fn a_feed_in_another_encoding_is_refused() {
 
 #[test]
 fn an_unknown_key_is_answered_with_the_one_that_was_meant() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/org_unit.toml")).expect("the pack's own");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/org_unit.toml"))
+        .expect("the pack's own");
     let text = text.replace("owner     =", "ownr      =");
     check(refuse(Some(("pipelines/org_unit.toml", &text)), None), &["org_unit.toml", "ownr", "owner", "line"]);
 }

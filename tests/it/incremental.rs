@@ -2,36 +2,40 @@
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, assert_same, campus, contents, output, run, yizhan};
+use crate::support::{NOW, assert_same, campus, contents, copy, output, run, sql, yizhan};
 
 /// Files of the last day: everything with its date in the name.
 const LAST_DAY: &str = "20251010";
-
-fn copy(from: &std::path::Path, to: &std::path::Path, is_wanted: &dyn Fn(&str) -> bool) {
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if path.is_dir() {
-            std::fs::create_dir_all(to.join(&name)).expect("a folder");
-            copy(&path, &to.join(&name), is_wanted);
-        } else if is_wanted(&name) {
-            std::fs::copy(&path, to.join(&name)).expect("a copy");
-        }
-    }
-}
 
 #[test]
 fn one_more_day_equals_a_full_build_over_the_same_rows() {
     let (input, data) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
     copy(campus(), input.path(), &|it| !it.contains(LAST_DAY));
     run(data.path(), input.path(), "2025-10-10T00:00:00+08:00");
+    let past = snapshots(data.path());
     copy(campus(), input.path(), &|it| it.contains(LAST_DAY));
     run(data.path(), input.path(), NOW);
+    // The last day brings rows of days before, and none of them was known when the snapshots were taken.
+    assert_eq!(past, snapshots(data.path()), "what came later changed a date that was over");
     let step_by_step = contents(data.path());
 
     let out = output(&mut yizhan(data.path(), &["transform", "--full", "--now", NOW]));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_same(&step_by_step, &contents(data.path()));
+}
+
+/// Everything that was said of the dates before the last one.
+fn snapshots(data: &std::path::Path) -> Vec<Vec<String>> {
+    ["feat_measure", "portrait_student", "warning_student", "fct_night", "cockpit_ticket"]
+        .map(|table| {
+            let found = sql(data, &format!("SELECT * FROM {table} WHERE as_of_on < DATE '2025-10-10'"));
+            let mut rows: Vec<String> = found.iter().map(ToString::to_string).collect();
+            rows.sort();
+            assert!(!rows.is_empty(), "{table} has no past");
+            rows
+        })
+        .into_iter()
+        .collect()
 }
 
 #[test]

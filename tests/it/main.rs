@@ -4,5 +4,7 @@ mod bad_input;
 mod incremental;
 mod policy;
 mod restart;
+mod serve;
 mod support;
+mod truth;
 mod walk;

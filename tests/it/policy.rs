@@ -49,7 +49,9 @@ fn each_role_sees_what_its_work_needs() {
 fn nobody_writes_and_no_error_tells_a_value() {
     let data = built().0.path();
     add(data, "numbers2", "analyst:university", None);
-    for query in ["COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE TABLE t AS SELECT 1", "INSERT INTO dim_student SELECT * FROM dim_student"] {
+    for query in
+        ["COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE TABLE t AS SELECT 1", "INSERT INTO dim_student SELECT * FROM dim_student"]
+    {
         let (is_ok, text) = ask(data, "numbers2", query);
         assert!(!is_ok, "{query} was let through: {text}");
     }

@@ -83,6 +83,18 @@ pub(crate) fn built() -> &'static (TempDir, Vec<Value>) {
     })
 }
 
+/// A small demonstration of 61 days, built once; who changes it works on a copy.
+pub(crate) fn demo() -> &'static Path {
+    static DEMO: OnceLock<TempDir> = OnceLock::new();
+    DEMO.get_or_init(|| {
+        let data = TempDir::new().expect("a folder");
+        let out = output(&mut yizhan(data.path(), &["demo", "--students", "300", "--days", "61", "--build-only"]));
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        data
+    })
+    .path()
+}
+
 /// Names of the tables of a lake.
 pub(crate) fn tables(data: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(data.join("lake"))
@@ -126,6 +138,25 @@ pub(crate) fn assert_same(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap
     for (table, rows) in left {
         let other = &right[table];
         let differs = rows.iter().zip(other).find(|(a, b)| a != b);
-        assert!(rows.len() == other.len() && differs.is_none(), "{table}: {} and {} rows, first difference {differs:?}", rows.len(), other.len());
+        assert!(
+            rows.len() == other.len() && differs.is_none(),
+            "{table}: {} and {} rows, first difference {differs:?}",
+            rows.len(),
+            other.len()
+        );
+    }
+}
+
+/// Copies the files of a folder whose names are wanted.
+pub(crate) fn copy(from: &Path, to: &Path, is_wanted: &dyn Fn(&str) -> bool) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            copy(&path, &to.join(&name), is_wanted);
+        } else if is_wanted(&name) {
+            std::fs::copy(&path, to.join(&name)).expect("a copy");
+        }
     }
 }

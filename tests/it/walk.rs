@@ -8,7 +8,8 @@ fn every_row_is_accounted_for() {
     let manifest = manifest();
     let mut seen = 0;
     for (pipeline, rows) in manifest["rows"].as_object().expect("rows by pipeline") {
-        let report = reports.iter().find(|it| it["pipeline"] == pipeline.as_str()).unwrap_or_else(|| panic!("no report of {pipeline}"));
+        let report =
+            reports.iter().find(|it| it["pipeline"] == pipeline.as_str()).unwrap_or_else(|| panic!("no report of {pipeline}"));
         let n = |name: &str| report[name].as_u64().expect("a count");
         assert_eq!(n("rows_in"), rows.as_u64().expect("a count"), "{pipeline}");
         assert_eq!(n("rows_in"), n("rows_kept") + n("rows_quarantined") + n("rows_skipped") + n("rows_erased"), "{pipeline}");

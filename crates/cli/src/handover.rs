@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use serve::{Done, Order};
+
+use crate::commands::Common;
+use crate::exit::Caller;
 
 /// Where a living server is and the word that lets this machine's owner in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,10 +52,13 @@ pub(crate) fn note(data: &Path, address: &Address) -> anyhow::Result<Noted> {
     Ok(Noted { path })
 }
 
-/// Hands a stage over if the lake is locked by a server that answers; `None` if there is none.
-pub(crate) fn hand_over(data: &Path, error: &anyhow::Error, stage: &str, args: &[String]) -> anyhow::Result<Option<String>> {
+/// Hands work over if the lake is locked by a server that answers; the error stands if there is none.
+pub(crate) fn hand_over(common: &Common, error: anyhow::Error, order: &Order) -> anyhow::Result<Done> {
     let is_locked = error.chain().any(|it| matches!(it.downcast_ref::<lake::Error>(), Some(lake::Error::Locked { .. })));
-    let Some(address) = std::fs::read_to_string(path(data)).ok().filter(|_| is_locked) else { return Ok(None) };
+    let Some(address) = std::fs::read_to_string(path(&common.place().data)).ok().filter(|_| is_locked) else { return Err(error) };
+    if common.has_now() {
+        anyhow::bail!(Caller("正在运行的服务用自己的时钟，不能与 --now 同用 / the running server has its own clock: stop it first, or leave --now out".to_owned()));
+    }
     let address: Address = serde_json::from_str(&address).context("serve.json is broken")?;
     eprintln!("交由正在运行的服务执行 / handed over to the server {} (pid {})", address.url, address.pid);
     let mut response = ureq::post(format!("{}/api/v1/runs", address.url))
@@ -60,13 +67,17 @@ pub(crate) fn hand_over(data: &Path, error: &anyhow::Error, stage: &str, args: &
         .build()
         .header("authorization", format!("Bearer {}", address.token))
         .header("content-type", "application/json")
-        .header("x-yizhan", "1")
-        .send(serde_json::json!({ "stage": stage, "args": args }).to_string())
+        .send(serde_json::to_string(order)?)
         .context("the server does not answer")?;
     let status = response.status();
     let text = response.body_mut().read_to_string().context("the server stopped answering")?;
     if status != 200 {
         anyhow::bail!("the server refused ({status}): {text}");
     }
-    Ok(Some(text))
+    serde_json::from_str(&text).context("the server's answer is unreadable: is it of the same version?")
+}
+
+/// A folder as the server finds it, whose own working folder may be another.
+pub(crate) fn absolute(folder: Option<&PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    folder.map(|it| std::path::absolute(it).with_context(|| format!("no such folder: {}", it.display()))).transpose()
 }

@@ -36,7 +36,12 @@ pub(crate) enum Access {
 
 impl House {
     /// Opens a project; with [`Access::Write`] as the one writer of its lake.
-    pub(crate) async fn open(place: &Place, settings: Settings, access: Access, fixed_now_us: Option<i64>) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        place: &Place,
+        settings: Settings,
+        access: Access,
+        fixed_now_us: Option<i64>,
+    ) -> anyhow::Result<Self> {
         let project = Project::read(&place.project, &settings.packs)?;
         let subject = project.models.iter().any(|it| it.name == settings.subject.table).then_some(&settings.subject);
         let graph = Graph::new(&project.pipelines, &project.models, subject)?;
@@ -75,10 +80,8 @@ impl House {
 
     /// The tables, planned and checked.
     pub(crate) async fn builder(&self) -> anyhow::Result<Builder<'_>> {
-        let config = transform::Config {
-            chunk_rows: self.settings.transform.chunk_rows,
-            as_of_days: self.settings.transform.as_of_days,
-        };
+        let config =
+            transform::Config { chunk_rows: self.settings.transform.chunk_rows, as_of_days: self.settings.transform.as_of_days };
         Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, config).await?)
     }
 
@@ -139,7 +142,8 @@ pub(crate) fn parse_now(text: &str, clock: &mut CampusClock) -> anyhow::Result<i
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.timestamp_micros());
     }
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .with_context(|| format!("--now \"{text}\" is neither a date nor an instant: write 2026-01-29 or 2026-01-29T04:00:00+08:00"))?;
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").with_context(|| {
+        format!("--now \"{text}\" is neither a date nor an instant: write 2026-01-29 or 2026-01-29T04:00:00+08:00")
+    })?;
     Ok(clock.day_start(schema::time::date_days(date)))
 }

@@ -17,7 +17,8 @@ impl Bars {
 
     /// A bar over bytes.
     pub(crate) fn bytes(&self, name: &str, total: u64) -> ProgressBar {
-        let style = ProgressStyle::with_template("{prefix:>22} {bar:30} {bytes:>10}/{total_bytes:<10} {bytes_per_sec:>12} 剩余 {eta}");
+        let style =
+            ProgressStyle::with_template("{prefix:>22} {bar:30} {bytes:>10}/{total_bytes:<10} {bytes_per_sec:>12} 剩余 {eta}");
         self.bar(name, total, style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 

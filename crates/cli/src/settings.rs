@@ -178,9 +178,9 @@ impl Settings {
                 merge(&mut merged, own);
             }
         }
-        let settings: Settings = Value::Table(merged.clone())
-            .try_into()
-            .map_err(|error: toml::de::Error| anyhow::Error::new(schema::Error::Toml { path, message: error.message().to_owned() }))?;
+        let settings: Settings = Value::Table(merged.clone()).try_into().map_err(|error: toml::de::Error| {
+            anyhow::Error::new(schema::Error::Toml { path, message: error.message().to_owned() })
+        })?;
         let origins = origins.into_iter().map(|(key, (value, origin))| Origin { key, value, origin }).collect();
         Ok((settings, origins))
     }

@@ -31,11 +31,8 @@ pub(crate) fn register(context: &SessionContext, clock: &CampusClock) {
             let instants = as_timestamp_microsecond_array(&arrays[0])?;
             let days = arrays[1].as_primitive::<Date32Type>();
             let Ok(mut clock) = shared.lock() else { return exec_err!("the campus clock is broken") };
-            let lags: Int32Array = instants
-                .iter()
-                .zip(days)
-                .map(|(at, on)| Some(clock.moment(at? - 1).occurred_on + 1 - on?))
-                .collect();
+            let lags: Int32Array =
+                instants.iter().zip(days).map(|(at, on)| Some(clock.moment(at? - 1).occurred_on + 1 - on?)).collect();
             Ok(ColumnarValue::Array(Arc::new(lags)))
         }),
     ));
@@ -49,8 +46,7 @@ pub(crate) fn register(context: &SessionContext, clock: &CampusClock) {
             let arrays = ColumnarValue::values_to_arrays(args)?;
             let Ok(mut clock) = shared.lock() else { return exec_err!("the campus clock is broken") };
             let days = arrays[0].as_primitive::<Date32Type>();
-            let starts: TimestampMicrosecondArray =
-                days.iter().map(|it| it.map(|day| clock.day_start(day))).collect();
+            let starts: TimestampMicrosecondArray = days.iter().map(|it| it.map(|day| clock.day_start(day))).collect();
             Ok(ColumnarValue::Array(Arc::new(starts.with_timezone("UTC"))))
         }),
     ));

@@ -49,8 +49,7 @@ impl Engine {
     pub fn new(config: Config, lake: Lake, clock: CampusClock) -> Result<Self, Error> {
         std::fs::create_dir_all(&config.spill_dir)
             .map_err(|source| Error::SpillDir { path: config.spill_dir.clone(), source })?;
-        let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![config.spill_dir.clone()]));
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![config.spill_dir.clone()]));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(config.memory_bytes)))
             .with_disk_manager_builder(disk)

@@ -39,8 +39,7 @@ impl PinnedTable {
         let prefix = Path::from_absolute_path(&snapshot.root)
             .map_err(|_| Error::Path { table: snapshot.table.clone(), root: snapshot.root.clone() })?;
         let is_partition = |name: &str| snapshot.partition_by.as_deref() == Some(name);
-        let (parts, columns): (Vec<_>, Vec<_>) =
-            snapshot.schema.fields().iter().cloned().partition(|it| is_partition(it.name()));
+        let (parts, columns): (Vec<_>, Vec<_>) = snapshot.schema.fields().iter().cloned().partition(|it| is_partition(it.name()));
         let file_schema = Arc::new(Schema::new(columns.clone()));
         // DataFusion appends partition values behind the columns of a file.
         let schema = Arc::new(Schema::new(columns.into_iter().chain(parts).collect::<Vec<_>>()));
@@ -60,8 +59,7 @@ impl PinnedTable {
 
     /// Files whose partition can satisfy the filters.
     fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&LakeFile>> {
-        let partition_filters: Vec<Expr> =
-            filters.iter().filter(|it| self.reads_partition_only(it)).cloned().collect();
+        let partition_filters: Vec<Expr> = filters.iter().filter(|it| self.reads_partition_only(it)).cloned().collect();
         let (Some(partition), Some(filter)) = (&self.snapshot.partition_by, conjunction(partition_filters)) else {
             return Ok(self.snapshot.files.iter().collect());
         };
@@ -117,8 +115,7 @@ impl TableProvider for PinnedTable {
     fn statistics(&self) -> Option<Statistics> {
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Exact(self.snapshot.rows() as usize);
-        statistics.total_byte_size =
-            Precision::Inexact(self.snapshot.files.iter().map(|it| it.size as usize).sum());
+        statistics.total_byte_size = Precision::Inexact(self.snapshot.files.iter().map(|it| it.size as usize).sum());
         Some(statistics)
     }
 
@@ -144,8 +141,10 @@ impl TableProvider for PinnedTable {
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let partition_fields = self.schema.fields()[self.file_schema.fields().len()..].to_vec();
         debug_assert!(partition_fields.iter().all(|it| it.data_type() == &DataType::Date32));
-        let mut source = ParquetSource::new(TableSchema::builder(self.file_schema.clone()).with_table_partition_cols(partition_fields).build())
-            .with_table_parquet_options(state.config_options().execution.parquet.clone().into_options());
+        let mut source = ParquetSource::new(
+            TableSchema::builder(self.file_schema.clone()).with_table_partition_cols(partition_fields).build(),
+        )
+        .with_table_parquet_options(state.config_options().execution.parquet.clone().into_options());
         let rest: Vec<Expr> = filters.iter().filter(|it| !self.reads_partition_only(it)).cloned().collect();
         let has_rest = !rest.is_empty();
         if let Some(filter) = conjunction(rest) {

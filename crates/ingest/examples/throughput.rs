@@ -72,10 +72,8 @@ fn main() -> Result<(), Failure> {
         pattern: pattern.to_owned(),
         normalise: vec![Normalise::Trim, Normalise::Halfwidth, Normalise::StripExcel],
     };
-    let persons = Persons::new(&BTreeMap::from([
-        (PersonKind::Student, config(r"20\d{8}")),
-        (PersonKind::Staff, config(r"T\d{5}")),
-    ]))?;
+    let persons =
+        Persons::new(&BTreeMap::from([(PersonKind::Student, config(r"20\d{8}")), (PersonKind::Staff, config(r"T\d{5}"))]))?;
     let table = Table::default();
     let begun = Instant::now();
     let (next, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
@@ -84,10 +82,7 @@ fn main() -> Result<(), Failure> {
         let mut reasons = BTreeMap::new();
         let door = Door {
             pipeline: &pipeline,
-            clock: CampusClock::new(
-                chrono_tz::Asia::Shanghai,
-                chrono::NaiveTime::from_hms_opt(4, 0, 0).ok_or("04:00")?,
-            ),
+            clock: CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::from_hms_opt(4, 0, 0).ok_or("04:00")?),
             persons: &persons,
             pseudonyms: &table,
             seal: &table,

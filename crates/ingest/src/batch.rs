@@ -44,13 +44,8 @@ pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows) -> R
     };
     let rejects = reject::sealed(&rows.rejects, door.pipeline.name(), file.file_no, refused_at, door.seal);
     let (rows_kept, rows_quarantined) = (kept.len() as u64, rows.rejects.len() as u64);
-    let counts = Counts {
-        rows_in,
-        rows_kept,
-        rows_quarantined,
-        rows_skipped: 0,
-        rows_erased: rows_in - rows_kept - rows_quarantined,
-    };
+    let counts =
+        Counts { rows_in, rows_kept, rows_quarantined, rows_skipped: 0, rows_erased: rows_in - rows_kept - rows_quarantined };
     let parts = parts(door, file, rows, &keys, &kept)?;
     assert_eq!(parts.iter().map(|it| it.batch.num_rows() as u64).sum::<u64>(), rows_kept, "rows lost in the parts");
     Ok(Taken { parts, rejects, reasons, counts })
@@ -77,8 +72,7 @@ fn ask(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows) -> Result<Keys, Error
     let mut keys = Vec::new();
     for people in &rows.context.people {
         // Numbers are UTF-8: they were interned from text.
-        let numbers: Vec<&str> =
-            people.numbers.words().iter().map(|it| std::str::from_utf8(it).unwrap_or_default()).collect();
+        let numbers: Vec<&str> = people.numbers.words().iter().map(|it| std::str::from_utf8(it).unwrap_or_default()).collect();
         let known = if numbers.is_empty() {
             HashMap::new()
         } else {
@@ -160,11 +154,8 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kep
     for &row in &rows.occurred_at.empty {
         instants[row as usize] = i64::MIN;
     }
-    let sort_keys = SortKeys {
-        days: door.pipeline.is_event().then_some(rows.occurred_on.as_slice()),
-        ranks: ranks(&rows, keys),
-        instants,
-    };
+    let sort_keys =
+        SortKeys { days: door.pipeline.is_event().then_some(rows.occurred_on.as_slice()), ranks: ranks(&rows, keys), instants };
     let (order, ends) = order(&sort_keys, kept);
     drop(sort_keys);
 
@@ -176,12 +167,8 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kep
     let known_at: Vec<i64> = match door.known {
         KnownAt::At(at) => vec![at; order.len()],
         KnownAt::Assumed => {
-            let delay = door.pipeline.contract.usual_delay.micros();
             let always = start(door.pipeline, &mut rows.context.moments).unwrap_or(0);
-            let mut known: Vec<i64> = rows.occurred_at.values.iter().map(|it| it + delay).collect();
-            for &row in &rows.occurred_at.empty {
-                known[row as usize] = always;
-            }
+            let known = assumed_known_at(door, &rows, always);
             gather(&known, &order)
         }
     };
@@ -201,11 +188,9 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kep
         }
     }
 
-    let fields: Vec<_> =
-        raw_schema(door.pipeline).fields().iter().filter(|it| it.name() != "occurred_on").cloned().collect();
+    let fields: Vec<_> = raw_schema(door.pipeline).fields().iter().filter(|it| it.name() != "occurred_on").cloned().collect();
     let arrays: Vec<ArrayRef> = fields.iter().filter_map(|it| columns.remove(it.name())).collect();
-    let whole =
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("the columns are those of the schema");
+    let whole = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("the columns are those of the schema");
     let mut begin = 0;
     let part = |(day, end): (Option<i32>, usize)| {
         let batch = whole.slice(begin, end - begin);
@@ -213,6 +198,29 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kep
         Part { day, batch }
     };
     Ok(ends.into_iter().map(part).collect())
+}
+
+/// When the rows of a first load would have become known: `usual_delay` after the latest filled column of
+/// `changed_at`, or after they occurred; a standing fact without either was known from `always` on.
+///
+/// A request that is resolved was not known to be so when it was submitted, and its version must not say it was.
+fn assumed_known_at(door: &Door<'_>, rows: &Rows, always: i64) -> Vec<i64> {
+    let contract = &door.pipeline.contract;
+    let mut latest: Vec<Option<i64>> = rows.occurred_at.values.iter().copied().map(Some).collect();
+    for &row in &rows.occurred_at.empty {
+        latest[row as usize] = None;
+    }
+    for slot in rows.slots.iter().filter(|it| contract.changed_at.contains(&it.name)) {
+        let Values::Instant(changed, _) = &slot.values else { continue };
+        let mut empty = changed.empty.iter().copied().peekable();
+        for (row, value) in changed.values.iter().enumerate() {
+            if empty.next_if_eq(&(row as u32)).is_none() {
+                latest[row] = latest[row].max(Some(*value));
+            }
+        }
+    }
+    let delay = contract.usual_delay.micros();
+    latest.into_iter().map(|it| it.map_or(always, |it| it + delay)).collect()
 }
 
 /// Ranks of the students by key, from 1; a row without a student has 0.
@@ -249,9 +257,7 @@ fn array(slot: &Slot, keys: &Keys, order: &[u32], file: &FileInput<'_>) -> Resul
             let nulls = empty(values, values.values.len(), order);
             Arc::new(Int64Array::new(gather(&values.values, order).into(), nulls))
         }
-        Values::Instant(values, _) => {
-            instants_array(gather(&values.values, order), empty(values, values.values.len(), order))
-        }
+        Values::Instant(values, _) => instants_array(gather(&values.values, order), empty(values, values.values.len(), order)),
         Values::Float(values) => {
             let nulls = empty(values, values.values.len(), order);
             Arc::new(Float64Array::new(gather(&values.values, order).into(), nulls))

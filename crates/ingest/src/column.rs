@@ -168,9 +168,7 @@ impl Slot {
             Values::Float(values) => keep(values, float(cell)?),
             Values::Truth(values) => keep(values, truth(cell)?),
             Values::Date(values, formats) => keep(values, date(cell, formats)?),
-            Values::Instant(values, formats) => {
-                keep(values, instant(cell, formats, &mut context.moments, &mut context.has_gap)?)
-            }
+            Values::Instant(values, formats) => keep(values, instant(cell, formats, &mut context.moments, &mut context.has_gap)?),
         };
         if is_empty && self.is_required { Err(Reason::Required) } else { Ok(()) }
     }

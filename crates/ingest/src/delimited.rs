@@ -332,8 +332,7 @@ mod tests {
                 if ours.iter().any(|it| it.starts_with('!')) {
                     continue;
                 }
-                let mut reader =
-                    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+                let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
                 let theirs: Vec<String> =
                     reader.records().map(|it| it.expect("UTF-8").iter().collect::<Vec<_>>().join("|")).collect();
                 assert_eq!(ours, theirs, "{text:?}");

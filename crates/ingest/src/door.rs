@@ -109,8 +109,7 @@ impl Door<'_> {
             sheet::read(self, file, bytes, &mut rows)?;
             rows
         } else {
-            let splits =
-                source.format != Format::Jsonl && delimited::separator(source).is_some_and(encoding::is_never_trailing);
+            let splits = source.format != Format::Jsonl && delimited::separator(source).is_some_and(encoding::is_never_trailing);
             let (text, encoding) = encoding::plain(bytes, source.encoding, splits, file.display)?;
             let mut rows = Rows::new(self, encoding)?;
             match source.format {

@@ -47,9 +47,8 @@ pub(crate) fn plain<'a>(
     file: &str,
 ) -> Result<(Cow<'a, [u8]>, Encoding), Error> {
     let mark = Mark::of(bytes);
-    let refuse = |found, remedy: String| {
-        Err(Error::ByteOrderMark { file: file.to_owned(), found, declared: word(encoding), remedy })
-    };
+    let refuse =
+        |found, remedy: String| Err(Error::ByteOrderMark { file: file.to_owned(), found, declared: word(encoding), remedy });
     let declare = |it: &str| format!("declare source.encoding = \"{it}\", or export it again");
     match (encoding, mark) {
         (Encoding::Utf8, None) => Ok((Cow::Borrowed(bytes), encoding)),
@@ -61,17 +60,13 @@ pub(crate) fn plain<'a>(
         (Encoding::Utf16, Some(Mark::Utf16Little)) => {
             Ok((Cow::Owned(from_utf16(&bytes[2..], u16::from_le_bytes)), Encoding::Utf8))
         }
-        (Encoding::Utf16, Some(Mark::Utf16Big)) => {
-            Ok((Cow::Owned(from_utf16(&bytes[2..], u16::from_be_bytes)), Encoding::Utf8))
-        }
+        (Encoding::Utf16, Some(Mark::Utf16Big)) => Ok((Cow::Owned(from_utf16(&bytes[2..], u16::from_be_bytes)), Encoding::Utf8)),
         (Encoding::Utf16, None) => {
             refuse("has no byte order mark", "export it with one, or declare its true encoding".to_owned())
         }
         (_, Some(Mark::Utf8)) => refuse("begins with the byte order mark of utf-8", declare("utf-8")),
         (_, Some(Mark::Gb18030)) => refuse("begins with the byte order mark of gb18030", declare("gb18030")),
-        (_, Some(Mark::Utf16Little | Mark::Utf16Big)) => {
-            refuse("begins with the byte order mark of utf-16", declare("utf-16"))
-        }
+        (_, Some(Mark::Utf16Little | Mark::Utf16Big)) => refuse("begins with the byte order mark of utf-16", declare("utf-16")),
     }
 }
 

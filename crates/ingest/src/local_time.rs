@@ -102,8 +102,7 @@ mod tests {
 
     #[test]
     fn the_memory_reads_as_the_format_does() {
-        let formats =
-            ["%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y%m%d_%H:%M:%S", "%H:%M:%S", "%d.%m.%Y", "%Y-%m-%d %I:%M %p"];
+        let formats = ["%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y%m%d_%H:%M:%S", "%H:%M:%S", "%d.%m.%Y", "%Y-%m-%d %I:%M %p"];
         let dates = ["2025/9/1", "2025/09/01", "2025-09-01", "20250901", "2025/13/1", "1.9.2025", "", "2025/9/1 "];
         let betweens = [" ", "T", "_", "", "  "];
         let times = [
@@ -121,8 +120,7 @@ mod tests {
             "7:02:",
         ];
         for format in formats {
-            let (mut ours, theirs) =
-                (LocalTime::new(format).expect("format"), TimeFormat::new(format).expect("format"));
+            let (mut ours, theirs) = (LocalTime::new(format).expect("format"), TimeFormat::new(format).expect("format"));
             for date in dates {
                 for between in betweens {
                     for time in times {

@@ -51,10 +51,7 @@ impl Moments {
             let of_day = at_us.wrapping_add(known.offset_us).wrapping_sub(known.day * DAY_US);
             if (0..DAY_US).contains(&of_day) {
                 let before = i32::from(of_day < self.day_starts_us);
-                return CampusMoment {
-                    occurred_on: known.day as i32 - before,
-                    minute_of_day: (of_day / MINUTE_US) as i32,
-                };
+                return CampusMoment { occurred_on: known.day as i32 - before, minute_of_day: (of_day / MINUTE_US) as i32 };
             }
         }
         let moment = self.clock.moment(at_us);

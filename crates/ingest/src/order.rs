@@ -71,12 +71,7 @@ fn distinct_days(keys: &SortKeys<'_>, kept: &[u32]) -> Vec<i32> {
 }
 
 /// Deals the rows out to their groups, in order of groups, and orders each group by instant and place.
-fn dealt(
-    kept: &[u32],
-    groups: usize,
-    mut group: impl FnMut(u32) -> usize,
-    instant: impl Fn(&u32) -> i64 + Copy,
-) -> Vec<u32> {
+fn dealt(kept: &[u32], groups: usize, mut group: impl FnMut(u32) -> usize, instant: impl Fn(&u32) -> i64 + Copy) -> Vec<u32> {
     let mut rows = vec![0; kept.len()];
     let mut ends = vec![0_u32; groups + 1];
     for &row in kept {
@@ -109,8 +104,7 @@ mod tests {
     #[test]
     fn rows_come_by_day_then_student_then_instant_then_place() {
         let days = [2, 1, 1, 2, 1, 1];
-        let keys =
-            SortKeys { days: Some(&days), ranks: Some(vec![0, 2, 1, 1, 1, 2]), instants: vec![50, 30, 20, 60, 10, 30] };
+        let keys = SortKeys { days: Some(&days), ranks: Some(vec![0, 2, 1, 1, 1, 2]), instants: vec![50, 30, 20, 60, 10, 30] };
         let (rows, parts) = order(&keys, &[0, 1, 2, 3, 4, 5]);
         assert_eq!(rows, [4, 2, 1, 5, 0, 3]);
         assert_eq!(parts, [(Some(1), 4), (Some(2), 6)]);
@@ -135,11 +129,8 @@ mod tests {
         let days: Vec<i32> = (0..400).map(|it| (it * 7 + it / 3) % 391).collect();
         let ranks: Vec<u32> = (0..400).map(|it| (it * 11) % 97 * 1_000).collect();
         let keys = SortKeys { days: Some(&days), ranks: Some(ranks.clone()), instants: vec![0; 400] };
-        let few = SortKeys {
-            days: Some(&days),
-            ranks: Some(ranks.iter().map(|it| it / 1_000).collect()),
-            instants: vec![0; 400],
-        };
+        let few =
+            SortKeys { days: Some(&days), ranks: Some(ranks.iter().map(|it| it / 1_000).collect()), instants: vec![0; 400] };
         let kept: Vec<u32> = (0..400).collect();
         assert_eq!(order(&keys, &kept), order(&few, &kept));
     }

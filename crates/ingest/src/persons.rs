@@ -96,9 +96,7 @@ impl Normalise {
                     .or_else(|| text.strip_prefix('\''))
                     .unwrap_or(text);
                 match text.split_once('.') {
-                    Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|it| it == b'0') => {
-                        Cow::Borrowed(whole)
-                    }
+                    Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|it| it == b'0') => Cow::Borrowed(whole),
                     _ => Cow::Borrowed(text),
                 }
             }

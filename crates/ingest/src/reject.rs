@@ -105,10 +105,7 @@ pub(crate) fn sealed(rejects: &[Reject], pipeline: &str, file_no: i64, known_at:
 /// A row as a JSON object of the source's names, so that it can be mended and taken again whatever its format was.
 ///
 /// `None` if a byte is illegal: then only the raw line tells the truth.
-pub(crate) fn object<'a>(
-    cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)>,
-    encoding: Encoding,
-) -> Option<Vec<u8>> {
+pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)>, encoding: Encoding) -> Option<Vec<u8>> {
     let text = |bytes: &[u8]| decode(bytes, encoding).map(|it| Value::from(it.as_ref()));
     let mut object = Vec::from(b"{");
     for (name, cell) in cells {

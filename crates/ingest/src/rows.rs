@@ -72,9 +72,10 @@ impl Rows {
                 Some(kind) => Some(match people.iter().position(|it| it.kind == kind) {
                     Some(at) => at,
                     None => {
-                        let rule = door.persons.rule(kind).ok_or_else(|| {
-                            refuse(format!("column \"{name}\" needs [person.{kind}] pattern in the settings"))
-                        })?;
+                        let rule = door
+                            .persons
+                            .rule(kind)
+                            .ok_or_else(|| refuse(format!("column \"{name}\" needs [person.{kind}] pattern in the settings")))?;
                         people.push(People { kind, rule: rule.clone(), numbers: Interned::new() });
                         people.len() - 1
                     }
@@ -84,8 +85,7 @@ impl Rows {
             if let Some(lake_name) = &slot.lake_name
                 && let Some(other) = slots.iter().find(|it| it.lake_name.as_ref() == Some(lake_name))
             {
-                let message =
-                    format!("columns \"{}\" and \"{name}\" both become \"{lake_name}\": set key_as", other.name);
+                let message = format!("columns \"{}\" and \"{name}\" both become \"{lake_name}\": set key_as", other.name);
                 return Err(refuse(message));
             }
             slots.push(slot);
@@ -124,13 +124,7 @@ impl Rows {
             slots,
             earliest: start(pipeline, &mut moments).unwrap_or(YEAR_ONE_US),
             latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),
-            context: Context {
-                encoding,
-                field_bytes_max: door.limits.field_bytes_max as usize,
-                moments,
-                people,
-                has_gap: false,
-            },
+            context: Context { encoding, field_bytes_max: door.limits.field_bytes_max as usize, moments, people, has_gap: false },
             rejects: Vec::new(),
             row_nos: Vec::new(),
             occurred_at: Sparse::default(),
@@ -193,14 +187,7 @@ impl Rows {
     }
 
     /// Rejects a row that did, for a reason that is not in its values.
-    pub(crate) fn reject_cells(
-        &mut self,
-        row_no: i64,
-        cells: &[Cell<'_>],
-        reason: Reason,
-        column: Option<String>,
-        row: Vec<u8>,
-    ) {
+    pub(crate) fn reject_cells(&mut self, row_no: i64, cells: &[Cell<'_>], reason: Reason, column: Option<String>, row: Vec<u8>) {
         let persons = self.persons(cells);
         self.rejects.push(Reject { reason, column, row_no, row, persons });
     }
@@ -260,14 +247,7 @@ impl Rows {
     }
 
     #[cold]
-    fn refuse(
-        &mut self,
-        row_no: i64,
-        cells: &[Cell<'_>],
-        reason: Reason,
-        at: Where,
-        raw: impl FnOnce(&[Slot]) -> Vec<u8>,
-    ) {
+    fn refuse(&mut self, row_no: i64, cells: &[Cell<'_>], reason: Reason, at: Where, raw: impl FnOnce(&[Slot]) -> Vec<u8>) {
         let n = self.row_nos.len();
         for slot in &mut self.slots {
             slot.truncate(n);

@@ -126,11 +126,7 @@ fn run(folder: &Path) -> BTreeMap<&'static str, String> {
         seal: &vault,
         now_us,
         known: if case.is_first_load { KnownAt::Assumed } else { KnownAt::At(now_us) },
-        limits: Limits {
-            file_bytes_max: case.file_bytes_max,
-            field_bytes_max: case.field_bytes_max,
-            rows_max: case.rows_max,
-        },
+        limits: Limits { file_bytes_max: case.file_bytes_max, field_bytes_max: case.field_bytes_max, rows_max: case.rows_max },
     };
     let scratch = tempfile::tempdir().expect("temporary folder");
     let mut actual = BTreeMap::new();
@@ -159,8 +155,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 fn inputs(folder: &Path, scratch: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("case folder").map(|it| it.expect("entry").path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).expect("case folder").map(|it| it.expect("entry").path()).collect();
     paths.sort();
     let mut inputs = Vec::new();
     for path in paths {
@@ -183,16 +178,14 @@ fn rows(taken: &[Taken]) -> String {
     let mut has_head = false;
     for part in taken.iter().flat_map(|it| &it.parts) {
         let schema = part.batch.schema();
-        let names: Vec<&str> =
-            schema.fields().iter().map(|it| it.name().as_str()).filter(|it| *it != "row_hash").collect();
+        let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).filter(|it| *it != "row_hash").collect();
         let day = part.day.map(|it| schema::time::days_date(it).expect("a day").to_string());
         if !has_head {
             has_head = true;
             out.write_record(day.iter().map(|_| "occurred_on").chain(names.iter().copied())).expect("in memory");
         }
         let options = arrow::util::display::FormatOptions::new();
-        let arrays: Vec<_> =
-            names.iter().map(|it| shown(part.batch.column_by_name(it).expect("of the schema"))).collect();
+        let arrays: Vec<_> = names.iter().map(|it| shown(part.batch.column_by_name(it).expect("of the schema"))).collect();
         let formatter = |it| arrow::util::display::ArrayFormatter::try_new(it, &options).expect("a plain type");
         let columns: Vec<_> = arrays.iter().map(|it| formatter(it.as_ref())).collect();
         for row in 0..part.batch.num_rows() {

@@ -133,10 +133,7 @@ fn try_to_take(pipeline: &Pipeline, bytes: &[u8]) -> Result<Taken, Error> {
     let vault = vault::Vault::default();
     let door = Door {
         pipeline,
-        clock: CampusClock::new(
-            chrono_tz::Asia::Shanghai,
-            chrono::NaiveTime::from_hms_opt(4, 0, 0).expect("04:00 exists"),
-        ),
+        clock: CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::from_hms_opt(4, 0, 0).expect("04:00 exists")),
         persons: &persons,
         pseudonyms: &vault,
         seal: &vault,
@@ -157,16 +154,12 @@ fn a_row_is_the_same_in_every_format_and_encoding() {
 
     let crlf = csv.replace('\n', "\r\n").replace("two\r\nlines", "two\nlines");
     let gb18030 = |text: &str| encoding_rs::GB18030.encode(text).0.into_owned();
-    let utf_16 =
-        |text: &str| -> Vec<u8> { format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect() };
+    let utf_16 = |text: &str| -> Vec<u8> { format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect() };
     let cases = [
         (r#"format = "csv", path = "*""#, format!("\u{feff}{crlf}").into_bytes()),
         (r#"format = "csv", path = "*""#, delimited(b',', &[8, 3, 1, 0, 2, 7, 6, 5, 4]).into_bytes()),
         (r#"format = "csv", path = "*", encoding = "gb18030""#, gb18030(&crlf)),
-        (
-            r#"format = "csv", path = "*", encoding = "gb18030", separator = "|""#,
-            gb18030(&delimited(b'|', &as_declared)),
-        ),
+        (r#"format = "csv", path = "*", encoding = "gb18030", separator = "|""#, gb18030(&delimited(b'|', &as_declared))),
         (r#"format = "csv", path = "*", encoding = "utf-16""#, utf_16(&csv)),
         (r#"format = "tsv", path = "*""#, delimited(b'\t', &as_declared).into_bytes()),
         (r#"format = "jsonl", path = "*""#, json_lines().into_bytes()),

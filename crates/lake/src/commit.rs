@@ -206,17 +206,10 @@ impl Lake {
 
             let position = plan.commit.position.as_ref().filter(|_| plan.has_position);
             let transactions = position.map(|(app_id, version)| Transaction::new(app_id, *version));
-            let data = CommitData::new(
-                plan.actions,
-                plan.operation,
-                plan.commit.metadata(),
-                transactions.into_iter().collect(),
-            );
+            let data = CommitData::new(plan.actions, plan.operation, plan.commit.metadata(), transactions.into_iter().collect());
             let entry = data.get_bytes().map_err(|it| Error::delta("commit to", &slot.table)(it.into()))?;
-            let written = slot
-                .log
-                .write_commit_entry(version as u64, CommitOrBytes::LogBytes(entry.clone()), Default::default())
-                .await;
+            let written =
+                slot.log.write_commit_entry(version as u64, CommitOrBytes::LogBytes(entry.clone()), Default::default()).await;
             match written {
                 Ok(()) => {}
                 Err(TransactionError::VersionAlreadyExists(_)) => continue,

@@ -93,8 +93,7 @@ impl Lock {
         file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
         let holder: Option<Holder> = serde_json::from_str(&text).ok();
         if !is_taken {
-            let holder = holder
-                .map_or_else(|| "another process".to_owned(), |it| format!("process {} ({})", it.pid, it.command));
+            let holder = holder.map_or_else(|| "another process".to_owned(), |it| format!("process {} ({})", it.pid, it.command));
             return Err(Error::Locked { root: root.to_owned(), holder });
         }
         Ok((Lock { file, path, is_claimed: false }, holder.map(|it| it.opened)))

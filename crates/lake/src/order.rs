@@ -72,9 +72,7 @@ fn comparator(
             columns.push(make_comparator(left, right, ASCENDING)?);
         }
     }
-    Ok(move |left, right| {
-        columns.iter().map(|compare| compare(left, right)).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
-    })
+    Ok(move |left, right| columns.iter().map(|compare| compare(left, right)).find(|it| it.is_ne()).unwrap_or(Ordering::Equal))
 }
 
 /// Sorts rows; rows that compare equal keep the order they came in.

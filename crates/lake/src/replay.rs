@@ -183,8 +183,7 @@ impl TableState {
             return pinned.clone();
         }
         let ours = self.metadata.configuration().iter().filter(|(key, _)| key.as_str() != SORT_BY);
-        let properties =
-            ours.filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.to_owned(), value.clone()))).collect();
+        let properties = ours.filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.to_owned(), value.clone()))).collect();
         let pinned = Snapshot {
             table: slot.table.clone(),
             id: self.metadata.id().to_owned(),

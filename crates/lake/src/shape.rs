@@ -109,9 +109,7 @@ pub(crate) fn stored_type(given: &DataType) -> Result<DataType, String> {
         | DataType::Float64
         | DataType::Date32
         | DataType::Decimal128(_, 0..) => given.clone(),
-        DataType::List(item) => {
-            DataType::List(Arc::new(item.as_ref().clone().with_data_type(stored_type(item.data_type())?)))
-        }
+        DataType::List(item) => DataType::List(Arc::new(item.as_ref().clone().with_data_type(stored_type(item.data_type())?))),
         DataType::Struct(fields) => {
             let stored = |it: &Arc<Field>| -> Result<Field, String> {
                 Ok(it.as_ref().clone().with_data_type(stored_type(it.data_type())?))
@@ -134,11 +132,8 @@ pub(crate) fn metadata(spec: &TableSpec, shape: &Shape) -> Result<Metadata, Erro
 /// # Errors
 /// [`Error::SchemaChanged`] unless the specification has only gained nullable columns.
 pub(crate) fn grown(state: &TableState, spec: &TableSpec, shape: &Shape) -> Result<Option<Metadata>, Error> {
-    let changed = |column: &str, change: String| Error::SchemaChanged {
-        table: spec.name.clone(),
-        column: column.to_owned(),
-        change,
-    };
+    let changed =
+        |column: &str, change: String| Error::SchemaChanged { table: spec.name.clone(), column: column.to_owned(), change };
     if state.partition_by != spec.partition_by {
         let name = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
         let (from, to) = (name(&state.partition_by), name(&spec.partition_by));

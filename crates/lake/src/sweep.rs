@@ -30,8 +30,7 @@ impl Lake {
             for torn in listed(&slot.folder.join(LOG))?.into_iter().filter(|it| is_torn(&it.path)) {
                 self.remove(&torn.path)?;
             }
-            let of_opening =
-                |it: &Found| it.path.file_name().is_some_and(|it| it.to_string_lossy().starts_with(&prefix));
+            let of_opening = |it: &Found| it.path.file_name().is_some_and(|it| it.to_string_lossy().starts_with(&prefix));
             let staged: Vec<Found> = parts(&slot.folder)?.into_iter().filter(of_opening).collect();
             if staged.is_empty() {
                 continue;
@@ -45,12 +44,7 @@ impl Lake {
     }
 
     /// Removes files that left the table longer ago than the retention, and files that never entered it.
-    pub(crate) async fn vacuum(
-        &self,
-        slot: &Slot,
-        removed_before_ms: i64,
-        staged_before_ms: i64,
-    ) -> Result<Swept, Error> {
+    pub(crate) async fn vacuum(&self, slot: &Slot, removed_before_ms: i64, staged_before_ms: i64) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         // Listed before the log is read: a file committed in between is then named, one staged in between not listed.
         let found = parts(&slot.folder)?;

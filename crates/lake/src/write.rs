@@ -202,9 +202,7 @@ impl TableWriter {
             let cast = cast_with_options(column, field.data_type(), &options);
             columns.push(cast.map_err(Error::arrow("convert", &self.spec.name))?);
         }
-        if let Some(extra) =
-            batch.schema_ref().fields().iter().find(|it| shape.file_schema.index_of(it.name()).is_err())
-        {
+        if let Some(extra) = batch.schema_ref().fields().iter().find(|it| shape.file_schema.index_of(it.name()).is_err()) {
             return Err(self.bad(extra.name(), "files do not hold it"));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -232,8 +230,7 @@ impl TableWriter {
     }
 
     fn bad(&self, column: &str, reason: &str) -> Error {
-        let column =
-            if column.is_empty() { self.spec.partition_by.clone().unwrap_or_default() } else { column.to_owned() };
+        let column = if column.is_empty() { self.spec.partition_by.clone().unwrap_or_default() } else { column.to_owned() };
         Error::BadBatch { table: self.spec.name.clone(), column, reason: reason.to_owned() }
     }
 }

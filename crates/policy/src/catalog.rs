@@ -56,8 +56,7 @@ impl SecuredTables {
         if let Some(table) = self.pinned().get(name) {
             return Ok(table.clone());
         }
-        let opened =
-            self.tables.table(name).await.map_err(|source| Error::Tables { table: name.to_owned(), source })?;
+        let opened = self.tables.table(name).await.map_err(|source| Error::Tables { table: name.to_owned(), source })?;
         let secured = opened.and_then(|entry| {
             SecuredTable::new(&self.role, &self.students, name, entry, Arc::clone(&self.masking)).map(Arc::new)
         });

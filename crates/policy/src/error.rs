@@ -115,9 +115,7 @@ impl Error {
             | Error::NoSuchRole { .. }
             | Error::PurposeRefused { .. }
             | Error::NoSuchTable { .. } => Blame::Caller,
-            Error::Unreadable { .. } | Error::Tables { .. } | Error::Runtime { .. } | Error::Unaudited { .. } => {
-                Blame::World
-            }
+            Error::Unreadable { .. } | Error::Tables { .. } | Error::Runtime { .. } | Error::Unaudited { .. } => Blame::World,
             Error::Unresolved { .. } => Blame::Us,
             Error::Query { blame, .. } => *blame,
         }

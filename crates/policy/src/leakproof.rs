@@ -15,8 +15,7 @@ pub(crate) fn is_leakproof(predicate: &Expr, is_plain: &impl Fn(&str) -> bool) -
             is_leakproof(&it.left, is_plain) && is_leakproof(&it.right, is_plain)
         }
         Expr::BinaryExpr(it) => {
-            is_comparison(it.op)
-                && (is_column(&it.left) && is_literal(&it.right) || is_literal(&it.left) && is_column(&it.right))
+            is_comparison(it.op) && (is_column(&it.left) && is_literal(&it.right) || is_literal(&it.left) && is_column(&it.right))
         }
         Expr::InList(it) => is_column(&it.expr) && it.list.iter().all(is_literal),
         Expr::Between(it) => is_column(&it.expr) && is_literal(&it.low) && is_literal(&it.high),

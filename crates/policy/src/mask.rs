@@ -34,10 +34,7 @@ impl Mask {
             Mask::Keep | Mask::Null => true,
             Mask::Hour | Mask::QuarterHour => matches!(data_type, DataType::Timestamp(_, _)),
             Mask::Day => matches!(data_type, DataType::Timestamp(_, _) | DataType::Date32),
-            Mask::Bin(_) => matches!(
-                data_type,
-                DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64
-            ),
+            Mask::Bin(_) => matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64),
             Mask::Hash => {
                 matches!(data_type, DataType::Int64 | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             }

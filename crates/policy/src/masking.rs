@@ -10,9 +10,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::common::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use schema::time::CampusClock;
 
 use crate::Mask;
@@ -94,10 +92,28 @@ impl Masking {
         };
         let mut cut = |us| cut(us, &mut clock);
         match unit {
-            TimeUnit::Second => instants_of::<TimestampSecondType>(values, zone, |it| it.saturating_mul(1_000_000), |us| us.div_euclid(1_000_000), &mut cut),
-            TimeUnit::Millisecond => instants_of::<TimestampMillisecondType>(values, zone, |it| it.saturating_mul(1_000), |us| us.div_euclid(1_000), &mut cut),
+            TimeUnit::Second => instants_of::<TimestampSecondType>(
+                values,
+                zone,
+                |it| it.saturating_mul(1_000_000),
+                |us| us.div_euclid(1_000_000),
+                &mut cut,
+            ),
+            TimeUnit::Millisecond => instants_of::<TimestampMillisecondType>(
+                values,
+                zone,
+                |it| it.saturating_mul(1_000),
+                |us| us.div_euclid(1_000),
+                &mut cut,
+            ),
             TimeUnit::Microsecond => instants_of::<TimestampMicrosecondType>(values, zone, |it| it, |us| us, &mut cut),
-            TimeUnit::Nanosecond => instants_of::<TimestampNanosecondType>(values, zone, |it| it.div_euclid(1_000), |us| us.saturating_mul(1_000), &mut cut),
+            TimeUnit::Nanosecond => instants_of::<TimestampNanosecondType>(
+                values,
+                zone,
+                |it| it.div_euclid(1_000),
+                |us| us.saturating_mul(1_000),
+                &mut cut,
+            ),
         }
     }
 }
@@ -199,9 +215,9 @@ mod tests {
     }
 
     fn instants(texts: &[&str]) -> ArrayRef {
-        let us = texts.iter().map(|it| {
-            chrono::NaiveDateTime::parse_from_str(it, "%F %T").expect("instant").and_utc().timestamp_micros()
-        });
+        let us = texts
+            .iter()
+            .map(|it| chrono::NaiveDateTime::parse_from_str(it, "%F %T").expect("instant").and_utc().timestamp_micros());
         Arc::new(TimestampMicrosecondArray::from_iter_values(us).with_timezone("UTC"))
     }
 

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
-        Some((head, tail)) => {
-            head.len() + tail.len() <= name.len() && name.starts_with(head) && name.ends_with(tail)
-        }
+        Some((head, tail)) => head.len() + tail.len() <= name.len() && name.starts_with(head) && name.ends_with(tail),
     }
 }
 

@@ -126,9 +126,8 @@ impl Role {
     /// If a key is unknown, a word is not in its list, or a pattern cannot match.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let role: Role = schema::parse_toml(path, text)?;
-        let refuse = |key: String, message: String| {
-            Err(Error::Text(schema::Error::Value { path: path.to_owned(), key, message }))
-        };
+        let refuse =
+            |key: String, message: String| Err(Error::Text(schema::Error::Value { path: path.to_owned(), key, message }));
         let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         if role.role != stem {
             return refuse("role".to_owned(), format!("the file is named for its role: \"{stem}\", not \"{}\"", role.role));

@@ -13,9 +13,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::Sleep;
 
+use crate::Error;
 use crate::audit::{Answered, Asked, Audit};
 use crate::fault::Fault;
-use crate::Error;
 
 /// The rows of one query. Ends after the row limit and fails after the time limit, whichever comes first.
 pub struct Rows {

@@ -10,9 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, lit,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use schema::Class;
 
@@ -49,13 +47,7 @@ impl SecuredTable {
     ///
     /// A rule by scope over a table that names no subject is a table that does not exist: there is no telling whose
     /// rows they are.
-    pub(crate) fn new(
-        role: &Role,
-        students: &Scoped,
-        name: &str,
-        entry: TableEntry,
-        masking: Arc<Masking>,
-    ) -> Option<Self> {
+    pub(crate) fn new(role: &Role, students: &Scoped, name: &str, entry: TableEntry, masking: Arc<Masking>) -> Option<Self> {
         let (pattern, rule) = role.rule(name)?;
         let base = entry.provider.schema();
         let filter = match rule.rows {

@@ -195,9 +195,7 @@ impl Session {
                 | ast::Statement::ShowFunctions { .. } => Ok(()),
                 _ => Err(only_reads()),
             },
-            Statement::Explain(it) if it.options.analyze && self.role.role != ADMINISTRATOR => {
-                Err(only_administrators_analyze())
-            }
+            Statement::Explain(it) if it.options.analyze && self.role.role != ADMINISTRATOR => Err(only_administrators_analyze()),
             Statement::Explain(it) => self.admit(&it.statement),
             Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => Err(only_reads()),
         }

@@ -151,10 +151,7 @@ impl Sessions {
     /// # Errors
     /// If the role has no policy or does not read for the purpose, or scopes or tables cannot be read.
     pub async fn open(&self, principal: Principal) -> Result<Session, Error> {
-        let role = self
-            .policies
-            .role(&principal.role)
-            .ok_or_else(|| Error::NoSuchRole { role: principal.role.clone() })?;
+        let role = self.policies.role(&principal.role).ok_or_else(|| Error::NoSuchRole { role: principal.role.clone() })?;
         if !role.purposes.is_empty() && !role.purposes.contains(&principal.purpose) {
             return Err(Error::PurposeRefused { role: principal.role, purpose: principal.purpose });
         }

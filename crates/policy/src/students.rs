@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{HashSet, Result, exec_err};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
-};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit};
 
 /// Below so many keys the scan is told the keys themselves, which prunes files and pages; above, only a hash set is
 /// asked. The engine turns lists no longer than this into pruning predicates.
@@ -154,8 +152,7 @@ impl ScalarUDFImpl for InScope {
             return exec_err!("a subject is a 64-bit key, not {}", subjects.data_type());
         };
         // NULL is in no scope: the answer is false and not NULL, so that no negation can turn it round.
-        let reached: BooleanArray =
-            subjects.iter().map(|it| Some(it.is_some_and(|it| self.keys.contains(it)))).collect();
+        let reached: BooleanArray = subjects.iter().map(|it| Some(it.is_some_and(|it| self.keys.contains(it)))).collect();
         Ok(ColumnarValue::Array(std::sync::Arc::new(reached)))
     }
 }

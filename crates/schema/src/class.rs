@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The order is the rule "a derived column is never less protected than its inputs": the class of an expression is the
 /// highest of the classes it reads. A role reads columns up to its clearance; higher ones are masked or absent.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// May be published (1级).

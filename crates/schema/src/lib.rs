@@ -10,8 +10,8 @@ pub mod time;
 pub use blame::Blame;
 pub use class::Class;
 pub use error::Error;
-pub use span::Span;
 pub use person::{Known, PersonKind, Pseudonyms, Seal, VaultError};
+pub use span::Span;
 
 mod model;
 mod pipeline;
@@ -21,8 +21,8 @@ mod toml_text;
 
 pub use model::{Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn};
 pub use pipeline::{
-    Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt,
-    OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
+    Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt, OnConflict,
+    Pipeline, RowKey, Rule, Shape, Source, SourceKind,
 };
 pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort};
 pub use settings::{Campus, Subject};

@@ -152,8 +152,8 @@ pub struct Contract {
     /// When the row's fact happened or began.
     #[serde(default)]
     pub occurred_at: Option<OccurredAt>,
-    /// Columns of type `timestamp` that tell when a state last changed: the latest of them that is filled, plus
-    /// `usual_delay`, dates the versions of a first load. Without it `occurred_at` does.
+    /// Columns of type `timestamp` that tell when a state last changed: the latest of them and of `occurred_at` that
+    /// is filled, plus `usual_delay`, dates the versions of a first load.
     #[serde(default)]
     pub changed_at: Vec<String>,
     /// Earliest believable `occurred_at`, a local date; earlier rows go to quarantine (`time`).
@@ -444,7 +444,10 @@ impl Pipeline {
                         return refuse("contract.key".into(), format!("column \"{name}\" is part of the key: make it required"));
                     }
                     Some(column) if column.class == Class::Identity && column.person.is_none() => {
-                        return refuse("contract.key".into(), format!("column \"{name}\" stays in the vault and cannot be a key"));
+                        return refuse(
+                            "contract.key".into(),
+                            format!("column \"{name}\" stays in the vault and cannot be a key"),
+                        );
                     }
                     Some(_) => {}
                 }

@@ -12,9 +12,8 @@ use crate::{Class, Column, ColumnType, Pipeline};
 /// use the row; `is_known_assumed` whether that is the contract's guess for a first load; `minute_of_day` of the
 /// civil clock; `row_hash` of the row's own values; `file_no` and `row_no` the way back to the file; `occurred_on`
 /// campus day, the partition of events.
-pub const RAW_COLUMNS: [&str; 8] = [
-    "occurred_at", "known_at", "is_known_assumed", "minute_of_day", "row_hash", "file_no", "row_no", "occurred_on",
-];
+pub const RAW_COLUMNS: [&str; 8] =
+    ["occurred_at", "known_at", "is_known_assumed", "minute_of_day", "row_hash", "file_no", "row_no", "occurred_on"];
 
 /// The type of every instant in the lake: microseconds UTC.
 pub fn instant_type() -> DataType {
@@ -47,7 +46,13 @@ pub fn raw_schema(pipeline: &Pipeline) -> SchemaRef {
     let own = |name, data_type, nullable, about, class| described(name, data_type, nullable, about, class, None);
     fields.push(own("occurred_at", instant_type(), !pipeline.is_event(), "Instant of the fact.", Class::Trace));
     fields.push(own("known_at", instant_type(), false, "Instant from which the platform could use the row.", Class::Internal));
-    fields.push(own("is_known_assumed", DataType::Boolean, false, "Whether known_at is the contract's usual delay.", Class::Internal));
+    fields.push(own(
+        "is_known_assumed",
+        DataType::Boolean,
+        false,
+        "Whether known_at is the contract's usual delay.",
+        Class::Internal,
+    ));
     if pipeline.is_event() {
         fields.push(own("minute_of_day", DataType::Int32, false, "Minute of the civil day, 0 to 1439.", Class::Trace));
     }

@@ -63,7 +63,8 @@ mod clock_time {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
         let text = String::deserialize(deserializer)?;
-        NaiveTime::parse_from_str(&text, "%H:%M").map_err(|_| de::Error::custom(format!("\"{text}\" is no time: write \"04:00\"")))
+        NaiveTime::parse_from_str(&text, "%H:%M")
+            .map_err(|_| de::Error::custom(format!("\"{text}\" is no time: write \"04:00\"")))
     }
 
     pub(super) fn serialize<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {

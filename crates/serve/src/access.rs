@@ -74,6 +74,11 @@ impl Reader {
         if self.pages().iter().any(|it| it == page) { Ok(()) } else { Err(Problem::forbidden()) }
     }
 
+    /// Refuses a role that works with nobody in person: who sees rows of students for sums and averages opens no portrait.
+    pub(crate) fn require_person_page(&self) -> Result<(), Problem> {
+        self.require_page("students").or_else(|_| self.require_page("me"))
+    }
+
     /// Writes a personal read into the audit log; without it nothing is shown.
     pub(crate) async fn note_read(&self, student_key: i64, what: &str) -> Result<(), Problem> {
         let event = AuditEvent {

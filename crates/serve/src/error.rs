@@ -55,11 +55,19 @@ impl Problem {
     }
 
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "没有这一项，或不在您的范围内 / there is nothing by that name in your scope")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "没有这一项，或不在您的范围内 / there is nothing by that name in your scope",
+        )
     }
 
     pub(crate) fn not_ready() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "数据尚未计算完成，请稍后再试 / the tables are not built yet, try again later")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_ready",
+            "数据尚未计算完成，请稍后再试 / the tables are not built yet, try again later",
+        )
     }
 
     pub(crate) fn bad_request(title: impl Into<String>) -> Self {
@@ -88,7 +96,9 @@ impl From<policy::Error> for Problem {
         tracing::warn!(?error, "a read was refused or failed");
         match error {
             // A table without a rule does not exist for the role.
-            policy::Error::NoSuchTable { .. } | policy::Error::NoSuchRole { .. } | policy::Error::PurposeRefused { .. } => Problem::forbidden(),
+            policy::Error::NoSuchTable { .. } | policy::Error::NoSuchRole { .. } | policy::Error::PurposeRefused { .. } => {
+                Problem::forbidden()
+            }
             other => match other.blame() {
                 Blame::Caller => Problem::bad_request("查询无法执行 / the query cannot run"),
                 Blame::World => Problem::not_ready(),

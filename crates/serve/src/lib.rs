@@ -7,8 +7,8 @@ mod access;
 mod app;
 mod audit;
 mod error;
-mod rows;
 mod routes;
+mod rows;
 mod state;
 
 use std::future::Future;
@@ -25,7 +25,7 @@ use tower_http::timeout::TimeoutLayer;
 
 pub use audit::StoreAudit;
 pub use error::Error;
-pub use state::{Catalog, CatalogTable, Config, DemoLogin, Jobs, ListWords, MeasureWords, Parts, RuleWords};
+pub use state::{Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, RuleWords};
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const REQUEST_S_MAX: u64 = 60;
@@ -72,7 +72,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
 /// If the address cannot be listened on.
 pub async fn serve(config: Config, parts: Parts, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     let listen = config.listen.clone();
-    let listener = tokio::net::TcpListener::bind(&listen).await.map_err(|source| Error::Listen { listen: listen.clone(), source })?;
+    let listener =
+        tokio::net::TcpListener::bind(&listen).await.map_err(|source| Error::Listen { listen: listen.clone(), source })?;
     axum::serve(listener, router(config, parts))
         .with_graceful_shutdown(shutdown)
         .await

@@ -13,7 +13,11 @@ use crate::state::State;
 pub(crate) type Row = Map<String, Value>;
 
 /// Runs a query of ours with a reader's values as parameters, and returns the rows.
-pub(crate) async fn rows(session: &Session, sql: &str, params: Vec<(&str, datafusion::scalar::ScalarValue)>) -> Result<Vec<Row>, Problem> {
+pub(crate) async fn rows(
+    session: &Session,
+    sql: &str,
+    params: Vec<(&str, datafusion::scalar::ScalarValue)>,
+) -> Result<Vec<Row>, Problem> {
     let params: HashMap<String, datafusion::common::metadata::ScalarAndMetadata> =
         params.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     let mut answer = session.sql_with(sql, datafusion::common::ParamValues::Map(params)).await?;
@@ -70,7 +74,8 @@ pub(crate) fn cell(row: &Row, column: &str) -> Value {
 
 /// A date as a parameter.
 pub(crate) fn date(text: &str) -> Result<datafusion::scalar::ScalarValue, Problem> {
-    let date: chrono::NaiveDate = text.parse().map_err(|_| Problem::bad_request("日期应写作 2025-12-12 / a date is written 2025-12-12"))?;
+    let date: chrono::NaiveDate =
+        text.parse().map_err(|_| Problem::bad_request("日期应写作 2025-12-12 / a date is written 2025-12-12"))?;
     Ok(datafusion::scalar::ScalarValue::Date32(Some(schema::time::date_days(date))))
 }
 
@@ -80,7 +85,11 @@ pub(crate) fn key(value: i64) -> datafusion::scalar::ScalarValue {
 }
 
 /// Names and masked numbers of students, as far as the session may name them.
-pub(crate) async fn names(state: &State, session: &Session, keys: &[i64]) -> Result<HashMap<i64, (Option<String>, Option<String>)>, Problem> {
+pub(crate) async fn names(
+    state: &State,
+    session: &Session,
+    keys: &[i64],
+) -> Result<HashMap<i64, (Option<String>, Option<String>)>, Problem> {
     let allowed: Vec<i64> = keys.iter().copied().filter(|it| session.may_name(*it)).collect();
     let vault = state.parts.store.vault();
     let known = vault.identities(PersonKind::Student, &allowed, &["name"]).await?;

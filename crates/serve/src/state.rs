@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the server runs.
 #[derive(Debug, Clone)]
@@ -52,8 +52,39 @@ pub struct Parts {
 /// Runs stages of the pipeline inside the serving process, which is the lake's one writer.
 #[async_trait]
 pub trait Jobs: Send + Sync {
-    /// Runs a stage and returns its report, one line a table or source; an error is a sentence.
-    async fn run(&self, stage: &str, args: Vec<String>) -> Result<String, String>;
+    /// Runs what is asked for; what went wrong is part of the answer.
+    async fn run(&self, order: Order) -> Done;
+}
+
+/// Work that another process hands over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// `run`, `ingest` or `transform`.
+    pub stage: String,
+    /// Folder with the exports; the server's own if there is none.
+    #[serde(default)]
+    pub input: Option<std::path::PathBuf>,
+    /// Pipelines or models; all if there is none.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// Transform: build everything anew. Ingest: date old rows as a first load does.
+    #[serde(default)]
+    pub is_full: bool,
+    /// Whether the report is lines of JSON instead of a table.
+    #[serde(default)]
+    pub is_json: bool,
+}
+
+/// What a command prints and how it ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// For standard output: one line a table or source.
+    pub report: String,
+    /// For standard error: what was refused or failed, and what to do.
+    pub messages: Vec<String>,
+    /// Exit code.
+    pub exit_code: u8,
 }
 
 /// What tables and figures mean.

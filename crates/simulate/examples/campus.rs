@@ -9,13 +9,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [out, students, days, seed] = args.as_slice() else {
         return Err("usage: campus OUT STUDENTS DAYS SEED".into());
     };
-    let config = Config {
-        out: out.into(),
-        students: students.parse()?,
-        days: days.parse()?,
-        seed: seed.parse()?,
-        ..Config::default()
-    };
+    let config =
+        Config { out: out.into(), students: students.parse()?, days: days.parse()?, seed: seed.parse()?, ..Config::default() };
     let begin = Instant::now();
     let manifest = write(&config, &mut |it| {
         if it.days_done % 10 == 0 {
@@ -24,10 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
     let rows: u64 = manifest.rows.values().sum();
     println!("{rows} rows in {:.1} s", begin.elapsed().as_secs_f64());
-    if let Some(peak) = std::fs::read_to_string("/proc/self/status")?
-        .lines()
-        .find(|it| it.starts_with("VmHWM"))
-    {
+    if let Some(peak) = std::fs::read_to_string("/proc/self/status")?.lines().find(|it| it.starts_with("VmHWM")) {
         println!("{peak}");
     }
     Ok(())

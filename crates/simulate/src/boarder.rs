@@ -54,54 +54,23 @@ impl Boarder {
         let is_free = scene.today.kind.is_free();
         let rhythm = scene.student.rhythm + self.mood.later;
         let attended = classes(scene);
-        let mut wake =
-            7.05 + 0.58 * rhythm + 0.3 * scene.draw.normal() + if is_free { 1.2 } else { 0.0 };
+        let mut wake = 7.05 + 0.58 * rhythm + 0.3 * scene.draw.normal() + if is_free { 1.2 } else { 0.0 };
         if attended[0] {
             wake = wake.min(7.6);
         }
         wake = wake.clamp(5.9, 12.0);
         let usual = (0.62 - 0.16 * rhythm - if is_free { 0.2 } else { 0.0 }).clamp(0.04, 0.95);
-        let breakfast = plan(
-            scene,
-            &self.mood,
-            Meal::Breakfast,
-            usual,
-            (wake + 0.2, wake + 0.5),
-        )
-        .filter(|it| (self.hour(6.67)..self.hour(9.0)).contains(&it.at));
-        let lunch_from = if attended[1] {
-            11.7
-        } else {
-            11.3_f64.max(wake + 0.3)
-        };
-        let lunch = plan(
-            scene,
-            &self.mood,
-            Meal::Lunch,
-            0.92,
-            (lunch_from, lunch_from + 1.0),
-        )
-        .filter(|it| it.at < self.hour(13.6));
+        let breakfast = plan(scene, &self.mood, Meal::Breakfast, usual, (wake + 0.2, wake + 0.5))
+            .filter(|it| (self.hour(6.67)..self.hour(9.0)).contains(&it.at));
+        let lunch_from = if attended[1] { 11.7 } else { 11.3_f64.max(wake + 0.3) };
+        let lunch =
+            plan(scene, &self.mood, Meal::Lunch, 0.92, (lunch_from, lunch_from + 1.0)).filter(|it| it.at < self.hour(13.6));
         let dinner_from = if attended[3] { 17.7 } else { 17.1 };
-        let dinner = plan(
-            scene,
-            &self.mood,
-            Meal::Dinner,
-            0.86,
-            (dinner_from, dinner_from + 1.5),
-        );
+        let dinner = plan(scene, &self.mood, Meal::Dinner, 0.86, (dinner_from, dinner_from + 1.5));
         self.fetch_water(scene, wake + 0.1, 0.45);
         self.morning(scene, &attended, breakfast, lunch);
-        let outing = if is_free {
-            0.34 + 0.07 * scene.student.sociability
-        } else {
-            0.05
-        };
-        let outing = if scene.today.is_rainy {
-            outing * 0.5
-        } else {
-            outing
-        };
+        let outing = if is_free { 0.34 + 0.07 * scene.student.sociability } else { 0.05 };
+        let outing = if scene.today.is_rainy { outing * 0.5 } else { outing };
         if scene.draw.chance(outing) {
             self.outing(scene);
         } else {
@@ -112,20 +81,9 @@ impl Boarder {
         self.night(scene);
     }
 
-    fn morning(
-        &mut self,
-        scene: &mut Scene,
-        attended: &[bool; 5],
-        breakfast: Option<Table>,
-        lunch: Option<Table>,
-    ) {
-        let first_class = (0..2)
-            .find(|it| attended[*it])
-            .map(|it| self.hour(PERIODS[it]));
-        let last_class = (0..2)
-            .rev()
-            .find(|it| attended[*it])
-            .map(|it| self.hour(PERIODS[it]) + PERIOD_S);
+    fn morning(&mut self, scene: &mut Scene, attended: &[bool; 5], breakfast: Option<Table>, lunch: Option<Table>) {
+        let first_class = (0..2).find(|it| attended[*it]).map(|it| self.hour(PERIODS[it]));
+        let last_class = (0..2).rev().find(|it| attended[*it]).map(|it| self.hour(PERIODS[it]) + PERIOD_S);
         let begin = match (breakfast, first_class) {
             (Some(table), Some(class)) => Some((table.at - 9 * MINUTE).min(class - 20 * MINUTE)),
             (Some(table), None) => Some(table.at - 9 * MINUTE),
@@ -158,20 +116,13 @@ impl Boarder {
     }
 
     fn afternoon(&mut self, scene: &mut Scene, attended: &[bool; 5], dinner: Option<Table>) {
-        let first = (2..4)
-            .find(|it| attended[*it])
-            .map(|it| self.hour(PERIODS[it]));
-        let last = (2..4)
-            .rev()
-            .find(|it| attended[*it])
-            .map(|it| self.hour(PERIODS[it]) + PERIOD_S);
+        let first = (2..4).find(|it| attended[*it]).map(|it| self.hour(PERIODS[it]));
+        let last = (2..4).rev().find(|it| attended[*it]).map(|it| self.hour(PERIODS[it]) + PERIOD_S);
         let studies = scene.draw.chance(self.study(scene, 0.2));
         let begin = match first {
             Some(class) => Some(class - scene.draw.between(14, 28) * MINUTE),
             None if studies => Some(self.hour(13.8) + scene.draw.between(0, 100) * MINUTE),
-            None if scene.draw.chance(0.3) => {
-                Some(self.hour(15.2) + scene.draw.between(0, 70) * MINUTE)
-            }
+            None if scene.draw.chance(0.3) => Some(self.hour(15.2) + scene.draw.between(0, 70) * MINUTE),
             None => None,
         };
         let Some(begin) = begin else {
@@ -218,37 +169,17 @@ impl Boarder {
     }
 
     fn evening(&mut self, scene: &mut Scene, has_class: bool) {
-        let exam = if scene.today.kind == DayKind::Exam {
-            0.25
-        } else {
-            0.0
-        };
+        let exam = if scene.today.kind == DayKind::Exam { 0.25 } else { 0.0 };
         let studies = scene.draw.chance(self.study(scene, 0.3 + exam));
         let walks = scene.draw.chance(0.42 + 0.05 * scene.student.sociability);
-        let is_late = scene.draw.chance(if scene.student.is_late_returner {
-            0.6
-        } else {
-            0.012
-        });
+        let is_late = scene.draw.chance(if scene.student.is_late_returner { 0.6 } else { 0.012 });
         if !(has_class || studies || walks || is_late) {
             return;
         }
-        let begin = if has_class {
-            self.hour(18.6)
-        } else {
-            self.hour(18.7) + scene.draw.between(0, 70) * MINUTE
-        };
-        let mut end = if has_class {
-            self.hour(20.75)
-        } else {
-            begin + scene.draw.between(40, 130) * MINUTE
-        };
+        let begin = if has_class { self.hour(18.6) } else { self.hour(18.7) + scene.draw.between(0, 70) * MINUTE };
+        let mut end = if has_class { self.hour(20.75) } else { begin + scene.draw.between(40, 130) * MINUTE };
         if studies {
-            let from = if has_class {
-                self.hour(20.8)
-            } else {
-                begin + 8 * MINUTE
-            };
+            let from = if has_class { self.hour(20.8) } else { begin + 8 * MINUTE };
             let until = self.hour(21.4) + scene.draw.between(0, 55) * MINUTE;
             self.library(scene, from, until);
             end = until + scene.draw.between(6, 16) * MINUTE;
@@ -256,34 +187,22 @@ impl Boarder {
         if is_late {
             end = self.hour(23.15) + scene.draw.between(0, 105) * MINUTE;
         }
-        self.trip(
-            scene,
-            begin,
-            end.min(self.hour(if is_late { 25.5 } else { 22.85 })),
-        );
+        self.trip(scene, begin, end.min(self.hour(if is_late { 25.5 } else { 22.85 })));
     }
 
     /// What happens in the building after the last return: hot water and a shower, evidence of being in.
     fn night(&mut self, scene: &mut Scene) {
-        let (water, showers) = (
-            scene.world.campus.water[self.building],
-            scene.world.campus.showers[self.building],
-        );
+        let (water, showers) = (scene.world.campus.water[self.building], scene.world.campus.showers[self.building]);
         let back = self.home_from.max(self.hour(20.6));
         if scene.draw.chance(0.74) && back < self.hour(23.2) {
-            let at = (back + scene.draw.between(6, 90) * MINUTE + scene.draw.between(0, 60))
-                .min(self.hour(23.6));
+            let at = (back + scene.draw.between(6, 90) * MINUTE + scene.draw.between(0, 60)).min(self.hour(23.6));
             let cents = scene.draw.between(120, 420) as i32;
             scene.pay(showers, Merchant::Shower, at, cents);
         }
         if scene.draw.chance(0.74) {
             let soon = (back + scene.draw.between(3, 100) * MINUTE).max(self.hour(21.0));
             let before_bed = self.hour(22.05).max(back) + scene.draw.between(0, 80) * MINUTE;
-            let at = if scene.draw.chance(0.5) {
-                soon
-            } else {
-                before_bed
-            } + scene.draw.between(0, 60);
+            let at = if scene.draw.chance(0.5) { soon } else { before_bed } + scene.draw.between(0, 60);
             let cents = scene.draw.between(15, 60) as i32;
             scene.pay(water, Merchant::Water, at.min(self.hour(25.9)), cents);
         }
@@ -293,12 +212,7 @@ impl Boarder {
         let at = self.hour(hour) + scene.draw.between(0, 20 * MINUTE);
         let cents = scene.draw.between(15, 60) as i32;
         if scene.draw.chance(p) && self.outside.iter().all(|(from, to)| at < *from || *to < at) {
-            scene.pay(
-                scene.world.campus.water[self.building],
-                Merchant::Water,
-                at,
-                cents,
-            );
+            scene.pay(scene.world.campus.water[self.building], Merchant::Water, at, cents);
         }
     }
 
@@ -344,15 +258,8 @@ impl Boarder {
         self.dorm_gate(scene, begin + slow, false);
         if scene.draw.chance(0.19) {
             let shop = *scene.draw.pick(&scene.world.campus.shops);
-            let cents = (900.0 * (0.3 * scene.student.budget + 0.7 * scene.draw.normal()).exp()
-                / 10.0) as i32
-                * 10;
-            scene.pay(
-                shop,
-                Merchant::Shop,
-                end - 5 * MINUTE + slow,
-                cents.max(100),
-            );
+            let cents = (900.0 * (0.3 * scene.student.budget + 0.7 * scene.draw.normal()).exp() / 10.0) as i32 * 10;
+            scene.pay(shop, Merchant::Shop, end - 5 * MINUTE + slow, cents.max(100));
         }
         self.dorm_gate(scene, end + slower, true);
         self.outside.push((begin, end + MINUTE));
@@ -372,10 +279,7 @@ impl Boarder {
     /// Leaves the campus at the end of the stay, from the room or from wherever a trip has led.
     fn leave_for_good(&mut self, scene: &mut Scene) {
         let to = scene.stay.to;
-        let is_outside = self
-            .outside
-            .iter()
-            .any(|(from, end)| *from - MINUTE < to && to <= *end + MINUTE);
+        let is_outside = self.outside.iter().any(|(from, end)| *from - MINUTE < to && to <= *end + MINUTE);
         if !is_outside && scene.stay.from < to - 8 * MINUTE {
             let gate = *scene.draw.pick(&self.gates);
             scene.pass_always(gate, to - 2, false);

@@ -41,10 +41,7 @@ impl DayKind {
 
     /// Says whether nobody has classes.
     pub(crate) fn is_free(self) -> bool {
-        matches!(
-            self,
-            DayKind::Weekend | DayKind::Holiday | DayKind::Vacation
-        )
+        matches!(self, DayKind::Weekend | DayKind::Holiday | DayKind::Vacation)
     }
 }
 
@@ -63,18 +60,13 @@ pub(crate) fn first_day() -> NaiveDate {
 }
 
 fn ymd(year: i32, month: u32, day: u32) -> NaiveDate {
-    NaiveDate::from_ymd_opt(year, month, day)
-        .expect("dates of the calendar are written by hand and exist")
+    NaiveDate::from_ymd_opt(year, month, day).expect("dates of the calendar are written by hand and exist")
 }
 
 /// The date of a day counted from the first.
 pub(crate) fn date(day: i32) -> NaiveDate {
     let days = Days::new(u64::from(day.unsigned_abs()));
-    let date = if day < 0 {
-        first_day().checked_sub_days(days)
-    } else {
-        first_day().checked_add_days(days)
-    };
+    let date = if day < 0 { first_day().checked_sub_days(days) } else { first_day().checked_add_days(days) };
     date.expect("a day near the first is a date")
 }
 
@@ -115,54 +107,21 @@ const EXAM_WEEKS: [u32; 2] = [17, 18];
 pub(crate) fn calendar_day(day: i32) -> CalendarDay {
     let date = date(day);
     let terms = [
-        (
-            "2025-2026-1",
-            ymd(2025, 9, 1),
-            ymd(2026, 1, 18),
-            ymd(2026, 2, 28),
-        ),
-        (
-            "2025-2026-2",
-            ymd(2026, 3, 1),
-            ymd(2026, 7, 12),
-            ymd(2026, 8, 30),
-        ),
-        (
-            "2026-2027-1",
-            ymd(2026, 8, 31),
-            ymd(2027, 1, 17),
-            ymd(2027, 2, 28),
-        ),
+        ("2025-2026-1", ymd(2025, 9, 1), ymd(2026, 1, 18), ymd(2026, 2, 28)),
+        ("2025-2026-2", ymd(2026, 3, 1), ymd(2026, 7, 12), ymd(2026, 8, 30)),
+        ("2026-2027-1", ymd(2026, 8, 31), ymd(2027, 1, 17), ymd(2027, 2, 28)),
     ];
-    let Some((term, from, to, _)) = terms.into_iter().find(|it| it.1 <= date && date <= it.3)
-    else {
-        return CalendarDay {
-            term: "2024-2025-2",
-            week: None,
-            kind: DayKind::Vacation,
-        };
+    let Some((term, from, to, _)) = terms.into_iter().find(|it| it.1 <= date && date <= it.3) else {
+        return CalendarDay { term: "2024-2025-2", week: None, kind: DayKind::Vacation };
     };
     if to < date {
-        return CalendarDay {
-            term,
-            week: None,
-            kind: DayKind::Vacation,
-        };
+        return CalendarDay { term, week: None, kind: DayKind::Vacation };
     }
     // The second term begins on a Monday, the Sunday before it is the day of return.
-    let monday = if from.weekday().number_from_monday() == 1 {
-        index(from)
-    } else {
-        index(from) + 1
-    };
-    let week = u32::try_from((day - monday).div_euclid(7) + 1)
-        .ok()
-        .filter(|it| 0 < *it);
+    let monday = if from.weekday().number_from_monday() == 1 { index(from) } else { index(from) + 1 };
+    let week = u32::try_from((day - monday).div_euclid(7) + 1).ok().filter(|it| 0 < *it);
     let is = |(year, month, on): (i32, u32, u32)| date == ymd(year, month, on);
-    let kind = if HOLIDAYS
-        .iter()
-        .any(|(a, b)| ymd(a.0, a.1, a.2) <= date && date <= ymd(b.0, b.1, b.2))
-    {
+    let kind = if HOLIDAYS.iter().any(|(a, b)| ymd(a.0, a.1, a.2) <= date && date <= ymd(b.0, b.1, b.2)) {
         DayKind::Holiday
     } else if MAKEUP.into_iter().any(is) {
         DayKind::Makeup
@@ -196,10 +155,7 @@ mod tests {
         check((2026, 1, 19), None, DayKind::Vacation);
         check((2026, 3, 1), None, DayKind::Weekend);
         check((2026, 3, 2), Some(1), DayKind::Teaching);
-        assert_eq!(
-            (date(NATIONAL.0), date(WINTER.1)),
-            (ymd(2025, 10, 1), ymd(2026, 3, 1))
-        );
+        assert_eq!((date(NATIONAL.0), date(WINTER.1)), (ymd(2025, 10, 1), ymd(2026, 3, 1)));
         assert_eq!(date(NEW_YEAR.0), ymd(2026, 1, 1));
     }
 }

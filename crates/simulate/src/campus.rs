@@ -29,72 +29,19 @@ pub(crate) struct College {
 
 /// Colleges of the university, the index is used everywhere.
 pub(crate) const COLLEGES: [College; 8] = [
-    College {
-        id: "C01",
-        name: "计算机学院",
-        majors: ["软件", "计科", "人工智能"],
-        weight: 0.20,
-        men: 0.74,
-    },
-    College {
-        id: "C02",
-        name: "电子信息学院",
-        majors: ["电信", "通信", "微电子"],
-        weight: 0.16,
-        men: 0.72,
-    },
-    College {
-        id: "C03",
-        name: "机械工程学院",
-        majors: ["机械", "车辆", "机器人"],
-        weight: 0.15,
-        men: 0.80,
-    },
-    College {
-        id: "C04",
-        name: "经济管理学院",
-        majors: ["会计", "金融", "物流"],
-        weight: 0.16,
-        men: 0.38,
-    },
-    College {
-        id: "C05",
-        name: "外国语学院",
-        majors: ["英语", "日语", "翻译"],
-        weight: 0.08,
-        men: 0.22,
-    },
-    College {
-        id: "C06",
-        name: "理学院",
-        majors: ["数学", "物理", "统计"],
-        weight: 0.10,
-        men: 0.60,
-    },
-    College {
-        id: "C07",
-        name: "人文学院",
-        majors: ["中文", "历史", "新闻"],
-        weight: 0.08,
-        men: 0.30,
-    },
-    College {
-        id: "C08",
-        name: "设计学院",
-        majors: ["视传", "环设", "产品"],
-        weight: 0.07,
-        men: 0.40,
-    },
+    College { id: "C01", name: "计算机学院", majors: ["软件", "计科", "人工智能"], weight: 0.20, men: 0.74 },
+    College { id: "C02", name: "电子信息学院", majors: ["电信", "通信", "微电子"], weight: 0.16, men: 0.72 },
+    College { id: "C03", name: "机械工程学院", majors: ["机械", "车辆", "机器人"], weight: 0.15, men: 0.80 },
+    College { id: "C04", name: "经济管理学院", majors: ["会计", "金融", "物流"], weight: 0.16, men: 0.38 },
+    College { id: "C05", name: "外国语学院", majors: ["英语", "日语", "翻译"], weight: 0.08, men: 0.22 },
+    College { id: "C06", name: "理学院", majors: ["数学", "物理", "统计"], weight: 0.10, men: 0.60 },
+    College { id: "C07", name: "人文学院", majors: ["中文", "历史", "新闻"], weight: 0.08, men: 0.30 },
+    College { id: "C08", name: "设计学院", majors: ["视传", "环设", "产品"], weight: 0.07, men: 0.40 },
 ];
 
 /// Offices: identifier and name.
-pub(crate) const OFFICES: [(&str, &str); 5] = [
-    ("D01", "学生工作处"),
-    ("D02", "后勤保卫处"),
-    ("D03", "教务处"),
-    ("D04", "网络信息中心"),
-    ("D05", "心理健康教育中心"),
-];
+pub(crate) const OFFICES: [(&str, &str); 5] =
+    [("D01", "学生工作处"), ("D02", "后勤保卫处"), ("D03", "教务处"), ("D04", "网络信息中心"), ("D05", "心理健康教育中心")];
 
 /// The university itself.
 pub(crate) const UNIVERSITY: (&str, &str) = ("U01", "示例大学");
@@ -173,14 +120,8 @@ pub(crate) enum Merchant {
 
 impl Merchant {
     /// All of them, in the order of their discriminants.
-    pub(crate) const ALL: [Merchant; 6] = [
-        Merchant::Canteen,
-        Merchant::Shop,
-        Merchant::Shower,
-        Merchant::Water,
-        Merchant::Bus,
-        Merchant::Library,
-    ];
+    pub(crate) const ALL: [Merchant; 6] =
+        [Merchant::Canteen, Merchant::Shop, Merchant::Shower, Merchant::Water, Merchant::Bus, Merchant::Library];
 
     /// Word in the card export.
     pub(crate) fn word(self) -> &'static str {
@@ -226,24 +167,11 @@ impl Campus {
     pub(crate) fn new(seed: u64, students: u32) -> Campus {
         let mut campus = Campus::default();
         for (number, place) in ["南门", "东门", "北门"].iter().enumerate() {
-            let gate = campus.device(
-                seed,
-                format!("G-S{}", number + 1),
-                DeviceKind::School,
-                place,
-                None,
-            );
+            let gate = campus.device(seed, format!("G-S{}", number + 1), DeviceKind::School, place, None);
             campus.school_gates.push(gate);
         }
-        for (number, place) in ["图书馆一层东口", "图书馆一层西口"].iter().enumerate()
-        {
-            let gate = campus.device(
-                seed,
-                format!("G-L{}", number + 1),
-                DeviceKind::Library,
-                place,
-                None,
-            );
+        for (number, place) in ["图书馆一层东口", "图书馆一层西口"].iter().enumerate() {
+            let gate = campus.device(seed, format!("G-L{}", number + 1), DeviceKind::Library, place, None);
             campus.library_gates.push(gate);
         }
         let canteens = (2 + students / 8000).clamp(2, 4);
@@ -258,15 +186,9 @@ impl Campus {
             }
             campus.canteens.push(terminals);
         }
-        campus.shops = (1..=6)
-            .map(|it| campus.terminal(format!("T-M{}-{:02}", it % 3 + 1, it), None))
-            .collect();
-        campus.buses = (1..=3)
-            .map(|it| campus.terminal(format!("T-B1-{it:02}"), None))
-            .collect();
-        campus.printers = (1..=2)
-            .map(|it| campus.terminal(format!("T-L1-{it:02}"), None))
-            .collect();
+        campus.shops = (1..=6).map(|it| campus.terminal(format!("T-M{}-{:02}", it % 3 + 1, it), None)).collect();
+        campus.buses = (1..=3).map(|it| campus.terminal(format!("T-B1-{it:02}"), None)).collect();
+        campus.printers = (1..=2).map(|it| campus.terminal(format!("T-L1-{it:02}"), None)).collect();
         campus
     }
 
@@ -275,49 +197,21 @@ impl Campus {
         let index = self.buildings.len() as u16;
         let (id, name) = (format!("N{}", index + 1), format!("北苑{}号楼", index + 1));
         let gates = [1, 2].map(|door| {
-            self.device(
-                seed,
-                format!("G-{id}-{door}"),
-                DeviceKind::Dorm,
-                &format!("{name}{door}号通道"),
-                Some(index),
-            )
+            self.device(seed, format!("G-{id}-{door}"), DeviceKind::Dorm, &format!("{name}{door}号通道"), Some(index))
         });
         let water = self.terminal(format!("T-{id}-W1"), None);
         let shower = self.terminal(format!("T-{id}-Y1"), None);
         self.water.push(water);
         self.showers.push(shower);
-        self.buildings.push(Building {
-            id,
-            name,
-            sex,
-            gates,
-        });
+        self.buildings.push(Building { id, name, sex, gates });
         index
     }
 
-    fn device(
-        &mut self,
-        seed: u64,
-        id: String,
-        kind: DeviceKind,
-        place: &str,
-        building: Option<u16>,
-    ) -> u16 {
+    fn device(&mut self, seed: u64, id: String, kind: DeviceKind, place: &str, building: Option<u16>) -> u16 {
         let index = self.devices.len() as u16;
         let mut draw = Draw::new(seed, Purpose::Campus, u64::from(index), 0);
-        let skew_ms = if draw.chance(0.1) {
-            draw.between(-180_000, 180_000)
-        } else {
-            draw.between(-900, 900)
-        };
-        self.devices.push(Device {
-            id,
-            kind,
-            place: place.to_owned(),
-            building,
-            skew_ms,
-        });
+        let skew_ms = if draw.chance(0.1) { draw.between(-180_000, 180_000) } else { draw.between(-900, 900) };
+        self.devices.push(Device { id, kind, place: place.to_owned(), building, skew_ms });
         index
     }
 

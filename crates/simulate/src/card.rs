@@ -32,8 +32,7 @@ pub(crate) struct Balances(Vec<i32>);
 
 impl Balances {
     pub(crate) fn new(world: &World) -> Balances {
-        let begin =
-            |index| Draw::new(world.seed, Purpose::Student, index, 2).between(2_000, 30_000) as i32;
+        let begin = |index| Draw::new(world.seed, Purpose::Student, index, 2).between(2_000, 30_000) as i32;
         Balances((0..world.people.students.len() as u64).map(begin).collect())
     }
 
@@ -81,19 +80,13 @@ struct Line {
 
 /// Writes the file of a day.
 pub(crate) fn text(world: &World, it: &CardDay) -> Written {
-    let words: Vec<Vec<u8>> = Merchant::ALL
-        .iter()
-        .map(|it| GB18030.encode(it.word()).0.into_owned())
-        .collect();
-    let head = GB18030
-        .encode("流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\r\n")
-        .0;
+    let words: Vec<Vec<u8>> = Merchant::ALL.iter().map(|it| GB18030.encode(it.word()).0.into_owned()).collect();
+    let head = GB18030.encode("流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\r\n").0;
     let mut bytes = Vec::with_capacity(it.rows.len() * 84 + 200);
     bytes.extend_from_slice(&head);
     let mut draw = Draw::new(world.seed, Purpose::CardFile, it.day as u64, 0);
     let on = date(it.day);
-    let first = (i64::from(on.year()) * 10_000 + i64::from(on.month()) * 100 + i64::from(on.day()))
-        * 100_000_000;
+    let first = (i64::from(on.year()) * 10_000 + i64::from(on.month()) * 100 + i64::from(on.day())) * 100_000_000;
     let day_text = format!("{}/{}/{} ", on.year(), on.month(), on.day());
     let mut numbers = itoa::Buffer::new();
     let mut duplicates = 0;
@@ -101,17 +94,9 @@ pub(crate) fn text(world: &World, it: &CardDay) -> Written {
         let begin = bytes.len();
         bytes.extend_from_slice(numbers.format(first + place as i64 + 1).as_bytes());
         bytes.push(b',');
-        bytes.extend_from_slice(
-            numbers
-                .format(world.people.students[row.student as usize].number)
-                .as_bytes(),
-        );
+        bytes.extend_from_slice(numbers.format(world.people.students[row.student as usize].number).as_bytes());
         bytes.push(b',');
-        bytes.extend_from_slice(
-            world.campus.terminals[usize::from(row.terminal)]
-                .id
-                .as_bytes(),
-        );
+        bytes.extend_from_slice(world.campus.terminals[usize::from(row.terminal)].id.as_bytes());
         bytes.push(b',');
         bytes.extend_from_slice(&words[row.merchant as usize]);
         bytes.push(b',');
@@ -134,23 +119,10 @@ pub(crate) fn text(world: &World, it: &CardDay) -> Written {
     let next = first + it.rows.len() as i64 + 1;
     for (place, reason) in it.due.iter().enumerate() {
         let row = draw.pick(&it.rows);
-        push_bad(
-            &mut bytes,
-            world,
-            row,
-            next + place as i64,
-            *reason,
-            &mut draw,
-            &words,
-        );
+        push_bad(&mut bytes, world, row, next + place as i64, *reason, &mut draw, &words);
     }
     let rows = it.rows.len() as u64 + duplicates + it.due.len() as u64;
-    Written {
-        bytes,
-        rows,
-        duplicates,
-        late: 0,
-    }
+    Written { bytes, rows, duplicates, late: 0 }
 }
 
 /// Writes cents as yuan, sometimes without the zeros at the end.
@@ -175,18 +147,8 @@ pub(crate) fn card_time(at: i64) -> String {
 }
 
 /// Writes a copy of a row with a serial of its own and one fault.
-fn push_bad(
-    bytes: &mut Vec<u8>,
-    world: &World,
-    row: &CardRow,
-    serial: i64,
-    reason: Reason,
-    draw: &mut Draw,
-    words: &[Vec<u8>],
-) {
-    let number = world.people.students[row.student as usize]
-        .number
-        .to_string();
+fn push_bad(bytes: &mut Vec<u8>, world: &World, row: &CardRow, serial: i64, reason: Reason, draw: &mut Draw, words: &[Vec<u8>]) {
+    let number = world.people.students[row.student as usize].number.to_string();
     let mut line = Line {
         serial: serial.to_string(),
         person: number.clone(),
@@ -208,33 +170,15 @@ fn push_bad(
         Reason::Range => line.amount = if coin { "-12.50" } else { "88888.00" }.to_owned(),
         Reason::Code => line.merchant = GB18030.encode("网吧").0.into_owned(),
         Reason::Person if coin => line.person = format!("{}X{}", &number[..2], &number[3..]),
-        Reason::Person => {
-            line.person = format!(
-                "{}E+09",
-                &format!("{:.3}", f64::from(row_number(&number)) / 1e9)
-            )
-        }
-        Reason::Time => {
-            line.at = format!(
-                "2019/{}/{} 12:00:00",
-                1 + draw.below(12),
-                1 + draw.below(28)
-            )
-        }
+        Reason::Person => line.person = format!("{}E+09", &format!("{:.3}", f64::from(row_number(&number)) / 1e9)),
+        Reason::Time => line.at = format!("2019/{}/{} 12:00:00", 1 + draw.below(12), 1 + draw.below(28)),
         Reason::Json | Reason::Rule => unreachable!("not a defect of the card export"),
     }
-    for part in [
-        line.serial.as_bytes(),
-        line.person.as_bytes(),
-        line.terminal.as_bytes(),
-        &line.merchant,
-    ] {
+    for part in [line.serial.as_bytes(), line.person.as_bytes(), line.terminal.as_bytes(), &line.merchant] {
         bytes.extend_from_slice(part);
         bytes.push(b',');
     }
-    bytes.extend_from_slice(
-        format!("{},{},{}{}\r\n", line.amount, line.left, line.at, line.more).as_bytes(),
-    );
+    bytes.extend_from_slice(format!("{},{},{}{}\r\n", line.amount, line.left, line.at, line.more).as_bytes());
 }
 
 fn row_number(text: &str) -> u32 {

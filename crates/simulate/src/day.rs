@@ -31,16 +31,7 @@ pub(crate) fn live_through(world: &World, day: i32) -> Rows {
         };
         let draw = Draw::new(world.seed, Purpose::Day, u64::from(index), day as u64);
         let lost = world.lost_card(index, day / 30);
-        let mut scene = Scene {
-            world,
-            today,
-            index,
-            student,
-            stay,
-            draw,
-            lost,
-            rows: &mut rows,
-        };
+        let mut scene = Scene { world, today, index, student, stay, draw, lost, rows: &mut rows };
         match student.living {
             Living::Dorm => Boarder::live(&mut scene),
             _ => commute(&mut scene),
@@ -55,17 +46,8 @@ pub(crate) fn classes(scene: &mut Scene) -> [bool; 5] {
     if today.kind.is_free() {
         return [false; 5];
     }
-    let mut table = Draw::new(
-        scene.world.seed,
-        Purpose::Timetable,
-        u64::from(scene.student.class),
-        today.weekday as u64,
-    );
-    let exam = if today.kind == DayKind::Exam {
-        0.5
-    } else {
-        1.0
-    };
+    let mut table = Draw::new(scene.world.seed, Purpose::Timetable, u64::from(scene.student.class), today.weekday as u64);
+    let exam = if today.kind == DayKind::Exam { 0.5 } else { 1.0 };
     let attends = (0.90 + 0.05 * scene.student.diligence).clamp(0.4, 0.995);
     TAUGHT.map(|taught| table.chance(taught) & scene.draw.chance(attends * exam))
 }
@@ -76,48 +58,30 @@ fn commute(scene: &mut Scene) {
     let attended = classes(scene);
     let rented = scene.student.living == Living::Rented;
     let extra = scene.draw.chance(if rented { 0.25 } else { 0.1 });
-    let (Some(first), Some(last)) = (
-        attended.iter().position(|it| *it),
-        attended.iter().rposition(|it| *it),
-    ) else {
+    let (Some(first), Some(last)) = (attended.iter().position(|it| *it), attended.iter().rposition(|it| *it)) else {
         if extra && scene.today.kind != DayKind::Vacation {
             visit(scene, 9.5, 17.0, &mood);
         }
         return;
     };
     let stays_on = if extra { 2.5 } else { 0.2 };
-    visit(
-        scene,
-        PERIODS[first] - 0.4,
-        (PERIODS[last] + 1.7 + stays_on).min(22.0),
-        &mood,
-    );
+    visit(scene, PERIODS[first] - 0.4, (PERIODS[last] + 1.7 + stays_on).min(22.0), &mood);
 }
 
 fn visit(scene: &mut Scene, from: f64, to: f64, mood: &Mood) {
     let hour = |scene: &Scene, it: f64| scene.midnight() + (it * HOUR as f64) as i64;
     let gates = &scene.world.campus.school_gates;
     let (into, out) = (*scene.draw.pick(gates), *scene.draw.pick(gates));
-    let (begin, end) = (
-        hour(scene, from) - scene.draw.between(0, 15 * MINUTE),
-        hour(scene, to) + scene.draw.between(0, 30 * MINUTE),
-    );
+    let (begin, end) =
+        (hour(scene, from) - scene.draw.between(0, 15 * MINUTE), hour(scene, to) + scene.draw.between(0, 30 * MINUTE));
     scene.pass(into, begin, true);
-    for (meal, usual, window) in [
-        (Meal::Lunch, 0.85, (11.6, 12.6)),
-        (Meal::Dinner, 0.45, (17.2, 18.4)),
-    ] {
+    for (meal, usual, window) in [(Meal::Lunch, 0.85, (11.6, 12.6)), (Meal::Dinner, 0.45, (17.2, 18.4))] {
         let table = plan(scene, mood, meal, usual, window);
         if let Some(table) = table.filter(|it| begin < it.at && it.at < end) {
             eat(scene, mood, table);
         }
     }
-    if scene
-        .draw
-        .chance((0.3 + 0.1 * scene.student.diligence).clamp(0.02, 0.9))
-        && from < 13.0
-        && 16.0 < to
-    {
+    if scene.draw.chance((0.3 + 0.1 * scene.student.diligence).clamp(0.02, 0.9)) && from < 13.0 && 16.0 < to {
         let gate = *scene.draw.pick(&scene.world.campus.library_gates);
         scene.pass(gate, hour(scene, 13.2), true);
         let until = hour(scene, to.min(16.8)) - scene.draw.between(10, 70) * MINUTE;

@@ -60,12 +60,7 @@ impl Defects {
     /// Owes two of every reason; none when defects are not wanted.
     pub(crate) fn new(reasons: &'static [Reason], rate: f64, wanted: bool) -> Defects {
         let reasons = if wanted { reasons } else { &[] };
-        Defects {
-            reasons,
-            rate,
-            owed: reasons.iter().chain(reasons).copied().collect(),
-            planted: BTreeMap::new(),
-        }
+        Defects { reasons, rate, owed: reasons.iter().chain(reasons).copied().collect(), planted: BTreeMap::new() }
     }
 
     /// Decides which defects a file of so many good rows gets, and counts them as planted.
@@ -100,10 +95,7 @@ mod tests {
         let mut draw = Draw::new(1, Purpose::State, 0, 0);
         assert!(defects.due(99, &mut draw).is_empty());
         assert_eq!(defects.due(100, &mut draw), [Reason::Rule]);
-        assert_eq!(
-            defects.due(100_000, &mut draw),
-            [Reason::Person, Reason::Rule, Reason::Person]
-        );
+        assert_eq!(defects.due(100_000, &mut draw), [Reason::Person, Reason::Rule, Reason::Person]);
         assert!(defects.due(100_000, &mut draw).is_empty());
         assert_eq!(defects.planted["rule"], 2);
     }

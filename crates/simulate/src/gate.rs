@@ -45,15 +45,8 @@ const DUPLICATES: f64 = 0.0005;
 const LATE_MS: i64 = 6 * 3_600_000;
 
 /// Defects of the gates' export.
-pub(crate) const REASONS: [Reason; 7] = [
-    Reason::Json,
-    Reason::Required,
-    Reason::Type,
-    Reason::Code,
-    Reason::Person,
-    Reason::Time,
-    Reason::Rule,
-];
+pub(crate) const REASONS: [Reason; 7] =
+    [Reason::Json, Reason::Required, Reason::Type, Reason::Code, Reason::Person, Reason::Time, Reason::Rule];
 
 /// The fields of a line, as JSON.
 struct Line {
@@ -67,9 +60,7 @@ struct Line {
 
 fn packed(text: &[u8]) -> Vec<u8> {
     // No name and no time in the head: the same rows are the same bytes.
-    let mut packer = GzBuilder::new()
-        .mtime(0)
-        .write(Vec::with_capacity(text.len() / 6), Compression::new(1));
+    let mut packer = GzBuilder::new().mtime(0).write(Vec::with_capacity(text.len() / 6), Compression::new(1));
     packer.write_all(text).expect("memory takes every byte");
     packer.finish().expect("memory takes every byte")
 }
@@ -92,11 +83,7 @@ pub(crate) fn text(world: &World, it: &GateDay) -> Written {
         text.extend_from_slice(numbers.format(row.sent_ms).as_bytes());
         text.extend_from_slice(b",\"person_id\":\"");
         text.extend_from_slice(numbers.format(row.person).as_bytes());
-        text.extend_from_slice(if row.is_in {
-            b"\",\"direction\":\"in\""
-        } else {
-            b"\",\"direction\":\"out\""
-        });
+        text.extend_from_slice(if row.is_in { b"\",\"direction\":\"in\"" } else { b"\",\"direction\":\"out\"" });
         text.extend_from_slice(b",\"method\":\"");
         text.extend_from_slice(row.method.word().as_bytes());
         text.extend_from_slice(b"\"}\n");
@@ -111,12 +98,7 @@ pub(crate) fn text(world: &World, it: &GateDay) -> Written {
         push_bad(&mut text, world, row, *reason, &mut draw);
     }
     let rows = it.rows.len() as u64 + duplicates + it.due.len() as u64;
-    Written {
-        bytes: packed(&text),
-        rows,
-        duplicates,
-        late,
-    }
+    Written { bytes: packed(&text), rows, duplicates, late }
 }
 
 /// Writes a row with one fault.
@@ -137,34 +119,21 @@ fn push_bad(text: &mut Vec<u8>, world: &World, row: &GateRow, reason: Reason, dr
         Reason::Code => line.direction = "sideways",
         Reason::Person => line.person = format!("\"{}X{}\"", &number[..2], &number[3..]),
         // The clock of the device went back to 2010.
-        Reason::Time => {
-            line.event_ms = (1_262_304_000_000 + draw.between(0, 86_400_000)).to_string()
-        }
+        Reason::Time => line.event_ms = (1_262_304_000_000 + draw.between(0, 86_400_000)).to_string(),
         Reason::Rule => line.event_ms = (row.sent_ms + draw.between(60_000, 600_000)).to_string(),
         Reason::Columns | Reason::Encoding | Reason::Range => {
             unreachable!("not a defect of the gates' export")
         }
     }
     let id = &world.campus.devices[usize::from(row.device)].id;
-    let Line {
-        seq,
-        event_ms,
-        sent_ms,
-        person,
-        direction,
-        method,
-    } = line;
+    let Line { seq, event_ms, sent_ms, person, direction, method } = line;
     let whole = format!(
         "{{\"device_id\":\"{id}\",\"event_seq\":{seq},\"event_ms\":{event_ms},\"sent_ms\":{sent_ms},\
          \"person_id\":{person},\"direction\":\"{direction}\",\"method\":\"{}\"}}",
         method.word()
     );
     // The power went while the line was written.
-    let kept = if reason == Reason::Json {
-        whole.len() / 2
-    } else {
-        whole.len()
-    };
+    let kept = if reason == Reason::Json { whole.len() / 2 } else { whole.len() };
     text.extend_from_slice(&whole.as_bytes()[..kept]);
     text.push(b'\n');
 }
@@ -187,18 +156,9 @@ pub(crate) fn heartbeats(world: &World, day: i32) -> Written {
             text.extend_from_slice(b"\",\"beat_ms\":");
             text.extend_from_slice(numbers.format((at + EPOCH_S) * 1000).as_bytes());
             text.extend_from_slice(b",\"status\":\"");
-            text.extend_from_slice(if is_degraded {
-                b"degraded\"}\n"
-            } else {
-                b"ok\"}\n".as_slice()
-            });
+            text.extend_from_slice(if is_degraded { b"degraded\"}\n" } else { b"ok\"}\n".as_slice() });
             rows += 1;
         }
     }
-    Written {
-        bytes: packed(&text),
-        rows,
-        duplicates: 0,
-        late: 0,
-    }
+    Written { bytes: packed(&text), rows, duplicates: 0, late: 0 }
 }

@@ -45,10 +45,7 @@ pub(crate) struct Leave {
 impl Leave {
     /// Says whether the paper or the stay away touches a time.
     pub(crate) fn touches(&self, from: i64, to: i64) -> bool {
-        let end = self
-            .to
-            .max(self.back.unwrap_or(0))
-            .max(self.away.map_or(0, |it| it.1));
+        let end = self.to.max(self.back.unwrap_or(0)).max(self.away.map_or(0, |it| it.1));
         self.from.min(self.approved) < to && from < end
     }
 }
@@ -92,46 +89,28 @@ pub(crate) fn leaves(seed: u64, index: u32, student: &Student, low: i32, high: i
 
 /// Says whether a week has neither holiday nor vacation.
 fn is_plain(week: i32) -> bool {
-    (week * 7..week * 7 + 8)
-        .all(|it| !matches!(calendar_day(it).kind, DayKind::Holiday | DayKind::Vacation))
+    (week * 7..week * 7 + 8).all(|it| !matches!(calendar_day(it).kind, DayKind::Holiday | DayKind::Vacation))
 }
 
 /// A leave within one week: home for the weekend, ill, or some errand.
 fn personal(draw: &mut Draw, week: i32) -> Leave {
     let kind = draw.weighted(&[0.55, 0.25, 0.20]);
     let (from, to, is_away) = match kind {
-        0 => (
-            at(week * 7 + 4, 16.0 + 3.0 * draw.unit()),
-            at(week * 7 + 6, 22.0),
-            true,
-        ),
+        0 => (at(week * 7 + 4, 16.0 + 3.0 * draw.unit()), at(week * 7 + 6, 22.0), true),
         1 => {
             let day = week * 7 + draw.below(4) as i32;
             (at(day, 8.0), at(day + draw.below(2) as i32, 18.0), false)
         }
         _ => {
             let day = week * 7 + draw.below(3) as i32;
-            (
-                at(day, 12.0),
-                at(day + 1 + draw.below(2) as i32, 20.0),
-                true,
-            )
+            (at(day, 12.0), at(day + 1 + draw.below(2) as i32, 20.0), true)
         }
     };
     let (from, to) = (from - from % (10 * MINUTE), to);
-    let away = is_away.then(|| {
-        (
-            from + draw.between(5, 50) * MINUTE,
-            to - draw.between(30, 330) * MINUTE,
-        )
-    });
+    let away = is_away.then(|| (from + draw.between(5, 50) * MINUTE, to - draw.between(30, 330) * MINUTE));
     let end = away.map_or(to, |it| it.1);
     Leave {
-        kind: if kind == 1 {
-            LeaveKind::Sick
-        } else {
-            LeaveKind::Personal
-        },
+        kind: if kind == 1 { LeaveKind::Sick } else { LeaveKind::Personal },
         from,
         to,
         approved: from - draw.between(2 * HOUR, 40 * HOUR),

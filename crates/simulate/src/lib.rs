@@ -56,14 +56,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         let out = PathBuf::from("campus");
-        Config {
-            students: 5000,
-            days: 150,
-            seed: 20_250_901,
-            out,
-            defects: true,
-            effect: 1.0,
-        }
+        Config { students: 5000, days: 150, seed: 20_250_901, out, defects: true, effect: 1.0 }
     }
 }
 

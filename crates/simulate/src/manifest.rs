@@ -127,12 +127,7 @@ impl Manifest {
                 device_id: id.clone(),
                 from_ms: millis(it.from),
                 to_ms: millis(it.to),
-                kind: if it.kind == OutageKind::Lost {
-                    "lost"
-                } else {
-                    "late"
-                }
-                .to_owned(),
+                kind: if it.kind == OutageKind::Lost { "lost" } else { "late" }.to_owned(),
             });
             told.collect::<Vec<_>>()
         };
@@ -143,27 +138,13 @@ impl Manifest {
             first_day: date(0).to_string(),
             rows: tally.rows,
             defects: (tally.defects.into_iter())
-                .map(|(pipeline, it)| {
-                    (
-                        pipeline,
-                        it.planted
-                            .into_iter()
-                            .map(|(k, n)| (k.to_owned(), n))
-                            .collect::<Counts>(),
-                    )
-                })
+                .map(|(pipeline, it)| (pipeline, it.planted.into_iter().map(|(k, n)| (k.to_owned(), n)).collect::<Counts>()))
                 .filter(|(_, it)| !it.is_empty())
                 .map(|(pipeline, it)| (pipeline.to_owned(), it))
                 .collect(),
             duplicates: tally.duplicates,
             late: tally.late,
-            outages: world
-                .campus
-                .devices
-                .iter()
-                .enumerate()
-                .flat_map(of_device)
-                .collect(),
+            outages: world.campus.devices.iter().enumerate().flat_map(of_device).collect(),
             planted: planted(world),
         }
     }
@@ -171,10 +152,7 @@ impl Manifest {
     /// Writes `truth/manifest.json` and `truth/students.csv`.
     pub(crate) fn write(&self, world: &World, out: &Path) -> Result<(), Error> {
         let path = out.join("truth/manifest.json");
-        let fail = |source| Error::Manifest {
-            path: path.clone(),
-            source,
-        };
+        let fail = |source| Error::Manifest { path: path.clone(), source };
         let text = serde_json::to_vec_pretty(self).map_err(fail)?;
         write(&path, &text)?;
         write(&out.join("truth/students.csv"), traits(world).as_bytes())
@@ -196,10 +174,7 @@ fn planted(world: &World) -> Planted {
                     kind: kind.to_owned(),
                 }),
                 None if story.from + 1 < days => {
-                    planted.overnight_absence.push(Night {
-                        student: number.clone(),
-                        date: date(story.from).to_string(),
-                    });
+                    planted.overnight_absence.push(Night { student: number.clone(), date: date(story.from).to_string() });
                 }
                 None => {}
             }
@@ -225,11 +200,7 @@ fn planted(world: &World) -> Planted {
 }
 
 /// The list a story belongs to; `None` is the one of nights.
-fn list_of<'a>(
-    planted: &'a mut Planted,
-    story: &Story,
-    days: i32,
-) -> (Option<&'a mut Vec<Episode>>, &'static str) {
+fn list_of<'a>(planted: &'a mut Planted, story: &Story, days: i32) -> (Option<&'a mut Vec<Episode>>, &'static str) {
     let is_now = days <= story.to && (2..=4).contains(&(days - story.from));
     let kind = match story.kind {
         StoryKind::NoTrace => "no_trace",
@@ -242,11 +213,7 @@ fn list_of<'a>(
     let list = match story.kind {
         StoryKind::SpendingDrop => {
             let is_late = days * 6 <= story.from * 10 && story.from * 10 <= days * 8;
-            if is_late && days <= story.to {
-                &mut planted.spending_drop
-            } else {
-                &mut planted.spending_drop_other
-            }
+            if is_late && days <= story.to { &mut planted.spending_drop } else { &mut planted.spending_drop_other }
         }
         _ if !is_now => &mut planted.silence_other,
         StoryKind::NoTrace => &mut planted.no_trace,
@@ -263,11 +230,7 @@ fn traits(world: &World) -> String {
         "student_id,rhythm,budget,sociability,diligence,off_card_share,friend_group,level,onset,is_late_returner,is_stayer\n",
     );
     for it in &world.people.students {
-        let onset = if it.level == 0 {
-            String::new()
-        } else {
-            date(it.onset).to_string()
-        };
+        let onset = if it.level == 0 { String::new() } else { date(it.onset).to_string() };
         let _ = writeln!(
             text,
             "{},{:.4},{:.4},{:.4},{:.4},{:.4},{},{},{onset},{},{}",

@@ -42,12 +42,7 @@ impl Mood {
     pub(crate) fn of(scene: &Scene) -> Mood {
         let (student, effect) = (scene.student, scene.world.effect);
         let is_low = 0 < student.level && student.onset <= scene.today.day;
-        let mut mood = Mood {
-            later: 0.0,
-            meals: 1.0,
-            company: 1.0,
-            price: 1.0,
-        };
+        let mut mood = Mood { later: 0.0, meals: 1.0, company: 1.0, price: 1.0 };
         if is_low {
             mood.later = effect * LATER[usize::from(student.level)];
             mood.meals = (1.0 - 0.15 * effect).clamp(0.0, 1.0);
@@ -62,21 +57,11 @@ impl Mood {
 }
 
 /// Plans a meal; `None` is skipped. `window` is when the student is free to go (hours).
-pub(crate) fn plan(
-    scene: &mut Scene,
-    mood: &Mood,
-    meal: Meal,
-    usual: f64,
-    window: (f64, f64),
-) -> Option<Table> {
+pub(crate) fn plan(scene: &mut Scene, mood: &Mood, meal: Meal, usual: f64, window: (f64, f64)) -> Option<Table> {
     let campus = &scene.world.campus;
     let midnight = scene.midnight();
     let (goes, joins) = (scene.draw.unit(), scene.draw.unit());
-    let canteen = if scene.draw.chance(0.7) {
-        scene.student.group as usize
-    } else {
-        scene.draw.below(8) as usize
-    };
+    let canteen = if scene.draw.chance(0.7) { scene.student.group as usize } else { scene.draw.below(8) as usize };
     let tills = &campus.canteens[canteen % campus.canteens.len()];
     let own_till = *scene.draw.pick(tills);
     let hour = window.0 + (window.1 - window.0) * (scene.draw.unit() + scene.draw.unit()) / 2.0;
@@ -86,32 +71,15 @@ pub(crate) fn plan(
     let with_friends = (0.5 + 0.12 * scene.student.sociability) * mood.company;
     if meal != Meal::Breakfast && joins < with_friends {
         let slot = scene.today.day as u64 * 4 + meal as u64;
-        let mut group = Draw::new(
-            scene.world.seed,
-            Purpose::Group,
-            u64::from(scene.student.group),
-            slot,
-        );
+        let mut group = Draw::new(scene.world.seed, Purpose::Group, u64::from(scene.student.group), slot);
         let tills = &campus.canteens[group.below(campus.canteens.len() as u32) as usize];
         let till = *group.pick(tills);
-        let (from, to) = if meal == Meal::Lunch {
-            (11.7, 12.4)
-        } else {
-            (17.55, 18.5)
-        };
+        let (from, to) = if meal == Meal::Lunch { (11.7, 12.4) } else { (17.55, 18.5) };
         let at = midnight + ((from + (to - from) * group.unit()) * HOUR as f64) as i64;
-        return Some(Table {
-            meal,
-            at: at + scene.draw.between(-22, 23),
-            till,
-        });
+        return Some(Table { meal, at: at + scene.draw.between(-22, 23), till });
     }
     let at = midnight + (hour * HOUR as f64) as i64 + scene.draw.between(0, 60);
-    Some(Table {
-        meal,
-        at,
-        till: own_till,
-    })
+    Some(Table { meal, at, till: own_till })
 }
 
 /// Pays for a meal, unless it is paid by phone.
@@ -131,11 +99,7 @@ pub(crate) fn eat(scene: &mut Scene, mood: &Mood, table: Table) {
     if scene.draw.chance(second) {
         let at = table.at + scene.draw.between(MINUTE, 14 * MINUTE);
         let campus = &scene.world.campus;
-        let tills = campus
-            .canteens
-            .iter()
-            .find(|it| it.contains(&table.till))
-            .expect("a till stands in a canteen");
+        let tills = campus.canteens.iter().find(|it| it.contains(&table.till)).expect("a till stands in a canteen");
         let till = *scene.draw.pick(tills);
         let cents = scene.draw.between(3, 11) as i32 * 50;
         scene.pay(till, Merchant::Canteen, at, cents);

@@ -41,86 +41,37 @@ const LATE_EVENINGS: [i32; 8] = [2, 6, 13, 25, 50, 85, 130, 200];
 pub(crate) const DARK_DAYS: i32 = 3;
 
 /// Plans the outages of whole buildings: those over one night, then those over the last days.
-pub(crate) fn plan(
-    seed: u64,
-    days: i32,
-    campus: &Campus,
-) -> (Vec<BuildingOutage>, Vec<BuildingOutage>) {
+pub(crate) fn plan(seed: u64, days: i32, campus: &Campus) -> (Vec<BuildingOutage>, Vec<BuildingOutage>) {
     let buildings = campus.buildings.len() as u32;
-    let draw = |number: i32, salt| {
-        Draw::new(seed, Purpose::Outage, u64::MAX, (number * 2 + salt) as u64).below(buildings)
-            as u16
-    };
-    let nights = DARK_NIGHTS
-        .into_iter()
-        .filter(|it| *it < days)
-        .map(|night| {
-            let at = i64::from(night) * DAY;
-            BuildingOutage {
-                building: draw(night, 0),
-                from: at + 19 * HOUR,
-                to: at + 32 * HOUR,
-            }
-        });
-    let ends = DARK_ENDS
-        .into_iter()
-        .filter(|it| it - DARK_DAYS < days)
-        .map(|end| {
-            let at = i64::from(end) * DAY;
-            BuildingOutage {
-                building: draw(end, 1),
-                from: at - i64::from(DARK_DAYS) * DAY + 3 * HOUR,
-                to: at + 9 * HOUR,
-            }
-        });
-    if buildings == 0 {
-        (Vec::new(), Vec::new())
-    } else {
-        (nights.collect(), ends.collect())
-    }
+    let draw = |number: i32, salt| Draw::new(seed, Purpose::Outage, u64::MAX, (number * 2 + salt) as u64).below(buildings) as u16;
+    let nights = DARK_NIGHTS.into_iter().filter(|it| *it < days).map(|night| {
+        let at = i64::from(night) * DAY;
+        BuildingOutage { building: draw(night, 0), from: at + 19 * HOUR, to: at + 32 * HOUR }
+    });
+    let ends = DARK_ENDS.into_iter().filter(|it| it - DARK_DAYS < days).map(|end| {
+        let at = i64::from(end) * DAY;
+        BuildingOutage { building: draw(end, 1), from: at - i64::from(DARK_DAYS) * DAY + 3 * HOUR, to: at + 9 * HOUR }
+    });
+    if buildings == 0 { (Vec::new(), Vec::new()) } else { (nights.collect(), ends.collect()) }
 }
 
 /// All outages of each device that begin within the data, in order of time.
-pub(crate) fn outages(
-    seed: u64,
-    days: i32,
-    campus: &Campus,
-    planned: &[BuildingOutage],
-) -> Vec<Vec<Outage>> {
+pub(crate) fn outages(seed: u64, days: i32, campus: &Campus, planned: &[BuildingOutage]) -> Vec<Vec<Outage>> {
     let of_device = |(index, device): (usize, &crate::campus::Device)| {
         let mut list: Vec<Outage> = planned
             .iter()
             .filter(|it| device.building == Some(it.building))
-            .map(|it| Outage {
-                from: it.from,
-                to: it.to,
-                kind: OutageKind::Lost,
-            })
+            .map(|it| Outage { from: it.from, to: it.to, kind: OutageKind::Lost })
             .collect();
         if device.building == Some(0) && device.id.ends_with("-1") {
-            list.extend(
-                LATE_EVENINGS
-                    .into_iter()
-                    .filter(|it| *it < days)
-                    .map(|evening| {
-                        let at = i64::from(evening) * DAY;
-                        let kind = OutageKind::Late {
-                            sent: at + 40 * HOUR,
-                        };
-                        Outage {
-                            from: at + 17 * HOUR,
-                            to: at + 25 * HOUR,
-                            kind,
-                        }
-                    }),
-            );
+            list.extend(LATE_EVENINGS.into_iter().filter(|it| *it < days).map(|evening| {
+                let at = i64::from(evening) * DAY;
+                let kind = OutageKind::Late { sent: at + 40 * HOUR };
+                Outage { from: at + 17 * HOUR, to: at + 25 * HOUR, kind }
+            }));
         }
         // A till is a simpler thing than a gate.
-        let rate = if device.kind == DeviceKind::Canteen {
-            1.0 / 240.0
-        } else {
-            1.0 / 60.0
-        };
+        let rate = if device.kind == DeviceKind::Canteen { 1.0 / 240.0 } else { 1.0 / 60.0 };
         for day in 0..days {
             let mut draw = Draw::new(seed, Purpose::Outage, index as u64, day as u64);
             if !draw.chance(rate) {
@@ -128,21 +79,10 @@ pub(crate) fn outages(
             }
             let from = i64::from(day) * DAY + draw.between(0, DAY);
             let to = from + draw.between(2 * HOUR, 12 * HOUR);
-            let delay = if draw.chance(0.6) {
-                draw.between(MINUTE, 10 * MINUTE)
-            } else {
-                draw.between(HOUR, 34 * HOUR)
-            };
+            let delay = if draw.chance(0.6) { draw.between(MINUTE, 10 * MINUTE) } else { draw.between(HOUR, 34 * HOUR) };
             let is_late = device.kind != DeviceKind::Canteen && draw.chance(0.45);
-            let kind = if is_late {
-                OutageKind::Late { sent: to + delay }
-            } else {
-                OutageKind::Lost
-            };
-            if list
-                .iter()
-                .all(|it| to + HOUR < it.from || it.to + HOUR < from)
-            {
+            let kind = if is_late { OutageKind::Late { sent: to + delay } } else { OutageKind::Lost };
+            if list.iter().all(|it| to + HOUR < it.from || it.to + HOUR < from) {
                 list.push(Outage { from, to, kind });
             }
         }

@@ -47,9 +47,7 @@ impl Draw {
     pub(crate) fn new(seed: u64, purpose: Purpose, a: u64, b: u64) -> Draw {
         let mut it = mix(seed.wrapping_add(STEP.wrapping_mul(purpose as u64)));
         it = mix(it ^ a.wrapping_mul(STEP).wrapping_add(1));
-        Draw(mix(
-            it ^ b.wrapping_mul(0xD1B5_4A32_D192_ED03).wrapping_add(2)
-        ))
+        Draw(mix(it ^ b.wrapping_mul(0xD1B5_4A32_D192_ED03).wrapping_add(2)))
     }
 
     fn bits(&mut self) -> u64 {
@@ -128,9 +126,6 @@ mod tests {
         let values: Vec<f64> = (0..20_000).map(|_| draw.normal()).collect();
         let mean = values.iter().sum::<f64>() / 2e4;
         let spread = values.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / 2e4;
-        assert!(
-            mean.abs() < 0.03 && (spread - 1.0).abs() < 0.05,
-            "{mean} {spread}"
-        );
+        assert!(mean.abs() < 0.03 && (spread - 1.0).abs() < 0.05, "{mean} {spread}");
     }
 }

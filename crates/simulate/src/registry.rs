@@ -18,31 +18,16 @@ use crate::world::World;
 /// Writes the whole registry, the dormitories and the devices.
 pub(crate) fn write_all(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
     let mut rows = vec![
-        (
-            "student",
-            students(world, &out.join("registry/student.xlsx"))?,
-        ),
+        ("student", students(world, &out.join("registry/student.xlsx"))?),
         ("staff", staff(world, &out.join("registry/staff.xlsx"))?),
         ("org_unit", org_units(&out.join("registry/org_unit.csv"))?),
-        (
-            "building",
-            buildings(world, &out.join("dorm/building.xlsx"))?,
-        ),
+        ("building", buildings(world, &out.join("dorm/building.xlsx"))?),
         ("room", rooms(world, &out.join("dorm/room.xlsx"))?),
-        (
-            "calendar_day",
-            calendar(world, &out.join("registry/calendar_day.csv"))?,
-        ),
+        ("calendar_day", calendar(world, &out.join("registry/calendar_day.csv"))?),
         ("device", devices(world, &out.join("gate/device.csv"))?),
-        (
-            "card_status",
-            card_status(world, &out.join("card/card_status.csv"))?,
-        ),
+        ("card_status", card_status(world, &out.join("card/card_status.csv"))?),
     ];
-    rows.push((
-        "bed_assignment",
-        beds(world, &out.join("dorm/bed_assignment.xlsx"), tally)?,
-    ));
+    rows.push(("bed_assignment", beds(world, &out.join("dorm/bed_assignment.xlsx"), tally)?));
     for (pipeline, count) in rows {
         tally.rows(pipeline, count as u64);
     }
@@ -68,10 +53,7 @@ fn students(world: &World, path: &Path) -> Result<usize, Error> {
     let line = |(index, it): (usize, &crate::student::Student)| {
         let mut draw = Draw::new(world.seed, Purpose::State, index as u64, 0);
         let class = &world.people.classes[usize::from(it.class)];
-        let major = class
-            .name
-            .trim_end_matches(|it: char| it.is_ascii_digit())
-            .trim_end_matches('研');
+        let major = class.name.trim_end_matches(|it: char| it.is_ascii_digit()).trim_end_matches('研');
         let degree = if it.is_master { "硕士" } else { "本科" };
         vec![
             Cell::text(it.number.to_string()),
@@ -96,17 +78,8 @@ fn students(world: &World, path: &Path) -> Result<usize, Error> {
 
 fn staff(world: &World, path: &Path) -> Result<usize, Error> {
     let line = |(index, it): (usize, &crate::student::Staff)| {
-        let words = [
-            staff_number(index as u32),
-            it.name.clone(),
-            it.unit.to_owned(),
-            it.post.to_owned(),
-        ];
-        words
-            .into_iter()
-            .map(Cell::Text)
-            .chain([Cell::text(format!("199099{index:05}"))])
-            .collect()
+        let words = [staff_number(index as u32), it.name.clone(), it.unit.to_owned(), it.post.to_owned()];
+        words.into_iter().map(Cell::Text).chain([Cell::text(format!("199099{index:05}"))]).collect()
     };
     let rows: Vec<_> = world.people.staff.iter().enumerate().map(line).collect();
     write_sheet(path, &["工号", "姓名", "单位", "岗位", "手机号"], &rows)?;
@@ -138,30 +111,14 @@ fn buildings(world: &World, path: &Path) -> Result<usize, Error> {
         ]
     };
     let rows: Vec<_> = world.campus.buildings.iter().map(line).collect();
-    write_sheet(
-        path,
-        &[
-            "楼栋号",
-            "楼栋名称",
-            "校区",
-            "性别",
-            "楼层数",
-            "门禁关闭时间",
-        ],
-        &rows,
-    )?;
+    write_sheet(path, &["楼栋号", "楼栋名称", "校区", "性别", "楼层数", "门禁关闭时间"], &rows)?;
     Ok(rows.len())
 }
 
 fn rooms(world: &World, path: &Path) -> Result<usize, Error> {
     let line = |it: &crate::campus::Room| {
         let building = &world.campus.buildings[usize::from(it.building)].id;
-        vec![
-            Cell::Text(it.id()),
-            Cell::text(building),
-            Cell::Whole(it.floor.into()),
-            Cell::Whole(it.beds.into()),
-        ]
+        vec![Cell::Text(it.id()), Cell::text(building), Cell::Whole(it.floor.into()), Cell::Whole(it.beds.into())]
     };
     let rows: Vec<_> = world.campus.rooms.iter().map(line).collect();
     write_sheet(path, &["房间号", "楼栋号", "楼层", "床位数"], &rows)?;
@@ -185,10 +142,7 @@ fn beds(world: &World, path: &Path, tally: &mut Tally) -> Result<usize, Error> {
         // Some have lived elsewhere before.
         if student.year < 2025 && draw.chance(0.04) {
             let before = world.campus.rooms[room as usize];
-            let other = crate::campus::Room {
-                floor: before.floor % FLOORS + 1,
-                ..before
-            };
+            let other = crate::campus::Room { floor: before.floor % FLOORS + 1, ..before };
             let until = since + 180 + draw.below(120) as i32;
             rows.push(vec![
                 number.clone(),
@@ -200,13 +154,7 @@ fn beds(world: &World, path: &Path, tally: &mut Tally) -> Result<usize, Error> {
             since = until;
         }
         let id = world.campus.rooms[room as usize].id();
-        rows.push(vec![
-            number,
-            Cell::Text(id),
-            Cell::Whole(bed.into()),
-            Cell::Date(since),
-            Cell::Empty,
-        ]);
+        rows.push(vec![number, Cell::Text(id), Cell::Whole(bed.into()), Cell::Date(since), Cell::Empty]);
     }
     let mut draw = Draw::new(world.seed, Purpose::State, u64::MAX, 1);
     let good = rows.len();
@@ -217,11 +165,7 @@ fn beds(world: &World, path: &Path, tally: &mut Tally) -> Result<usize, Error> {
         row[0] = Cell::text(format!("2.{:03}E+09", 22 + draw.below(4)));
         rows.push(row);
     }
-    write_sheet(
-        path,
-        &["学号", "房间号", "床位", "入住日期", "退宿日期"],
-        &rows,
-    )?;
+    write_sheet(path, &["学号", "房间号", "床位", "入住日期", "退宿日期"], &rows)?;
     Ok(rows.len())
 }
 
@@ -240,9 +184,7 @@ fn calendar(world: &World, path: &Path) -> Result<usize, Error> {
 fn devices(world: &World, path: &Path) -> Result<usize, Error> {
     let mut text = String::from("device_id,kind,place,building_id\n");
     for it in &world.campus.devices {
-        let building = it
-            .building
-            .map_or("", |it| &world.campus.buildings[usize::from(it)].id);
+        let building = it.building.map_or("", |it| &world.campus.buildings[usize::from(it)].id);
         let _ = writeln!(text, "{},{},{},{building}", it.id, it.kind.word(), it.place);
     }
     write(path, text.as_bytes())?;
@@ -254,25 +196,12 @@ fn card_status(world: &World, path: &Path) -> Result<usize, Error> {
     let mut events = Vec::new();
     let end = i64::from(world.days) * crate::calendar::DAY;
     for (index, student) in world.people.students.iter().enumerate() {
-        let mut lost: Vec<(i64, i64)> = (0..=world.days / 30)
-            .filter_map(|month| world.lost_card(index as u32, month))
-            .collect();
-        for it in world.stories[index]
-            .iter()
-            .filter(|it| it.kind == StoryKind::NoTraceLostCard)
-        {
-            let mut draw = Draw::new(
-                world.seed,
-                Purpose::LostCard,
-                index as u64,
-                u64::from(it.from.unsigned_abs()) << 8,
-            );
+        let mut lost: Vec<(i64, i64)> = (0..=world.days / 30).filter_map(|month| world.lost_card(index as u32, month)).collect();
+        for it in world.stories[index].iter().filter(|it| it.kind == StoryKind::NoTraceLostCard) {
+            let mut draw = Draw::new(world.seed, Purpose::LostCard, index as u64, u64::from(it.from.unsigned_abs()) << 8);
             let day = crate::calendar::DAY;
             let from = i64::from(it.from) * day + draw.between(5 * 3600, 9 * 3600);
-            lost.push((
-                from,
-                i64::from(it.to) * day + draw.between(9 * 3600, 12 * 3600),
-            ));
+            lost.push((from, i64::from(it.to) * day + draw.between(9 * 3600, 12 * 3600)));
         }
         for (from, to) in lost {
             let is_found = (from / 7) % 4 == 0;
@@ -284,12 +213,7 @@ fn card_status(world: &World, path: &Path) -> Result<usize, Error> {
     events.sort_unstable();
     let mut text = String::from("编号,学号,状态,时间\r\n");
     for (place, (at, number, status)) in events.iter().enumerate() {
-        let _ = write!(
-            text,
-            "{},{number},{status},{}\r\n",
-            place + 1,
-            card_time(*at)
-        );
+        let _ = write!(text, "{},{number},{status},{}\r\n", place + 1, card_time(*at));
     }
     write(path, &encoding_rs::GB18030.encode(&text).0)?;
     Ok(events.len())

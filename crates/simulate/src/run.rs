@@ -57,11 +57,7 @@ pub fn write(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Mani
                 since = day + 1;
             }
             let rows = tally.rows.values().sum();
-            progress(Progress {
-                days_done: day as u32 + 1,
-                days: config.days,
-                rows,
-            });
+            progress(Progress { days_done: day as u32 + 1, days: config.days, rows });
         }
     }
     let manifest = Manifest::new(config, &world, tally);
@@ -70,49 +66,22 @@ pub fn write(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Mani
 }
 
 fn check(what: &'static str, value: u64, low: u64, high: u64) -> Result<(), Error> {
-    if (low..=high).contains(&value) {
-        Ok(())
-    } else {
-        Err(Error::Range {
-            what,
-            value,
-            low,
-            high,
-        })
-    }
+    if (low..=high).contains(&value) { Ok(()) } else { Err(Error::Range { what, value, low, high }) }
 }
 
 /// Applies a function to every item, each on a thread of its own, and keeps the order.
 fn at_once<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let make = &make;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = items
-            .iter()
-            .map(|it| scope.spawn(move || make(it)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|it| it.join().expect("a day is made without panic"))
-            .collect()
+        let threads: Vec<_> = items.iter().map(|it| scope.spawn(move || make(it))).collect();
+        threads.into_iter().map(|it| it.join().expect("a day is made without panic")).collect()
     })
 }
 
-fn write_day(
-    world: &World,
-    config: &Config,
-    it: &(CardDay, GateDay),
-) -> Result<[Written; 3], Error> {
+fn write_day(world: &World, config: &Config, it: &(CardDay, GateDay)) -> Result<[Written; 3], Error> {
     let on = calendar::date(it.0.day).format("%Y%m%d");
-    let mut written = [
-        card::text(world, &it.0),
-        gate::text(world, &it.1),
-        gate::heartbeats(world, it.0.day),
-    ];
-    let names = [
-        format!("card/card_{on}.csv"),
-        format!("gate/gate_{on}.jsonl.gz"),
-        format!("gate/heartbeat_{on}.jsonl.gz"),
-    ];
+    let mut written = [card::text(world, &it.0), gate::text(world, &it.1), gate::heartbeats(world, it.0.day)];
+    let names = [format!("card/card_{on}.csv"), format!("gate/gate_{on}.jsonl.gz"), format!("gate/heartbeat_{on}.jsonl.gz")];
     for (name, file) in names.iter().zip(&mut written) {
         sheet::write(&config.out.join(name), &std::mem::take(&mut file.bytes))?;
     }
@@ -142,31 +111,19 @@ impl Stream {
     }
 
     /// Turns a campus day into the files of a calendar day: the night of the day before comes in, its own goes on.
-    fn join(
-        &mut self,
-        world: &World,
-        day: i32,
-        rows: Rows,
-        tally: &mut Tally,
-    ) -> (CardDay, GateDay) {
+    fn join(&mut self, world: &World, day: i32, rows: Rows, tally: &mut Tally) -> (CardDay, GateDay) {
         let end = i64::from(day + 1) * DAY;
-        let (mut card, after): (Vec<CardRow>, Vec<_>) =
-            rows.card.into_iter().partition(|it| it.at < end);
+        let (mut card, after): (Vec<CardRow>, Vec<_>) = rows.card.into_iter().partition(|it| it.at < end);
         card.append(&mut self.card_after);
         self.card_after = after;
         card.sort_unstable_by_key(|it| (it.at, it.student, it.terminal, it.cents));
         self.balances.charge(world, &mut card);
         let mut draw = Draw::new(world.seed, Purpose::CardFile, day as u64, 1);
         let due = tally.due("card_txn", card.len(), &mut draw);
-        let card = CardDay {
-            day,
-            rows: card,
-            due,
-        };
+        let card = CardDay { day, rows: card, due };
 
         let end_ms = (end + EPOCH_S) * 1000;
-        let (mut gate, after): (Vec<GateRow>, Vec<_>) =
-            rows.gate.into_iter().partition(|it| it.event_ms < end_ms);
+        let (mut gate, after): (Vec<GateRow>, Vec<_>) = rows.gate.into_iter().partition(|it| it.event_ms < end_ms);
         gate.append(&mut self.gate_after);
         self.gate_after = after;
         gate.sort_unstable_by_key(|it| (it.event_ms, it.person, it.device, it.is_in));
@@ -174,8 +131,7 @@ impl Stream {
             row.seq = self.counters.next(row.device);
         }
         gate.append(&mut self.waiting);
-        let (mut sent, waiting): (Vec<GateRow>, Vec<_>) =
-            gate.into_iter().partition(|it| it.sent_ms < end_ms);
+        let (mut sent, waiting): (Vec<GateRow>, Vec<_>) = gate.into_iter().partition(|it| it.sent_ms < end_ms);
         self.waiting = waiting;
         sent.sort_unstable_by_key(|it| (it.sent_ms, it.device, it.seq));
         let mut draw = Draw::new(world.seed, Purpose::GateFile, day as u64, 1);
@@ -184,22 +140,9 @@ impl Stream {
             .into_iter()
             .map(|reason| {
                 let row = *draw.pick(&sent);
-                (
-                    reason,
-                    GateRow {
-                        seq: self.counters.next(row.device),
-                        ..row
-                    },
-                )
+                (reason, GateRow { seq: self.counters.next(row.device), ..row })
             })
             .collect();
-        (
-            card,
-            GateDay {
-                day,
-                rows: sent,
-                due,
-            },
-        )
+        (card, GateDay { day, rows: sent, due })
     }
 }

@@ -74,12 +74,7 @@ pub(crate) struct Today {
 impl Today {
     pub(crate) fn new(seed: u64, day: i32) -> Today {
         let is_rainy = Draw::new(seed, Purpose::Weather, day as u64, 0).chance(0.22);
-        Today {
-            day,
-            kind: calendar_day(day).kind,
-            weekday: day % 7 % 5,
-            is_rainy,
-        }
+        Today { day, kind: calendar_day(day).kind, weekday: day % 7 % 5, is_rainy }
     }
 }
 
@@ -122,14 +117,7 @@ impl Scene<'_> {
     /// Walks through a gate at the very beginning or end of a stay.
     pub(crate) fn pass_always(&mut self, device: u16, at: i64, is_in: bool) {
         let is_evening = is_in && EVENING <= at - self.midnight();
-        let (unseen, roll) = (
-            if is_evening {
-                UNSEEN_IN_THE_EVENING
-            } else {
-                UNSEEN
-            },
-            self.draw.unit(),
-        );
+        let (unseen, roll) = (if is_evening { UNSEEN_IN_THE_EVENING } else { UNSEEN }, self.draw.unit());
         let jitter = self.draw.between(0, 1000);
         let (face, lag) = (self.draw.unit(), self.draw.exponential(1500.0));
         if roll < unseen && !self.stay.is_watched {
@@ -144,15 +132,12 @@ impl Scene<'_> {
             (false, false) => Method::Qr,
         };
         let event_ms = (at + EPOCH_S) * 1000 + jitter;
-        let sent_ms =
-            match outage_at(&self.world.outages[usize::from(device)], at).map(|it| it.kind) {
-                Some(OutageKind::Lost) => return,
-                // One a second or so, in the order of the passages.
-                Some(OutageKind::Late { sent }) => {
-                    (sent + EPOCH_S) * 1000 + jitter % 100 + (at % DAY) * 7
-                }
-                None => event_ms + 200 + lag as i64,
-            };
+        let sent_ms = match outage_at(&self.world.outages[usize::from(device)], at).map(|it| it.kind) {
+            Some(OutageKind::Lost) => return,
+            // One a second or so, in the order of the passages.
+            Some(OutageKind::Late { sent }) => (sent + EPOCH_S) * 1000 + jitter % 100 + (at % DAY) * 7,
+            None => event_ms + 200 + lag as i64,
+        };
         let skew = place.skew_ms;
         self.rows.gate.push(GateRow {
             event_ms: event_ms + skew,
@@ -171,14 +156,7 @@ impl Scene<'_> {
             return;
         }
         let terminal = self.working(terminal, merchant, at);
-        self.rows.card.push(CardRow {
-            at,
-            student: self.index,
-            cents: cents.clamp(10, 30_000),
-            left: 0,
-            terminal,
-            merchant,
-        });
+        self.rows.card.push(CardRow { at, student: self.index, cents: cents.clamp(10, 30_000), left: 0, terminal, merchant });
     }
 
     /// The terminal itself, or the next one of the canteen when it is down.
@@ -190,14 +168,7 @@ impl Scene<'_> {
         if merchant != Merchant::Canteen || is_up(terminal) {
             return terminal;
         }
-        let tills = self
-            .world
-            .campus
-            .canteens
-            .iter()
-            .find(|it| it.contains(&terminal));
-        tills
-            .and_then(|it| it.iter().copied().find(|it| is_up(*it)))
-            .unwrap_or(terminal)
+        let tills = self.world.campus.canteens.iter().find(|it| it.contains(&terminal));
+        tills.and_then(|it| it.iter().copied().find(|it| is_up(*it))).unwrap_or(terminal)
     }
 }

@@ -30,10 +30,7 @@ const FIRST_SERIAL: f64 = 45_901.0;
 
 /// Writes bytes to a file, making the folders above it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let fail = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |source| Error::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
@@ -42,10 +39,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// Writes a workbook of one sheet with heads in the first row.
 pub(crate) fn write_sheet(path: &Path, heads: &[&str], rows: &[Vec<Cell>]) -> Result<(), Error> {
-    let bytes = workbook(heads, rows).map_err(|source| Error::Workbook {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = workbook(heads, rows).map_err(|source| Error::Workbook { path: path.to_owned(), source })?;
     write(path, &bytes)
 }
 
@@ -53,15 +47,8 @@ fn workbook(heads: &[&str], rows: &[Vec<Cell>]) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     // The library would put today's date in.
     let made = ExcelDateTime::from_ymd(2025, 9, 1)?;
-    book.set_properties(
-        &DocProperties::new()
-            .set_author("synthetic campus")
-            .set_creation_datetime(&made),
-    );
-    let (on, at) = (
-        Format::new().set_num_format("yyyy-mm-dd"),
-        Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"),
-    );
+    book.set_properties(&DocProperties::new().set_author("synthetic campus").set_creation_datetime(&made));
+    let (on, at) = (Format::new().set_num_format("yyyy-mm-dd"), Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"));
     let sheet = book.add_worksheet();
     for (column, head) in heads.iter().enumerate() {
         sheet.write_string(0, column as u16, *head)?;
@@ -73,12 +60,7 @@ fn workbook(heads: &[&str], rows: &[Vec<Cell>]) -> Result<Vec<u8>, XlsxError> {
             match cell {
                 Cell::Text(text) => sheet.write_string(line, column, text)?,
                 Cell::Whole(number) => sheet.write_number(line, column, *number as f64)?,
-                Cell::Date(day) => sheet.write_number_with_format(
-                    line,
-                    column,
-                    FIRST_SERIAL + f64::from(*day),
-                    &on,
-                )?,
+                Cell::Date(day) => sheet.write_number_with_format(line, column, FIRST_SERIAL + f64::from(*day), &on)?,
                 Cell::Moment(second) => {
                     let serial = FIRST_SERIAL + *second as f64 / DAY as f64;
                     sheet.write_number_with_format(line, column, serial, &at)?

@@ -48,10 +48,7 @@ impl Story {
     pub(crate) fn night(&self, seed: u64, student: u32) -> (i64, i64) {
         let mut draw = Draw::new(seed, Purpose::Story, u64::from(student), self.from as u64);
         let at = i64::from(self.from) * DAY;
-        (
-            at + draw.between(17 * HOUR, 21 * HOUR),
-            at + DAY + draw.between(7 * HOUR, 11 * HOUR),
-        )
+        (at + draw.between(17 * HOUR, 21 * HOUR), at + DAY + draw.between(7 * HOUR, 11 * HOUR))
     }
 
     /// The paper of a silence with leave.
@@ -98,10 +95,7 @@ impl Teller<'_> {
         let Some((room, _)) = student.bed else {
             return false;
         };
-        if student.living != Living::Dorm
-            || from < self.free_from[index as usize]
-            || 0.5 < student.leak
-        {
+        if student.living != Living::Dorm || from < self.free_from[index as usize] || 0.5 < student.leak {
             return false;
         }
         // Those who eat less from now on may have leaves, but stay in vacations, so that less can be seen.
@@ -111,11 +105,7 @@ impl Teller<'_> {
         let building = self.campus.rooms[room as usize].building;
         let gates = self.campus.buildings[usize::from(building)].gates;
         let (low, high) = (i64::from(from) * DAY, i64::from(to) * DAY + 12 * HOUR);
-        let is_dark = |gate: &u16| {
-            self.outages[usize::from(*gate)]
-                .iter()
-                .any(|it| it.from < high && low < it.to)
-        };
+        let is_dark = |gate: &u16| self.outages[usize::from(*gate)].iter().any(|it| it.from < high && low < it.to);
         if kind != StoryKind::NoTraceOutage && gates.iter().any(is_dark) {
             return false;
         }
@@ -123,14 +113,7 @@ impl Teller<'_> {
     }
 
     /// Gives a story to somebody fit, drawn from `among`; nobody when none is found soon.
-    fn tell(
-        &mut self,
-        draw: &mut Draw,
-        among: &[u32],
-        kind: StoryKind,
-        from: i32,
-        to: i32,
-    ) -> Option<u32> {
+    fn tell(&mut self, draw: &mut Draw, among: &[u32], kind: StoryKind, from: i32, to: i32) -> Option<u32> {
         for _ in 0..600 {
             let index = *draw.pick(among);
             if self.is_fit(index, kind, from, to) {
@@ -153,17 +136,8 @@ pub(crate) fn tell(
     dark_ends: &[BuildingOutage],
 ) -> Stories {
     let count = people.students.len();
-    let mut teller = Teller {
-        seed,
-        campus,
-        people,
-        outages,
-        stories: vec![Vec::new(); count],
-        free_from: vec![0; count],
-    };
-    let boarders: Vec<u32> = (0..count as u32)
-        .filter(|it| people.students[*it as usize].bed.is_some())
-        .collect();
+    let mut teller = Teller { seed, campus, people, outages, stories: vec![Vec::new(); count], free_from: vec![0; count] };
+    let boarders: Vec<u32> = (0..count as u32).filter(|it| people.students[*it as usize].bed.is_some()).collect();
     if boarders.is_empty() {
         return teller.stories;
     }
@@ -176,19 +150,10 @@ pub(crate) fn tell(
     let drops = share(0.004, 2);
     for day in 0..days {
         let mut draw = Draw::new(seed, Purpose::Story, u64::MAX, day as u64);
-        for end in dark_ends
-            .iter()
-            .filter(|it| it.from.div_euclid(DAY) as i32 == day)
-        {
+        for end in dark_ends.iter().filter(|it| it.from.div_euclid(DAY) as i32 == day) {
             for _ in 0..share(0.0004, 2) {
                 let residents = &people.residents[usize::from(end.building)];
-                teller.tell(
-                    &mut draw,
-                    residents,
-                    StoryKind::NoTraceOutage,
-                    day,
-                    day + DARK_DAYS,
-                );
+                teller.tell(&mut draw, residents, StoryKind::NoTraceOutage, day, day + DARK_DAYS);
             }
         }
         for (kind, slots) in silences {
@@ -199,8 +164,7 @@ pub(crate) fn tell(
             }
         }
         for _ in 0..nights_wanted(&mut draw, day, boarders.len()) {
-            let Some(index) = teller.tell(&mut draw, &boarders, StoryKind::Overnight, day, day + 1)
-            else {
+            let Some(index) = teller.tell(&mut draw, &boarders, StoryKind::Overnight, day, day + 1) else {
                 continue;
             };
             // Some stay away once or twice more.
@@ -209,24 +173,14 @@ pub(crate) fn tell(
                 last += 1 + draw.below(2) as i32;
                 teller.free_from[index as usize] = 0;
                 if teller.is_fit(index, StoryKind::Overnight, last, last + 1) {
-                    teller.stories[index as usize].push(Story {
-                        kind: StoryKind::Overnight,
-                        from: last,
-                        to: last + 1,
-                    });
+                    teller.stories[index as usize].push(Story { kind: StoryKind::Overnight, from: last, to: last + 1 });
                 }
                 teller.free_from[index as usize] = last + 9;
             }
         }
         for _ in 0..drops_wanted(day, drops) {
             // Lasts until data whose 60 % mark is this day would end.
-            teller.tell(
-                &mut draw,
-                &boarders,
-                StoryKind::SpendingDrop,
-                day,
-                day * 5 / 3 + 2,
-            );
+            teller.tell(&mut draw, &boarders, StoryKind::SpendingDrop, day, day * 5 / 3 + 2);
         }
     }
     teller.stories
@@ -236,20 +190,11 @@ pub(crate) fn tell(
 fn nights_wanted(draw: &mut Draw, night: i32, boarders: usize) -> u32 {
     let usual = draw.whole(boarders as f64 * 0.01 / 150.0);
     let days = night + 2;
-    if 1 < night && (days % 5 == 0 || days % 7 == 0) {
-        usual.max(3)
-    } else {
-        usual
-    }
+    if 1 < night && (days % 5 == 0 || days % 7 == 0) { usual.max(3) } else { usual }
 }
 
 /// How many begin to eat less: spread so that between 60 % and 80 % of any length about `drops` do.
 fn drops_wanted(day: i32, drops: u32) -> i64 {
-    let so_far =
-        |day: i32| (f64::from(drops) * f64::from(day).ln() / (4f64 / 3.0).ln()).floor() as i64;
-    if day < 4 {
-        0
-    } else {
-        so_far(day + 1) - so_far(day)
-    }
+    let so_far = |day: i32| (f64::from(drops) * f64::from(day).ln() / (4f64 / 3.0).ln()).floor() as i64;
+    if day < 4 { 0 } else { so_far(day + 1) - so_far(day) }
 }

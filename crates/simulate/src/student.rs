@@ -100,47 +100,25 @@ pub(crate) fn enrol(seed: u64, count: u32, campus: &mut Campus) -> People {
     for index in 0..count {
         let mut draw = Draw::new(seed, Purpose::Student, u64::from(index), 0);
         let is_master = draw.chance(0.15);
-        let year = if is_master {
-            2023 + draw.below(3)
-        } else {
-            2022 + draw.below(4)
-        } as u16;
+        let year = if is_master { 2023 + draw.below(3) } else { 2022 + draw.below(4) } as u16;
         let college = draw.weighted(&COLLEGES.map(|it| it.weight));
         let major = draw.below(3) as usize;
-        let size = sizes
-            .entry((is_master, year, college as u8, major))
-            .or_default();
+        let size = sizes.entry((is_master, year, college as u8, major)).or_default();
         let running = *size / CLASS_SIZE + 1;
         *size += 1;
         let master = if is_master { "研" } else { "" };
-        let name = format!(
-            "{}{master}{}{running:02}",
-            COLLEGES[college].majors[major],
-            year % 100
-        );
-        let class = *class_index
-            .entry((college as u8, year, name.clone()))
-            .or_insert_with(|| {
-                people.classes.push(Class {
-                    name,
-                    college: college as u8,
-                    counselor: 0,
-                });
-                people.classes.len() as u16 - 1
-            });
+        let name = format!("{}{master}{}{running:02}", COLLEGES[college].majors[major], year % 100);
+        let class = *class_index.entry((college as u8, year, name.clone())).or_insert_with(|| {
+            people.classes.push(Class { name, college: college as u8, counselor: 0 });
+            people.classes.len() as u16 - 1
+        });
         of_year[usize::from(year - 2022)] += 1;
         let number = u32::from(year) * 1_000_000 + of_year[usize::from(year - 2022)];
-        let sex = if draw.chance(COLLEGES[college].men) {
-            Sex::Male
-        } else {
-            Sex::Female
-        };
-        let living =
-            [Living::Dorm, Living::Home, Living::Rented][draw.weighted(&[0.93, 0.04, 0.03])];
+        let sex = if draw.chance(COLLEGES[college].men) { Sex::Male } else { Sex::Female };
+        let living = [Living::Dorm, Living::Home, Living::Rented][draw.weighted(&[0.93, 0.04, 0.03])];
         let is_enrolled = !draw.chance(0.008);
         let group = u32::from(class) << 8 | draw.below(8);
-        let level =
-            [4, 3, 2, 1, 0][draw.weighted(&[PRIORS[0], PRIORS[1], PRIORS[2], PRIORS[3], 0.83])];
+        let level = [4, 3, 2, 1, 0][draw.weighted(&[PRIORS[0], PRIORS[1], PRIORS[2], PRIORS[3], 0.83])];
         people.students.push(Student {
             number,
             sex,
@@ -178,14 +156,7 @@ fn move_in(seed: u64, people: &mut People, campus: &mut Campus) {
         .collect();
     order.sort_by_key(|it| {
         let student = &people.students[*it as usize];
-        (
-            student.sex == Sex::Female,
-            student.is_master,
-            student.college,
-            student.year,
-            student.class,
-            *it,
-        )
+        (student.sex == Sex::Female, student.is_master, student.college, student.year, student.class, *it)
     });
     let mut open: Option<(Sex, bool, u32)> = None; // sex, master, next room within the building
     let mut free = 0u32;
@@ -204,12 +175,7 @@ fn move_in(seed: u64, people: &mut People, campus: &mut Campus) {
                 }
             };
             let building = campus.buildings.len() as u16 - 1;
-            campus.rooms.push(Room {
-                building,
-                floor: next / DOORS + 1,
-                door: next % DOORS + 1,
-                beds,
-            });
+            campus.rooms.push(Room { building, floor: next / DOORS + 1, door: next % DOORS + 1, beds });
             open = Some((sex, is_master, next + 1));
             free = beds;
         }
@@ -232,41 +198,23 @@ fn move_in(seed: u64, people: &mut People, campus: &mut Campus) {
 fn hire(seed: u64, count: u32, people: &mut People) {
     let mut posts: Vec<(&'static str, &'static str)> = vec![("U01", "校领导"); 3];
     posts.extend(vec![("D01", "学工处"); (count / 2000).max(3) as usize]);
-    posts.extend(vec![
-        ("D05", "心理教师");
-        count.div_ceil(4000).max(2) as usize
-    ]);
+    posts.extend(vec![("D05", "心理教师"); count.div_ceil(4000).max(2) as usize]);
     posts.extend(vec![("D02", "后勤"); (count / 800).max(4) as usize]);
-    posts.extend([
-        ("D03", "学工处"),
-        ("D04", "学工处"),
-        ("D01", "分析师"),
-        ("D04", "管理员"),
-    ]);
+    posts.extend([("D03", "学工处"), ("D04", "学工处"), ("D01", "分析师"), ("D04", "管理员")]);
     for (number, college) in COLLEGES.iter().enumerate() {
-        let mine: Vec<usize> = (0..people.classes.len())
-            .filter(|it| usize::from(people.classes[*it].college) == number)
-            .collect();
-        let students = people
-            .students
-            .iter()
-            .filter(|it| usize::from(it.college) == number)
-            .count();
+        let mine: Vec<usize> =
+            (0..people.classes.len()).filter(|it| usize::from(people.classes[*it].college) == number).collect();
+        let students = people.students.iter().filter(|it| usize::from(it.college) == number).count();
         let counselors = students.div_ceil(200);
         for (place, class) in mine.iter().enumerate() {
-            people.classes[*class].counselor =
-                (posts.len() + place * counselors / mine.len()) as u32;
+            people.classes[*class].counselor = (posts.len() + place * counselors / mine.len()) as u32;
         }
         posts.extend(vec![(college.id, "辅导员"); counselors]);
     }
     people.staff = (0..posts.len())
         .map(|index| {
             let mut draw = Draw::new(seed, Purpose::Staff, index as u64, 0);
-            Staff {
-                name: names::name(&mut draw),
-                unit: posts[index].0,
-                post: posts[index].1,
-            }
+            Staff { name: names::name(&mut draw), unit: posts[index].0, post: posts[index].1 }
         })
         .collect();
 }
@@ -285,18 +233,11 @@ mod tests {
         beds.dedup();
         assert_eq!(all, beds.len());
         for student in &people.students {
-            let staff =
-                &people.staff[people.classes[usize::from(student.class)].counselor as usize];
-            assert_eq!(
-                (staff.post, staff.unit),
-                ("辅导员", COLLEGES[usize::from(student.college)].id)
-            );
+            let staff = &people.staff[people.classes[usize::from(student.class)].counselor as usize];
+            assert_eq!((staff.post, staff.unit), ("辅导员", COLLEGES[usize::from(student.college)].id));
             if let Some((room, bed)) = student.bed {
                 let room = campus.rooms[room as usize];
-                assert_eq!(
-                    campus.buildings[usize::from(room.building)].sex,
-                    student.sex
-                );
+                assert_eq!(campus.buildings[usize::from(room.building)].sex, student.sex);
                 assert!(u32::from(bed) <= room.beds);
             }
         }

@@ -54,8 +54,6 @@ impl Tally {
 
     /// Decides which defects a file of so many rows gets.
     pub(crate) fn due(&mut self, pipeline: &str, rows: usize, draw: &mut Draw) -> Vec<Reason> {
-        self.defects
-            .get_mut(pipeline)
-            .map_or_else(Vec::new, |it| it.due(rows, draw))
+        self.defects.get_mut(pipeline).map_or_else(Vec::new, |it| it.due(rows, draw))
     }
 }

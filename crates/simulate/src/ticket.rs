@@ -57,11 +57,7 @@ pub(crate) const CATEGORIES: [Category; 8] = [
         texts: ["咨询助学金申请材料", "勤工助学岗位报名", "临时困难补助进度"],
     },
     Category {
-        word: "后勤",
-        office: 1,
-        deadline_h: 72,
-        weight: 0.2,
-        texts: ["浴室水温不稳定", "路灯不亮", "自行车停放混乱"],
+        word: "后勤", office: 1, deadline_h: 72, weight: 0.2, texts: ["浴室水温不稳定", "路灯不亮", "自行车停放混乱"]
     },
     Category {
         word: "安全",
@@ -171,17 +167,10 @@ impl Desk {
     pub(crate) fn new(world: &World) -> Desk {
         let of = |id: &str| -> Vec<u32> {
             let staff = world.people.staff.iter().enumerate();
-            staff
-                .filter(|(_, it)| it.unit == id && it.post != "分析师")
-                .map(|(index, _)| index as u32)
-                .collect()
+            staff.filter(|(_, it)| it.unit == id && it.post != "分析师").map(|(index, _)| index as u32).collect()
         };
         let hands = crate::campus::OFFICES.map(|(id, _)| of(id));
-        Desk {
-            tickets: VecDeque::new(),
-            events: Vec::new(),
-            hands,
-        }
+        Desk { tickets: VecDeque::new(), events: Vec::new(), hands }
     }
 
     /// Works through one calendar day.
@@ -202,13 +191,7 @@ impl Desk {
         let mut number = 0;
         for (building, residents) in world.people.residents.iter().enumerate() {
             let week = (day / 7) as u64;
-            let is_bad = Draw::new(
-                world.seed,
-                Purpose::TicketDay,
-                building as u64,
-                1 << 32 | week,
-            )
-            .chance(0.08);
+            let is_bad = Draw::new(world.seed, Purpose::TicketDay, building as u64, 1 << 32 | week).chance(0.08);
             let expected = residents.len() as f64 * REPAIR_RATE * if is_bad { 3.2 } else { 0.82 };
             for _ in 0..draw.whole(expected) {
                 let category = draw.weighted(&[0.75, 0.25]);
@@ -229,22 +212,16 @@ impl Desk {
     fn open(&mut self, world: &World, day: i32, number: u64, index: u32, category: usize) {
         let student = &world.people.students[index as usize];
         let mut draw = Draw::new(world.seed, Purpose::Ticket, day as u64, number);
-        let is_away = world
-            .stay(index, student, day)
-            .is_none_or(|it| it.arrives || it.departs);
+        let is_away = world.stay(index, student, day).is_none_or(|it| it.arrives || it.departs);
         if !student.is_enrolled || is_away || is_silent(world, index, day) {
             return;
         }
         let hour = [9.0, 13.0, 17.0, 21.0][draw.weighted(&[0.3, 0.2, 0.2, 0.3])];
-        let at =
-            i64::from(day) * DAY + (hour * HOUR as f64) as i64 + draw.between(-2 * HOUR, 2 * HOUR);
+        let at = i64::from(day) * DAY + (hour * HOUR as f64) as i64 + draw.between(-2 * HOUR, 2 * HOUR);
         let kind = &CATEGORIES[category];
         let channel = CHANNELS[draw.weighted(&[0.55, 0.12, 0.13, 0.05, 0.15])];
         self.tickets.push_back(Ticket {
-            id: format!(
-                "GD{}{number:04}",
-                crate::calendar::date(day).format("%Y%m%d")
-            ),
+            id: format!("GD{}{number:04}", crate::calendar::date(day).format("%Y%m%d")),
             student: index,
             channel,
             category,
@@ -281,36 +258,24 @@ impl Desk {
         });
         let mut left: [u32; 5] = std::array::from_fn(|office| {
             let rooms = students * REPAIR_RATE * [0.0, 0.75, 0.0, 0.25, 0.0][office];
-            draw.whole((asked[office] + rooms) * SPARE * attendance)
-                .max(u32::from(attendance == 1.0))
+            draw.whole((asked[office] + rooms) * SPARE * attendance).max(u32::from(attendance == 1.0))
         });
         let start = i64::from(day) * DAY;
         for ticket in &mut self.tickets {
             let office = CATEGORIES[ticket.category].office;
-            let waits =
-                ticket.next.is_none() && matches!(ticket.step, Step::Responded | Step::Reopened);
+            let waits = ticket.next.is_none() && matches!(ticket.step, Step::Responded | Step::Reopened);
             let is_too_hard = ticket.is_hard && start < ticket.opened + 9 * DAY;
             if waits && !is_too_hard && 0 < left[office] {
                 left[office] -= 1;
-                ticket.next = Some((
-                    start + ticket.draw.between(8 * HOUR, 18 * HOUR),
-                    Step::Resolved,
-                ));
+                ticket.next = Some((start + ticket.draw.between(8 * HOUR, 18 * HOUR), Step::Resolved));
             }
         }
     }
 
     /// Hands over what has changed since last asked, and forgets what is over.
     pub(crate) fn changed(&mut self) -> (Vec<Ticket>, Vec<TicketEvent>) {
-        let changed: Vec<Ticket> = self
-            .tickets
-            .iter()
-            .filter(|it| it.has_changed)
-            .cloned()
-            .collect();
-        self.tickets
-            .iter_mut()
-            .for_each(|it| it.has_changed = false);
+        let changed: Vec<Ticket> = self.tickets.iter().filter(|it| it.has_changed).cloned().collect();
+        self.tickets.iter_mut().for_each(|it| it.has_changed = false);
         self.tickets.retain(|it| it.next.is_some() || !it.is_over());
         let mut events = std::mem::take(&mut self.events);
         events.sort_by(|a, b| (a.at, &a.ticket).cmp(&(b.at, &b.ticket)));
@@ -331,10 +296,7 @@ fn at_work(at: i64, draw: &mut Draw) -> i64 {
 
 impl Ticket {
     fn is_over(&self) -> bool {
-        matches!(
-            self.step,
-            Step::FollowedUp | Step::Withdrawn | Step::Resolved
-        )
+        matches!(self.step, Step::FollowedUp | Step::Withdrawn | Step::Resolved)
     }
 
     /// Takes a step and decides what comes next; `None` waits for the office, or is the end.
@@ -344,37 +306,21 @@ impl Ticket {
         self.has_changed = true;
         let draw = &mut self.draw;
         self.next = match step {
-            Step::Reported => Some((
-                at_work(at + draw.between(5 * MINUTE, 3 * HOUR), draw),
-                Step::Dispatched,
-            )),
-            Step::Dispatched if draw.chance(0.03) => {
-                Some((at + draw.between(HOUR, 30 * HOUR), Step::Withdrawn))
-            }
-            Step::Dispatched => Some((
-                at_work(at + draw.between(20 * MINUTE, 6 * HOUR), draw),
-                Step::Responded,
-            )),
+            Step::Reported => Some((at_work(at + draw.between(5 * MINUTE, 3 * HOUR), draw), Step::Dispatched)),
+            Step::Dispatched if draw.chance(0.03) => Some((at + draw.between(HOUR, 30 * HOUR), Step::Withdrawn)),
+            Step::Dispatched => Some((at_work(at + draw.between(20 * MINUTE, 6 * HOUR), draw), Step::Responded)),
             // Much is mended on the spot.
-            Step::Responded if draw.chance(0.4) && !self.is_hard => Some((
-                at_work(at + draw.between(30 * MINUTE, 5 * HOUR), draw),
-                Step::Resolved,
-            )),
-            Step::Resolved if draw.chance(0.7) => Some((
-                at_work(at + draw.between(20 * HOUR, 6 * DAY), draw),
-                Step::FollowedUp,
-            )),
+            Step::Responded if draw.chance(0.4) && !self.is_hard => {
+                Some((at_work(at + draw.between(30 * MINUTE, 5 * HOUR), draw), Step::Resolved))
+            }
+            Step::Resolved if draw.chance(0.7) => Some((at_work(at + draw.between(20 * HOUR, 6 * DAY), draw), Step::FollowedUp)),
             _ => None,
         };
         match step {
             Step::Resolved => self.closed = Some(at),
             Step::FollowedUp => {
                 let is_on_time = self.closed.is_some_and(|it| it <= self.due);
-                let shares = if is_on_time {
-                    [0.6, 0.16, 0.05, 0.19]
-                } else {
-                    [0.28, 0.28, 0.25, 0.19]
-                };
+                let shares = if is_on_time { [0.6, 0.16, 0.05, 0.19] } else { [0.28, 0.28, 0.25, 0.19] };
                 self.satisfaction = ["满意", "基本满意", "不满意", ""][draw.weighted(&shares)];
                 if self.satisfaction == "不满意" && draw.chance(0.4) {
                     self.next = Some((at + draw.between(HOUR, 20 * HOUR), Step::Reopened));
@@ -394,12 +340,6 @@ impl Ticket {
             Step::Reported | Step::Withdrawn | Step::Reopened => None,
             _ => Some(*draw.pick(&hands[desk])),
         };
-        TicketEvent {
-            ticket: self.id.clone(),
-            step,
-            at,
-            staff,
-            office,
-        }
+        TicketEvent { ticket: self.id.clone(), step, at, staff, office }
     }
 }

@@ -63,37 +63,15 @@ impl World {
         let (dark_nights, dark_ends) = outage::plan(seed, days + OUTAGES_AHEAD, &campus);
         let planned: Vec<BuildingOutage> = dark_nights.iter().chain(&dark_ends).copied().collect();
         let outages = outage::outages(seed, days + OUTAGES_AHEAD, &campus, &planned);
-        let stories = story::tell(
-            seed,
-            days + STORIES_AHEAD,
-            &campus,
-            &people,
-            &outages,
-            &dark_ends,
-        );
-        World {
-            seed,
-            days,
-            effect: config.effect,
-            campus,
-            people,
-            outages,
-            dark_nights,
-            stories,
-        }
+        let stories = story::tell(seed, days + STORIES_AHEAD, &campus, &people, &outages, &dark_ends);
+        World { seed, days, effect: config.effect, campus, people, outages, dark_nights, stories }
     }
 
     /// Finds out which part of a campus day a student is on campus; `None` is away all day, or silent.
     pub(crate) fn stay(&self, index: u32, student: &Student, day: i32) -> Option<Stay> {
         let start = i64::from(day) * DAY + DAWN;
         let end = start + DAY;
-        let mut stay = Stay {
-            from: start,
-            to: end,
-            arrives: false,
-            departs: false,
-            is_watched: false,
-        };
+        let mut stay = Stay { from: start, to: end, arrives: false, departs: false, is_watched: false };
         for story in &self.stories[index as usize] {
             if story.kind.is_silent() && story.from <= day && day < story.to {
                 return None;
@@ -128,8 +106,6 @@ impl World {
     /// Says whether the student eats less on a day.
     pub(crate) fn is_dropping(&self, index: u32, day: i32) -> bool {
         let stories = &self.stories[index as usize];
-        stories
-            .iter()
-            .any(|it| it.kind == StoryKind::SpendingDrop && it.from <= day && day < it.to)
+        stories.iter().any(|it| it.kind == StoryKind::SpendingDrop && it.from <= day && day < it.to)
     }
 }

@@ -140,9 +140,7 @@ impl Accounts {
         } else {
             sessions::end_ungranted(&mut tx, new.account).await?;
         }
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "account"))
+        tx.commit().await.map_err(Error::database("write", "account"))
     }
 
     /// Changes the password, and ends every session that the old one opened.
@@ -160,14 +158,10 @@ impl Accounts {
             .map_err(Error::database("write", "account"))?
             .rows_affected();
         if touched == 0 {
-            return Err(Error::NoSuchAccount {
-                account: account.to_owned(),
-            });
+            return Err(Error::NoSuchAccount { account: account.to_owned() });
         }
         sessions::end_all(&mut tx, account).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "account"))
+        tx.commit().await.map_err(Error::database("write", "account"))
     }
 
     /// Shuts an account and ends its sessions.
@@ -196,14 +190,10 @@ impl Accounts {
             .map_err(Error::database("write", "account"))?
             .rows_affected();
         if touched == 0 {
-            return Err(Error::NoSuchAccount {
-                account: account.to_owned(),
-            });
+            return Err(Error::NoSuchAccount { account: account.to_owned() });
         }
         sessions::end_all(&mut tx, account).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "account"))
+        tx.commit().await.map_err(Error::database("write", "account"))
     }
 
     /// Returns an account.
@@ -211,29 +201,20 @@ impl Accounts {
     /// # Errors
     /// If the store cannot be read.
     pub async fn get(&self, account: &str) -> Result<Option<Account>, Error> {
-        let row: Option<Stored> = sqlx::query_as(
-            "SELECT account, display_name, person_key, is_disabled FROM account WHERE account = $1",
-        )
-        .bind(account)
-        .fetch_optional(self.database.read())
-        .await
-        .map_err(Error::database("read", "account"))?;
+        let row: Option<Stored> =
+            sqlx::query_as("SELECT account, display_name, person_key, is_disabled FROM account WHERE account = $1")
+                .bind(account)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "account"))?;
         let Some(row) = row else { return Ok(None) };
-        let grants: Vec<(String, String)> = sqlx::query_as(
-            "SELECT role, scope FROM account_grant WHERE account = $1 ORDER BY role, scope",
-        )
-        .bind(account)
-        .fetch_all(self.database.read())
-        .await
-        .map_err(Error::database("read", "account_grant"))?;
-        Ok(Some(
-            row.with(
-                grants
-                    .into_iter()
-                    .map(|(role, scope)| Grant { role, scope })
-                    .collect(),
-            ),
-        ))
+        let grants: Vec<(String, String)> =
+            sqlx::query_as("SELECT role, scope FROM account_grant WHERE account = $1 ORDER BY role, scope")
+                .bind(account)
+                .fetch_all(self.database.read())
+                .await
+                .map_err(Error::database("read", "account_grant"))?;
+        Ok(Some(row.with(grants.into_iter().map(|(role, scope)| Grant { role, scope }).collect())))
     }
 
     /// Returns all accounts by name.
@@ -241,18 +222,16 @@ impl Accounts {
     /// # Errors
     /// If the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Account>, Error> {
-        let rows: Vec<Stored> = sqlx::query_as(
-            "SELECT account, display_name, person_key, is_disabled FROM account ORDER BY account",
-        )
-        .fetch_all(self.database.read())
-        .await
-        .map_err(Error::database("read", "account"))?;
-        let grants: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT account, role, scope FROM account_grant ORDER BY account, role, scope",
-        )
-        .fetch_all(self.database.read())
-        .await
-        .map_err(Error::database("read", "account_grant"))?;
+        let rows: Vec<Stored> =
+            sqlx::query_as("SELECT account, display_name, person_key, is_disabled FROM account ORDER BY account")
+                .fetch_all(self.database.read())
+                .await
+                .map_err(Error::database("read", "account"))?;
+        let grants: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT account, role, scope FROM account_grant ORDER BY account, role, scope")
+                .fetch_all(self.database.read())
+                .await
+                .map_err(Error::database("read", "account_grant"))?;
         let mut of: HashMap<String, Vec<Grant>> = HashMap::new();
         for (account, role, scope) in grants {
             of.entry(account).or_default().push(Grant { role, scope });
@@ -268,11 +247,7 @@ impl Accounts {
 }
 
 /// Refuses a role that the account does not hold.
-pub(crate) async fn expect_role(
-    tx: &mut Transaction<'static, Sqlite>,
-    account: &str,
-    role: &str,
-) -> Result<(), Error> {
+pub(crate) async fn expect_role(tx: &mut Transaction<'static, Sqlite>, account: &str, role: &str) -> Result<(), Error> {
     let held: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM account_grant JOIN account ON account.account = account_grant.account \
          WHERE account_grant.account = $1 AND role = $2 AND is_disabled = 0",
@@ -283,10 +258,7 @@ pub(crate) async fn expect_role(
     .await
     .map_err(Error::database("read", "account_grant"))?;
     if held == 0 {
-        return Err(Error::RoleNotGranted {
-            account: account.to_owned(),
-            role: role.to_owned(),
-        });
+        return Err(Error::RoleNotGranted { account: account.to_owned(), role: role.to_owned() });
     }
     Ok(())
 }

@@ -95,11 +95,10 @@ impl Audit {
     /// If the store cannot be written: then what was to be logged must not happen.
     pub async fn append(&self, event: AuditEvent) -> Result<i64, Error> {
         let mut tx = self.database.begin("audit_event").await?;
-        let last: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1")
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(Error::database("read", "audit_event"))?;
+        let last: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "audit_event"))?;
         let (seq, previous) = match last {
             Some((seq, hash)) => (seq + 1, digest_from(&hash, "audit_event")?),
             None => (1, GENESIS),
@@ -133,9 +132,7 @@ impl Audit {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "audit_head"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "audit_event"))?;
+        tx.commit().await.map_err(Error::database("write", "audit_event"))?;
         Ok(seq)
     }
 
@@ -146,14 +143,7 @@ impl Audit {
     pub async fn list(&self, after: i64, limit: usize) -> Result<Vec<AuditRow>, Error> {
         let mut tx = self.snapshot().await?;
         let rows = page(&mut tx, after, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-        Ok(rows
-            .into_iter()
-            .map(|it| AuditRow {
-                seq: it.seq,
-                event: it.event,
-                hash: hex(&it.hash),
-            })
-            .collect())
+        Ok(rows.into_iter().map(|it| AuditRow { seq: it.seq, event: it.event, hash: hex(&it.hash) }).collect())
     }
 
     /// Checks the whole chain, and returns how many events it has.
@@ -195,25 +185,12 @@ impl Audit {
     }
 
     async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        self.database
-            .read()
-            .begin()
-            .await
-            .map_err(Error::database("read", "audit_event"))
+        self.database.read().begin().await.map_err(Error::database("read", "audit_event"))
     }
 }
 
-async fn page(
-    tx: &mut Transaction<'static, Sqlite>,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Stored>, Error> {
-    sqlx::query_as(ROW)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await
-        .map_err(Error::database("read", "audit_event"))
+async fn page(tx: &mut Transaction<'static, Sqlite>, after: i64, limit: i64) -> Result<Vec<Stored>, Error> {
+    sqlx::query_as(ROW).bind(after).bind(limit).fetch_all(&mut **tx).await.map_err(Error::database("read", "audit_event"))
 }
 
 async fn kept_head(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<Digest>, Error> {
@@ -233,18 +210,10 @@ impl fmt::Debug for Audit {
 
 /// Hashes a row onto the chain.
 fn chain(previous: &Digest, seq: i64, event: &AuditEvent) -> Digest {
-    let canonical =
-        serde_json::to_vec(&Canonical { event, seq }).expect("texts and integers become JSON");
-    Sha256::new()
-        .chain_update(previous)
-        .chain_update(canonical)
-        .finalize()
-        .into()
+    let canonical = serde_json::to_vec(&Canonical { event, seq }).expect("texts and integers become JSON");
+    Sha256::new().chain_update(previous).chain_update(canonical).finalize().into()
 }
 
 fn digest_from(bytes: &[u8], table: &'static str) -> Result<Digest, Error> {
-    bytes.try_into().map_err(|_| Error::Damaged {
-        table,
-        column: "hash",
-    })
+    bytes.try_into().map_err(|_| Error::Damaged { table, column: "hash" })
 }

@@ -74,38 +74,26 @@ impl Door {
             // Exclusive means that no other handle lives, not even an idle one.
             match file.try_lock() {
                 Ok(()) => {
-                    return Ok(Self {
-                        file,
-                        path,
-                        company: Company::Alone,
-                    });
+                    return Ok(Self { file, path, company: Company::Alone });
                 }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => return Err(Error::file("lock", &path)(source)),
             }
             match file.try_lock_shared() {
                 Ok(()) => {
-                    return Ok(Self {
-                        file,
-                        path,
-                        company: Company::Others,
-                    });
+                    return Ok(Self { file, path, company: Company::Others });
                 }
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(OPENING_PAUSE).await,
                 Err(TryLockError::Error(source)) => return Err(Error::file("lock", &path)(source)),
             }
         }
-        Err(Error::Busy {
-            path: database.to_owned(),
-        })
+        Err(Error::Busy { path: database.to_owned() })
     }
 
     /// Lets others in and stays visible to them.
     fn stay(self) -> Result<Arc<File>, Error> {
         // Changing an exclusive lock to a shared one cannot block: nobody else holds it.
-        self.file
-            .lock_shared()
-            .map_err(Error::file("lock", &self.path))?;
+        self.file.lock_shared().map_err(Error::file("lock", &self.path))?;
         Ok(Arc::new(self.file))
     }
 }
@@ -114,13 +102,7 @@ impl Database {
     /// Opens the file, making it if need be, and brings its tables up to date.
     pub(crate) async fn open(path: &Path, door: Door) -> Result<Self, Error> {
         // Made by hand for its mode; the files SQLite adds (-wal, -shm) take the mode of this one.
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(Error::file("make", path))?;
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(Error::file("make", path))?;
 
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -139,33 +121,18 @@ impl Database {
             .await
             .map_err(Error::database("open", "meta"))?;
 
-        sqlx::migrate!()
-            .run(&writer)
-            .await
-            .map_err(|source| match source {
-                sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer {
-                    path: path.to_owned(),
-                },
-                source => Error::Migrate {
-                    path: path.to_owned(),
-                    source,
-                },
-            })?;
-        sqlx::raw_sql(GUARDS)
-            .execute(&writer)
-            .await
-            .map_err(Error::database("guard", "audit_event"))?;
+        sqlx::migrate!().run(&writer).await.map_err(|source| match source {
+            sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { path: path.to_owned() },
+            source => Error::Migrate { path: path.to_owned(), source },
+        })?;
+        sqlx::raw_sql(GUARDS).execute(&writer).await.map_err(Error::database("guard", "audit_event"))?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
             .await
             .map_err(Error::database("open", "meta"))?;
-        Ok(Self {
-            writer,
-            readers,
-            _alive: door.stay()?,
-        })
+        Ok(Self { writer, readers, _alive: door.stay()? })
     }
 
     /// Connections that read what is committed.
@@ -174,15 +141,9 @@ impl Database {
     }
 
     /// Begins a transaction on the one connection that writes.
-    pub(crate) async fn begin(
-        &self,
-        table: &'static str,
-    ) -> Result<Transaction<'static, Sqlite>, Error> {
+    pub(crate) async fn begin(&self, table: &'static str) -> Result<Transaction<'static, Sqlite>, Error> {
         // Immediate: a transaction that reads first and writes later would fail if another process wrote between.
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(Error::database("write", table))
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(Error::database("write", table))
     }
 
     /// Closes all connections, which folds the write-ahead log into the file.
@@ -196,9 +157,7 @@ impl Database {
 pub(crate) fn values(first: usize, rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let from = first + row * columns;
-        let places: Vec<String> = (from..from + columns)
-            .map(|place| format!("${place}"))
-            .collect();
+        let places: Vec<String> = (from..from + columns).map(|place| format!("${place}")).collect();
         format!("({})", places.join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")

@@ -128,9 +128,7 @@ pub enum Error {
         state: String,
     },
     /// Rows went in that did not come out, or the other way round.
-    #[error(
-        "rows of file number {file_no} of pipeline \"{pipeline}\" do not balance: {rows_in} in, {rows_out} out"
-    )]
+    #[error("rows of file number {file_no} of pipeline \"{pipeline}\" do not balance: {rows_in} in, {rows_out} out")]
     Unbalanced {
         /// The pipeline.
         pipeline: String,
@@ -168,16 +166,10 @@ pub enum Error {
         role: String,
     },
     /// The name of an account is empty or unreasonably long.
-    #[error(
-        "the name of an account must have 1 to {} bytes",
-        crate::accounts::ACCOUNT_BYTES_MAX
-    )]
+    #[error("the name of an account must have 1 to {} bytes", crate::accounts::ACCOUNT_BYTES_MAX)]
     AccountLength,
     /// A password is empty or unreasonably long.
-    #[error(
-        "a password must have 1 to {} bytes",
-        crate::accounts::PASSWORD_BYTES_MAX
-    )]
+    #[error("a password must have 1 to {} bytes", crate::accounts::PASSWORD_BYTES_MAX)]
     PasswordLength,
     /// The password could not be hashed.
     #[error("could not hash a password: {why}")]
@@ -219,14 +211,8 @@ impl Error {
             Error::File { .. } | Error::Busy { .. } | Error::Random(_) => Blame::World,
             Error::Database { source, .. } => match source {
                 // A constraint that fails is a wrong statement; a disk that is full or locked may recover.
-                sqlx::Error::Database(refused)
-                    if refused.kind() == sqlx::error::ErrorKind::Other =>
-                {
-                    Blame::World
-                }
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                    Blame::World
-                }
+                sqlx::Error::Database(refused) if refused.kind() == sqlx::error::ErrorKind::Other => Blame::World,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Blame::World,
                 _ => Blame::Us,
             },
             Error::Migrate { .. }
@@ -246,22 +232,12 @@ impl Error {
     }
 
     /// Makes the error of a failed statement; for `map_err`.
-    pub(crate) fn database(
-        verb: &'static str,
-        table: &'static str,
-    ) -> impl FnOnce(sqlx::Error) -> Error {
-        move |source| Error::Database {
-            verb,
-            table,
-            source,
-        }
+    pub(crate) fn database(verb: &'static str, table: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+        move |source| Error::Database { verb, table, source }
     }
 
     /// Makes the error of a failed call on a file; for `map_err`.
-    pub(crate) fn file(
-        verb: &'static str,
-        path: &std::path::Path,
-    ) -> impl FnOnce(std::io::Error) -> Error {
+    pub(crate) fn file(verb: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_owned();
         move |source| Error::File { verb, path, source }
     }
@@ -278,23 +254,13 @@ mod tests {
         let store = scene.open().await;
         let mut tx = store.database().begin("session").await.unwrap();
         let sql = "INSERT INTO session (token_hash, account, role, created_us, used_us) VALUES ('', '', '', 0, 0)";
-        let wrong = sqlx::query(sql)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::database("write", "session"))
-            .unwrap_err();
+        let wrong = sqlx::query(sql).execute(&mut *tx).await.map_err(Error::database("write", "session")).unwrap_err();
         drop(tx);
 
-        assert_eq!(
-            wrong.to_string(),
-            "could not write table \"session\" of the store"
-        );
+        assert_eq!(wrong.to_string(), "could not write table \"session\" of the store");
         assert_eq!(wrong.blame(), Blame::Us, "{wrong:?}");
         store.close().await;
-        assert_eq!(
-            store.meta().get("project").await.unwrap_err().blame(),
-            Blame::World
-        );
+        assert_eq!(store.meta().get("project").await.unwrap_err().blame(), Blame::World);
     }
 
     #[tokio::test]

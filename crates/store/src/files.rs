@@ -33,10 +33,7 @@ impl FileState {
         [FileState::Numbered, FileState::Landed, FileState::Refused]
             .into_iter()
             .find(|it| it.to_string() == text)
-            .ok_or(Error::Damaged {
-                table: "file_register",
-                column: "state",
-            })
+            .ok_or(Error::Damaged { table: "file_register", column: "state" })
     }
 }
 
@@ -150,13 +147,7 @@ impl FileRegister {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn known(
-        &self,
-        pipeline: &str,
-        path: &str,
-        size: i64,
-        modified_us: i64,
-    ) -> Result<Option<FileEntry>, Error> {
+    pub async fn known(&self, pipeline: &str, path: &str, size: i64, modified_us: i64) -> Result<Option<FileEntry>, Error> {
         let sql = select(
             "WHERE pipeline = $1 AND file_no = (SELECT file_no FROM file_seen \
              WHERE pipeline = $1 AND path = $2 AND size = $3 AND modified_us = $4)",
@@ -191,14 +182,13 @@ impl FileRegister {
     /// # Errors
     /// If the store cannot be read.
     pub async fn refused_why(&self, pipeline: &str, file_no: i64) -> Result<Option<String>, Error> {
-        let why: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT refused_why FROM file_register WHERE pipeline = $1 AND file_no = $2",
-        )
-        .bind(pipeline)
-        .bind(file_no)
-        .fetch_optional(self.database.read())
-        .await
-        .map_err(Error::database("read", "file_register"))?;
+        let why: Option<Option<String>> =
+            sqlx::query_scalar("SELECT refused_why FROM file_register WHERE pipeline = $1 AND file_no = $2")
+                .bind(pipeline)
+                .bind(file_no)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "file_register"))?;
         Ok(why.flatten())
     }
 

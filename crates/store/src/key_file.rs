@@ -32,10 +32,7 @@ pub(crate) fn hmac(key: &Digest, parts: &[&[u8]]) -> Digest {
 /// Fills bytes with what nobody can foresee.
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes).map_err(|it| {
-        let source = it.raw_os_error().map_or_else(
-            || ErrorKind::Unsupported.into(),
-            io::Error::from_raw_os_error,
-        );
+        let source = it.raw_os_error().map_or_else(|| ErrorKind::Unsupported.into(), io::Error::from_raw_os_error);
         Error::Random(source)
     })
 }
@@ -58,10 +55,7 @@ impl RootKey {
                 Ok(Self(bytes))
             }
             // Runs repeat only if what depends on the key repeats, so a seeded key is no secret.
-            Mint::Seeded(seed) => Ok(Self(hmac(
-                &[0; KEY_BYTES],
-                &[b"seeded key file", &seed.to_be_bytes()],
-            ))),
+            Mint::Seeded(seed) => Ok(Self(hmac(&[0; KEY_BYTES], &[b"seeded key file", &seed.to_be_bytes()]))),
         }
     }
 
@@ -69,30 +63,18 @@ impl RootKey {
     pub(crate) fn open(path: &Path, store: &Path, mint: Mint) -> Result<Self, Error> {
         let key = match fs::read(path) {
             Ok(bytes) => {
-                let mode = fs::metadata(path)
-                    .map_err(Error::file("read", path))?
-                    .permissions()
-                    .mode()
-                    & 0o777;
+                let mode = fs::metadata(path).map_err(Error::file("read", path))?.permissions().mode() & 0o777;
                 if mode & 0o077 != 0 {
-                    return Err(Error::KeyReadableByOthers {
-                        path: path.to_owned(),
-                        mode,
-                    });
+                    return Err(Error::KeyReadableByOthers { path: path.to_owned(), mode });
                 }
-                let bytes: Digest = bytes.try_into().map_err(|it: Vec<u8>| Error::KeyDamaged {
-                    path: path.to_owned(),
-                    bytes: it.len(),
-                })?;
+                let bytes: Digest =
+                    bytes.try_into().map_err(|it: Vec<u8>| Error::KeyDamaged { path: path.to_owned(), bytes: it.len() })?;
                 Self(bytes)
             }
             Err(source) if source.kind() == ErrorKind::NotFound => {
                 // The key is made before the database, so a database without a key has lost it.
                 if store.exists() {
-                    return Err(Error::KeyMissing {
-                        path: path.to_owned(),
-                        store: store.to_owned(),
-                    });
+                    return Err(Error::KeyMissing { path: path.to_owned(), store: store.to_owned() });
                 }
                 let key = Self::make(mint)?;
                 key.write(path)?;
@@ -103,10 +85,7 @@ impl RootKey {
         if let Mint::Seeded(_) = mint
             && Self::make(mint)?.0 != key.0
         {
-            return Err(Error::KeyMismatch {
-                path: path.to_owned(),
-                store: store.to_owned(),
-            });
+            return Err(Error::KeyMismatch { path: path.to_owned(), store: store.to_owned() });
         }
         Ok(key)
     }
@@ -124,19 +103,11 @@ impl RootKey {
             .mode(0o600)
             .open(&beside)
             .map_err(Error::file("make", &beside))?;
-        file.write_all(&self.0)
-            .and_then(|()| file.sync_all())
-            .map_err(Error::file("write", &beside))?;
+        file.write_all(&self.0).and_then(|()| file.sync_all()).map_err(Error::file("write", &beside))?;
         fs::rename(&beside, path).map_err(Error::file("make", path))?;
         if let Some(folder) = path.parent() {
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            };
-            File::open(folder)
-                .and_then(|it| it.sync_all())
-                .map_err(Error::file("sync", folder))?;
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            File::open(folder).and_then(|it| it.sync_all()).map_err(Error::file("sync", folder))?;
         }
         Ok(())
     }
@@ -147,11 +118,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
     if path.as_os_str().is_empty() {
         return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(Error::file("make folder", path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file("make folder", path))
 }
 
 #[cfg(test)]
@@ -166,8 +133,7 @@ mod tests {
         let scene = Scene::minting(Mint::Random);
         let key_path = &scene.config.key_path;
         drop(runtime.block_on(scene.open()));
-        let mode =
-            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(key_path), 0o600);
         assert_eq!(mode(key_path.parent().unwrap()), 0o700);
         assert_eq!(mode(scene.config.path.parent().unwrap()), 0o700);
@@ -175,14 +141,9 @@ mod tests {
         assert_eq!(std::fs::read(key_path).unwrap().len(), 32);
 
         std::fs::set_permissions(key_path, PermissionsExt::from_mode(0o644)).unwrap();
-        let refused = runtime
-            .block_on(Store::open(&scene.config))
-            .expect_err("others can read it");
+        let refused = runtime.block_on(Store::open(&scene.config)).expect_err("others can read it");
 
-        assert!(
-            matches!(refused, Error::KeyReadableByOthers { mode: 0o644, .. }),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Error::KeyReadableByOthers { mode: 0o644, .. }), "{refused:?}");
         assert!(refused.to_string().contains("mode 644"), "{refused}");
     }
 
@@ -193,11 +154,7 @@ mod tests {
         let key_path = &scene.config.key_path;
         drop(runtime.block_on(scene.open()));
         let key = std::fs::read(key_path).unwrap();
-        let refused = || {
-            runtime
-                .block_on(Store::open(&scene.config))
-                .expect_err("a wrong key")
-        };
+        let refused = || runtime.block_on(Store::open(&scene.config)).expect_err("a wrong key");
 
         std::fs::write(key_path, [1; 32]).unwrap();
         assert!(matches!(refused(), Error::KeyMismatch { .. }));
@@ -205,10 +162,7 @@ mod tests {
         assert!(matches!(refused(), Error::KeyDamaged { bytes: 5, .. }));
         std::fs::remove_file(key_path).unwrap();
         assert!(matches!(refused(), Error::KeyMissing { .. }));
-        assert!(
-            !key_path.exists(),
-            "a new key was made beside data it cannot read"
-        );
+        assert!(!key_path.exists(), "a new key was made beside data it cannot read");
         std::fs::write(key_path, key).unwrap();
         std::fs::set_permissions(key_path, PermissionsExt::from_mode(0o600)).unwrap();
         assert!(runtime.block_on(Store::open(&scene.config)).is_ok());
@@ -221,9 +175,7 @@ mod tests {
         drop(runtime.block_on(scene.open()));
         scene.config.mint = Mint::Seeded(8);
 
-        let refused = runtime
-            .block_on(Store::open(&scene.config))
-            .expect_err("another seed");
+        let refused = runtime.block_on(Store::open(&scene.config)).expect_err("another seed");
 
         assert!(matches!(refused, Error::KeyMismatch { .. }), "{refused:?}");
     }

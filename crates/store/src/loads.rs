@@ -47,10 +47,7 @@ impl Loads {
         Ok(match row {
             None => LoadState::NotBegun,
             Some((began_at_us, None)) => LoadState::Running { began_at_us },
-            Some((began_at_us, Some(ended_at_us))) => LoadState::Done {
-                began_at_us,
-                ended_at_us,
-            },
+            Some((began_at_us, Some(ended_at_us))) => LoadState::Done { began_at_us, ended_at_us },
         })
     }
 
@@ -60,17 +57,13 @@ impl Loads {
     /// If the store cannot be written.
     pub async fn begin(&self, pipeline: &str, now_us: i64) -> Result<(), Error> {
         let mut tx = self.database.begin("first_load").await?;
-        sqlx::query(
-            "INSERT INTO first_load (pipeline, began_at_us) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(pipeline)
-        .bind(now_us)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "first_load"))?;
-        tx.commit()
+        sqlx::query("INSERT INTO first_load (pipeline, began_at_us) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(pipeline)
+            .bind(now_us)
+            .execute(&mut *tx)
             .await
-            .map_err(Error::database("write", "first_load"))
+            .map_err(Error::database("write", "first_load"))?;
+        tx.commit().await.map_err(Error::database("write", "first_load"))
     }
 
     /// Ends the first load, unless it has ended before: then nothing changes.
@@ -79,23 +72,17 @@ impl Loads {
     /// If it has not begun, or the store cannot be written.
     pub async fn end(&self, pipeline: &str, now_us: i64) -> Result<(), Error> {
         let mut tx = self.database.begin("first_load").await?;
-        let touched = sqlx::query(
-            "UPDATE first_load SET ended_at_us = coalesce(ended_at_us, $1) WHERE pipeline = $2",
-        )
-        .bind(now_us)
-        .bind(pipeline)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "first_load"))?
-        .rows_affected();
-        if touched == 0 {
-            return Err(Error::LoadNotBegun {
-                pipeline: pipeline.to_owned(),
-            });
-        }
-        tx.commit()
+        let touched = sqlx::query("UPDATE first_load SET ended_at_us = coalesce(ended_at_us, $1) WHERE pipeline = $2")
+            .bind(now_us)
+            .bind(pipeline)
+            .execute(&mut *tx)
             .await
-            .map_err(Error::database("write", "first_load"))
+            .map_err(Error::database("write", "first_load"))?
+            .rows_affected();
+        if touched == 0 {
+            return Err(Error::LoadNotBegun { pipeline: pipeline.to_owned() });
+        }
+        tx.commit().await.map_err(Error::database("write", "first_load"))
     }
 }
 
@@ -108,26 +95,17 @@ mod tests {
     async fn a_first_load_that_was_cut_goes_on_as_the_same_one() {
         let scene = Scene::new();
         let store = scene.open().await;
-        assert_eq!(
-            store.loads().first_load("card_txn").await.unwrap(),
-            LoadState::NotBegun
-        );
+        assert_eq!(store.loads().first_load("card_txn").await.unwrap(), LoadState::NotBegun);
         store.loads().begin("card_txn", 10).await.unwrap();
         let store = scene.reopen(store).await;
 
         store.loads().begin("card_txn", 20).await.unwrap();
-        assert_eq!(
-            store.loads().first_load("card_txn").await.unwrap(),
-            LoadState::Running { began_at_us: 10 }
-        );
+        assert_eq!(store.loads().first_load("card_txn").await.unwrap(), LoadState::Running { began_at_us: 10 });
 
         store.loads().end("card_txn", 30).await.unwrap();
         store.loads().begin("card_txn", 40).await.unwrap();
         store.loads().end("card_txn", 50).await.unwrap();
-        let done = LoadState::Done {
-            began_at_us: 10,
-            ended_at_us: 30,
-        };
+        let done = LoadState::Done { began_at_us: 10, ended_at_us: 30 };
         assert_eq!(store.loads().first_load("card_txn").await.unwrap(), done);
     }
 
@@ -136,19 +114,9 @@ mod tests {
         let scene = Scene::new();
         let store = scene.open().await;
 
-        let refused = store
-            .loads()
-            .end("card_txn", 10)
-            .await
-            .expect_err("it never began");
+        let refused = store.loads().end("card_txn", 10).await.expect_err("it never began");
 
-        assert_eq!(
-            refused.to_string(),
-            "the first load of pipeline \"card_txn\" has not begun"
-        );
-        assert_eq!(
-            store.loads().first_load("card_txn").await.unwrap(),
-            LoadState::NotBegun
-        );
+        assert_eq!(refused.to_string(), "the first load of pipeline \"card_txn\" has not begun");
+        assert_eq!(store.loads().first_load("card_txn").await.unwrap(), LoadState::NotBegun);
     }
 }

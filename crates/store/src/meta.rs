@@ -36,9 +36,7 @@ impl Meta {
     /// If the name begins with `store.`, or the store cannot be written.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         if name.starts_with(RESERVED) {
-            return Err(Error::MetaReserved {
-                name: name.to_owned(),
-            });
+            return Err(Error::MetaReserved { name: name.to_owned() });
         }
         let mut tx = self.database.begin("meta").await?;
         put(&mut tx, name, value).await?;
@@ -47,10 +45,7 @@ impl Meta {
 }
 
 /// Reads a fact inside a transaction, the store's own included.
-pub(crate) async fn fetch(
-    tx: &mut Transaction<'static, Sqlite>,
-    name: &str,
-) -> Result<Option<String>, Error> {
+pub(crate) async fn fetch(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Result<Option<String>, Error> {
     sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut **tx)
@@ -59,11 +54,7 @@ pub(crate) async fn fetch(
 }
 
 /// Writes a fact inside a transaction, the store's own included.
-pub(crate) async fn put(
-    tx: &mut Transaction<'static, Sqlite>,
-    name: &str,
-    value: &str,
-) -> Result<(), Error> {
+pub(crate) async fn put(tx: &mut Transaction<'static, Sqlite>, name: &str, value: &str) -> Result<(), Error> {
     sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
         .bind(name)
         .bind(value)
@@ -87,19 +78,13 @@ mod tests {
 
         let store = scene.reopen(store).await;
 
-        assert_eq!(
-            store.meta().get("project").await.unwrap().as_deref(),
-            Some("south")
-        );
+        assert_eq!(store.meta().get("project").await.unwrap().as_deref(), Some("south"));
     }
 
     #[tokio::test]
     async fn the_names_of_the_store_itself_cannot_be_set() {
         let store = Scene::new().open().await;
         let refused = store.meta().set("store.openings", "0").await.unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "meta name \"store.openings\" is the store's own"
-        );
+        assert_eq!(refused.to_string(), "meta name \"store.openings\" is the store's own");
     }
 }

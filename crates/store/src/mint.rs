@@ -33,13 +33,7 @@ pub(crate) struct Draws<'a> {
 
 impl<'a> Draws<'a> {
     pub(crate) fn new(mint: Mint, key: &'a Digest, kind: PersonKind, number: &'a str) -> Self {
-        Self {
-            mint,
-            key,
-            kind,
-            number,
-            drawn: 0,
-        }
+        Self { mint, key, kind, number, drawn: 0 }
     }
 
     /// Draws a key, each of the 9 * 10^14 as likely as another.
@@ -63,17 +57,8 @@ impl<'a> Draws<'a> {
             }
             Mint::Seeded(_) => {
                 let kind = self.kind.key_column();
-                let digest = hmac(
-                    self.key,
-                    &[
-                        kind.as_bytes(),
-                        self.number.as_bytes(),
-                        &self.drawn.to_be_bytes(),
-                    ],
-                );
-                let (word, _) = digest
-                    .split_first_chunk()
-                    .expect("a digest has more than 8 bytes");
+                let digest = hmac(self.key, &[kind.as_bytes(), self.number.as_bytes(), &self.drawn.to_be_bytes()]);
+                let (word, _) = digest.split_first_chunk().expect("a digest has more than 8 bytes");
                 Ok(u64::from_be_bytes(*word))
             }
         }
@@ -97,24 +82,11 @@ mod tests {
 
     #[test]
     fn a_seeded_draw_depends_on_kind_and_number_and_goes_on_after_a_collision() {
-        let first = |kind, number| {
-            Draws::new(Mint::Seeded(7), &[1; 32], kind, number)
-                .draw()
-                .expect("a key")
-        };
+        let first = |kind, number| Draws::new(Mint::Seeded(7), &[1; 32], kind, number).draw().expect("a key");
 
-        assert_eq!(
-            first(PersonKind::Student, "1"),
-            first(PersonKind::Student, "1")
-        );
-        assert_ne!(
-            first(PersonKind::Student, "1"),
-            first(PersonKind::Student, "2")
-        );
-        assert_ne!(
-            first(PersonKind::Student, "1"),
-            first(PersonKind::Staff, "1")
-        );
+        assert_eq!(first(PersonKind::Student, "1"), first(PersonKind::Student, "1"));
+        assert_ne!(first(PersonKind::Student, "1"), first(PersonKind::Student, "2"));
+        assert_ne!(first(PersonKind::Student, "1"), first(PersonKind::Staff, "1"));
         let mut draws = Draws::new(Mint::Seeded(7), &[1; 32], PersonKind::Student, "1");
         assert_ne!(draws.draw().expect("a key"), draws.draw().expect("another"));
     }

@@ -25,18 +25,10 @@ pub enum RunResult {
 
 impl RunResult {
     fn from_text(text: &str) -> Result<Self, Error> {
-        [
-            RunResult::Running,
-            RunResult::Ok,
-            RunResult::Failed,
-            RunResult::Interrupted,
-        ]
-        .into_iter()
-        .find(|it| it.to_string() == text)
-        .ok_or(Error::Damaged {
-            table: "run",
-            column: "result",
-        })
+        [RunResult::Running, RunResult::Ok, RunResult::Failed, RunResult::Interrupted]
+            .into_iter()
+            .find(|it| it.to_string() == text)
+            .ok_or(Error::Damaged { table: "run", column: "result" })
     }
 }
 
@@ -143,10 +135,7 @@ impl Runs {
     ///
     /// # Errors
     /// If there is no such run, or the store cannot be written.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one argument a column of the report, in its order"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one argument a column of the report, in its order")]
     pub async fn finish(
         &self,
         run_id: i64,
@@ -228,23 +217,13 @@ mod tests {
     async fn the_last_success_is_the_last_that_ended_well() {
         let scene = Scene::new();
         let runs = scene.open().await.runs();
-        for (at, result) in [
-            (10, RunResult::Ok),
-            (20, RunResult::Ok),
-            (30, RunResult::Failed),
-        ] {
+        for (at, result) in [(10, RunResult::Ok), (20, RunResult::Ok), (30, RunResult::Failed)] {
             let run_id = runs.start("ingest", at).await.unwrap();
-            runs.finish(run_id, at + 5, 100, 90, 5.5, 1 << 30, result, "as told")
-                .await
-                .unwrap();
+            runs.finish(run_id, at + 5, 100, 90, 5.5, 1 << 30, result, "as told").await.unwrap();
         }
         runs.start("transform", 40).await.unwrap();
 
-        let success = runs
-            .last_success("ingest")
-            .await
-            .unwrap()
-            .expect("two ended well");
+        let success = runs.last_success("ingest").await.unwrap().expect("two ended well");
 
         let expected = RunRow {
             run_id: 2,
@@ -260,13 +239,7 @@ mod tests {
         };
         assert_eq!(success, expected);
         assert_eq!(runs.last_success("transform").await.unwrap(), None);
-        let last: Vec<i64> = runs
-            .last(2)
-            .await
-            .unwrap()
-            .iter()
-            .map(|it| it.run_id)
-            .collect();
+        let last: Vec<i64> = runs.last(2).await.unwrap().iter().map(|it| it.run_id).collect();
         assert_eq!(last, [4, 3]);
     }
 
@@ -279,10 +252,7 @@ mod tests {
         let store = scene.reopen(store).await;
 
         let run = store.runs().last(1).await.unwrap().remove(0);
-        assert_eq!(
-            (run.result, run.ended_at_us),
-            (RunResult::Interrupted, None)
-        );
+        assert_eq!((run.result, run.ended_at_us), (RunResult::Interrupted, None));
     }
 
     #[tokio::test]
@@ -293,19 +263,13 @@ mod tests {
 
         let beside = scene.open().await;
 
-        assert_eq!(
-            beside.runs().last(1).await.unwrap().remove(0).result,
-            RunResult::Running
-        );
+        assert_eq!(beside.runs().last(1).await.unwrap().remove(0).result, RunResult::Running);
     }
 
     #[tokio::test]
     async fn a_run_that_never_began_cannot_end() {
         let runs = Scene::new().open().await.runs();
         let refused = runs.finish(7, 0, 0, 0, 0.0, 0, RunResult::Ok, "").await;
-        assert!(
-            matches!(refused, Err(Error::NoSuchRun { run_id: 7 })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::NoSuchRun { run_id: 7 })), "{refused:?}");
     }
 }

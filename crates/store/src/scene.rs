@@ -26,11 +26,7 @@ impl Scene {
     pub(crate) fn minting(mint: Mint) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ops/store.sqlite");
-        let config = Config {
-            path,
-            key_path: folder.path().join("secret/key"),
-            mint,
-        };
+        let config = Config { path, key_path: folder.path().join("secret/key"), mint };
         Self { config, folder }
     }
 
@@ -54,8 +50,7 @@ impl Scene {
         std::fs::copy(&self.config.key_path, &after.config.key_path).expect("the key is there");
         for suffix in ["", "-wal"] {
             let of = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-            std::fs::copy(of(&self.config.path), of(&after.config.path))
-                .expect("the file is there");
+            std::fs::copy(of(&self.config.path), of(&after.config.path)).expect("the file is there");
         }
         after
     }
@@ -63,13 +58,7 @@ impl Scene {
     /// Every byte on disk: the database and whatever lies beside it.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let folder = self.config.path.parent().expect("a folder");
-        let files: Vec<PathBuf> = std::fs::read_dir(folder)
-            .expect("readable")
-            .map(|it| it.expect("readable").path())
-            .collect();
-        files
-            .iter()
-            .flat_map(|it| std::fs::read(it).expect("readable"))
-            .collect()
+        let files: Vec<PathBuf> = std::fs::read_dir(folder).expect("readable").map(|it| it.expect("readable").path()).collect();
+        files.iter().flat_map(|it| std::fs::read(it).expect("readable")).collect()
     }
 }

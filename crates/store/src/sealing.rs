@@ -30,30 +30,16 @@ impl Sealer {
     pub(crate) fn seal(&self, plain: &[u8], place: &[u8]) -> Vec<u8> {
         let nonce = self.nonce(plain, place);
         let mut sealed = nonce.to_vec();
-        let payload = Payload {
-            msg: plain,
-            aad: place,
-        };
-        sealed.extend(
-            self.cipher
-                .encrypt(Nonce::from_slice(&nonce), payload)
-                .expect("a value is shorter than 64 GiB"),
-        );
+        let payload = Payload { msg: plain, aad: place };
+        sealed.extend(self.cipher.encrypt(Nonce::from_slice(&nonce), payload).expect("a value is shorter than 64 GiB"));
         sealed
     }
 
     /// Opens what [`Sealer::seal`] made for the same place.
     pub(crate) fn open(&self, sealed: &[u8], place: &[u8]) -> Result<Vec<u8>, Error> {
-        let (nonce, body) = sealed
-            .split_at_checked(NONCE_BYTES)
-            .ok_or(Error::Unsealable)?;
-        let payload = Payload {
-            msg: body,
-            aad: place,
-        };
-        self.cipher
-            .decrypt(Nonce::from_slice(nonce), payload)
-            .map_err(|_| Error::Unsealable)
+        let (nonce, body) = sealed.split_at_checked(NONCE_BYTES).ok_or(Error::Unsealable)?;
+        let payload = Payload { msg: body, aad: place };
+        self.cipher.decrypt(Nonce::from_slice(nonce), payload).map_err(|_| Error::Unsealable)
     }
 
     /// A nonce may come from the value itself: then equal values seal to equal bytes, which a seeded run wants
@@ -90,14 +76,7 @@ mod tests {
             assert!(vault.open(&touched).is_err(), "byte {at}");
         }
         assert!(vault.open(&sealed[..5]).is_err());
-        assert!(
-            runtime
-                .block_on(other.open())
-                .vault()
-                .open(&sealed)
-                .is_err(),
-            "another key opens it"
-        );
+        assert!(runtime.block_on(other.open()).vault().open(&sealed).is_err(), "another key opens it");
     }
 
     #[test]

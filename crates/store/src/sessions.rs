@@ -54,16 +54,14 @@ impl Sessions {
 
         let mut tx = self.database.begin("session").await?;
         expect_role(&mut tx, account, role).await?;
-        sqlx::query(
-            "INSERT INTO session (token_hash, account, role, created_us, used_us) VALUES ($1, $2, $3, $4, $4)",
-        )
-        .bind(token_hash(&token))
-        .bind(account)
-        .bind(role)
-        .bind(now_us)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "session"))?;
+        sqlx::query("INSERT INTO session (token_hash, account, role, created_us, used_us) VALUES ($1, $2, $3, $4, $4)")
+            .bind(token_hash(&token))
+            .bind(account)
+            .bind(role)
+            .bind(now_us)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "session"))?;
         sqlx::query(
             "DELETE FROM session WHERE used_us <= $1 OR created_us <= $2 OR (account = $3 AND token_hash NOT IN \
              (SELECT token_hash FROM session WHERE account = $3 ORDER BY used_us DESC, token_hash LIMIT $4))",
@@ -75,9 +73,7 @@ impl Sessions {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "session"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "session"))?;
+        tx.commit().await.map_err(Error::database("write", "session"))?;
         Ok(token)
     }
 
@@ -89,13 +85,12 @@ impl Sessions {
     /// If the store cannot be read or written.
     pub async fn find(&self, token: &str, now_us: i64) -> Result<Option<SessionRow>, Error> {
         let hash = token_hash(token);
-        let row: Option<(String, String, i64, i64)> = sqlx::query_as(
-            "SELECT account, role, created_us, used_us FROM session WHERE token_hash = $1",
-        )
-        .bind(&hash)
-        .fetch_optional(self.database.read())
-        .await
-        .map_err(Error::database("read", "session"))?;
+        let row: Option<(String, String, i64, i64)> =
+            sqlx::query_as("SELECT account, role, created_us, used_us FROM session WHERE token_hash = $1")
+                .bind(&hash)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "session"))?;
         let Some((account, role, created_us, used_us)) = row else {
             return Ok(None);
         };
@@ -111,31 +106,17 @@ impl Sessions {
                 .execute(&mut *tx)
                 .await
                 .map_err(Error::database("write", "session"))?;
-            tx.commit()
-                .await
-                .map_err(Error::database("write", "session"))?;
+            tx.commit().await.map_err(Error::database("write", "session"))?;
         }
-        Ok(Some(SessionRow {
-            account,
-            role,
-            created_us,
-        }))
+        Ok(Some(SessionRow { account, role, created_us }))
     }
 
     /// Makes another role of the account the active one.
     ///
     /// # Errors
     /// If there is no such session, the account does not hold the role, or the store cannot be written.
-    pub async fn switch_role(
-        &self,
-        token: &str,
-        role: &str,
-        now_us: i64,
-    ) -> Result<SessionRow, Error> {
-        let session = self
-            .find(token, now_us)
-            .await?
-            .ok_or(Error::NoSuchSession)?;
+    pub async fn switch_role(&self, token: &str, role: &str, now_us: i64) -> Result<SessionRow, Error> {
+        let session = self.find(token, now_us).await?.ok_or(Error::NoSuchSession)?;
         let mut tx = self.database.begin("session").await?;
         expect_role(&mut tx, &session.account, role).await?;
         sqlx::query("UPDATE session SET role = $1 WHERE token_hash = $2")
@@ -144,13 +125,8 @@ impl Sessions {
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "session"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "session"))?;
-        Ok(SessionRow {
-            role: role.to_owned(),
-            ..session
-        })
+        tx.commit().await.map_err(Error::database("write", "session"))?;
+        Ok(SessionRow { role: role.to_owned(), ..session })
     }
 
     /// Ends a session; one that has ended stays so.
@@ -164,9 +140,7 @@ impl Sessions {
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "session"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "session"))
+        tx.commit().await.map_err(Error::database("write", "session"))
     }
 
     /// Ends every session of an account.
@@ -176,16 +150,11 @@ impl Sessions {
     pub async fn revoke_all(&self, account: &str) -> Result<(), Error> {
         let mut tx = self.database.begin("session").await?;
         end_all(&mut tx, account).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "session"))
+        tx.commit().await.map_err(Error::database("write", "session"))
     }
 }
 
-pub(crate) async fn end_all(
-    tx: &mut Transaction<'static, Sqlite>,
-    account: &str,
-) -> Result<(), Error> {
+pub(crate) async fn end_all(tx: &mut Transaction<'static, Sqlite>, account: &str) -> Result<(), Error> {
     sqlx::query("DELETE FROM session WHERE account = $1")
         .bind(account)
         .execute(&mut **tx)
@@ -195,10 +164,7 @@ pub(crate) async fn end_all(
 }
 
 /// Ends the sessions in roles that the account does not hold any more.
-pub(crate) async fn end_ungranted(
-    tx: &mut Transaction<'static, Sqlite>,
-    account: &str,
-) -> Result<(), Error> {
+pub(crate) async fn end_ungranted(tx: &mut Transaction<'static, Sqlite>, account: &str) -> Result<(), Error> {
     sqlx::query(
         "DELETE FROM session WHERE account = $1 \
          AND role NOT IN (SELECT role FROM account_grant WHERE account = $1)",
@@ -228,17 +194,8 @@ mod tests {
     }
 
     async fn grant(store: &crate::Store, roles: &[&str]) {
-        let grants = roles.iter().map(|it| Grant {
-            role: (*it).to_owned(),
-            scope: "university".to_owned(),
-        });
-        let new = NewAccount {
-            account: "lin",
-            password: None,
-            display_name: "Lin",
-            person_key: None,
-            grants: grants.collect(),
-        };
+        let grants = roles.iter().map(|it| Grant { role: (*it).to_owned(), scope: "university".to_owned() });
+        let new = NewAccount { account: "lin", password: None, display_name: "Lin", person_key: None, grants: grants.collect() };
         store.accounts().create(new).await.unwrap();
     }
 
@@ -247,20 +204,10 @@ mod tests {
         let scene = Scene::new();
         let sessions = account(&scene, &["leader"]).await.sessions();
         let token = sessions.create("lin", "leader", 0).await.unwrap();
-        let expected = SessionRow {
-            account: "lin".to_owned(),
-            role: "leader".to_owned(),
-            created_us: 0,
-        };
+        let expected = SessionRow { account: "lin".to_owned(), role: "leader".to_owned(), created_us: 0 };
 
-        assert_eq!(
-            sessions.find(&token, 29 * MINUTE_US).await.unwrap(),
-            Some(expected.clone())
-        );
-        assert_eq!(
-            sessions.find(&token, 58 * MINUTE_US).await.unwrap(),
-            Some(expected)
-        );
+        assert_eq!(sessions.find(&token, 29 * MINUTE_US).await.unwrap(), Some(expected.clone()));
+        assert_eq!(sessions.find(&token, 58 * MINUTE_US).await.unwrap(), Some(expected));
         assert_eq!(sessions.find(&token, 88 * MINUTE_US).await.unwrap(), None);
         // Ended for good, even for a clock that goes back.
         assert_eq!(sessions.find(&token, 59 * MINUTE_US).await.unwrap(), None);
@@ -274,15 +221,9 @@ mod tests {
 
         for quarter in 1..48 {
             let at = quarter * 15 * MINUTE_US;
-            assert!(
-                sessions.find(&token, at).await.unwrap().is_some(),
-                "quarter {quarter}"
-            );
+            assert!(sessions.find(&token, at).await.unwrap().is_some(), "quarter {quarter}");
         }
-        assert_eq!(
-            sessions.find(&token, 12 * 60 * MINUTE_US).await.unwrap(),
-            None
-        );
+        assert_eq!(sessions.find(&token, 12 * 60 * MINUTE_US).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -296,10 +237,7 @@ mod tests {
         assert_eq!(token.len(), 64);
         assert!(!bytes.windows(token.len()).any(|it| it == token.as_bytes()));
         let hash = token_hash(&token);
-        assert!(
-            bytes.windows(hash.len()).any(|it| it == hash.as_bytes()),
-            "the search finds nothing at all"
-        );
+        assert!(bytes.windows(hash.len()).any(|it| it == hash.as_bytes()), "the search finds nothing at all");
     }
 
     #[tokio::test]
@@ -309,30 +247,14 @@ mod tests {
         let sessions = store.sessions();
         let token = sessions.create("lin", "leader", 0).await.unwrap();
 
-        assert_eq!(
-            sessions
-                .switch_role(&token, "analyst", 1)
-                .await
-                .unwrap()
-                .role,
-            "analyst"
-        );
-        assert_eq!(
-            sessions.find(&token, 2).await.unwrap().map(|it| it.role),
-            Some("analyst".to_owned())
-        );
+        assert_eq!(sessions.switch_role(&token, "analyst", 1).await.unwrap().role, "analyst");
+        assert_eq!(sessions.find(&token, 2).await.unwrap().map(|it| it.role), Some("analyst".to_owned()));
         for refused in [
             sessions.create("lin", "psychologist", 3).await.map(drop),
             sessions.create("nobody", "leader", 3).await.map(drop),
-            sessions
-                .switch_role(&token, "psychologist", 3)
-                .await
-                .map(drop),
+            sessions.switch_role(&token, "psychologist", 3).await.map(drop),
         ] {
-            assert!(
-                matches!(refused, Err(Error::RoleNotGranted { .. })),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, Err(Error::RoleNotGranted { .. })), "{refused:?}");
         }
         let unknown = sessions.switch_role("no token", "leader", 3).await;
         assert!(matches!(unknown, Err(Error::NoSuchSession)), "{unknown:?}");

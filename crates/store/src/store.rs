@@ -64,16 +64,8 @@ impl Store {
 
         let opening = enter(&database, &root, company, config).await?;
         let vault = Vault::open(database.clone(), &root, config.mint, Handle::current()).await?;
-        let inner = Inner {
-            database,
-            root,
-            vault,
-            hashing: Hashing::new(),
-            opening,
-        };
-        Ok(Store {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { database, root, vault, hashing: Hashing::new(), opening };
+        Ok(Store { inner: Arc::new(inner) })
     }
 
     /// Closes the connections; without it the next opening does what is left to do.
@@ -119,10 +111,7 @@ impl Store {
 
     /// Who read or changed what.
     pub fn audit(&self) -> Audit {
-        Audit::new(
-            self.inner.database.clone(),
-            self.inner.root.derive("audit head"),
-        )
+        Audit::new(self.inner.database.clone(), self.inner.root.derive("audit head"))
     }
 
     /// Facts about the store itself.
@@ -134,41 +123,26 @@ impl Store {
 impl fmt::Debug for Store {
     // Written by hand so that no log ever shows the root key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store")
-            .field("opening", &self.inner.opening)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("opening", &self.inner.opening).finish_non_exhaustive()
     }
 }
 
 /// Checks that key and database belong together, counts the opening, closes what a crash left open.
-async fn enter(
-    database: &Database,
-    root: &RootKey,
-    company: Company,
-    config: &Config,
-) -> Result<i64, Error> {
+async fn enter(database: &Database, root: &RootKey, company: Company, config: &Config) -> Result<i64, Error> {
     let mut tx = database.begin("meta").await?;
 
     let proof = hex(&hmac(&root.derive("key check"), &[]));
     match meta::fetch(&mut tx, "store.key_check").await? {
         Some(kept) if kept == proof => {}
         Some(_) => {
-            return Err(Error::KeyMismatch {
-                path: config.key_path.clone(),
-                store: config.path.clone(),
-            });
+            return Err(Error::KeyMismatch { path: config.key_path.clone(), store: config.path.clone() });
         }
         None => meta::put(&mut tx, "store.key_check", &proof).await?,
     }
 
     let kept = meta::fetch(&mut tx, "store.openings").await?;
     let opening = match kept {
-        Some(text) => {
-            1 + text.parse::<i64>().map_err(|_| Error::Damaged {
-                table: "meta",
-                column: "value",
-            })?
-        }
+        Some(text) => 1 + text.parse::<i64>().map_err(|_| Error::Damaged { table: "meta", column: "value" })?,
         None => 1,
     };
     meta::put(&mut tx, "store.openings", &opening.to_string()).await?;
@@ -179,9 +153,7 @@ async fn enter(
             tracing::warn!(runs = interrupted, "found runs that never ended");
         }
     }
-    tx.commit()
-        .await
-        .map_err(Error::database("write", "meta"))?;
+    tx.commit().await.map_err(Error::database("write", "meta"))?;
     Ok(opening)
 }
 

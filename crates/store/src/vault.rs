@@ -72,12 +72,7 @@ struct Value {
 }
 
 impl Vault {
-    pub(crate) async fn open(
-        database: Database,
-        root: &RootKey,
-        mint: Mint,
-        runtime: Handle,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn open(database: Database, root: &RootKey, mint: Mint, runtime: Handle) -> Result<Self, Error> {
         let inner = Inner {
             database,
             runtime,
@@ -91,30 +86,19 @@ impl Vault {
             fingerprints: RandomState::new(),
         };
         inner.load().await?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Returns the key of a number, if it has one; mints nothing.
     pub fn find(&self, kind: PersonKind, number: &str) -> Option<i64> {
-        self.inner
-            .people
-            .read()
-            .get(&kind)?
-            .key_of
-            .get(number)
-            .copied()
+        self.inner.people.read().get(&kind)?.key_of.get(number).copied()
     }
 }
 
 impl Inner {
     /// Fingerprint of a number under a key of the vault: finds it in the database without showing it.
     fn number_hmac(&self, kind: PersonKind, number: &str) -> Digest {
-        hmac(
-            &self.number_key,
-            &[kind.key_column().as_bytes(), number.as_bytes()],
-        )
+        hmac(&self.number_key, &[kind.key_column().as_bytes(), number.as_bytes()])
     }
 }
 
@@ -129,10 +113,7 @@ impl Pseudonyms for Vault {
         if missing.is_empty() {
             return Ok(known);
         }
-        let minted = self
-            .inner
-            .runtime
-            .block_on(self.inner.mint(kind, &missing))?;
+        let minted = self.inner.runtime.block_on(self.inner.mint(kind, &missing))?;
         known.extend(minted);
         Ok(known)
     }
@@ -140,9 +121,7 @@ impl Pseudonyms for Vault {
     fn remember(&self, kind: PersonKind, values: &[(i64, &str, &str)]) -> Result<(), VaultError> {
         let changed = self.inner.changed(kind, values);
         if !changed.is_empty() {
-            self.inner
-                .runtime
-                .block_on(self.inner.keep(kind, &changed))?;
+            self.inner.runtime.block_on(self.inner.keep(kind, &changed))?;
         }
         Ok(())
     }

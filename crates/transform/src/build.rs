@@ -18,11 +18,11 @@ use engine::Engine;
 use lake::{Commit, Replace, StagedFile, TableSpec};
 use schema::{Cadence, Materialized, Pipeline, nearest, time::days_date};
 
+use crate::Error;
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
 use crate::planned::{self, Schemas};
 use crate::state::{Made, Need};
-use crate::Error;
 
 /// How a build goes about its work.
 #[derive(Debug, Clone)]
@@ -142,8 +142,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Vec<Built>, Error> {
         let nodes = self.selected(select)?;
         let mut built = Vec::new();
-        let (dated, plain): (Vec<&Node>, Vec<&Node>) =
-            nodes.into_iter().partition(|it| it.materialized == Materialized::AsOf);
+        let (dated, plain): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|it| it.materialized == Materialized::AsOf);
         let total = plain.len();
         for (done, node) in plain.into_iter().enumerate() {
             progress(Progress { table: node.name.clone(), done, total });
@@ -201,7 +200,8 @@ impl<'a> Builder<'a> {
             }
             names.extend(self.graph.upstream(model));
         }
-        let is_wanted = |it: &&Node| it.is_stored() && it.origin != Origin::Raw && (select.is_empty() || names.contains(&it.name));
+        let is_wanted =
+            |it: &&Node| it.is_stored() && it.origin != Origin::Raw && (select.is_empty() || names.contains(&it.name));
         Ok(self.graph.nodes().iter().filter(is_wanted).collect())
     }
 
@@ -262,11 +262,8 @@ impl<'a> Builder<'a> {
         let own: Vec<String> = node.grain.iter().filter(|it| *it != "occurred_on").cloned().collect();
         let late_key = own.first().cloned().unwrap_or_default();
         let mut lags: BTreeMap<i32, BTreeSet<i32>> = BTreeMap::new();
-        let knowing: Vec<&String> = node
-            .inputs
-            .iter()
-            .filter(|it| self.schemas[*it].field_with_name("known_at").is_ok())
-            .collect();
+        let knowing: Vec<&String> =
+            node.inputs.iter().filter(|it| self.schemas[*it].field_with_name("known_at").is_ok()).collect();
         for input in &knowing {
             let sql = among(&format!("SELECT DISTINCT occurred_on, known_lag(known_at, occurred_on) AS lag FROM {input}"), days);
             for batch in uncut.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())? {
@@ -311,8 +308,7 @@ impl<'a> Builder<'a> {
             .collect::<Result<_, _>>()
             .map_err(|it| fail()(it.into()))?;
         let context = self.engine.context();
-        let columns: Vec<String> =
-            schema.fields().iter().map(|it| it.name().clone()).filter(|it| it != "version_lag").collect();
+        let columns: Vec<String> = schema.fields().iter().map(|it| it.name().clone()).filter(|it| it != "version_lag").collect();
         let table = MemTable::try_new(schema, vec![versions]).map_err(fail())?;
         context.register_table("version", Arc::new(table)).map_err(fail())?;
         let grain = node.grain.join(", ");
@@ -468,9 +464,9 @@ impl<'a> Builder<'a> {
                 .fields()
                 .iter()
                 .map(|field| {
-                    let column = it.column_by_name(field.name()).ok_or_else(|| {
-                        DataFusionError::Internal(format!("the query no longer returns \"{}\"", field.name()))
-                    })?;
+                    let column = it
+                        .column_by_name(field.name())
+                        .ok_or_else(|| DataFusionError::Internal(format!("the query no longer returns \"{}\"", field.name())))?;
                     Ok(cast(column, field.data_type())?)
                 })
                 .collect::<Result<Vec<_>, DataFusionError>>()?;
@@ -671,8 +667,12 @@ fn by_day(batch: &RecordBatch) -> Vec<(i32, RecordBatch)> {
 }
 
 fn row_text(batch: &RecordBatch, row: usize) -> String {
-    let cells = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| {
-        format!("{} = {}", field.name(), array_value_to_string(column, row).unwrap_or_default())
-    }).collect::<Vec<_>>();
+    let cells = batch
+        .schema()
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .map(|(field, column)| format!("{} = {}", field.name(), array_value_to_string(column, row).unwrap_or_default()))
+        .collect::<Vec<_>>();
     cells.join(", ")
 }

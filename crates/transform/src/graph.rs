@@ -7,9 +7,9 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
 use schema::{Kind, Materialized, Model, Pipeline, Subject, nearest};
 
+use crate::Error;
 use crate::issued;
 use crate::node::{Node, Origin};
-use crate::Error;
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]

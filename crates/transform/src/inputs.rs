@@ -8,9 +8,9 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::{DataFrame, SessionContext};
 use schema::Materialized;
 
+use crate::Error;
 use crate::build::{Builder, date, with_as_of};
 use crate::node::{Node, Origin};
-use crate::Error;
 
 /// Name under which a stored table stands before it is cut; no model can name it, for names are checked by the graph.
 fn uncut(name: &str) -> String {
@@ -27,11 +27,7 @@ fn cut_to_late(sql: &str, key: &str) -> String {
 impl Builder<'_> {
     /// The stored table, or an empty one of its columns.
     pub(crate) async fn provider(&self, name: &str) -> Result<Arc<dyn TableProvider>, Error> {
-        let table = self
-            .engine
-            .table(name)
-            .await
-            .map_err(|source| Error::Engine { table: name.to_owned(), source })?;
+        let table = self.engine.table(name).await.map_err(|source| Error::Engine { table: name.to_owned(), source })?;
         Ok(match table {
             Some(table) => table,
             None => Arc::new(EmptyTable::new(self.schemas[name].clone())),
@@ -56,9 +52,8 @@ impl Builder<'_> {
         for input in self.in_order(node) {
             let fail = Error::query("build", &input.path);
             // The tables that the query itself names are cut to the late persons; what they are made of need not be.
-            let only_late = late.filter(|(key, _)| {
-                node.inputs.contains(&input.name) && self.schemas[&input.name].field_with_name(key).is_ok()
-            });
+            let only_late = late
+                .filter(|(key, _)| node.inputs.contains(&input.name) && self.schemas[&input.name].field_with_name(key).is_ok());
             if !input.is_stored() {
                 let sql = only_late.map_or_else(|| input.sql.clone(), |(key, _)| cut_to_late(&input.sql, key));
                 self.view(&context, input, &sql).await?;
@@ -67,12 +62,8 @@ impl Builder<'_> {
             let provider = self.provider(&input.name).await?;
             let knows = provider.schema().field_with_name("known_at").is_ok();
             context.register_table(uncut(&input.name), provider).map_err(fail)?;
-            let mut sql = format!(
-                "SELECT * FROM {} WHERE occurred_on BETWEEN {} AND {}",
-                uncut(&input.name),
-                date(days.0),
-                date(days.1)
-            );
+            let mut sql =
+                format!("SELECT * FROM {} WHERE occurred_on BETWEEN {} AND {}", uncut(&input.name), date(days.0), date(days.1));
             if let (Some(lag), true) = (known_lag_max, knows) {
                 sql.push_str(&format!(" AND known_lag(known_at, occurred_on) <= {lag}"));
             }
@@ -114,10 +105,7 @@ impl Builder<'_> {
     /// Puts one table into an as-of context, replacing what stood there.
     pub(crate) async fn register_as_of(&self, context: &SessionContext, node: &Node, as_of_on: i32) -> Result<(), Error> {
         let mut clock = self.engine.clock();
-        let known = format!(
-            "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
-            clock.day_start(as_of_on)
-        );
+        let known = format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", clock.day_start(as_of_on));
         let has = |name: &str| self.schemas[&node.name].field_with_name(name).is_ok();
         let mut filters = Vec::new();
         if node.is_versioned && node.origin != Origin::Raw {

@@ -70,7 +70,9 @@ pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
             format!(
                 "SELECT '{name}' AS rule, {severity} AS severity, {key}, since_on, CAST(baseline AS DOUBLE) AS baseline, \
                  CAST(now_value AS DOUBLE) AS now_value, CAST(n AS BIGINT) AS n, CAST(cov AS DOUBLE) AS cov, \
-                 reason_zh, reason_en, explanations FROM ({sql}) AS {name}",
+                 reason_zh, reason_en, explanations, \
+                 arrow_cast(last_seen_at, 'Timestamp(Microsecond, Some(\"UTC\"))') AS last_seen_at, \
+                 CAST(last_seen_source AS VARCHAR) AS last_seen_source FROM ({sql}) AS {name}",
                 name = rule.name,
                 sql = rule.query(),
             )
@@ -79,7 +81,8 @@ pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
     // The id says rule, person and date: issued twice it is the same, and it gives nothing away.
     let sql = format!(
         "SELECT substr(md5(concat(rule, '/', CAST({key} AS VARCHAR), '/', CAST($as_of AS VARCHAR))), 1, 16) AS warning_id, \
-         {key}, rule, severity, since_on, baseline, now_value, n, cov, reason_zh, reason_en, explanations FROM ({}) AS offered",
+         {key}, rule, severity, since_on, baseline, now_value, n, cov, reason_zh, reason_en, explanations, \
+         last_seen_at, last_seen_source FROM ({}) AS offered",
         branches.join(" UNION ALL ")
     );
     let mut node = as_of(
@@ -106,6 +109,8 @@ pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
         ("reason_zh".to_owned(), trace("What changed, as a fact, in Chinese.")),
         ("reason_en".to_owned(), trace("What changed, as a fact, in English.")),
         ("explanations".to_owned(), trace("Explanations that were looked for and found, comma-separated; empty if none.")),
+        ("last_seen_at".to_owned(), trace("Findings: last evidence on any channel.")),
+        ("last_seen_source".to_owned(), trace("Findings: channel of that evidence.")),
         ("as_of_on".to_owned(), column("As-of date.", Class::Internal)),
     ]);
     node
@@ -114,10 +119,8 @@ pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
 /// `portrait_student`: one row a person, the measures side by side.
 pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
     let key = &subject.key;
-    let pivot: Vec<String> = measures
-        .iter()
-        .map(|it| format!("max(CASE WHEN measure = '{name}' THEN value END) AS {name}", name = it.name))
-        .collect();
+    let pivot: Vec<String> =
+        measures.iter().map(|it| format!("max(CASE WHEN measure = '{name}' THEN value END) AS {name}", name = it.name)).collect();
     let values: Vec<String> = measures.iter().map(|it| format!("pivot.{}", it.name)).collect();
     let sql = format!(
         "WITH pivot AS (SELECT {key}, {pivot}, count(*) AS measures_n, count(value) AS known_n FROM feat_measure \

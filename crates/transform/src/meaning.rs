@@ -37,9 +37,7 @@ pub(crate) fn of_plan(plan: &LogicalPlan) -> Vec<Meaning> {
     let inputs: Vec<Vec<Meaning>> = plan.inputs().into_iter().map(of_plan).collect();
     let width = plan.schema().fields().len();
     let result = match plan {
-        LogicalPlan::TableScan(_) => {
-            plan.schema().fields().iter().map(|it| Meaning::of_field(it.metadata())).collect()
-        }
+        LogicalPlan::TableScan(_) => plan.schema().fields().iter().map(|it| Meaning::of_field(it.metadata())).collect(),
         LogicalPlan::Projection(it) => exprs(&it.expr, it.input.schema(), &inputs[0]),
         LogicalPlan::Aggregate(it) => {
             let mut all = it.group_expr.clone();
@@ -122,10 +120,7 @@ fn of_expr(expr: &Expr, schema: &DFSchema, input: &[Meaning]) -> Meaning {
 }
 
 fn of_column(column: &Column, schema: &DFSchema, input: &[Meaning]) -> Meaning {
-    schema
-        .maybe_index_of_column(column)
-        .and_then(|place| input.get(place).cloned())
-        .unwrap_or(Meaning::computed(Class::Closed))
+    schema.maybe_index_of_column(column).and_then(|place| input.get(place).cloned()).unwrap_or(Meaning::computed(Class::Closed))
 }
 
 /// Whether a plan aggregates anywhere: only then may a table about no person be less protected than its inputs.

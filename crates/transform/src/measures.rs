@@ -8,9 +8,9 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use schema::{Class, Model, Subject};
 
+use crate::Error;
 use crate::build::{Builder, date, with_as_of};
 use crate::node::Node;
-use crate::Error;
 
 /// Turns a median absolute deviation into a standard deviation of a normal distribution.
 const MAD_TO_SD: f64 = 1.4826;

@@ -90,8 +90,7 @@ impl Node {
             node
         };
         let stored = if pipeline.is_event() { Materialized::Day } else { Materialized::Whole };
-        let mut raw =
-            Node::generated(pipeline.raw_table(), &path, head.about.clone(), &head.owner, stored, String::new());
+        let mut raw = Node::generated(pipeline.raw_table(), &path, head.about.clone(), &head.owner, stored, String::new());
         raw.origin = Origin::Raw;
         raw.kind = "raw".to_owned();
         raw.grain = vec!["file_no".to_owned(), "row_no".to_owned()];

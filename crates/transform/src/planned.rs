@@ -56,10 +56,7 @@ async fn plan(context: &SessionContext, sql: &str, path: &str) -> Result<Logical
     let plan = context.state().create_logical_plan(&sql).await.map_err(Error::query("plan", path))?;
     // The analyzer settles types; the optimizer, which could hide an expression, stays away.
     let state = context.state();
-    let plan = state
-        .analyzer()
-        .execute_and_check(plan, state.config_options(), |_, _| {})
-        .map_err(Error::query("plan", path))?;
+    let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(Error::query("plan", path))?;
     if let Some(message) = soundness::unsound(&plan) {
         return Err(Error::Refused { path: path.to_owned(), message });
     }
@@ -120,8 +117,22 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
         }
         (Materialized::AsOf, None) => fields.push(as_of_field()),
         (Materialized::StudentDay, Some(partition)) => {
-            fields.push(described("known_on", DataType::Date32, true, "First as-of date that may use the row.", Class::Internal, None));
-            fields.push(described("superseded_on", DataType::Date32, true, "First as-of date that uses a newer version.", Class::Internal, None));
+            fields.push(described(
+                "known_on",
+                DataType::Date32,
+                true,
+                "First as-of date that may use the row.",
+                Class::Internal,
+                None,
+            ));
+            fields.push(described(
+                "superseded_on",
+                DataType::Date32,
+                true,
+                "First as-of date that uses a newer version.",
+                Class::Internal,
+                None,
+            ));
             fields.push(partition);
         }
         (_, Some(partition)) => fields.push(partition),

@@ -6,7 +6,18 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFunctionD
 
 /// Aggregates whose result over doubles depends on the order in which partitions arrive.
 const ORDER_OF_ADDITION: [&str; 12] = [
-    "sum", "avg", "mean", "stddev", "stddev_pop", "stddev_samp", "var", "var_pop", "var_samp", "var_sample", "corr", "covar_samp",
+    "sum",
+    "avg",
+    "mean",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "var",
+    "var_pop",
+    "var_samp",
+    "var_sample",
+    "corr",
+    "covar_samp",
 ];
 /// Aggregates that depend on the order of rows unless they carry ORDER BY.
 const ORDER_OF_ROWS: [&str; 5] = ["first_value", "last_value", "nth_value", "array_agg", "string_agg"];
@@ -30,9 +41,7 @@ pub(crate) fn unsound(plan: &LogicalPlan) -> Option<String> {
                         let is_ordered = !it.params.order_by.is_empty();
                         let argument = it.params.args.first().and_then(|it| it.get_type(&schema).ok());
                         match &it.fun {
-                            WindowFunctionDefinition::AggregateUDF(fun) => {
-                                aggregate(fun.name(), argument.as_ref(), is_ordered)
-                            }
+                            WindowFunctionDefinition::AggregateUDF(fun) => aggregate(fun.name(), argument.as_ref(), is_ordered),
                             WindowFunctionDefinition::WindowUDF(fun) if !is_ordered => {
                                 Some(format!("{}() needs ORDER BY in its window", fun.name()))
                             }

@@ -6,22 +6,16 @@ use schema::{Export, Key, OnConflict, Pipeline, RAW_COLUMNS, raw_schema};
 
 /// Columns that are the pipeline's own, as they stand in the lake.
 fn own_columns(pipeline: &Pipeline) -> Vec<String> {
-    raw_schema(pipeline)
-        .fields()
-        .iter()
-        .map(|it| it.name().clone())
-        .filter(|it| !RAW_COLUMNS.contains(&it.as_str()))
-        .collect()
+    raw_schema(pipeline).fields().iter().map(|it| it.name().clone()).filter(|it| !RAW_COLUMNS.contains(&it.as_str())).collect()
 }
 
 /// The key as it stands in the lake; the row's own hash where the export has no key.
 pub(crate) fn key_columns(pipeline: &Pipeline) -> Vec<String> {
     let mut key: Vec<String> = match &pipeline.contract.key {
         Key::Row(_) => vec!["row_hash".to_owned()],
-        Key::Columns(names) => names
-            .iter()
-            .filter_map(|it| pipeline.column(it).and_then(|column| schema::lake_column(it, column)))
-            .collect(),
+        Key::Columns(names) => {
+            names.iter().filter_map(|it| pipeline.column(it).and_then(|column| schema::lake_column(it, column))).collect()
+        }
     };
     if pipeline.is_event() {
         // The key of an event includes its campus day, so that a duplicate is found without looking at other days.

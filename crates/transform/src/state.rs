@@ -6,9 +6,9 @@ use lake::Snapshot;
 use schema::Materialized;
 use serde_json::Value;
 
+use crate::Error;
 use crate::build::Builder;
 use crate::node::{Node, Origin};
-use crate::Error;
 
 /// Counted up when the way of building changes what is built, so that every table is made again.
 const BUILD_RULES: &str = "1";
@@ -44,9 +44,7 @@ impl Made {
             fingerprint: info.get(FINGERPRINT)?.as_str()?.to_owned(),
             inputs: inputs
                 .iter()
-                .filter_map(|(table, it)| {
-                    Some((table.clone(), (it.get(0)?.as_str()?.to_owned(), it.get(1)?.as_i64()?)))
-                })
+                .filter_map(|(table, it)| Some((table.clone(), (it.get(0)?.as_str()?.to_owned(), it.get(1)?.as_i64()?))))
                 .collect(),
             dates: info
                 .get(DATES)

@@ -1,8 +1,11 @@
 import type {Problem} from "./schema";
 
+/** A problem document, or as much of one as there is when the network fails. */
+export type Failure = Pick<Problem, "title" | "status"> & Partial<Problem>;
+
 /** What the server (or the network) said instead of an answer. */
 export class ApiProblem extends Error {
-  constructor(readonly problem: Problem) {
+  constructor(readonly problem: Failure) {
     super(problem.title);
     this.name = "ApiProblem";
   }
@@ -28,7 +31,7 @@ export function address(path: string, params: Params = {}): string {
   return `/api/v1${path}${query === "" ? "" : `?${query}`}`;
 }
 
-async function problemOf(response: Response): Promise<Problem> {
+async function problemOf(response: Response): Promise<Failure> {
   try {
     const body = (await response.json()) as Partial<Problem>;
     return {...body, title: body.title ?? response.statusText, status: response.status};

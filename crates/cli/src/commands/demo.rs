@@ -8,10 +8,10 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::{Days, NaiveDate};
 use clap::Args;
-use serve::DemoLogin;
+use serve::{DemoLogin, Done};
 use store::{Grant, NewAccount};
 
-use super::{Common, Format, run, serve::serve_house, simulate::simulate_into};
+use super::{Common, run, serve::serve_house, simulate::simulate_into};
 use crate::house::{Access, House};
 use crate::settings::Settings;
 
@@ -62,12 +62,15 @@ impl Demo {
         ];
         flags.extend(common.flags()?);
         let settings = Settings::read(&place.project, &flags)?.0;
-        let end: NaiveDate = FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(self.days.into())).context("too many days")?;
+        let end: NaiveDate =
+            FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(self.days.into())).context("too many days")?;
         let midnight = schema::time::local_micros(end.and_hms_opt(0, 0, 0).context("no midnight")?);
         let now = settings.campus.clock().instant(midnight).context("no midnight")?;
         let house = House::open(&place, settings, Access::Write, Some(now)).await?;
         eprintln!("2/3 入湖与计算 / through the door, and every table");
-        let (stages, code) = run::walk(&house, Some(&exports), Format::Table).await?;
+        let mut done = Done::default();
+        let stages = run::walk(&house, Some(&exports), false, &mut done).await?;
+        let code = super::say(&done);
         for it in &stages {
             eprintln!("    {:<10} {:>10} -> {:<10} {:>7.1}s  {}", it.stage, it.rows_in, it.rows_out, it.seconds, it.result);
         }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serve::{Done, Order};
 
 use super::{Common, Format};
+use crate::handover;
 use crate::house::{Access, House};
 use crate::ingest::{Report, Request, ingest};
 use crate::progress::Bars;
@@ -24,23 +26,27 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = match common.open(Access::Write).await {
-            Ok(house) => house,
-            Err(error) => {
-                let args = [&[self.input.as_ref().map(|it| it.display().to_string()).unwrap_or_default()][..], &self.pipelines].concat();
-                return match crate::handover::hand_over(&common.place().data, &error, "ingest", &args)? {
-                    Some(report) => {
-                        println!("{report}");
-                        Ok(ExitCode::SUCCESS)
-                    }
-                    None => Err(error),
-                };
-            }
+        let order = Order {
+            stage: "ingest".to_owned(),
+            input: handover::absolute(self.input.as_ref())?,
+            names: self.pipelines,
+            is_full: self.backfill,
+            is_json: common.format() == Format::Json,
         };
-        let reports = stage(&house, &self.pipelines, self.input.as_ref(), self.backfill).await?;
-        print(&reports, common.format());
-        Ok(code(&reports))
+        let done = match common.open(Access::Write).await {
+            Ok(house) => work(&house, &order).await?,
+            Err(error) => handover::hand_over(common, error, &order)?,
+        };
+        Ok(super::say(&done))
     }
+}
+
+/// Takes in what an order names.
+pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
+    let reports = stage(house, &order.names, order.input.as_ref(), order.is_full).await?;
+    let mut done = Done::default();
+    report(&reports, order.is_json, &mut done);
+    Ok(done)
 }
 
 /// One walk through the door, noted as a run.
@@ -54,31 +60,29 @@ pub(crate) async fn stage(
     ingest(house, &Request { pipelines, input: &input, is_backfill }, &Bars::new()).await
 }
 
-/// A feed that was refused is the caller's to mend.
-pub(crate) fn code(reports: &[Report]) -> ExitCode {
-    if reports.iter().all(|it| it.refused.is_empty()) { ExitCode::SUCCESS } else { ExitCode::from(2) }
-}
-
-pub(crate) fn print(reports: &[Report], format: Format) {
-    for report in reports {
-        for message in &report.refused {
-            eprintln!("错误 / refused: {message}");
-        }
+/// Adds what came through the door; a feed that was refused is the caller's to mend.
+pub(crate) fn report(reports: &[Report], is_json: bool, done: &mut Done) {
+    let refused = reports.iter().flat_map(|it| &it.refused);
+    done.messages.extend(refused.map(|it| format!("错误 / refused: {it}")));
+    if !done.messages.is_empty() {
+        done.exit_code = 2;
     }
-    if format == Format::Json {
-        for report in reports {
-            println!("{}", serde_json::to_string(report).unwrap_or_default());
-        }
+    if is_json {
+        let lines = reports.iter().filter_map(|it| serde_json::to_string(it).ok());
+        lines.for_each(|it| done.report += &(it + "\n"));
         return;
     }
     if reports.is_empty() {
-        println!("没有新文件 / nothing new");
+        done.report += "没有新文件 / nothing new\n";
         return;
     }
-    println!("{:<18} {:>12} {:>12} {:>11} {:>9} {:>8} {:>8}", "pipeline", "rows_in", "kept", "quarantined", "skipped", "erased", "seconds");
+    done.report += &format!(
+        "{:<18} {:>12} {:>12} {:>11} {:>9} {:>8} {:>8}\n",
+        "pipeline", "rows_in", "kept", "quarantined", "skipped", "erased", "seconds"
+    );
     for it in reports {
-        println!(
-            "{:<18} {:>12} {:>12} {:>11} {:>9} {:>8} {:>8.2}",
+        done.report += &format!(
+            "{:<18} {:>12} {:>12} {:>11} {:>9} {:>8} {:>8.2}\n",
             it.pipeline, it.rows_in, it.rows_kept, it.rows_quarantined, it.rows_skipped, it.rows_erased, it.seconds
         );
     }

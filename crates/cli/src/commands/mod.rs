@@ -142,15 +142,29 @@ impl Common {
         House::open(&self.place(), settings, access, now).await
     }
 
+    /// Whether the command pretends that it is another time.
+    pub(crate) fn has_now(&self) -> bool {
+        self.now.is_some()
+    }
+
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 }
 
+/// Prints what a command did, and gives the code with which it ends.
+pub(crate) fn say(done: &::serve::Done) -> ExitCode {
+    done.messages.iter().for_each(|it| eprintln!("{it}"));
+    print!("{}", done.report);
+    ExitCode::from(done.exit_code)
+}
+
 /// What to do about an error; kept apart from the message, which says what happened.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|it| match it.downcast_ref::<lake::Error>() {
-        Some(lake::Error::Locked { .. }) => Some("等它结束，或停止正在运行的 yizhan serve / wait for it, or stop the running yizhan serve".to_owned()),
+        Some(lake::Error::Locked { .. }) => {
+            Some("等它结束，或停止正在运行的 yizhan serve / wait for it, or stop the running yizhan serve".to_owned())
+        }
         Some(lake::Error::NotALake { .. }) => Some("先运行 yizhan run / run `yizhan run` first".to_owned()),
         _ => None,
     })

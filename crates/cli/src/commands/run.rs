@@ -7,9 +7,11 @@ use std::time::Instant;
 use clap::Args;
 use lake::Upkeep;
 use serde::Serialize;
+use serve::{Done, Order};
 use store::RunResult;
 
 use super::{Common, Format, ingest, transform};
+use crate::handover;
 use crate::house::{Access, House};
 use crate::memory;
 
@@ -33,36 +35,46 @@ pub(crate) struct Stage {
 
 impl Run {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = match common.open(Access::Write).await {
-            Ok(house) => house,
-            Err(error) => {
-                let args = self.input.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
-                return match crate::handover::hand_over(&common.place().data, &error, "run", &args)? {
-                    Some(report) => {
-                        println!("{report}");
-                        Ok(ExitCode::SUCCESS)
-                    }
-                    None => Err(error),
-                };
-            }
+        let order = Order {
+            stage: "run".to_owned(),
+            input: handover::absolute(self.input.as_ref())?,
+            names: Vec::new(),
+            is_full: false,
+            is_json: common.format() == Format::Json,
         };
-        let (stages, code) = walk(&house, self.input.as_ref(), common.format()).await?;
-        for it in &stages {
-            if common.format() == Format::Json {
-                println!("{}", serde_json::to_string(it)?);
-            } else {
-                let mib = it.memory_peak_bytes / (1 << 20);
-                println!("{:<10} {:>12} -> {:<12} {:>8.2}s {:>6} MiB  {}", it.stage, it.rows_in, it.rows_out, it.seconds, mib, it.result);
+        match common.open(Access::Write).await {
+            Ok(house) => {
+                let mut done = Done::default();
+                let result = work(&house, &order, &mut done).await;
+                // What the door let in stays in, whatever happened behind it.
+                let code = super::say(&done);
+                result.map(|()| code)
             }
+            Err(error) => Ok(super::say(&handover::hand_over(common, error, &order)?)),
         }
-        Ok(code)
+    }
+}
+
+/// Walks every room and reports.
+pub(crate) async fn work(house: &House, order: &Order, done: &mut Done) -> anyhow::Result<()> {
+    for it in walk(house, order.input.as_ref(), order.is_json, done).await? {
+        done.report += &if order.is_json { serde_json::to_string(&it)? } else { it.line() };
+        done.report += "\n";
+    }
+    Ok(())
+}
+
+impl Stage {
+    fn line(&self) -> String {
+        let mib = self.memory_peak_bytes / (1 << 20);
+        let Stage { stage, rows_in, rows_out, seconds, result, .. } = self;
+        format!("{stage:<10} {rows_in:>12} -> {rows_out:<12} {seconds:>8.2}s {mib:>6} MiB  {result}")
     }
 }
 
 /// Walks every room once: what the door let in becomes today's portraits and warnings.
-pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, format: Format) -> anyhow::Result<(Vec<Stage>, ExitCode)> {
+pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, done: &mut Done) -> anyhow::Result<Vec<Stage>> {
     let mut stages = Vec::new();
-    let mut code = ExitCode::SUCCESS;
     let taken = stage(house, "ingest", &mut stages, async {
         let reports = ingest::stage(house, &[], input, false).await?;
         let rows_in = reports.iter().map(|it| it.rows_in as i64).sum();
@@ -72,23 +84,21 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, format: Format)
         Ok((rows_in, rows_out, detail, reports))
     })
     .await?;
-    ingest::print(&taken, format);
-    if taken.iter().any(|it| !it.refused.is_empty()) {
-        code = ExitCode::from(2);
-    }
+    ingest::report(&taken, is_json, done);
     stage(house, "transform", &mut stages, async {
         let built = transform::build(house, &[], false).await?;
         let rows = built.iter().map(|it| it.rows).sum();
         Ok((taken.iter().map(|it| it.rows_kept as i64).sum(), rows, String::new(), ()))
     })
     .await?;
-    let is_clean = stage(house, "check", &mut stages, async {
-        let is_clean = transform::checks(house).await?;
-        Ok((0, 0, if is_clean { String::new() } else { "violations".to_owned() }, is_clean))
+    let violations = stage(house, "check", &mut stages, async {
+        let violations = transform::checks(house).await?;
+        Ok((0, 0, if violations.is_empty() { String::new() } else { "violations".to_owned() }, violations))
     })
     .await?;
-    if !is_clean {
-        code = ExitCode::FAILURE;
+    if !violations.is_empty() {
+        done.messages.extend(violations);
+        done.exit_code = 1;
     }
     stage(house, "upkeep", &mut stages, async {
         let mut files = 0;
@@ -99,7 +109,7 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, format: Format)
         Ok((files, 0, String::new(), ()))
     })
     .await?;
-    Ok((stages, code))
+    Ok(stages)
 }
 
 /// Runs one stage, noted in the store with what it took.

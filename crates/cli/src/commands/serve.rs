@@ -9,10 +9,10 @@ use anyhow::Context;
 use async_trait::async_trait;
 use chrono::{Days, NaiveDateTime, Utc};
 use clap::Args;
-use serve::{Catalog, DemoLogin, Jobs};
+use serve::{Catalog, DemoLogin, Done, Jobs, Order};
 use tokio::sync::Mutex;
 
-use super::{Common, Format, ingest, run, transform};
+use super::{Common, ingest, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 
@@ -102,43 +102,22 @@ struct HouseJobs {
 
 #[async_trait]
 impl Jobs for HouseJobs {
-    async fn run(&self, stage: &str, args: Vec<String>) -> Result<String, String> {
+    async fn run(&self, order: Order) -> Done {
         let _one = self.one_at_a_time.lock().await;
-        let result = match stage {
-            "run" => self.walk(args.first().map(PathBuf::from)).await,
-            "ingest" => self.ingest(args).await,
-            "transform" => self.transform(args).await,
-            other => Err(anyhow::anyhow!("there is no stage \"{other}\"")),
+        let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
+        let mut done = Done::default();
+        let result = match order.stage.as_str() {
+            "run" => run::work(&self.house, &order, &mut done).await,
+            "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
+            "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
+            other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
         };
-        result.map_err(|error| format!("{error:#}"))
+        if let Err(error) = result {
+            done.messages.push(format!("错误 / error: {error:#}"));
+            done.exit_code = crate::exit::code(&error);
+        }
+        done
     }
-}
-
-impl HouseJobs {
-    async fn walk(&self, input: Option<PathBuf>) -> anyhow::Result<String> {
-        let input = input.unwrap_or_else(|| self.input.clone());
-        let (stages, _) = run::walk(&self.house, Some(&input), Format::Json).await?;
-        lines(&stages)
-    }
-
-    async fn ingest(&self, args: Vec<String>) -> anyhow::Result<String> {
-        let mut args = args.into_iter();
-        let input = args.next().filter(|it| !it.is_empty()).map_or_else(|| self.input.clone(), PathBuf::from);
-        let pipelines: Vec<String> = args.collect();
-        lines(&ingest::stage(&self.house, &pipelines, Some(&input), false).await?)
-    }
-
-    async fn transform(&self, args: Vec<String>) -> anyhow::Result<String> {
-        let is_full = args.first().is_some_and(|it| it == "full");
-        let select: Vec<String> = args.into_iter().skip(1).collect();
-        let built = transform::build(&self.house, &select, is_full).await?;
-        Ok(built.iter().map(|it| format!("{} {:?} {} {:.2}s", it.table, it.action, it.rows, it.seconds)).collect::<Vec<_>>().join("\n"))
-    }
-}
-
-fn lines<T: serde::Serialize>(rows: &[T]) -> anyhow::Result<String> {
-    let lines: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
-    Ok(lines?.join("\n"))
 }
 
 /// Runs every night at the set time, and at once if the last one was missed.
@@ -153,8 +132,10 @@ async fn schedule(jobs: Arc<HouseJobs>) {
         let last = last.and_then(|it| chrono::DateTime::from_timestamp_micros(it.began_at_us));
         if last.is_none_or(|it| it.with_timezone(&zone).naive_local() < due) && jobs.input.is_dir() {
             tracing::info!("the nightly run begins");
-            if let Err(message) = jobs.run("run", Vec::new()).await {
-                tracing::error!(message, "the nightly run failed");
+            let order = Order { stage: "run".to_owned(), input: None, names: Vec::new(), is_full: false, is_json: true };
+            let done = jobs.run(order).await;
+            for message in &done.messages {
+                tracing::error!(message, "the nightly run");
             }
         }
         // Looked at every minute, so that a clock that is set does not lose a night.

@@ -29,7 +29,9 @@ impl Simulate {
         let manifest = simulate_into(self.students, self.days, self.seed, self.out.clone())?;
         let rows: u64 = manifest.rows.values().sum();
         match common.format() {
-            Format::Json => println!("{}", serde_json::json!({ "out": self.out, "rows": rows, "students": self.students, "days": self.days })),
+            Format::Json => {
+                println!("{}", serde_json::json!({ "out": self.out, "rows": rows, "students": self.students, "days": self.days }))
+            }
             _ => println!("{rows} rows of {} students over {} days in {}", self.students, self.days, self.out.display()),
         }
         Ok(ExitCode::SUCCESS)

@@ -70,7 +70,8 @@ pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> any
             let is_view = node.sql.is_empty() || node.sql.contains("$as_of");
             if is_view {
                 if let Some(schema) = builder.schema(&node.name) {
-                    context.register_table(node.name.as_str(), Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)))?;
+                    context
+                        .register_table(node.name.as_str(), Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)))?;
                 }
             } else {
                 let view = context.sql(&node.sql).await?.into_view();

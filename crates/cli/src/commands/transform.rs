@@ -5,9 +5,11 @@ use std::sync::Mutex;
 
 use clap::Args;
 use serde_json::json;
+use serve::{Done, Order};
 use transform::{Action, Built};
 
 use super::{Common, Format};
+use crate::handover;
 use crate::house::{Access, House};
 use crate::progress::Bars;
 
@@ -29,32 +31,36 @@ pub(crate) struct Transform {
 
 impl Transform {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let is_json = common.format() == Format::Json;
         if self.plan {
             let house = common.open(Access::Read).await?;
             let planned = house.builder().await?.plan(house.as_of_on().await?, &self.select, self.full).await?;
-            print(&planned, common.format());
+            print!("{}", report(&planned, is_json));
             return Ok(ExitCode::SUCCESS);
         }
-        let house = match common.open(Access::Write).await {
-            Ok(house) => house,
-            Err(error) => {
-                let args = [&[if self.full { "full".to_owned() } else { String::new() }][..], &self.select].concat();
-                return match crate::handover::hand_over(&common.place().data, &error, "transform", &args)? {
-                    Some(report) => {
-                        println!("{report}");
-                        Ok(ExitCode::SUCCESS)
-                    }
-                    None => Err(error),
-                };
-            }
+        let order = Order { stage: "transform".to_owned(), input: None, names: self.select, is_full: self.full, is_json };
+        let (done, house) = match common.open(Access::Write).await {
+            Ok(house) => (work(&house, &order).await?, Some(house)),
+            Err(error) => (handover::hand_over(common, error, &order)?, None),
         };
-        let built = build(&house, &self.select, self.full).await?;
-        print(&built, common.format());
-        if self.checks && !checks(&house).await? {
-            return Ok(ExitCode::FAILURE);
+        let code = super::say(&done);
+        if self.checks {
+            let house = match house {
+                Some(house) => house,
+                None => common.open(Access::Read).await?,
+            };
+            let messages = checks(&house).await?;
+            messages.iter().for_each(|it| eprintln!("{it}"));
+            return Ok(if messages.is_empty() { code } else { ExitCode::FAILURE });
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(code)
     }
+}
+
+/// Builds what an order names.
+pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
+    let built = build(house, &order.names, order.is_full).await?;
+    Ok(Done { report: report(&built, order.is_json), ..Done::default() })
 }
 
 /// Builds with a bar.
@@ -78,25 +84,29 @@ pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> an
 }
 
 /// Runs the checks and says what they found.
-pub(crate) async fn checks(house: &House) -> anyhow::Result<bool> {
+pub(crate) async fn checks(house: &House) -> anyhow::Result<Vec<String>> {
     let violations = house.builder().await?.check(house.as_of_on().await?).await?;
-    for it in &violations {
-        eprintln!("检查未通过 / check failed: {}: {} ({} rows, first: {})", it.path, it.about, it.rows, it.example);
-    }
-    Ok(violations.is_empty())
+    let say = |it: &transform::Violation| {
+        format!("检查未通过 / check failed: {}: {} ({} rows, first: {})", it.path, it.about, it.rows, it.example)
+    };
+    Ok(violations.iter().map(say).collect())
 }
 
-pub(crate) fn print(built: &[Built], format: Format) {
-    for it in built {
+fn report(built: &[Built], is_json: bool) -> String {
+    let line = |it: &Built| {
         let (action, detail) = match &it.action {
             Action::Fresh => ("fresh", String::new()),
             Action::All(why) => ("all", why.clone()),
             Action::Partitions(n) => ("partitions", n.to_string()),
         };
-        if format == Format::Json {
-            println!("{}", json!({ "table": it.table, "action": action, "detail": detail, "rows": it.rows, "seconds": it.seconds }));
+        if is_json {
+            format!(
+                "{}\n",
+                json!({ "table": it.table, "action": action, "detail": detail, "rows": it.rows, "seconds": it.seconds })
+            )
         } else {
-            println!("{:<28} {:<10} {:<28} {:>12} {:>8.2}s", it.table, action, detail, it.rows, it.seconds);
+            format!("{:<28} {:<10} {:<28} {:>12} {:>8.2}s\n", it.table, action, detail, it.rows, it.seconds)
         }
-    }
+    };
+    built.iter().map(line).collect()
 }

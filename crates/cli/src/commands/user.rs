@@ -69,7 +69,8 @@ impl User {
                 };
                 let password = password()?;
                 let display_name = display_name.unwrap_or_else(|| account.clone());
-                let new = NewAccount { account: &account, password: Some(&password), display_name: &display_name, person_key, grants };
+                let new =
+                    NewAccount { account: &account, password: Some(&password), display_name: &display_name, person_key, grants };
                 house.store.accounts().create(new).await?;
                 println!("{account}");
             }

@@ -32,8 +32,7 @@ impl Vault {
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn remembered(&self) -> Option<String> {
         let remembered = self.remembered.lock().expect("no panic");
-        let rows: String =
-            remembered.iter().map(|((key, column), value)| format!("{key},{column},{value}\n")).collect();
+        let rows: String = remembered.iter().map(|((key, column), value)| format!("{key},{column},{value}\n")).collect();
         (!rows.is_empty()).then(|| format!("key,column,value\n{rows}"))
     }
 }

@@ -81,10 +81,8 @@ async fn texts_are_stored_alike_in_whatever_layout_they_come() {
     let given = rows(0..4);
     let texts = given.column(2).as_string::<i32>();
     let plain = lake.writer(&spec()).write(Some(MONDAY), std::slice::from_ref(&given)).unwrap();
-    let layouts: [Arc<dyn Array>; 2] = [
-        Arc::new(texts.iter().collect::<StringViewArray>()),
-        Arc::new(texts.iter().collect::<DictionaryArray<Int32Type>>()),
-    ];
+    let layouts: [Arc<dyn Array>; 2] =
+        [Arc::new(texts.iter().collect::<StringViewArray>()), Arc::new(texts.iter().collect::<DictionaryArray<Int32Type>>())];
     for texts in layouts {
         let mut columns = given.columns().to_vec();
         let mut fields: Vec<_> = given.schema().fields().iter().cloned().collect();

@@ -129,10 +129,7 @@ async fn a_retention_of_transactions_forgets_positions() {
     let (_folder, url) = small_files_with(&[retention]).await;
     let old = Transaction::new_with_last_update("app", 1, Some(1_000));
     let write = open(&url).await.write([numbers(40..50)]).with_save_mode(SaveMode::Append);
-    write
-        .with_commit_properties(CommitProperties::default().with_application_transaction(old))
-        .await
-        .expect("committed");
+    write.with_commit_properties(CommitProperties::default().with_application_transaction(old)).await.expect("committed");
     let table = open(&url).await;
     let state = table.snapshot().expect("loaded");
     assert_eq!(state.transaction_version(table.log_store().as_ref(), "app").await.expect("readable"), None);

@@ -163,10 +163,7 @@ async fn the_log_is_cleaned_after_a_month_and_the_table_loses_nothing() {
     for position in 0..=55 {
         append(&lake, MONDAY, position..position + 1, position).await;
     }
-    assert_eq!(
-        lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(29) }).await.unwrap().log_files_removed,
-        0
-    );
+    assert_eq!(lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(29) }).await.unwrap().log_files_removed, 0);
     let report = lake.upkeep(&spec().name, Upkeep { small_files_max: 99, ..eager(31) }).await.unwrap();
     assert_eq!(report.log_files_removed, 50);
     drop(lake);

@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::NaiveTime;
 use datafusion::datasource::MemTable;
-use policy::{Asked, Answered, Audit, Cause, Config, Parts, Policies, Principal, Sessions, Session, TableEntry, Tables};
+use policy::{Answered, Asked, Audit, Cause, Config, Parts, Policies, Principal, Session, Sessions, TableEntry, Tables};
 use schema::Class;
 use schema::time::CampusClock;
 

@@ -23,7 +23,14 @@ async fn an_error_tells_neither_another_ones_number_nor_ones_own() {
     // The row of the stranger is not there to be cast, so nothing fails.
     assert_eq!(rows(&format!("SELECT count(*) FROM card WHERE {cast} > 0")).await, ["20"]);
     assert_eq!(rows(&format!("SELECT min({cast}) FROM card")).await, ["1"]);
-    assert_eq!(rows(&format!("SELECT count(*) FROM card c JOIN dim_student d ON c.student_key = d.student_key AND {} > 0", cast.replace("student_key", "c.student_key"))).await, ["20"]);
+    assert_eq!(
+        rows(&format!(
+            "SELECT count(*) FROM card c JOIN dim_student d ON c.student_key = d.student_key AND {} > 0",
+            cast.replace("student_key", "c.student_key")
+        ))
+        .await,
+        ["20"]
+    );
     // Of visible rows the cast fails, and says so in fixed words.
     let (sqlstate, message) = refused("SELECT count(*) FROM card WHERE cast(phone || 'x' AS bigint) > 0").await;
     assert_eq!((sqlstate.as_str(), message.as_str()), ("22018", "a value cannot be cast to the type asked for"));

@@ -37,15 +37,12 @@ enum Eyes {
     Clerk,
 }
 
-const COLUMNS: [&str; 9] = [
-    "txn_no", "student_key", "occurred_at", "occurred_on", "minute_of_day", "amount_fen", "place", "phone", "note",
-];
+const COLUMNS: [&str; 9] =
+    ["txn_no", "student_key", "occurred_at", "occurred_on", "minute_of_day", "amount_fen", "place", "phone", "note"];
 
 fn seen_card(reached: &BTreeSet<i64>, is_university: bool, eyes: Eyes) -> RecordBatch {
-    let shown: Vec<_> = purchases()
-        .into_iter()
-        .filter(|it| it.student_key.is_some_and(|it| is_university || reached.contains(&it)))
-        .collect();
+    let shown: Vec<_> =
+        purchases().into_iter().filter(|it| it.student_key.is_some_and(|it| is_university || reached.contains(&it))).collect();
     let batch = purchase_batch(&shown);
     let columns = COLUMNS.iter().map(|name| {
         let column = batch.column_by_name(name).expect("column");
@@ -136,15 +133,31 @@ fn query(dice: &mut Dice) -> String {
         1 => format!("SELECT {column}, txn_no AS n FROM card WHERE {condition}"),
         2 => format!("SELECT count(*), count({column}), min({column}), max({column}) FROM card WHERE {condition}"),
         3 => format!("SELECT {group}, count(*), sum(amount_fen) FROM card WHERE {condition} GROUP BY {group}"),
-        4 => format!("SELECT d.college, count(*), max({column}) FROM (SELECT * FROM card WHERE {condition}) c JOIN dim_student d USING (student_key) GROUP BY d.college"),
-        5 => format!("SELECT txn_no, d.college FROM card c LEFT JOIN dim_student d ON c.student_key = d.student_key AND c.txn_no % 2 = 0"),
-        6 => format!("SELECT place AS p, {column} FROM card WHERE {condition} UNION SELECT place AS p, {column} FROM card WHERE {other}"),
+        4 => format!(
+            "SELECT d.college, count(*), max({column}) FROM (SELECT * FROM card WHERE {condition}) c JOIN dim_student d USING (student_key) GROUP BY d.college"
+        ),
+        5 => format!(
+            "SELECT txn_no, d.college FROM card c LEFT JOIN dim_student d ON c.student_key = d.student_key AND c.txn_no % 2 = 0"
+        ),
+        6 => format!(
+            "SELECT place AS p, {column} FROM card WHERE {condition} UNION SELECT place AS p, {column} FROM card WHERE {other}"
+        ),
         7 => format!("SELECT txn_no FROM card WHERE {condition} EXCEPT SELECT txn_no FROM card WHERE {other}"),
-        8 => format!("WITH c AS (SELECT * FROM card WHERE {condition}) SELECT a.txn_no, b.place FROM c a JOIN c b ON a.txn_no = b.txn_no + 12"),
+        8 => format!(
+            "WITH c AS (SELECT * FROM card WHERE {condition}) SELECT a.txn_no, b.place FROM c a JOIN c b ON a.txn_no = b.txn_no + 12"
+        ),
         9 => format!("SELECT txn_no, row_number() OVER (PARTITION BY {group} ORDER BY txn_no) FROM card WHERE {condition}"),
-        10 => format!("SELECT {column}, txn_no AS n FROM card WHERE {condition} ORDER BY {column} DESC NULLS LAST, n LIMIT {}", dice.roll(9)),
-        11 => format!("SELECT {group} FROM card GROUP BY {group} HAVING count(*) > (SELECT count(*) / 9 FROM card WHERE {condition})"),
-        _ => format!("SELECT count(*) FROM dim_student d WHERE EXISTS (SELECT 1 FROM card c WHERE c.student_key = d.student_key AND c.txn_no > {})", dice.roll(60)),
+        10 => format!(
+            "SELECT {column}, txn_no AS n FROM card WHERE {condition} ORDER BY {column} DESC NULLS LAST, n LIMIT {}",
+            dice.roll(9)
+        ),
+        11 => format!(
+            "SELECT {group} FROM card GROUP BY {group} HAVING count(*) > (SELECT count(*) / 9 FROM card WHERE {condition})"
+        ),
+        _ => format!(
+            "SELECT count(*) FROM dim_student d WHERE EXISTS (SELECT 1 FROM card c WHERE c.student_key = d.student_key AND c.txn_no > {})",
+            dice.roll(60)
+        ),
     }
 }
 
@@ -159,7 +172,8 @@ async fn a_random_query_sees_what_a_lake_cut_to_size_would_show() {
         let mut card = seen_card(&reached, is_university, eyes);
         if eyes == Eyes::Clerk {
             // The clerk's keys are hashed, which plain Rust cannot do again: taken out on both sides.
-            let kept: Vec<usize> = (0..card.num_columns()).filter(|it| card.schema().field(*it).name() != "student_key").collect();
+            let kept: Vec<usize> =
+                (0..card.num_columns()).filter(|it| card.schema().field(*it).name() != "student_key").collect();
             card = card.project(&kept).expect("projected");
         }
         for (name, batch) in [("card", card), ("dim_student", seen_students(&reached, is_university, eyes))] {

@@ -10,7 +10,9 @@ use policy::{Parts, Sessions, TableEntry};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::campus::{Lake, answer, clock, config, counselor, key, policies, principal, purchase_batch, purchase_schema, purchases};
+use crate::campus::{
+    Lake, answer, clock, config, counselor, key, policies, principal, purchase_batch, purchase_schema, purchases,
+};
 
 /// Purchases as three files of a folder, and sessions that may read that folder.
 fn on_disk() -> (TempDir, Sessions) {

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use policy::{Cause, Error, Parts, Scoped, Sessions, TableEntry, Tables};
 
-use crate::campus::{COUNSELOR, Lake, answer, clock, config, counselor, key, open, policies, principal, sessions_of, student_batch};
+use crate::campus::{
+    COUNSELOR, Lake, answer, clock, config, counselor, key, open, policies, principal, sessions_of, student_batch,
+};
 
 #[tokio::test]
 async fn a_grant_narrows_a_role_and_never_widens_it() {

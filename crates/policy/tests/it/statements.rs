@@ -12,9 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use policy::{Cause, Config, Error, Parts, Sessions, TableEntry, Tables};
 
-use crate::campus::{
-    Lake, Notebook, answer, clock, config, counselor, open, policies, principal, purchase_schema, sessions_of,
-};
+use crate::campus::{Lake, Notebook, answer, clock, config, counselor, open, policies, principal, purchase_schema, sessions_of};
 
 #[tokio::test]
 async fn nothing_is_written_and_nothing_is_set() {

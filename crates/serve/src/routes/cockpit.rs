@@ -10,8 +10,14 @@ use crate::rows::{self, Row, cell, number, text};
 
 /// Figures of the first screen whose sources are not connected.
 const NOT_BUILT: [&str; 8] = [
-    "resolution_rate", "leader_frontline", "duty_attainment", "talk_coverage", "care_timeliness", "capacity_shortfall",
-    "academic_help_coverage", "five_education_participation",
+    "resolution_rate",
+    "leader_frontline",
+    "duty_attainment",
+    "talk_coverage",
+    "care_timeliness",
+    "capacity_shortfall",
+    "academic_help_coverage",
+    "five_education_participation",
 ];
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +51,18 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
     let mut figures = vec![population(&people, scope, &at)];
     figures.extend(night_figures(&own_nights, &at));
     figures.extend(ticket_figures(now, before, &at));
-    figures.push(figure("emerging_issue", "count", json!(issues.len()), Value::Null, Value::Null, Value::Null, Value::Null, &at, "ok", json!([])));
+    figures.push(figure(
+        "emerging_issue",
+        "count",
+        json!(issues.len()),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        &at,
+        "ok",
+        json!([]),
+    ));
     if let Some(data) = data.first() {
         figures.push(data_figure(data, &reader, &at));
     }
@@ -114,7 +131,18 @@ fn population(people: &[Row], scope: &str, at: &str) -> Value {
     };
     let parts: Vec<Value> = own.iter().map(|it| json!({ "part": named(it), "value": cell(it, "student_n") })).collect();
     let status = if total.is_some() { "ok" } else { "suppressed" };
-    figure("campus_population", "person", json!(total), json!(total), json!(total), Value::Null, json!(1.0), at, status, json!(parts))
+    figure(
+        "campus_population",
+        "person",
+        json!(total),
+        json!(total),
+        json!(total),
+        Value::Null,
+        json!(1.0),
+        at,
+        status,
+        json!(parts),
+    )
 }
 
 fn night_figures(nights: &[&Row], at: &str) -> Vec<Value> {
@@ -129,9 +157,30 @@ fn night_figures(nights: &[&Row], at: &str) -> Vec<Value> {
     let absent = cell(last, "absent_n");
     let absent_status = if absent.is_null() { "suppressed" } else { "ok" };
     vec![
-        figure("night_return_rate", "share", rate(last), cell(last, "back_n"), cell(last, "due_n"), previous, completeness.clone(), at, &status,
-            json!([{ "part": "unseen", "value": cell(last, "unseen_n") }, { "part": "leave", "value": cell(last, "leave_n") }])),
-        figure("unverified_absence", "person", absent.clone(), absent, cell(last, "due_n"), absent_before, completeness, at, absent_status, json!([])),
+        figure(
+            "night_return_rate",
+            "share",
+            rate(last),
+            cell(last, "back_n"),
+            cell(last, "due_n"),
+            previous,
+            completeness.clone(),
+            at,
+            &status,
+            json!([{ "part": "unseen", "value": cell(last, "unseen_n") }, { "part": "leave", "value": cell(last, "leave_n") }]),
+        ),
+        figure(
+            "unverified_absence",
+            "person",
+            absent.clone(),
+            absent,
+            cell(last, "due_n"),
+            absent_before,
+            completeness,
+            at,
+            absent_status,
+            json!([]),
+        ),
     ]
 }
 
@@ -148,19 +197,41 @@ pub(crate) fn ticket_figures(now: Option<&Row>, before: Option<&Row>, at: &str) 
         rate("on_time_rate", "on_time_n", "due_n"),
         rate("satisfaction_rate", "satisfied_n", "rated_n"),
         rate("response_rate", "responded_n", "dispatched_n"),
-        figure("overdue", "count", cell(now, "overdue_n"), cell(now, "overdue_n"), Value::Null, Value::Null, Value::Null, at, "ok", json!([])),
+        figure(
+            "overdue",
+            "count",
+            cell(now, "overdue_n"),
+            cell(now, "overdue_n"),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            at,
+            "ok",
+            json!([]),
+        ),
     ]
 }
 
 fn data_figure(data: &Row, reader: &Reader, at: &str) -> Value {
-    let columns: usize = reader.state.parts.catalog.tables.iter().filter(|it| it.kind == "raw").map(|it| it.schema.fields().len()).sum();
+    let columns: usize =
+        reader.state.parts.catalog.tables.iter().filter(|it| it.kind == "raw").map(|it| it.schema.fields().len()).sum();
     let parts = json!([
         { "part": "device_online_rate", "value": cell(data, "device_online_rate") },
         { "part": "data_item_n", "value": columns },
         { "part": "portrait_coverage", "value": share(number(data, "portrait_n"), number(data, "student_n")) },
     ]);
-    figure("safety_and_data", "share", cell(data, "device_online_rate"), Value::Null, cell(data, "device_n"),
-        cell(data, "device_online_rate_before"), Value::Null, at, "ok", parts)
+    figure(
+        "safety_and_data",
+        "share",
+        cell(data, "device_online_rate"),
+        Value::Null,
+        cell(data, "device_n"),
+        cell(data, "device_online_rate_before"),
+        Value::Null,
+        at,
+        "ok",
+        parts,
+    )
 }
 
 fn floor(it: &Row) -> Value {

@@ -21,7 +21,12 @@ pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
         }
         // A list may be empty on a day: the date is that of the portraits, which never are.
         let as_of_on = rows::newest(&session, "portrait_student").await.ok().flatten().ok_or_else(Problem::not_ready)?;
-        let count = rows::rows(&session, &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = $on"), vec![("on", rows::date(&as_of_on)?)]).await?;
+        let count = rows::rows(
+            &session,
+            &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = $on"),
+            vec![("on", rows::date(&as_of_on)?)],
+        )
+        .await?;
         lists.push(json!({
             "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about, "owner": words.owner,
             "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")), "as_of_on": as_of_on,
@@ -41,7 +46,8 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let found = rows::rows(&session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     let names = rows::names(&reader.state, &session, &keys).await?;
-    let shown: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
+    let shown: Vec<&str> =
+        schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
     let mut columns = vec![json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })];
     columns.extend(shown.iter().map(|it| {
         let (zh, en) = title(it);
@@ -59,7 +65,9 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
             Value::Object(row)
         })
         .collect();
-    Ok(Json(json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows })))
+    Ok(Json(
+        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows }),
+    ))
 }
 
 /// Heads of columns; a column without one shows its own name.

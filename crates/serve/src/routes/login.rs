@@ -21,7 +21,10 @@ pub(crate) struct Credentials {
     password: String,
 }
 
-pub(crate) async fn login(Shared(state): Shared<State>, body: Result<Json<Credentials>, JsonRejection>) -> Result<Response, Problem> {
+pub(crate) async fn login(
+    Shared(state): Shared<State>,
+    body: Result<Json<Credentials>, JsonRejection>,
+) -> Result<Response, Problem> {
     let Json(it) = body?;
     let now_us = chrono::Utc::now().timestamp_micros();
     let account = state.parts.store.accounts().verify(&it.account, &it.password, now_us).await.map_err(|error| match error {
@@ -29,9 +32,11 @@ pub(crate) async fn login(Shared(state): Shared<State>, body: Result<Json<Creden
         LoginError::Unknown | LoginError::Wrong | LoginError::Disabled => {
             Problem::new(StatusCode::UNAUTHORIZED, "login_failed", "账号或密码不正确 / account or password is wrong")
         }
-        LoginError::Locked { .. } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked", "尝试次数过多，请 15 分钟后再试 / too many tries, wait 15 minutes")
-        }
+        LoginError::Locked { .. } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "locked",
+            "尝试次数过多，请 15 分钟后再试 / too many tries, wait 15 minutes",
+        ),
         LoginError::Store(error) => error.into(),
     })?;
     let Some(grant) = account.grants.first().cloned() else { return Err(Problem::forbidden()) };

@@ -20,7 +20,12 @@ pub(crate) struct Filter {
     as_of: Option<String>,
 }
 
-pub(crate) async fn portrait(reader: Reader, Path(student_key): Path<String>, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn portrait(
+    reader: Reader,
+    Path(student_key): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, Problem> {
+    reader.require_person_page()?;
     let session = reader.session().await?;
     let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
     // Outside the scope and nowhere at all look the same.
@@ -30,7 +35,9 @@ pub(crate) async fn portrait(reader: Reader, Path(student_key): Path<String>, Qu
     let newest = rows::newest(&session, "portrait_student").await?.ok_or_else(Problem::not_ready)?;
     let as_of_on = filter.as_of.unwrap_or(newest);
     let who = |on: &str| Ok::<_, Problem>(vec![("on", rows::date(on)?), ("key", rows::key(key))]);
-    let found = rows::rows(&session, "SELECT * FROM portrait_student WHERE as_of_on = $on AND student_key = $key", who(&as_of_on)?).await?;
+    let found =
+        rows::rows(&session, "SELECT * FROM portrait_student WHERE as_of_on = $on AND student_key = $key", who(&as_of_on)?)
+            .await?;
     let person = found.first().ok_or_else(Problem::not_found)?;
     reader.note_read(key, "portrait").await?;
     let measured = rows::rows(
@@ -81,7 +88,8 @@ pub(crate) async fn portrait(reader: Reader, Path(student_key): Path<String>, Qu
 /// How fresh each source of events is: a figure about devices, not about the student.
 async fn sources(reader: &Reader) -> Result<Vec<Value>, Problem> {
     let mut sources = Vec::new();
-    for (source, table) in [("card_txn", "raw_card_txn"), ("gate_event", "raw_gate_event"), ("ticket_event", "raw_ticket_event")] {
+    for (source, table) in [("card_txn", "raw_card_txn"), ("gate_event", "raw_gate_event"), ("ticket_event", "raw_ticket_event")]
+    {
         if let Some(snapshot) = reader.state.parts.lake.snapshot(table).await? {
             let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
             sources.push(json!({ "source": source, "fresh_to": newest.and_then(schema::time::days_date).map(|it| it.to_string()), "cov": null }));

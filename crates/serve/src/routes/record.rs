@@ -20,7 +20,12 @@ pub(crate) struct Filter {
     limit: Option<u16>,
 }
 
-pub(crate) async fn record(reader: Reader, Path(student_key): Path<String>, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn record(
+    reader: Reader,
+    Path(student_key): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, Problem> {
+    reader.require_person_page()?;
     let session = reader.session().await?;
     let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
     if !session.students().contains(key) {

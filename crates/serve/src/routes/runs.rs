@@ -4,13 +4,12 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::health::instant;
 use crate::access::Reader;
 use crate::error::Problem;
-use crate::state::State;
+use crate::state::{Done, Order, State};
 
 const RUNS_MAX: usize = 200;
 
@@ -30,15 +29,11 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "runs": shown })))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Order {
-    stage: String,
-    #[serde(default)]
-    args: Vec<String>,
-}
-
-pub(crate) async fn run(Shared(state): Shared<State>, headers: HeaderMap, body: Result<Json<Order>, JsonRejection>) -> Result<String, Problem> {
+pub(crate) async fn run(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    body: Result<Json<Order>, JsonRejection>,
+) -> Result<Json<Done>, Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok()).and_then(|it| it.strip_prefix("Bearer "));
     let is_owner = match (&state.config.hand_over_token, given) {
         (Some(token), Some(given)) => blake3::hash(token.as_bytes()) == blake3::hash(given.as_bytes()),
@@ -50,10 +45,12 @@ pub(crate) async fn run(Shared(state): Shared<State>, headers: HeaderMap, body: 
     let Json(order) = body?;
     let jobs = state.parts.jobs.clone();
     // The run goes on if the one who handed it over goes away.
-    let done = tokio::spawn(async move { jobs.run(&order.stage, order.args).await }).await;
-    match done {
-        Ok(Ok(report)) => Ok(report),
-        Ok(Err(message)) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "run_failed", message)),
-        Err(_) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "run_failed", "运行中断，已记录 / the run broke off, it was logged")),
+    match tokio::spawn(async move { jobs.run(order).await }).await {
+        Ok(done) => Ok(Json(done)),
+        Err(_) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "run_failed",
+            "运行中断，已记录 / the run broke off, it was logged",
+        )),
     }
 }

@@ -1,9 +1,9 @@
 //! `GET /api/v1/students`: the students of the reader's scope, one page at a time.
 
 use axum::Json;
+use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use datafusion::scalar::ScalarValue;
 
 use crate::access::Reader;
 use crate::error::{Problem, Query};
@@ -30,7 +30,9 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     let limit = limit(filter.limit)?;
     let as_of_on = rows::newest(&session, "dim_student").await?.ok_or_else(Problem::not_ready)?;
     let after: i64 = match &filter.after {
-        Some(text) => text.parse().map_err(|_| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))?,
+        Some(text) => {
+            text.parse().map_err(|_| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))?
+        }
         None => 0,
     };
     let mut wheres = vec!["as_of_on = $on".to_owned()];
@@ -51,7 +53,8 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     }
     let condition = wheres.join(" AND ");
     let total = rows::rows(&session, &format!("SELECT count(*) AS n FROM dim_student WHERE {condition}"), params.clone()).await?;
-    let sql = format!("SELECT * FROM dim_student WHERE {condition} AND student_key > $after ORDER BY student_key LIMIT {}", limit + 1);
+    let sql =
+        format!("SELECT * FROM dim_student WHERE {condition} AND student_key > $after ORDER BY student_key LIMIT {}", limit + 1);
     params.push(("after", rows::key(after)));
     let mut found = rows::rows(&session, &sql, params).await?;
     let has_more = usize::from(limit) < found.len();

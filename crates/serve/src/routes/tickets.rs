@@ -11,7 +11,11 @@ use crate::rows::{self, Row, cell, number, text};
 
 /// Steps of the loop with the columns that count them.
 const LOOP: [(&str, &str); 5] = [
-    ("reported", "ticket_n"), ("dispatched", "dispatched_n"), ("responded", "responded_n"), ("resolved", "resolved_n"), ("followed_up", "followed_up_n"),
+    ("reported", "ticket_n"),
+    ("dispatched", "dispatched_n"),
+    ("responded", "responded_n"),
+    ("resolved", "resolved_n"),
+    ("followed_up", "followed_up_n"),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -26,7 +30,9 @@ pub(crate) async fn tickets(reader: Reader, Query(filter): Query<Filter>) -> Res
     let session = reader.session().await?;
     let as_of_on = rows::newest(&session, "cockpit_ticket").await?.ok_or_else(Problem::not_ready)?;
     let on = || rows::date(&as_of_on).map(|it| vec![("on", it)]);
-    let found = rows::rows(&session, "SELECT * FROM cockpit_ticket WHERE as_of_on = $on ORDER BY ticket_n DESC, group_value", on()?).await?;
+    let found =
+        rows::rows(&session, "SELECT * FROM cockpit_ticket WHERE as_of_on = $on ORDER BY ticket_n DESC, group_value", on()?)
+            .await?;
     let days = rows::rows(&session, "SELECT * FROM cockpit_ticket_day WHERE as_of_on = $on ORDER BY day_on", on()?).await?;
     let (by, value) = match (&filter.office, &filter.category) {
         (Some(office), _) => ("office", office.as_str()),

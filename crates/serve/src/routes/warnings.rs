@@ -30,12 +30,19 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     let session = reader.session().await?;
     let limit = usize::from(limit(filter.limit)?);
     let skipped: usize = match &filter.after {
-        Some(text) => text.parse().map_err(|_| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))?,
+        Some(text) => {
+            text.parse().map_err(|_| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))?
+        }
         None => 0,
     };
     let as_of_on = rows::newest(&session, "portrait_student").await?.ok_or_else(Problem::not_ready)?;
     let on = || rows::date(&as_of_on).map(|it| vec![("on", it)]);
-    let findings = rows::rows(&session, "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NULL ORDER BY now_value DESC, warning_id", on()?).await?;
+    let findings = rows::rows(
+        &session,
+        "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NULL ORDER BY now_value DESC, warning_id",
+        on()?,
+    )
+    .await?;
     let sql = format!(
         "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NOT NULL ORDER BY severity DESC, since_on, warning_id LIMIT {} OFFSET {skipped}",
         limit + 1
@@ -112,8 +119,8 @@ fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Valu
             .map(|(name, zh, en)| json!({ "explanation": name, "is_present": found.split(',').any(|it| it == *name), "title_zh": zh, "title_en": en }))
             .collect();
         notice["silence_h"] = json!(number(it, "now_value"));
-        notice["last_seen_at"] = cell(it, "since_on");
-        notice["last_seen_source"] = json!("");
+        notice["last_seen_at"] = cell(it, "last_seen_at");
+        notice["last_seen_source"] = cell(it, "last_seen_source");
         notice["explanations"] = json!(explanations);
     }
     notice

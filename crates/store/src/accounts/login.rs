@@ -43,30 +43,20 @@ impl Accounts {
     ///
     /// # Errors
     /// If not; [`LoginError::Unknown`] and [`LoginError::Wrong`] read the same and take as long.
-    pub async fn verify(
-        &self,
-        account: &str,
-        password: &str,
-        now_us: i64,
-    ) -> Result<Account, LoginError> {
+    pub async fn verify(&self, account: &str, password: &str, now_us: i64) -> Result<Account, LoginError> {
         if ACCOUNT_BYTES_MAX < account.len() {
             return Err(LoginError::Unknown);
         }
         self.charge(account, now_us).await?;
 
-        let hash: Option<Option<String>> =
-            sqlx::query_scalar("SELECT password_hash FROM account WHERE account = $1")
-                .bind(account)
-                .fetch_optional(self.database.read())
-                .await
-                .map_err(Error::database("read", "account"))?;
+        let hash: Option<Option<String>> = sqlx::query_scalar("SELECT password_hash FROM account WHERE account = $1")
+            .bind(account)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "account"))?;
         let is_known = matches!(hash, Some(Some(_)));
         if !self.hashing.is_right(password, hash.flatten()).await? {
-            return Err(if is_known {
-                LoginError::Wrong
-            } else {
-                LoginError::Unknown
-            });
+            return Err(if is_known { LoginError::Wrong } else { LoginError::Unknown });
         }
         self.discharge(account).await?;
 
@@ -79,17 +69,15 @@ impl Accounts {
 
     async fn charge(&self, account: &str, now_us: i64) -> Result<(), LoginError> {
         let mut tx = self.database.begin("login_failure").await?;
-        let kept: Option<String> =
-            sqlx::query_scalar("SELECT failed_us FROM login_failure WHERE account = $1")
-                .bind(account)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(Error::database("read", "login_failure"))?;
+        let kept: Option<String> = sqlx::query_scalar("SELECT failed_us FROM login_failure WHERE account = $1")
+            .bind(account)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "login_failure"))?;
         let mut failed: Vec<i64> = match kept {
-            Some(text) => serde_json::from_str(&text).map_err(|_| Error::Damaged {
-                table: "login_failure",
-                column: "failed_us",
-            })?,
+            Some(text) => {
+                serde_json::from_str(&text).map_err(|_| Error::Damaged { table: "login_failure", column: "failed_us" })?
+            }
             None => Vec::new(),
         };
         // Before the old ones are dropped: the lock counts from the latest, not from each by itself.
@@ -97,9 +85,7 @@ impl Accounts {
             && WRONG_MAX <= failed.len()
             && now_us < latest + WINDOW_US
         {
-            return Err(LoginError::Locked {
-                until_us: latest + WINDOW_US,
-            });
+            return Err(LoginError::Locked { until_us: latest + WINDOW_US });
         }
         failed.retain(|at| now_us - at < WINDOW_US);
         failed.push(now_us);
@@ -125,9 +111,7 @@ impl Accounts {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "login_failure"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "login_failure"))?;
+        tx.commit().await.map_err(Error::database("write", "login_failure"))?;
         Ok(())
     }
 
@@ -138,8 +122,6 @@ impl Accounts {
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "login_failure"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "login_failure"))
+        tx.commit().await.map_err(Error::database("write", "login_failure"))
     }
 }

@@ -33,9 +33,7 @@ pub(crate) struct Hashing {
 
 impl Hashing {
     pub(crate) fn new() -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-        }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Hashes a password into PHC form.
@@ -48,60 +46,39 @@ impl Hashing {
             let mut salt = [0; SALT_BYTES];
             random(&mut salt)?;
             let salt = SaltString::encode_b64(&salt).map_err(unhashable)?;
-            let hash = argon2id()?
-                .hash_password(password.as_bytes(), &salt)
-                .map_err(unhashable)?;
+            let hash = argon2id()?.hash_password(password.as_bytes(), &salt).map_err(unhashable)?;
             Ok(hash.to_string())
         })
         .await?
     }
 
     /// Says whether a password belongs to a hash; takes as long when there is no hash to compare with.
-    pub(crate) async fn is_right(
-        &self,
-        password: &str,
-        hash: Option<String>,
-    ) -> Result<bool, Error> {
+    pub(crate) async fn is_right(&self, password: &str, hash: Option<String>) -> Result<bool, Error> {
         // Cut rather than refused: too long a password is as wrong as any, and costs as much.
         let password = password.as_bytes()[..password.len().min(PASSWORD_BYTES_MAX + 1)].to_vec();
         self.work(move || {
             let is_somebody = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
-            let hash = PasswordHash::new(&hash).map_err(|_| Error::Damaged {
-                table: "account",
-                column: "password_hash",
-            })?;
+            let hash = PasswordHash::new(&hash).map_err(|_| Error::Damaged { table: "account", column: "password_hash" })?;
             let is_right = argon2id()?.verify_password(&password, &hash).is_ok();
             Ok(is_right && is_somebody)
         })
         .await?
     }
 
-    async fn work<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let _turn = self
-            .turns
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(job)
-            .await
-            .map_err(Error::CutOff)
+    async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(job).await.map_err(Error::CutOff)
     }
 }
 
 fn argon2id() -> Result<Argon2<'static>, Error> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|it| unhashable(it.into()))?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|it| unhashable(it.into()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 fn unhashable(why: argon2::password_hash::Error) -> Error {
-    Error::PasswordHash {
-        why: why.to_string(),
-    }
+    Error::PasswordHash { why: why.to_string() }
 }
 
 #[cfg(test)]
@@ -113,10 +90,7 @@ mod tests {
         let nobody = PasswordHash::new(NOBODY).expect("PHC form");
         let real = argon2id()
             .unwrap()
-            .hash_password(
-                b"a password",
-                &SaltString::encode_b64(&[7; SALT_BYTES]).unwrap(),
-            )
+            .hash_password(b"a password", &SaltString::encode_b64(&[7; SALT_BYTES]).unwrap())
             .unwrap()
             .to_string();
         let real = PasswordHash::new(&real).expect("PHC form");

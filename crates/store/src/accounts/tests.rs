@@ -7,32 +7,17 @@ use crate::scene::Scene;
 const MINUTE_US: i64 = 60 * 1_000_000;
 
 fn lin<'a>(password: Option<&'a str>) -> NewAccount<'a> {
-    NewAccount {
-        account: "lin",
-        password,
-        display_name: "Lin",
-        person_key: Some(7),
-        grants: vec![counselor()],
-    }
+    NewAccount { account: "lin", password, display_name: "Lin", person_key: Some(7), grants: vec![counselor()] }
 }
 
 fn counselor() -> Grant {
-    Grant {
-        role: "counselor".to_owned(),
-        scope: "assigned".to_owned(),
-    }
+    Grant { role: "counselor".to_owned(), scope: "assigned".to_owned() }
 }
 
 async fn wrong(accounts: &Accounts, account: &str, times: usize, now_us: i64) {
     for _ in 0..times {
-        let refused = accounts
-            .verify(account, "guess", now_us)
-            .await
-            .expect_err("a guess");
-        assert!(
-            matches!(refused, LoginError::Wrong | LoginError::Unknown),
-            "{refused:?}"
-        );
+        let refused = accounts.verify(account, "guess", now_us).await.expect_err("a guess");
+        assert!(matches!(refused, LoginError::Wrong | LoginError::Unknown), "{refused:?}");
     }
 }
 
@@ -44,10 +29,7 @@ async fn the_right_password_gives_the_account() {
 
     let account = accounts.verify("lin", "a good password", 0).await.unwrap();
 
-    assert_eq!(
-        (account.account.as_str(), account.display_name.as_str()),
-        ("lin", "Lin")
-    );
+    assert_eq!((account.account.as_str(), account.display_name.as_str()), ("lin", "Lin"));
     assert_eq!((account.person_key, account.is_disabled), (Some(7), false));
     assert_eq!(account.grants, [counselor()]);
     assert_eq!(accounts.get("lin").await.unwrap(), Some(account.clone()));
@@ -59,22 +41,10 @@ async fn a_wrong_password_and_an_unknown_name_read_the_same() {
     let scene = Scene::new();
     let accounts = scene.open().await.accounts();
     accounts.create(lin(Some("a good password"))).await.unwrap();
-    accounts
-        .create(NewAccount {
-            account: "robot",
-            ..lin(None)
-        })
-        .await
-        .unwrap();
+    accounts.create(NewAccount { account: "robot", ..lin(None) }).await.unwrap();
 
-    let wrong = accounts
-        .verify("lin", "a bad password", 0)
-        .await
-        .unwrap_err();
-    let unknown = accounts
-        .verify("wang", "a good password", 0)
-        .await
-        .unwrap_err();
+    let wrong = accounts.verify("lin", "a bad password", 0).await.unwrap_err();
+    let unknown = accounts.verify("wang", "a good password", 0).await.unwrap_err();
     let without = accounts.verify("robot", "", 0).await.unwrap_err();
 
     assert!(matches!(wrong, LoginError::Wrong), "{wrong:?}");
@@ -93,19 +63,11 @@ async fn ten_wrong_passwords_lock_the_name_for_a_quarter_of_an_hour() {
     wrong(&accounts, "lin", 1, 14 * MINUTE_US).await;
 
     for at in [14 * MINUTE_US, 29 * MINUTE_US - 1] {
-        let locked = accounts
-            .verify("lin", "a good password", at)
-            .await
-            .unwrap_err();
-        let LoginError::Locked { until_us } = locked else {
-            panic!("{locked:?} at {at}")
-        };
+        let locked = accounts.verify("lin", "a good password", at).await.unwrap_err();
+        let LoginError::Locked { until_us } = locked else { panic!("{locked:?} at {at}") };
         assert_eq!(until_us, 29 * MINUTE_US);
     }
-    accounts
-        .verify("lin", "a good password", 29 * MINUTE_US)
-        .await
-        .expect("the lock is over");
+    accounts.verify("lin", "a good password", 29 * MINUTE_US).await.expect("the lock is over");
 }
 
 #[tokio::test]
@@ -127,16 +89,10 @@ async fn wrong_passwords_are_forgotten_with_time_and_with_the_right_one() {
     accounts.create(lin(Some("a good password"))).await.unwrap();
 
     wrong(&accounts, "lin", 9, 0).await;
-    accounts
-        .verify("lin", "a good password", 1)
-        .await
-        .expect("the tenth try is right");
+    accounts.verify("lin", "a good password", 1).await.expect("the tenth try is right");
     wrong(&accounts, "lin", 9, 2).await;
     wrong(&accounts, "lin", 9, 15 * MINUTE_US + 2).await;
-    accounts
-        .verify("lin", "a good password", 15 * MINUTE_US + 3)
-        .await
-        .expect("nine within the window");
+    accounts.verify("lin", "a good password", 15 * MINUTE_US + 3).await.expect("nine within the window");
 }
 
 #[tokio::test]
@@ -168,14 +124,8 @@ async fn a_disabled_account_says_so_only_to_who_knows_the_password() {
     // Bringing an account up to date does not open it again.
     accounts.create(lin(None)).await.unwrap();
 
-    let right = accounts
-        .verify("lin", "a good password", 0)
-        .await
-        .unwrap_err();
-    let wrong = accounts
-        .verify("lin", "a bad password", 0)
-        .await
-        .unwrap_err();
+    let right = accounts.verify("lin", "a good password", 0).await.unwrap_err();
+    let wrong = accounts.verify("lin", "a bad password", 0).await.unwrap_err();
 
     assert!(matches!(right, LoginError::Disabled), "{right:?}");
     assert!(matches!(wrong, LoginError::Wrong), "{wrong:?}");
@@ -188,26 +138,13 @@ async fn an_account_is_brought_up_to_date_and_keeps_its_password() {
     let scene = Scene::new();
     let accounts = scene.open().await.accounts();
     accounts.create(lin(Some("a good password"))).await.unwrap();
-    let leader = Grant {
-        role: "leader".to_owned(),
-        scope: "university".to_owned(),
-    };
+    let leader = Grant { role: "leader".to_owned(), scope: "university".to_owned() };
     let grants = vec![leader.clone(), leader.clone()];
 
-    accounts
-        .create(NewAccount {
-            display_name: "Lin Xiaoyu",
-            grants,
-            ..lin(None)
-        })
-        .await
-        .unwrap();
+    accounts.create(NewAccount { display_name: "Lin Xiaoyu", grants, ..lin(None) }).await.unwrap();
 
     let account = accounts.verify("lin", "a good password", 0).await.unwrap();
-    assert_eq!(
-        (account.display_name.as_str(), account.grants),
-        ("Lin Xiaoyu", vec![leader])
-    );
+    assert_eq!((account.display_name.as_str(), account.grants), ("Lin Xiaoyu", vec![leader]));
     assert_eq!(accounts.list().await.unwrap().len(), 1);
 }
 
@@ -217,25 +154,15 @@ async fn a_new_password_ends_the_old_one_and_its_sessions() {
     let store = scene.open().await;
     let accounts = store.accounts();
     accounts.create(lin(Some("a good password"))).await.unwrap();
-    let token = store
-        .sessions()
-        .create("lin", "counselor", 0)
-        .await
-        .unwrap();
+    let token = store.sessions().create("lin", "counselor", 0).await.unwrap();
 
-    accounts
-        .set_password("lin", "a better password")
-        .await
-        .unwrap();
+    accounts.set_password("lin", "a better password").await.unwrap();
 
     assert!(accounts.verify("lin", "a good password", 0).await.is_err());
     assert!(accounts.verify("lin", "a better password", 0).await.is_ok());
     assert_eq!(store.sessions().find(&token, 1).await.unwrap(), None);
     let unknown = accounts.set_password("wang", "a better password").await;
-    assert!(
-        matches!(unknown, Err(Error::NoSuchAccount { .. })),
-        "{unknown:?}"
-    );
+    assert!(matches!(unknown, Err(Error::NoSuchAccount { .. })), "{unknown:?}");
 }
 
 #[tokio::test]
@@ -249,12 +176,7 @@ async fn names_and_passwords_have_bounds() {
         assert!(matches!(refused, Err(Error::PasswordLength)), "{refused:?}");
     }
     for account in ["", &long[..129]] {
-        let refused = accounts
-            .create(NewAccount {
-                account,
-                ..lin(None)
-            })
-            .await;
+        let refused = accounts.create(NewAccount { account, ..lin(None) }).await;
         assert!(matches!(refused, Err(Error::AccountLength)), "{refused:?}");
     }
     let unknown = accounts.verify(&long, &long, 0).await;

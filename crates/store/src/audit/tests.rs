@@ -33,10 +33,7 @@ async fn tamper(store: &Store, sql: &str) {
     let mut tx = store.database().begin("audit_event").await.unwrap();
     let guards = "DROP TRIGGER audit_event_no_update; DROP TRIGGER audit_event_no_delete;";
     sqlx::raw_sql(guards).execute(&mut *tx).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -62,10 +59,7 @@ async fn an_untouched_chain_holds_across_openings() {
     let rows = store.audit().list(3, 2).await.unwrap();
     assert_eq!(rows.iter().map(|it| it.seq).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(rows[0].event, event(4));
-    assert_eq!(
-        store.audit().list(5, 10).await.unwrap()[0].event,
-        AuditEvent::default()
-    );
+    assert_eq!(store.audit().list(5, 10).await.unwrap()[0].event, AuditEvent::default());
 }
 
 #[tokio::test]
@@ -73,24 +67,12 @@ async fn the_hash_of_a_row_is_the_sha256_of_the_one_before_and_its_json() {
     use sha2::{Digest, Sha256};
     let scene = Scene::new();
     let store = scene.open().await;
-    store
-        .audit()
-        .append(AuditEvent {
-            session: None,
-            ..event(7)
-        })
-        .await
-        .unwrap();
+    store.audit().append(AuditEvent { session: None, ..event(7) }).await.unwrap();
 
     // Written out, so that a change of the canonical form cannot pass unseen.
-    let json =
-        r#"{"event":{"action":"read","actor":"lin","at_us":7,"outcome":"ok","purpose":"portrait","#
-            .to_owned()
-            + r#""resource":"portrait_student/123456789012345","role":"counselor","row_count":1,"session":null},"seq":1}"#;
-    let expected = Sha256::new()
-        .chain_update([0; 32])
-        .chain_update(json)
-        .finalize();
+    let json = r#"{"event":{"action":"read","actor":"lin","at_us":7,"outcome":"ok","purpose":"portrait","#.to_owned()
+        + r#""resource":"portrait_student/123456789012345","role":"counselor","row_count":1,"session":null},"seq":1}"#;
+    let expected = Sha256::new().chain_update([0; 32]).chain_update(json).finalize();
 
     let row = store.audit().list(0, 1).await.unwrap().remove(0);
     assert_eq!(row.hash, crate::store::hex(&expected));
@@ -101,19 +83,10 @@ async fn the_database_refuses_to_change_a_row() {
     let scene = Scene::new();
     let store = five_events(&scene).await;
 
-    for sql in [
-        "UPDATE audit_event SET actor = 'wang' WHERE seq = 3",
-        "DELETE FROM audit_event WHERE seq = 3",
-    ] {
+    for sql in ["UPDATE audit_event SET actor = 'wang' WHERE seq = 3", "DELETE FROM audit_event WHERE seq = 3"] {
         let mut tx = store.database().begin("audit_event").await.unwrap();
-        let refused = sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut *tx)
-            .await
-            .unwrap_err();
-        assert!(
-            refused.to_string().contains("append-only"),
-            "{sql}: {refused}"
-        );
+        let refused = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
     }
     assert_eq!(store.audit().verify().await.unwrap(), 5);
 }
@@ -133,11 +106,7 @@ async fn a_changed_row_is_found() {
     ] {
         let scene = Scene::new();
         let store = five_events(&scene).await;
-        tamper(
-            &store,
-            &format!("UPDATE audit_event SET {column} = {value} WHERE seq = 3"),
-        )
-        .await;
+        tamper(&store, &format!("UPDATE audit_event SET {column} = {value} WHERE seq = 3")).await;
         assert_eq!(broken_at(store.audit().verify().await), 3, "{column}");
     }
 }
@@ -177,9 +146,7 @@ async fn a_row_that_was_added_with_a_right_hash_is_found() {
     let scene = Scene::new();
     let store = five_events(&scene).await;
     let last = store.audit().list(4, 1).await.unwrap().remove(0);
-    let previous: Vec<u8> = (0..32)
-        .map(|it| u8::from_str_radix(&last.hash[2 * it..2 * it + 2], 16).unwrap())
-        .collect();
+    let previous: Vec<u8> = (0..32).map(|it| u8::from_str_radix(&last.hash[2 * it..2 * it + 2], 16).unwrap()).collect();
     let hash = super::chain(&previous.try_into().unwrap(), 6, &event(6));
     tamper(
         &store,
@@ -204,9 +171,7 @@ async fn the_guards_come_back_with_the_next_opening() {
     let store = scene.reopen(store).await;
 
     let mut tx = store.database().begin("audit_event").await.unwrap();
-    let refused = sqlx::raw_sql("DELETE FROM audit_event")
-        .execute(&mut *tx)
-        .await;
+    let refused = sqlx::raw_sql("DELETE FROM audit_event").execute(&mut *tx).await;
 
     assert!(refused.is_err());
 }

@@ -48,12 +48,7 @@ impl FileRegister {
                 .execute(&mut *tx)
                 .await
                 .map_err(Error::database("write", "file_register"))?;
-                Numbered::New(FileEntry {
-                    path: path.to_owned(),
-                    size,
-                    modified_us,
-                    ..entry
-                })
+                Numbered::New(FileEntry { path: path.to_owned(), size, modified_us, ..entry })
             }
             other => {
                 if let Some(entry) = other {
@@ -75,16 +70,13 @@ impl FileRegister {
         };
         let file_no = match &numbered {
             Numbered::New(entry) => {
-                self.close_overtaken(&mut tx, pipeline, entry.file_no)
-                    .await?;
+                self.close_overtaken(&mut tx, pipeline, entry.file_no).await?;
                 entry.file_no
             }
             Numbered::Again(entry) => entry.file_no,
         };
         see(&mut tx, pipeline, path, size, modified_us, file_no).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "file_register"))?;
+        tx.commit().await.map_err(Error::database("write", "file_register"))?;
         Ok(numbered)
     }
 
@@ -95,12 +87,7 @@ impl FileRegister {
     pub async fn count(&self, pipeline: &str, file_no: i64, counts: Counts) -> Result<(), Error> {
         if counts.rows_in != counts.rows_out() {
             let (rows_in, rows_out) = (counts.rows_in, counts.rows_out());
-            return Err(Error::Unbalanced {
-                pipeline: pipeline.to_owned(),
-                file_no,
-                rows_in,
-                rows_out,
-            });
+            return Err(Error::Unbalanced { pipeline: pipeline.to_owned(), file_no, rows_in, rows_out });
         }
         let mut tx = self.database.begin("file_register").await?;
         expect_open(&mut tx, pipeline, file_no).await?;
@@ -118,9 +105,7 @@ impl FileRegister {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "file_register"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "file_register"))
+        tx.commit().await.map_err(Error::database("write", "file_register"))
     }
 
     /// Marks every file up to a number as landed: after the lake's commit, and at the start with the lake's position.
@@ -152,9 +137,7 @@ impl FileRegister {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "file_register"))?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "file_register"))
+        tx.commit().await.map_err(Error::database("write", "file_register"))
     }
 
     /// Gives a file up under its number: the feed is broken, and nothing of it entered the lake.
@@ -165,17 +148,11 @@ impl FileRegister {
         let mut tx = self.database.begin("file_register").await?;
         expect_open(&mut tx, pipeline, file_no).await?;
         close(&mut tx, pipeline, file_no, why).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "file_register"))
+        tx.commit().await.map_err(Error::database("write", "file_register"))
     }
 
     /// Whether a later file has been counted, and so is on its way, since the store was opened.
-    async fn is_overtaken(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        entry: &FileEntry,
-    ) -> Result<bool, Error> {
+    async fn is_overtaken(&self, tx: &mut Transaction<'static, Sqlite>, entry: &FileEntry) -> Result<bool, Error> {
         let later: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM file_register \
              WHERE pipeline = $1 AND file_no > $2 AND given_in = $3 AND is_counted = 1 AND state <> 'refused'",
@@ -190,12 +167,7 @@ impl FileRegister {
     }
 
     /// Closes what an earlier opening left below a number that is just being handed out.
-    async fn close_overtaken(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        pipeline: &str,
-        file_no: i64,
-    ) -> Result<(), Error> {
+    async fn close_overtaken(&self, tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64) -> Result<(), Error> {
         sqlx::query(
             "UPDATE file_register SET state = 'refused', refused_why = $1 \
              WHERE pipeline = $2 AND file_no < $3 AND state = 'numbered' AND given_in <> $4",
@@ -210,11 +182,7 @@ impl FileRegister {
         .map_err(Error::database("write", "file_register"))
     }
 
-    async fn insert(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        entry: &FileEntry,
-    ) -> Result<(), Error> {
+    async fn insert(&self, tx: &mut Transaction<'static, Sqlite>, entry: &FileEntry) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO file_register (pipeline, file_no, path, size, modified_us, content_hash, state, given_in) \
              VALUES ($1, $2, $3, $4, $5, $6, 'numbered', $7)",
@@ -234,11 +202,7 @@ impl FileRegister {
 }
 
 /// Finds the one number of a content that was not refused.
-async fn find(
-    tx: &mut Transaction<'static, Sqlite>,
-    pipeline: &str,
-    content_hash: &str,
-) -> Result<Option<FileEntry>, Error> {
+async fn find(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, content_hash: &str) -> Result<Option<FileEntry>, Error> {
     let sql = select("WHERE pipeline = $1 AND content_hash = $2 AND state <> 'refused'");
     let row: Option<EntryRow> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(pipeline)
@@ -250,47 +214,28 @@ async fn find(
 }
 
 async fn next_number(tx: &mut Transaction<'static, Sqlite>, pipeline: &str) -> Result<i64, Error> {
-    sqlx::query_scalar(
-        "SELECT coalesce(max(file_no), 0) + 1 FROM file_register WHERE pipeline = $1",
-    )
-    .bind(pipeline)
-    .fetch_one(&mut **tx)
-    .await
-    .map_err(Error::database("read", "file_register"))
+    sqlx::query_scalar("SELECT coalesce(max(file_no), 0) + 1 FROM file_register WHERE pipeline = $1")
+        .bind(pipeline)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(Error::database("read", "file_register"))
 }
 
-async fn expect_open(
-    tx: &mut Transaction<'static, Sqlite>,
-    pipeline: &str,
-    file_no: i64,
-) -> Result<(), Error> {
-    let state: Option<String> =
-        sqlx::query_scalar("SELECT state FROM file_register WHERE pipeline = $1 AND file_no = $2")
-            .bind(pipeline)
-            .bind(file_no)
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(Error::database("read", "file_register"))?;
-    let state = state.ok_or_else(|| Error::NoSuchFile {
-        pipeline: pipeline.to_owned(),
-        file_no,
-    })?;
+async fn expect_open(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64) -> Result<(), Error> {
+    let state: Option<String> = sqlx::query_scalar("SELECT state FROM file_register WHERE pipeline = $1 AND file_no = $2")
+        .bind(pipeline)
+        .bind(file_no)
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(Error::database("read", "file_register"))?;
+    let state = state.ok_or_else(|| Error::NoSuchFile { pipeline: pipeline.to_owned(), file_no })?;
     match FileState::from_text(&state)? {
         FileState::Numbered => Ok(()),
-        FileState::Landed | FileState::Refused => Err(Error::FileClosed {
-            pipeline: pipeline.to_owned(),
-            file_no,
-            state,
-        }),
+        FileState::Landed | FileState::Refused => Err(Error::FileClosed { pipeline: pipeline.to_owned(), file_no, state }),
     }
 }
 
-async fn close(
-    tx: &mut Transaction<'static, Sqlite>,
-    pipeline: &str,
-    file_no: i64,
-    why: &str,
-) -> Result<(), Error> {
+async fn close(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64, why: &str) -> Result<(), Error> {
     sqlx::query("UPDATE file_register SET state = 'refused', refused_why = $1 WHERE pipeline = $2 AND file_no = $3")
         .bind(why)
         .bind(pipeline)

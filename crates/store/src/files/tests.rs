@@ -4,20 +4,11 @@ use super::{Counts, FileEntry, FileRegister, FileState, Numbered};
 use crate::Error;
 use crate::scene::Scene;
 
-const TEN: Counts = Counts {
-    rows_in: 10,
-    rows_kept: 7,
-    rows_quarantined: 1,
-    rows_skipped: 1,
-    rows_erased: 1,
-};
+const TEN: Counts = Counts { rows_in: 10, rows_kept: 7, rows_quarantined: 1, rows_skipped: 1, rows_erased: 1 };
 
 /// Asks for a number; content and path are given apart, size and age follow from the content.
 async fn number(files: &FileRegister, path: &str, content: &str) -> Numbered {
-    files
-        .number("card_txn", path, content.len() as i64, 1_000, content)
-        .await
-        .expect("the register answers")
+    files.number("card_txn", path, content.len() as i64, 1_000, content).await.expect("the register answers")
 }
 
 #[track_caller]
@@ -44,13 +35,7 @@ async fn take(files: &FileRegister, path: &str, content: &str) -> i64 {
 }
 
 async fn states(files: &FileRegister) -> Vec<(i64, FileState)> {
-    files
-        .list(Some("card_txn"))
-        .await
-        .unwrap()
-        .iter()
-        .map(|it| (it.file_no, it.state))
-        .collect()
+    files.list(Some("card_txn")).await.unwrap().iter().map(|it| (it.file_no, it.state)).collect()
 }
 
 #[tokio::test]
@@ -60,17 +45,11 @@ async fn numbers_count_from_one_within_a_pipeline() {
 
     assert_eq!(take(&files, "a.csv", "a").await, 1);
     assert_eq!(take(&files, "b.csv", "b").await, 2);
-    let other = new(files
-        .number("gate_event", "a.csv", 1, 1_000, "a")
-        .await
-        .unwrap());
+    let other = new(files.number("gate_event", "a.csv", 1, 1_000, "a").await.unwrap());
 
     assert_eq!(other.file_no, 1);
     assert_eq!(files.list(None).await.unwrap().len(), 3);
-    assert_eq!(
-        states(&files).await,
-        [(1, FileState::Landed), (2, FileState::Landed)]
-    );
+    assert_eq!(states(&files).await, [(1, FileState::Landed), (2, FileState::Landed)]);
 }
 
 #[tokio::test]
@@ -81,15 +60,8 @@ async fn the_same_content_is_taken_once_whatever_its_name() {
 
     let entry = again(number(&files, "copy of a.csv", "a").await);
 
-    assert_eq!(
-        (entry.file_no, entry.path.as_str(), entry.counts),
-        (1, "a.csv", TEN)
-    );
-    let alias = files
-        .known("card_txn", "copy of a.csv", 1, 1_000)
-        .await
-        .unwrap()
-        .expect("the alias is kept");
+    assert_eq!((entry.file_no, entry.path.as_str(), entry.counts), (1, "a.csv", TEN));
+    let alias = files.known("card_txn", "copy of a.csv", 1, 1_000).await.unwrap().expect("the alias is kept");
     assert_eq!(alias, entry);
     assert_eq!(states(&files).await, [(1, FileState::Landed)]);
 }
@@ -100,30 +72,11 @@ async fn only_an_unchanged_file_is_known() {
     let files = scene.open().await.files();
     take(&files, "a.csv", "a").await;
 
-    assert_eq!(
-        files
-            .known("card_txn", "a.csv", 1, 1_000)
-            .await
-            .unwrap()
-            .map(|it| it.file_no),
-        Some(1)
-    );
-    assert_eq!(
-        files.known("card_txn", "a.csv", 2, 1_000).await.unwrap(),
-        None
-    );
-    assert_eq!(
-        files.known("card_txn", "a.csv", 1, 1_001).await.unwrap(),
-        None
-    );
-    assert_eq!(
-        files.known("card_txn", "b.csv", 1, 1_000).await.unwrap(),
-        None
-    );
-    assert_eq!(
-        files.known("gate_event", "a.csv", 1, 1_000).await.unwrap(),
-        None
-    );
+    assert_eq!(files.known("card_txn", "a.csv", 1, 1_000).await.unwrap().map(|it| it.file_no), Some(1));
+    assert_eq!(files.known("card_txn", "a.csv", 2, 1_000).await.unwrap(), None);
+    assert_eq!(files.known("card_txn", "a.csv", 1, 1_001).await.unwrap(), None);
+    assert_eq!(files.known("card_txn", "b.csv", 1, 1_000).await.unwrap(), None);
+    assert_eq!(files.known("gate_event", "a.csv", 1, 1_000).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -134,18 +87,8 @@ async fn a_file_that_grew_is_a_new_file() {
 
     assert_eq!(take(&files, "a.csv", "ab").await, 2);
 
-    assert_eq!(
-        files
-            .known("card_txn", "a.csv", 2, 1_000)
-            .await
-            .unwrap()
-            .map(|it| it.file_no),
-        Some(2)
-    );
-    assert_eq!(
-        files.known("card_txn", "a.csv", 1, 1_000).await.unwrap(),
-        None
-    );
+    assert_eq!(files.known("card_txn", "a.csv", 2, 1_000).await.unwrap().map(|it| it.file_no), Some(2));
+    assert_eq!(files.known("card_txn", "a.csv", 1, 1_000).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -168,11 +111,7 @@ async fn a_batch_that_was_cut_gets_the_same_numbers_again() {
     let store = scene.open().await;
     for name in ["a", "b", "c"] {
         let entry = new(number(&store.files(), name, name).await);
-        store
-            .files()
-            .count("card_txn", entry.file_no, TEN)
-            .await
-            .unwrap();
+        store.files().count("card_txn", entry.file_no, TEN).await.unwrap();
     }
     let store = scene.reopen(store).await;
     let files = store.files();
@@ -188,11 +127,7 @@ async fn a_crash_between_the_lakes_commit_and_ours_is_repaired_by_the_lakes_posi
     let scene = Scene::new();
     let store = scene.open().await;
     let entry = new(number(&store.files(), "a.csv", "a").await);
-    store
-        .files()
-        .count("card_txn", entry.file_no, TEN)
-        .await
-        .unwrap();
+    store.files().count("card_txn", entry.file_no, TEN).await.unwrap();
     let after_kill = scene.as_after_kill();
     let store = after_kill.open().await;
     let files = store.files();
@@ -209,11 +144,7 @@ async fn a_file_left_by_a_crash_is_not_taken_for_landed_when_a_later_one_lands()
     let scene = Scene::new();
     let store = scene.open().await;
     let left = new(number(&store.files(), "left.csv", "left").await);
-    store
-        .files()
-        .count("card_txn", left.file_no, TEN)
-        .await
-        .unwrap();
+    store.files().count("card_txn", left.file_no, TEN).await.unwrap();
     let store = scene.reopen(store).await;
     let files = store.files();
     files.land("card_txn", 0).await.unwrap();
@@ -222,17 +153,9 @@ async fn a_file_left_by_a_crash_is_not_taken_for_landed_when_a_later_one_lands()
     let retried = new(number(&files, "left.csv", "left").await);
 
     assert_eq!((left.file_no, later, retried.file_no), (1, 2, 3));
-    let expected = [
-        (1, FileState::Refused),
-        (2, FileState::Landed),
-        (3, FileState::Numbered),
-    ];
+    let expected = [(1, FileState::Refused), (2, FileState::Landed), (3, FileState::Numbered)];
     assert_eq!(states(&files).await, expected);
-    let why = files
-        .refused_why("card_txn", 1)
-        .await
-        .unwrap()
-        .expect("a reason");
+    let why = files.refused_why("card_txn", 1).await.unwrap().expect("a reason");
     assert!(why.starts_with("overtaken"), "{why}");
 }
 
@@ -242,20 +165,13 @@ async fn a_file_that_others_pass_while_it_waits_gets_a_new_number() {
     let files = scene.open().await.files();
     new(number(&files, "slow.csv", "slow").await);
     let fast = new(number(&files, "fast.csv", "fast").await);
-    assert_eq!(
-        new(number(&files, "slow.csv", "slow").await).file_no,
-        1,
-        "nothing is on its way yet"
-    );
+    assert_eq!(new(number(&files, "slow.csv", "slow").await).file_no, 1, "nothing is on its way yet");
 
     files.count("card_txn", fast.file_no, TEN).await.unwrap();
 
     assert_eq!(new(number(&files, "slow.csv", "slow").await).file_no, 3);
     let refused = files.count("card_txn", 1, TEN).await;
-    assert!(
-        matches!(refused, Err(Error::FileClosed { file_no: 1, .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::FileClosed { file_no: 1, .. })), "{refused:?}");
 }
 
 #[tokio::test]
@@ -269,10 +185,7 @@ async fn a_file_without_counts_does_not_land() {
     files.land("card_txn", 2).await.unwrap();
     files.land("card_txn", 1).await.unwrap();
 
-    assert_eq!(
-        states(&files).await,
-        [(1, FileState::Refused), (2, FileState::Landed)]
-    );
+    assert_eq!(states(&files).await, [(1, FileState::Refused), (2, FileState::Landed)]);
 }
 
 #[tokio::test]
@@ -281,34 +194,17 @@ async fn a_refused_file_gets_a_new_number_and_counts_for_nothing() {
     let files = scene.open().await.files();
     let entry = new(number(&files, "a.csv", "a").await);
     files.count("card_txn", entry.file_no, TEN).await.unwrap();
-    files
-        .refuse("card_txn", 1, "half of the rows are bad")
-        .await
-        .unwrap();
+    files.refuse("card_txn", 1, "half of the rows are bad").await.unwrap();
 
-    let known = files
-        .known("card_txn", "a.csv", 1, 1_000)
-        .await
-        .unwrap()
-        .expect("it was seen");
+    let known = files.known("card_txn", "a.csv", 1, 1_000).await.unwrap().expect("it was seen");
     let retried = new(number(&files, "a.csv", "a").await);
 
-    assert_eq!(
-        (known.state, retried.file_no, retried.counts),
-        (FileState::Refused, 2, Counts::default())
-    );
+    assert_eq!((known.state, retried.file_no, retried.counts), (FileState::Refused, 2, Counts::default()));
     assert_eq!(files.totals("card_txn").await.unwrap(), Counts::default());
-    assert_eq!(
-        files.refused_why("card_txn", 1).await.unwrap().as_deref(),
-        Some("half of the rows are bad")
-    );
+    assert_eq!(files.refused_why("card_txn", 1).await.unwrap().as_deref(), Some("half of the rows are bad"));
     assert_eq!(files.refused_why("card_txn", 2).await.unwrap(), None);
     files.land("card_txn", 2).await.unwrap();
-    assert_eq!(
-        states(&files).await[0],
-        (1, FileState::Refused),
-        "landing revives nothing"
-    );
+    assert_eq!(states(&files).await[0], (1, FileState::Refused), "landing revives nothing");
 }
 
 #[tokio::test]
@@ -322,13 +218,7 @@ async fn totals_are_the_sum_of_what_landed() {
 
     let totals = files.totals("card_txn").await.unwrap();
 
-    let expected = Counts {
-        rows_in: 20,
-        rows_kept: 14,
-        rows_quarantined: 2,
-        rows_skipped: 2,
-        rows_erased: 2,
-    };
+    let expected = Counts { rows_in: 20, rows_kept: 14, rows_quarantined: 2, rows_skipped: 2, rows_erased: 2 };
     assert_eq!(totals, expected);
     assert_eq!(totals.rows_in, totals.rows_out());
 }
@@ -339,17 +229,7 @@ async fn counts_that_do_not_balance_are_refused() {
     let files = scene.open().await.files();
     new(number(&files, "a.csv", "a").await);
 
-    let refused = files
-        .count(
-            "card_txn",
-            1,
-            Counts {
-                rows_kept: 8,
-                ..TEN
-            },
-        )
-        .await
-        .expect_err("one too many");
+    let refused = files.count("card_txn", 1, Counts { rows_kept: 8, ..TEN }).await.expect_err("one too many");
 
     let text = "rows of file number 1 of pipeline \"card_txn\" do not balance: 10 in, 11 out";
     assert_eq!(refused.to_string(), text);
@@ -361,23 +241,11 @@ async fn what_is_closed_or_unknown_cannot_be_counted_or_refused() {
     let files = scene.open().await.files();
     take(&files, "a.csv", "a").await;
 
-    for refused in [
-        files.count("card_txn", 1, TEN).await,
-        files.refuse("card_txn", 1, "late").await,
-    ] {
-        assert!(
-            matches!(refused, Err(Error::FileClosed { file_no: 1, .. })),
-            "{refused:?}"
-        );
+    for refused in [files.count("card_txn", 1, TEN).await, files.refuse("card_txn", 1, "late").await] {
+        assert!(matches!(refused, Err(Error::FileClosed { file_no: 1, .. })), "{refused:?}");
     }
-    for refused in [
-        files.count("card_txn", 9, TEN).await,
-        files.refuse("card_txn", 9, "late").await,
-    ] {
-        assert!(
-            matches!(refused, Err(Error::NoSuchFile { file_no: 9, .. })),
-            "{refused:?}"
-        );
+    for refused in [files.count("card_txn", 9, TEN).await, files.refuse("card_txn", 9, "late").await] {
+        assert!(matches!(refused, Err(Error::NoSuchFile { file_no: 9, .. })), "{refused:?}");
     }
 }
 
@@ -388,9 +256,7 @@ async fn two_tasks_never_share_a_number() {
     let tasks: Vec<_> = (0..20)
         .map(|it| {
             let files = store.files();
-            tokio::spawn(async move {
-                new(number(&files, &format!("{it}.csv"), &format!("content {it}")).await).file_no
-            })
+            tokio::spawn(async move { new(number(&files, &format!("{it}.csv"), &format!("content {it}")).await).file_no })
         })
         .collect();
 

@@ -32,8 +32,7 @@ impl Vault {
                 values(2, 1, chunk.len()),
                 values(2 + chunk.len(), 1, columns.len()),
             );
-            let mut query = sqlx::query_as::<_, (i64, String, Vec<u8>)>(AssertSqlSafe(sql))
-                .bind(kind.to_string());
+            let mut query = sqlx::query_as::<_, (i64, String, Vec<u8>)>(AssertSqlSafe(sql)).bind(kind.to_string());
             for key in chunk {
                 query = query.bind(key);
             }
@@ -54,17 +53,13 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read or the number is damaged.
     pub async fn number_of(&self, kind: PersonKind, key: i64) -> Result<Option<String>, Error> {
-        let sealed: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT number_sealed FROM person WHERE kind = $1 AND person_key = $2",
-        )
-        .bind(kind.to_string())
-        .bind(key)
-        .fetch_optional(self.inner.database.read())
-        .await
-        .map_err(Error::database("read", "person"))?;
-        sealed
-            .map(|it| self.inner.open_number(kind, key, &it))
-            .transpose()
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT number_sealed FROM person WHERE kind = $1 AND person_key = $2")
+            .bind(kind.to_string())
+            .bind(key)
+            .fetch_optional(self.inner.database.read())
+            .await
+            .map_err(Error::database("read", "person"))?;
+        sealed.map(|it| self.inner.open_number(kind, key, &it)).transpose()
     }
 
     /// Returns the keys of persons whose name holds the text, those whose name begins with it first.
@@ -79,14 +74,10 @@ impl Vault {
         let people = self.inner.people.read();
         let mut found: Vec<(bool, String, i64)> = Vec::new();
         for (&key, columns) in people.get(&kind).into_iter().flat_map(|it| &it.values) {
-            let names = columns
-                .iter()
-                .filter(|(column, _)| *column == "name" || column.ends_with("_name"));
+            let names = columns.iter().filter(|(column, _)| *column == "name" || column.ends_with("_name"));
             // A value that does not open was refused when the store opened, so here it cannot be.
             let best = names
-                .filter_map(|(column, value)| {
-                    self.inner.open_value(kind, key, column, &value.sealed).ok()
-                })
+                .filter_map(|(column, value)| self.inner.open_value(kind, key, column, &value.sealed).ok())
                 .map(|it| it.to_lowercase())
                 .filter(|it| it.contains(&wanted))
                 .map(|it| (!it.starts_with(&wanted), it))
@@ -95,11 +86,7 @@ impl Vault {
         }
         // A total order, so that the same search answers the same.
         found.sort();
-        found
-            .into_iter()
-            .take(limit)
-            .map(|(_, _, key)| key)
-            .collect()
+        found.into_iter().take(limit).map(|(_, _, key)| key).collect()
     }
 }
 
@@ -107,11 +94,7 @@ impl Inner {
     /// Returns the values that differ from what is kept, one a key and column: the last.
     ///
     /// Feeds repeat the same names row after row, and what is known already must cost no write.
-    pub(super) fn changed<'a>(
-        &self,
-        kind: PersonKind,
-        values: &[(i64, &'a str, &'a str)],
-    ) -> Vec<(i64, &'a str, &'a str)> {
+    pub(super) fn changed<'a>(&self, kind: PersonKind, values: &[(i64, &'a str, &'a str)]) -> Vec<(i64, &'a str, &'a str)> {
         let mut last: HashMap<(i64, &str), &str> = HashMap::new();
         for &(key, column, value) in values {
             last.insert((key, column), value);
@@ -119,8 +102,7 @@ impl Inner {
         let people = self.people.read();
         let kept = people.get(&kind).map(|it| &it.values);
         let is_kept = |key: i64, column: &str, value: &str| {
-            kept.and_then(|it| it.get(&key)?.get(column))
-                .is_some_and(|it| it.fingerprint == self.fingerprints.hash_one(value))
+            kept.and_then(|it| it.get(&key)?.get(column)).is_some_and(|it| it.fingerprint == self.fingerprints.hash_one(value))
         };
         let mut changed: Vec<_> = last
             .into_iter()
@@ -132,18 +114,12 @@ impl Inner {
     }
 
     /// Keeps values of persons durably, then in memory.
-    pub(super) async fn keep(
-        &self,
-        kind: PersonKind,
-        changed: &[(i64, &str, &str)],
-    ) -> Result<(), Error> {
+    pub(super) async fn keep(&self, kind: PersonKind, changed: &[(i64, &str, &str)]) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         {
             let people = self.people.read();
             let keys = people.get(&kind).map(|it| &it.keys);
-            let stranger = changed
-                .iter()
-                .find(|(key, ..)| !keys.is_some_and(|it| it.contains(key)));
+            let stranger = changed.iter().find(|(key, ..)| !keys.is_some_and(|it| it.contains(key)));
             if let Some(&(key, ..)) = stranger {
                 return Err(Error::NoSuchPerson { kind, key });
             }
@@ -152,17 +128,8 @@ impl Inner {
             .iter()
             .map(|&(key, column, value)| {
                 let fingerprint = self.fingerprints.hash_one(value);
-                let sealed = self
-                    .values
-                    .seal(value.as_bytes(), &place(kind, key, column));
-                (
-                    key,
-                    column,
-                    Value {
-                        fingerprint,
-                        sealed,
-                    },
-                )
+                let sealed = self.values.seal(value.as_bytes(), &place(kind, key, column));
+                (key, column, Value { fingerprint, sealed })
             })
             .collect();
 
@@ -175,29 +142,16 @@ impl Inner {
             );
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for (key, column, value) in chunk {
-                query = query
-                    .bind(kind.to_string())
-                    .bind(key)
-                    .bind(*column)
-                    .bind(value.sealed.as_slice());
+                query = query.bind(kind.to_string()).bind(key).bind(*column).bind(value.sealed.as_slice());
             }
-            query
-                .execute(&mut *tx)
-                .await
-                .map_err(Error::database("write", "person_value"))?;
+            query.execute(&mut *tx).await.map_err(Error::database("write", "person_value"))?;
         }
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "person_value"))?;
+        tx.commit().await.map_err(Error::database("write", "person_value"))?;
 
         let mut people = self.people.write();
         let these = people.entry(kind).or_default();
         for (key, column, value) in sealed {
-            these
-                .values
-                .entry(key)
-                .or_default()
-                .insert(column.to_owned(), value);
+            these.values.entry(key).or_default().insert(column.to_owned(), value);
         }
         Ok(())
     }

@@ -13,11 +13,10 @@ impl Inner {
     pub(super) async fn load(&self) -> Result<(), Error> {
         let mut people: HashMap<PersonKind, People> = HashMap::new();
 
-        let numbers: Vec<(String, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT kind, person_key, number_sealed FROM person")
-                .fetch_all(self.database.read())
-                .await
-                .map_err(Error::database("read", "person"))?;
+        let numbers: Vec<(String, i64, Vec<u8>)> = sqlx::query_as("SELECT kind, person_key, number_sealed FROM person")
+            .fetch_all(self.database.read())
+            .await
+            .map_err(Error::database("read", "person"))?;
         for (kind, key, sealed) in numbers {
             let kind = kind_from(&kind, "person")?;
             let number = self.open_number(kind, key, &sealed)?;
@@ -26,18 +25,13 @@ impl Inner {
             these.key_of.insert(number, key);
         }
 
-        let erased: Vec<(String, Vec<u8>)> =
-            sqlx::query_as("SELECT kind, number_hmac FROM erased_number")
-                .fetch_all(self.database.read())
-                .await
-                .map_err(Error::database("read", "erased_number"))?;
+        let erased: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT kind, number_hmac FROM erased_number")
+            .fetch_all(self.database.read())
+            .await
+            .map_err(Error::database("read", "erased_number"))?;
         for (kind, digest) in erased {
             let kind = kind_from(&kind, "erased_number")?;
-            people
-                .entry(kind)
-                .or_default()
-                .erased
-                .insert(digest_from(digest, "erased_number")?);
+            people.entry(kind).or_default().erased.insert(digest_from(digest, "erased_number")?);
         }
 
         let values: Vec<(String, i64, String, Vec<u8>)> =
@@ -47,56 +41,25 @@ impl Inner {
                 .map_err(Error::database("read", "person_value"))?;
         for (kind, key, column, sealed) in values {
             let kind = kind_from(&kind, "person_value")?;
-            let fingerprint = self
-                .fingerprints
-                .hash_one(self.open_value(kind, key, &column, &sealed)?);
+            let fingerprint = self.fingerprints.hash_one(self.open_value(kind, key, &column, &sealed)?);
             let these = people.entry(kind).or_default();
-            these.values.entry(key).or_default().insert(
-                column,
-                Value {
-                    fingerprint,
-                    sealed,
-                },
-            );
+            these.values.entry(key).or_default().insert(column, Value { fingerprint, sealed });
         }
 
         *self.people.write() = people;
         Ok(())
     }
 
-    pub(super) fn open_number(
-        &self,
-        kind: PersonKind,
-        key: i64,
-        sealed: &[u8],
-    ) -> Result<String, Error> {
-        let damaged = Error::Damaged {
-            table: "person",
-            column: "number_sealed",
-        };
+    pub(super) fn open_number(&self, kind: PersonKind, key: i64, sealed: &[u8]) -> Result<String, Error> {
+        let damaged = Error::Damaged { table: "person", column: "number_sealed" };
         let plain = self.values.open(sealed, &place(kind, key, ""));
-        plain
-            .ok()
-            .and_then(|it| String::from_utf8(it).ok())
-            .ok_or(damaged)
+        plain.ok().and_then(|it| String::from_utf8(it).ok()).ok_or(damaged)
     }
 
-    pub(super) fn open_value(
-        &self,
-        kind: PersonKind,
-        key: i64,
-        column: &str,
-        sealed: &[u8],
-    ) -> Result<String, Error> {
-        let damaged = Error::Damaged {
-            table: "person_value",
-            column: "value_sealed",
-        };
+    pub(super) fn open_value(&self, kind: PersonKind, key: i64, column: &str, sealed: &[u8]) -> Result<String, Error> {
+        let damaged = Error::Damaged { table: "person_value", column: "value_sealed" };
         let plain = self.values.open(sealed, &place(kind, key, column));
-        plain
-            .ok()
-            .and_then(|it| String::from_utf8(it).ok())
-            .ok_or(damaged)
+        plain.ok().and_then(|it| String::from_utf8(it).ok()).ok_or(damaged)
     }
 }
 
@@ -104,15 +67,9 @@ pub(super) fn kind_from(text: &str, table: &'static str) -> Result<PersonKind, E
     [PersonKind::Student, PersonKind::Staff]
         .into_iter()
         .find(|it| it.to_string() == text)
-        .ok_or(Error::Damaged {
-            table,
-            column: "kind",
-        })
+        .ok_or(Error::Damaged { table, column: "kind" })
 }
 
 pub(super) fn digest_from(bytes: Vec<u8>, table: &'static str) -> Result<Digest, Error> {
-    bytes.try_into().map_err(|_| Error::Damaged {
-        table,
-        column: "number_hmac",
-    })
+    bytes.try_into().map_err(|_| Error::Damaged { table, column: "number_hmac" })
 }

@@ -31,26 +31,20 @@ impl Vault {
         let digest = inner.number_hmac(kind, number);
 
         let mut tx = inner.database.begin("erased_number").await?;
-        sqlx::query(
-            "INSERT INTO erased_number (kind, number_hmac) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(kind.to_string())
-        .bind(digest.as_slice())
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "erased_number"))?;
-        // The values go with the person: the foreign key cascades.
-        let key: Option<i64> = sqlx::query_scalar(
-            "DELETE FROM person WHERE kind = $1 AND number_hmac = $2 RETURNING person_key",
-        )
-        .bind(kind.to_string())
-        .bind(digest.as_slice())
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(Error::database("write", "person"))?;
-        tx.commit()
+        sqlx::query("INSERT INTO erased_number (kind, number_hmac) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(kind.to_string())
+            .bind(digest.as_slice())
+            .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "erased_number"))?;
+        // The values go with the person: the foreign key cascades.
+        let key: Option<i64> = sqlx::query_scalar("DELETE FROM person WHERE kind = $1 AND number_hmac = $2 RETURNING person_key")
+            .bind(kind.to_string())
+            .bind(digest.as_slice())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("write", "person"))?;
+        tx.commit().await.map_err(Error::database("write", "erased_number"))?;
 
         let mut people = inner.people.write();
         let these = people.entry(kind).or_default();
@@ -66,11 +60,7 @@ impl Vault {
 
 impl Inner {
     /// Returns what memory knows, and the numbers it does not, each once.
-    pub(super) fn look_up<'a>(
-        &self,
-        kind: PersonKind,
-        numbers: &[&'a str],
-    ) -> (HashMap<String, Known>, Vec<&'a str>) {
+    pub(super) fn look_up<'a>(&self, kind: PersonKind, numbers: &[&'a str]) -> (HashMap<String, Known>, Vec<&'a str>) {
         let people = self.people.read();
         let mut known = HashMap::with_capacity(numbers.len());
         let mut missing = Vec::new();
@@ -81,9 +71,8 @@ impl Inner {
                 known.insert(number.to_owned(), Known::Key(key));
             } else if seen.insert(number) {
                 // Only numbers without a key are worth a fingerprint: the erased are few.
-                let is_erased = these.is_some_and(|it| {
-                    !it.erased.is_empty() && it.erased.contains(&self.number_hmac(kind, number))
-                });
+                let is_erased =
+                    these.is_some_and(|it| !it.erased.is_empty() && it.erased.contains(&self.number_hmac(kind, number)));
                 if is_erased {
                     known.insert(number.to_owned(), Known::Erased);
                 } else {
@@ -95,11 +84,7 @@ impl Inner {
     }
 
     /// Mints keys in one transaction, and returns what is known once it is durable.
-    pub(super) async fn mint(
-        &self,
-        kind: PersonKind,
-        numbers: &[&str],
-    ) -> Result<HashMap<String, Known>, Error> {
+    pub(super) async fn mint(&self, kind: PersonKind, numbers: &[&str]) -> Result<HashMap<String, Known>, Error> {
         let _changing = self.changing.lock().await;
         // Somebody else may have minted some of them while we waited for our turn.
         let (mut known, missing) = self.look_up(kind, numbers);
@@ -108,13 +93,8 @@ impl Inner {
         }
 
         let mut tx = self.database.begin("person").await?;
-        let candidates: Vec<Candidate> = missing
-            .iter()
-            .map(|&number| Candidate {
-                number,
-                digest: self.number_hmac(kind, number),
-            })
-            .collect();
+        let candidates: Vec<Candidate> =
+            missing.iter().map(|&number| Candidate { number, digest: self.number_hmac(kind, number) }).collect();
         // So may another process, of which memory knows nothing.
         let elsewhere = self.known_elsewhere(&mut tx, kind, &candidates).await?;
 
@@ -123,10 +103,7 @@ impl Inner {
         {
             let people = self.people.read();
             let keys = people.get(&kind).map(|it| &it.keys);
-            for candidate in candidates
-                .iter()
-                .filter(|it| !elsewhere.contains_key(&it.digest))
-            {
+            for candidate in candidates.iter().filter(|it| !elsewhere.contains_key(&it.digest)) {
                 let mut draws = Draws::new(self.mint, &self.mint_key, kind, candidate.number);
                 let mut key = draws.draw()?;
                 while keys.is_some_and(|it| it.contains(&key)) || !taken.insert(key) {
@@ -136,20 +113,12 @@ impl Inner {
             }
         }
         self.insert(&mut tx, kind, &fresh).await?;
-        tx.commit()
-            .await
-            .map_err(Error::database("write", "person"))?;
+        tx.commit().await.map_err(Error::database("write", "person"))?;
 
         let mut people = self.people.write();
         let these = people.entry(kind).or_default();
-        let found = candidates
-            .iter()
-            .filter_map(|it| Some((it, *elsewhere.get(&it.digest)?)));
-        for (candidate, what) in fresh
-            .iter()
-            .map(|&(it, key)| (it, Known::Key(key)))
-            .chain(found)
-        {
+        let found = candidates.iter().filter_map(|it| Some((it, *elsewhere.get(&it.digest)?)));
+        for (candidate, what) in fresh.iter().map(|&(it, key)| (it, Known::Key(key))).chain(found) {
             match what {
                 Known::Key(key) => {
                     these.keys.insert(key);
@@ -174,35 +143,21 @@ impl Inner {
         for chunk in candidates.chunks(ROWS_A_STATEMENT) {
             let places = values(2, 1, chunk.len());
 
-            let sql = format!(
-                "SELECT number_hmac, person_key FROM person WHERE kind = $1 AND number_hmac IN {places}"
-            );
-            let mut query =
-                sqlx::query_as::<_, (Vec<u8>, i64)>(AssertSqlSafe(sql)).bind(kind.to_string());
+            let sql = format!("SELECT number_hmac, person_key FROM person WHERE kind = $1 AND number_hmac IN {places}");
+            let mut query = sqlx::query_as::<_, (Vec<u8>, i64)>(AssertSqlSafe(sql)).bind(kind.to_string());
             for candidate in chunk {
                 query = query.bind(candidate.digest.as_slice());
             }
-            for (digest, key) in query
-                .fetch_all(&mut **tx)
-                .await
-                .map_err(Error::database("read", "person"))?
-            {
+            for (digest, key) in query.fetch_all(&mut **tx).await.map_err(Error::database("read", "person"))? {
                 known.insert(digest_from(digest, "person")?, Known::Key(key));
             }
 
-            let sql = format!(
-                "SELECT number_hmac FROM erased_number WHERE kind = $1 AND number_hmac IN {places}"
-            );
-            let mut query =
-                sqlx::query_scalar::<_, Vec<u8>>(AssertSqlSafe(sql)).bind(kind.to_string());
+            let sql = format!("SELECT number_hmac FROM erased_number WHERE kind = $1 AND number_hmac IN {places}");
+            let mut query = sqlx::query_scalar::<_, Vec<u8>>(AssertSqlSafe(sql)).bind(kind.to_string());
             for candidate in chunk {
                 query = query.bind(candidate.digest.as_slice());
             }
-            for digest in query
-                .fetch_all(&mut **tx)
-                .await
-                .map_err(Error::database("read", "erased_number"))?
-            {
+            for digest in query.fetch_all(&mut **tx).await.map_err(Error::database("read", "erased_number"))? {
                 known.insert(digest_from(digest, "erased_number")?, Known::Erased);
             }
         }
@@ -217,24 +172,16 @@ impl Inner {
     ) -> Result<(), Error> {
         for chunk in fresh.chunks(ROWS_A_STATEMENT) {
             let places = values(1, chunk.len(), 4);
-            let sql = format!(
-                "INSERT INTO person (kind, person_key, number_hmac, number_sealed) VALUES {places}"
-            );
+            let sql = format!("INSERT INTO person (kind, person_key, number_hmac, number_sealed) VALUES {places}");
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for (candidate, key) in chunk {
                 query = query
                     .bind(kind.to_string())
                     .bind(key)
                     .bind(candidate.digest.as_slice())
-                    .bind(
-                        self.values
-                            .seal(candidate.number.as_bytes(), &place(kind, *key, "")),
-                    );
+                    .bind(self.values.seal(candidate.number.as_bytes(), &place(kind, *key, "")));
             }
-            query
-                .execute(&mut **tx)
-                .await
-                .map_err(Error::database("write", "person"))?;
+            query.execute(&mut **tx).await.map_err(Error::database("write", "person"))?;
         }
         Ok(())
     }

@@ -37,15 +37,9 @@ fn a_number_keeps_its_key_across_openings() {
 
         let store = runtime.block_on(scene.reopen(store));
 
-        assert_eq!(
-            key(&store.vault(), Student, "2022000001"),
-            before,
-            "{mint:?}"
-        );
+        assert_eq!(key(&store.vault(), Student, "2022000001"), before, "{mint:?}");
         assert_eq!(store.vault().find(Student, "2022000001"), Some(before));
-        let number = runtime
-            .block_on(store.vault().number_of(Student, before))
-            .unwrap();
+        let number = runtime.block_on(store.vault().number_of(Student, before)).unwrap();
         assert_eq!(number.as_deref(), Some("2022000001"));
     }
 }
@@ -69,10 +63,7 @@ fn the_same_number_is_another_person_in_another_kind() {
     let scene = Scene::new();
     let vault = runtime.block_on(scene.open()).vault();
 
-    assert_ne!(
-        key(&vault, Student, "2022000001"),
-        key(&vault, Staff, "2022000001")
-    );
+    assert_ne!(key(&vault, Student, "2022000001"), key(&vault, Staff, "2022000001"));
     assert_eq!(vault.find(Staff, "2022000002"), None);
 }
 
@@ -84,21 +75,10 @@ fn seeded_keys_are_equal_in_two_stores_whatever_the_order() {
     let mut backwards = refs(&numbers);
     backwards.reverse();
 
-    let at_once = runtime
-        .block_on(one.open())
-        .vault()
-        .keys(Student, &refs(&numbers))
-        .unwrap();
+    let at_once = runtime.block_on(one.open()).vault().keys(Student, &refs(&numbers)).unwrap();
     let vault = runtime.block_on(two.open()).vault();
-    let one_by_one: HashMap<String, Known> = backwards
-        .iter()
-        .flat_map(|it| vault.keys(Student, &[it]).unwrap())
-        .collect();
-    let other_seed = runtime
-        .block_on(three.open())
-        .vault()
-        .keys(Student, &refs(&numbers))
-        .unwrap();
+    let one_by_one: HashMap<String, Known> = backwards.iter().flat_map(|it| vault.keys(Student, &[it]).unwrap()).collect();
+    let other_seed = runtime.block_on(three.open()).vault().keys(Student, &refs(&numbers)).unwrap();
 
     assert_eq!(at_once.len(), 50);
     assert_eq!(at_once, one_by_one);
@@ -111,10 +91,7 @@ fn random_keys_differ_from_store_to_store() {
     let (one, two) = (Scene::minting(Mint::Random), Scene::minting(Mint::Random));
     let vault = |scene: &Scene| runtime.block_on(scene.open()).vault();
 
-    assert_ne!(
-        key(&vault(&one), Student, "2022000001"),
-        key(&vault(&two), Student, "2022000001")
-    );
+    assert_ne!(key(&vault(&one), Student, "2022000001"), key(&vault(&two), Student, "2022000001"));
 }
 
 #[test]
@@ -124,17 +101,10 @@ fn no_number_and_no_name_is_readable_on_disk() {
     let store = runtime.block_on(scene.open());
     let vault = store.vault();
     let lin = key(&vault, Student, "2022000001");
-    vault
-        .remember(
-            Student,
-            &[(lin, "name", "林小雨"), (lin, "mobile", "19900001234")],
-        )
-        .unwrap();
+    vault.remember(Student, &[(lin, "name", "林小雨"), (lin, "mobile", "19900001234")]).unwrap();
     let erased = "2022000002";
     key(&vault, Student, erased);
-    runtime
-        .block_on(vault.erase_number(Student, erased))
-        .unwrap();
+    runtime.block_on(vault.erase_number(Student, erased)).unwrap();
 
     // Once with the write-ahead log beside the file, once folded into it.
     for life in ["open", "closed"] {
@@ -161,10 +131,7 @@ fn two_threads_that_meet_over_a_number_get_one_key() {
         threads.into_iter().map(|it| it.join().unwrap()).collect()
     });
 
-    let keys: HashSet<i64> = numbers
-        .iter()
-        .filter_map(|it| vault.find(Student, it))
-        .collect();
+    let keys: HashSet<i64> = numbers.iter().filter_map(|it| vault.find(Student, it)).collect();
     assert_eq!(keys.len(), 200);
     assert!(answers.iter().all(|it| *it == answers[0]));
 }
@@ -176,8 +143,7 @@ fn two_tasks_that_meet_over_a_number_get_one_key() {
     let vault = runtime.block_on(scene.open()).vault();
 
     let (one, two) = runtime.block_on(async {
-        let ask =
-            |vault: Vault| tokio::task::spawn_blocking(move || key(&vault, Student, "2022000001"));
+        let ask = |vault: Vault| tokio::task::spawn_blocking(move || key(&vault, Student, "2022000001"));
         tokio::join!(ask(vault.clone()), ask(vault.clone()))
     });
 
@@ -188,21 +154,13 @@ fn two_tasks_that_meet_over_a_number_get_one_key() {
 fn a_second_opener_finds_the_keys_of_the_first() {
     let runtime = runtime();
     let scene = Scene::minting(Mint::Random);
-    let (one, two) = (
-        runtime.block_on(scene.open()).vault(),
-        runtime.block_on(scene.open()).vault(),
-    );
+    let (one, two) = (runtime.block_on(scene.open()).vault(), runtime.block_on(scene.open()).vault());
     let before = key(&one, Student, "2022000001");
-    runtime
-        .block_on(one.erase_number(Student, "2022000002"))
-        .unwrap();
+    runtime.block_on(one.erase_number(Student, "2022000002")).unwrap();
 
     // The second was open before, so only the tables can tell it.
     assert_eq!(key(&two, Student, "2022000001"), before);
-    assert_eq!(
-        two.keys(Student, &["2022000002"]).unwrap()["2022000002"],
-        Known::Erased
-    );
+    assert_eq!(two.keys(Student, &["2022000002"]).unwrap()["2022000002"], Known::Erased);
 }
 
 #[test]
@@ -214,35 +172,20 @@ fn an_erased_number_is_never_keyed_again() {
     let lin = key(&vault, Student, "2022000001");
     vault.remember(Student, &[(lin, "name", "林小雨")]).unwrap();
 
-    let erased = runtime
-        .block_on(vault.erase_number(Student, "2022000001"))
-        .unwrap();
-    let unseen = runtime
-        .block_on(vault.erase_number(Student, "2022000009"))
-        .unwrap();
+    let erased = runtime.block_on(vault.erase_number(Student, "2022000001")).unwrap();
+    let unseen = runtime.block_on(vault.erase_number(Student, "2022000009")).unwrap();
 
     assert_eq!((erased, unseen), (Some(lin), None));
     drop(vault);
     let check = |store: &Store| {
         let vault = store.vault();
         for number in ["2022000001", "2022000009"] {
-            assert_eq!(
-                vault.keys(Student, &[number]).unwrap()[number],
-                Known::Erased
-            );
+            assert_eq!(vault.keys(Student, &[number]).unwrap()[number], Known::Erased);
         }
         assert_eq!(vault.find(Student, "2022000001"), None);
         assert_eq!(vault.search_names(Student, "林", 10), [0_i64; 0]);
-        assert_eq!(
-            runtime.block_on(vault.number_of(Student, lin)).unwrap(),
-            None
-        );
-        assert!(
-            runtime
-                .block_on(vault.identities(Student, &[lin], &["name"]))
-                .unwrap()
-                .is_empty()
-        );
+        assert_eq!(runtime.block_on(vault.number_of(Student, lin)).unwrap(), None);
+        assert!(runtime.block_on(vault.identities(Student, &[lin], &["name"])).unwrap().is_empty());
     };
     check(&store);
     let store = runtime.block_on(scene.reopen(store));
@@ -258,39 +201,18 @@ fn a_later_value_replaces_an_earlier_one() {
     let store = runtime.block_on(scene.open());
     let vault = store.vault();
     let lin = key(&vault, Student, "2022000001");
-    vault
-        .remember(
-            Student,
-            &[
-                (lin, "name", "林小雨"),
-                (lin, "mobile", "1"),
-                (lin, "mobile", "2"),
-            ],
-        )
-        .unwrap();
-    vault
-        .remember(Student, &[(lin, "mobile", "3"), (lin, "name", "林小雨")])
-        .unwrap();
+    vault.remember(Student, &[(lin, "name", "林小雨"), (lin, "mobile", "1"), (lin, "mobile", "2")]).unwrap();
+    vault.remember(Student, &[(lin, "mobile", "3"), (lin, "name", "林小雨")]).unwrap();
     drop(vault);
     let vault = runtime.block_on(scene.reopen(store)).vault();
 
-    let all = runtime
-        .block_on(vault.identities(Student, &[lin, 1], &["name", "mobile", "none"]))
-        .unwrap();
+    let all = runtime.block_on(vault.identities(Student, &[lin, 1], &["name", "mobile", "none"])).unwrap();
 
     let columns = |pairs: &[(&str, &str)]| -> HashMap<String, String> {
-        pairs
-            .iter()
-            .map(|(column, value)| ((*column).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(column, value)| ((*column).to_owned(), (*value).to_owned())).collect()
     };
-    assert_eq!(
-        all,
-        HashMap::from([(lin, columns(&[("name", "林小雨"), ("mobile", "3")]))])
-    );
-    let some = runtime
-        .block_on(vault.identities(Student, &[lin], &["mobile"]))
-        .unwrap();
+    assert_eq!(all, HashMap::from([(lin, columns(&[("name", "林小雨"), ("mobile", "3")]))]));
+    let some = runtime.block_on(vault.identities(Student, &[lin], &["mobile"])).unwrap();
     assert_eq!(some, HashMap::from([(lin, columns(&[("mobile", "3")]))]));
 }
 
@@ -300,14 +222,9 @@ fn a_value_of_nobody_is_refused() {
     let scene = Scene::new();
     let vault = runtime.block_on(scene.open()).vault();
 
-    let refused = vault
-        .remember(Student, &[(123_456_789_012_345, "name", "林小雨")])
-        .unwrap_err();
+    let refused = vault.remember(Student, &[(123_456_789_012_345, "name", "林小雨")]).unwrap_err();
 
-    assert_eq!(
-        refused.to_string(),
-        "the vault has no student with key 123456789012345"
-    );
+    assert_eq!(refused.to_string(), "the vault has no student with key 123456789012345");
 }
 
 #[test]
@@ -315,35 +232,17 @@ fn a_search_looks_at_names_only_and_answers_in_order() {
     let runtime = runtime();
     let scene = Scene::new();
     let vault = runtime.block_on(scene.open()).vault();
-    let keys: Vec<i64> = numbers(4)
-        .iter()
-        .map(|it| key(&vault, Student, it))
-        .collect();
-    let [lin, wang, li, ann] = keys[..] else {
-        panic!("four keys")
-    };
-    let names = [
-        (lin, "name", "林小雨"),
-        (wang, "student_name", "王林"),
-        (li, "name", "李雷"),
-        (ann, "name", "Ann Lee"),
-    ];
+    let keys: Vec<i64> = numbers(4).iter().map(|it| key(&vault, Student, it)).collect();
+    let [lin, wang, li, ann] = keys[..] else { panic!("four keys") };
+    let names = [(lin, "name", "林小雨"), (wang, "student_name", "王林"), (li, "name", "李雷"), (ann, "name", "Ann Lee")];
     vault.remember(Student, &names).unwrap();
     vault.remember(Student, &[(li, "remark", "林")]).unwrap();
 
-    assert_eq!(
-        vault.search_names(Student, "林", 10),
-        [lin, wang],
-        "begins with it first"
-    );
+    assert_eq!(vault.search_names(Student, "林", 10), [lin, wang], "begins with it first");
     assert_eq!(vault.search_names(Student, "林", 1), [lin]);
     assert_eq!(vault.search_names(Student, " lee ", 10), [ann]);
     for nobody in ["", " ", "赵"] {
-        assert_eq!(
-            vault.search_names(Student, nobody, 10),
-            [0_i64; 0],
-            "{nobody:?}"
-        );
+        assert_eq!(vault.search_names(Student, nobody, 10), [0_i64; 0], "{nobody:?}");
     }
     assert_eq!(vault.search_names(Staff, "林", 10), [0_i64; 0]);
 }
@@ -354,13 +253,8 @@ fn a_sealed_value_that_was_moved_to_another_person_is_noticed() {
     let scene = Scene::new();
     let store = runtime.block_on(scene.open());
     let vault = store.vault();
-    let (lin, wang) = (
-        key(&vault, Student, "2022000001"),
-        key(&vault, Student, "2022000002"),
-    );
-    vault
-        .remember(Student, &[(lin, "name", "林小雨"), (wang, "name", "王林")])
-        .unwrap();
+    let (lin, wang) = (key(&vault, Student, "2022000001"), key(&vault, Student, "2022000002"));
+    vault.remember(Student, &[(lin, "name", "林小雨"), (wang, "name", "王林")]).unwrap();
 
     let moved = runtime.block_on(async {
         let mut tx = store.database().begin("person_value").await.unwrap();
@@ -373,16 +267,7 @@ fn a_sealed_value_that_was_moved_to_another_person_is_noticed() {
         vault.identities(Student, &[lin, wang], &["name"]).await
     });
 
-    assert!(
-        matches!(
-            moved,
-            Err(Error::Damaged {
-                table: "person_value",
-                ..
-            })
-        ),
-        "{moved:?}"
-    );
+    assert!(matches!(moved, Err(Error::Damaged { table: "person_value", .. })), "{moved:?}");
 }
 
 #[test]
@@ -401,10 +286,7 @@ fn twenty_thousand_numbers_are_minted_in_one_call() {
     lap("minted");
     let again = vault.keys(Student, &numbers).unwrap();
     lap("looked up");
-    let names: Vec<(i64, &str, &str)> = numbers
-        .iter()
-        .map(|it| (vault.find(Student, it).unwrap(), "name", *it))
-        .collect();
+    let names: Vec<(i64, &str, &str)> = numbers.iter().map(|it| (vault.find(Student, it).unwrap(), "name", *it)).collect();
     vault.remember(Student, &names).unwrap();
     lap("named");
     vault.remember(Student, &names).unwrap();
@@ -418,9 +300,6 @@ fn twenty_thousand_numbers_are_minted_in_one_call() {
     assert_eq!(minted, again);
     assert_eq!(minted, vault.keys(Student, &numbers).unwrap());
     assert_eq!(found, [vault.find(Student, "2022019999").unwrap()]);
-    let keys: HashSet<i64> = numbers
-        .iter()
-        .filter_map(|it| vault.find(Student, it))
-        .collect();
+    let keys: HashSet<i64> = numbers.iter().filter_map(|it| vault.find(Student, it)).collect();
     assert_eq!(keys.len(), 20_000);
 }

@@ -1,0 +1,40 @@
+//! SQL files: the front matter is readable, and every column that it names says what it is.
+
+use std::fs;
+use std::path::Path;
+
+use schema::{Kind, Model};
+
+pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for path in files.iter().filter(|it| it.starts_with("sql/") && it.ends_with(".sql") && !it.starts_with("sql/analyst/")) {
+        let text = fs::read_to_string(root.join(path))?;
+        let model = match Model::parse(Path::new(path), &text) {
+            Ok(model) => model,
+            Err(error) => {
+                findings.push(format!("{path}: {error}"));
+                continue;
+            }
+        };
+        let front = &model.front;
+        if !front.about.ends_with('.') {
+            findings.push(format!("{path}: about is not a sentence"));
+        }
+        for (name, column) in &front.columns {
+            if column.about.is_none() && column.class.is_none() {
+                findings.push(format!("{path}: column {name} says neither what it means nor its class"));
+            }
+        }
+        let has_titles = front.title_zh.is_some() && front.title_en.is_some();
+        if matches!(front.kind, Kind::Measure | Kind::Rule | Kind::List) && !has_titles {
+            findings.push(format!("{path}: screens need title_zh and title_en"));
+        }
+        if front.kind == Kind::Measure && front.unit.is_none() {
+            findings.push(format!("{path}: a measure has a unit"));
+        }
+        if front.kind == Kind::Rule && (front.caveat_zh.is_none() || front.caveat_en.is_none()) {
+            findings.push(format!("{path}: a rule says what it does not mean: caveat_zh, caveat_en"));
+        }
+    }
+    Ok(findings)
+}

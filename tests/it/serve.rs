@@ -1,0 +1,316 @@
+//! The server as people and processes meet it: real HTTP, every role, every path of the API's document.
+
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{campus, copy, demo, output, sql, yizhan};
+
+const PASSWORD: &str = "yizhan-demo";
+const ROLES: [&str; 6] = ["leader", "psychologist", "counselor", "analyst", "student", "administrator"];
+
+/// A living server; it is stopped when the case ends, however it ends.
+struct Server {
+    data: TempDir,
+    process: Child,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+struct Answer {
+    status: u16,
+    kind: String,
+    cookie: Option<String>,
+    body: Value,
+}
+
+impl Server {
+    fn start() -> Self {
+        let data = TempDir::new().expect("a folder");
+        copy(demo(), data.path(), &|_| true);
+        Self::on(data, &["demo", "--students", "300", "--days", "61"])
+    }
+
+    fn on(data: TempDir, args: &[&str]) -> Self {
+        // The port is free when it is given away; another process would have to take it within milliseconds.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let listen = format!("127.0.0.1:{port}");
+        let said = std::fs::File::create(data.path().join("said.txt")).expect("a file");
+        let process = yizhan(data.path(), args)
+            .args(["--listen", &listen])
+            .stdout(Stdio::null())
+            .stderr(said)
+            .spawn()
+            .expect("the binary starts");
+        let mut server = Self { data, process, url: format!("http://{listen}") };
+        server.wait_for(|it| it["status"].is_string());
+        server
+    }
+
+    /// Waits until the server's health is as a case needs it.
+    fn wait_for(&mut self, is_so: impl Fn(&Value) -> bool) {
+        let began = Instant::now();
+        let mut last = Value::Null;
+        while began.elapsed() < Duration::from_secs(180) {
+            let ended = self.process.try_wait().expect("a process");
+            assert!(ended.is_none(), "the server stopped: {}", self.said());
+            if let Ok(mut answer) = ureq::get(format!("{}/api/v1/health", self.url)).call() {
+                last = answer.body_mut().read_to_string().ok().and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+                if is_so(&last) {
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the server did not get there: {last} {}", self.said());
+    }
+
+    /// What the server wrote on standard error.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("said.txt")).unwrap_or_default()
+    }
+
+    fn get(&self, path: &str, cookie: Option<&str>) -> Answer {
+        let request = ureq::get(format!("{}{path}", self.url)).config().http_status_as_error(false).build();
+        let request = match cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        };
+        answer(request.call().expect("the server answers"))
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut request = ureq::post(format!("{}{path}", self.url)).config().http_status_as_error(false).build();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.header("content-type", "application/json").send(body.to_string()).expect("the server answers"))
+    }
+
+    fn login(&self, account: &str) -> String {
+        let answer = self.post("/api/v1/login", &[("x-yizhan", "1")], &json!({ "account": account, "password": PASSWORD }));
+        assert_eq!(answer.status, 200, "{account}: {}", answer.body);
+        answer.cookie.expect("a session")
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let header = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok()).map(str::to_owned);
+    let cookie = header("set-cookie").and_then(|it| it.split(';').next().map(str::to_owned));
+    let kind = header("content-type").unwrap_or_default();
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().expect("a body");
+    Answer { status, kind, cookie, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}
+
+/// The API's document, with which every answer is compared.
+struct Document(Value);
+
+impl Document {
+    fn of(server: &Server) -> Self {
+        Self(server.get("/api/openapi.json", None).body)
+    }
+
+    /// Paths with their GET operation.
+    fn reads(&self) -> Vec<(String, &Value)> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        paths.iter().filter_map(|(path, it)| Some((path.clone(), it.get("get")?))).collect()
+    }
+
+    #[track_caller]
+    fn check(&self, schema: &Value, body: &Value, what: &str) {
+        let whole = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema], "components": self.0["components"] });
+        let validator = jsonschema::options().should_validate_formats(true).build(&whole).expect("a schema");
+        let errors: Vec<String> = validator.iter_errors(body).take(5).map(|it| format!("{}: {it}", it.instance_path())).collect();
+        assert!(errors.is_empty(), "{what} is not as the document says: {errors:#?}");
+    }
+
+    #[track_caller]
+    fn check_problem(&self, answer: &Answer, status: u16, what: &str) {
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+        assert_eq!(answer.kind, "application/problem+json", "{what}");
+        self.check(&json!({ "$ref": "#/components/schemas/Problem" }), &answer.body, what);
+    }
+}
+
+#[test]
+fn every_answer_is_as_the_document_says_for_every_role() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    let mut answered = std::collections::BTreeMap::<String, usize>::new();
+    for role in ROLES {
+        let cookie = server.login(role);
+        let me = server.get("/api/v1/me", Some(&cookie)).body;
+        let students = server.get("/api/v1/students?limit=3", Some(&cookie)).body;
+        let own = me["student_key"].as_str().map(str::to_owned);
+        let key = own
+            .or_else(|| students["rows"][0]["student_key"].as_str().map(str::to_owned))
+            .unwrap_or("100000000000001".to_owned());
+        for (path, operation) in document.reads() {
+            let lists = if path.contains("{list}") { server.get("/api/v1/lists", Some(&cookie)).body } else { Value::Null };
+            let list = lists["lists"][0]["list"].as_str().unwrap_or("unverified_absence").to_owned();
+            let filled = path.replace("{student_key}", &key).replace("{list}", &list);
+            let answer = server.get(&filled, Some(&cookie));
+            let what = format!("{role} GET {filled}");
+            match answer.status {
+                200 => {
+                    document.check(&operation["responses"]["200"]["content"]["application/json"]["schema"], &answer.body, &what);
+                    *answered.entry(path).or_default() += 1;
+                }
+                403 | 404 => document.check_problem(&answer, answer.status, &what),
+                other => panic!("{what}: {other} {}", answer.body),
+            }
+        }
+        // A page that a role is offered is one that it can open.
+        for page in me["pages"].as_array().expect("pages") {
+            let page = page.as_str().expect("text");
+            let path = match page {
+                "care" => "/api/v1/warnings".to_owned(),
+                "me" => format!("/api/v1/students/{key}/portrait"),
+                "portrait" => format!("/api/v1/students/{key}/portrait"),
+                other => format!("/api/v1/{other}"),
+            };
+            let answer = server.get(&path, Some(&cookie));
+            assert_eq!(answer.status, 200, "{role} is offered the page {page}, but {path} says {}", answer.body);
+        }
+    }
+    for (path, _) in document.reads() {
+        assert!(answered.get(&path).is_some_and(|it| 0 < *it), "no role got an answer of {path}");
+    }
+}
+
+#[test]
+fn strangers_and_other_sites_get_nothing() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    for (path, _) in document.reads().into_iter().filter(|it| it.0 != "/api/v1/health") {
+        let filled = path.replace("{student_key}", "100000000000001").replace("{list}", "unverified_absence");
+        document.check_problem(&server.get(&filled, None), 401, &filled);
+        document.check_problem(&server.get(&filled, Some("yizhan_session=0123")), 401, &filled);
+    }
+    document.check_problem(&server.get("/api/v1/nothing", None), 404, "an unknown path");
+    document.check_problem(&server.get("/api/v2/me", None), 404, "an unknown version");
+
+    let credentials = json!({ "account": "leader", "password": PASSWORD });
+    document.check_problem(&server.post("/api/v1/login", &[], &credentials), 400, "a login from another site");
+    let own = [("x-yizhan", "1")];
+    document.check_problem(&server.post("/api/v1/login", &own, &json!({ "account": "leader" })), 400, "half a login");
+    let wrong = json!({ "account": "leader", "password": "not the one" });
+    let nobody = json!({ "account": "nobody", "password": "not the one" });
+    let (one, other) = (server.post("/api/v1/login", &own, &wrong), server.post("/api/v1/login", &own, &nobody));
+    document.check_problem(&one, 401, "a wrong password");
+    assert_eq!(one.body, other.body, "whether an account exists is nobody's business");
+
+    // Work is handed over by the owner of the data folder only.
+    let order = json!({ "stage": "transform" });
+    document.check_problem(&server.post("/api/v1/runs", &own, &order), 401, "an order without a token");
+    let cookie = server.login("administrator");
+    let with = [("x-yizhan", "1"), ("cookie", cookie.as_str()), ("authorization", "Bearer 00")];
+    document.check_problem(&server.post("/api/v1/runs", &with, &order), 401, "an order with a wrong token");
+
+    // A session that was ended is no session.
+    assert_eq!(server.post("/api/v1/logout", &with, &json!({})).status, 204);
+    document.check_problem(&server.get("/api/v1/me", Some(&cookie)), 401, "after logout");
+
+    // A wrong password again and again shuts the door for a while, for the right one too.
+    let last = (0..12).map(|_| server.post("/api/v1/login", &own, &wrong).status).last();
+    assert_eq!(last, Some(429));
+    document.check_problem(&server.post("/api/v1/login", &own, &credentials), 429, "the right password too late");
+}
+
+#[test]
+fn nobody_reads_beyond_their_scope() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    let (leader, counselor, student) = (server.login("leader"), server.login("counselor"), server.login("student"));
+    let all = sql(server.data.path(), "SELECT DISTINCT student_key FROM dim_student ORDER BY student_key");
+    let all: Vec<String> = all.iter().map(|it| it["student_key"].to_string()).collect();
+    let mut own = std::collections::BTreeSet::new();
+    let mut after = String::new();
+    loop {
+        let page = server.get(&format!("/api/v1/students?limit=100{after}"), Some(&counselor)).body;
+        own.extend(page["rows"].as_array().expect("rows").iter().map(|it| it["student_key"].as_str().expect("text").to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert!(!own.is_empty() && own.len() < all.len(), "the counselor has {} of {}", own.len(), all.len());
+    let other = all.iter().find(|it| !own.contains(*it)).expect("somebody else's student");
+    for part in ["portrait", "record"] {
+        let path = format!("/api/v1/students/{other}/{part}");
+        document.check_problem(&server.get(&path, Some(&counselor)), 404, &path);
+        document.check_problem(&server.get(&path, Some(&leader)), 403, &path);
+        let me = server.get("/api/v1/me", Some(&student)).body["student_key"].as_str().expect("a key").to_owned();
+        let stranger = all.iter().find(|it| **it != me).expect("another student");
+        let path = format!("/api/v1/students/{stranger}/{part}");
+        document.check_problem(&server.get(&path, Some(&student)), 404, &path);
+    }
+    // What was read stands in the log, with who and whom.
+    let first = own.iter().next().expect("a student");
+    assert_eq!(server.get(&format!("/api/v1/students/{first}/portrait"), Some(&counselor)).status, 200);
+    document.check_problem(&server.get("/api/v1/students?colege=C01", Some(&counselor)), 400, "a parameter that there is not");
+}
+
+#[test]
+fn work_beside_a_living_server_is_handed_over_to_it() {
+    let server = Server::start();
+    let data = server.data.path();
+    let exports = data.join("exports");
+    let before = sql(data, "SELECT count(*) AS n FROM raw_org_unit")[0]["n"].as_u64().expect("a count");
+    let folder = TempDir::new().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("registry")).expect("a folder");
+    let text = std::fs::read_to_string(exports.join("registry/org_unit.csv")).expect("the exports");
+    let mut lines = text.lines();
+    let (head, last) = (lines.next().expect("a head"), lines.last().expect("a row"));
+    let added = last.replacen(last.split(',').next().expect("a cell"), "U99", 1);
+    std::fs::write(folder.path().join("registry/org_unit_new.csv"), format!("{head}\n{added}\n")).expect("written");
+
+    // A relative folder is the caller's, not the server's.
+    let name = folder.path().file_name().expect("a name");
+    let mut command = yizhan(data, &["ingest", "org_unit", "--format", "json", "--input"]);
+    let out = output(command.arg(name).current_dir(folder.path().parent().expect("a folder")));
+    let (report, said) = (String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned());
+    assert!(out.status.success(), "{said}");
+    assert!(said.contains("handed over"), "{said}");
+    assert!(report.contains("\"rows_kept\":1"), "{report}");
+    assert_eq!(sql(data, "SELECT count(*) AS n FROM raw_org_unit")[0]["n"], before + 1);
+
+    let out = output(&mut yizhan(data, &["transform", "--select", "stg_org_unit"]));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(sql(data, "SELECT count(*) AS n FROM stg_org_unit WHERE unit_id = 'U99'")[0]["n"], 1);
+
+    // A file that is refused is refused through the server too, by the same exit code and sentence.
+    std::fs::write(folder.path().join("registry/org_unit_bad.csv"), "单位编号,电话\nU98,1\n").expect("written");
+    let out = output(yizhan(data, &["run", "--input"]).arg(folder.path()));
+    let all = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert_eq!(out.status.code(), Some(2), "{all}");
+    assert!(all.contains("org_unit_bad.csv"), "{all}");
+}
+
+#[test]
+fn a_server_that_was_killed_leaves_nothing_that_stands_in_the_way() {
+    let mut server = Server::start();
+    server.process.kill().expect("kill");
+    server.process.wait().expect("it ends");
+    let out = output(&mut yizhan(server.data.path(), &["transform", "--select", "stg_org_unit"]));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn a_night_that_was_missed_is_made_up_at_once() {
+    let data = TempDir::new().expect("a folder");
+    std::fs::write(data.path().join("yizhan.toml"), "packs = [\"campus\"]\n[clock]\nnow = \"data\"\n").expect("written");
+    let project = data.path().to_string_lossy().into_owned();
+    let input = campus().to_string_lossy().into_owned();
+    let mut server = Server::on(data, &["serve", "--project", &project, "--input", &input]);
+    server.wait_for(|it| it["lake"] == "ready" && it["last_run"]["stage"] == "upkeep" && it["last_run"]["result"] == "ok");
+    assert_eq!(server.get("/api/v1/health", None).body["as_of_on"], "2025-10-10");
+}

@@ -1,0 +1,155 @@
+//! What the simulator planted against what the platform says: who is offered attention, and who must not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{demo, sql};
+
+/// The demonstration's lake beside its truth.
+struct Truth {
+    data: &'static Path,
+    manifest: Value,
+    keys: BTreeMap<String, i64>,
+}
+
+impl Truth {
+    fn new() -> Self {
+        let data = demo();
+        let truth = data.join("exports/truth");
+        let manifest = std::fs::read_to_string(truth.join("manifest.json")).expect("a manifest");
+        let manifest = serde_json::from_str(&manifest).expect("a manifest in JSON");
+        // The register lists students in the order of the truth, and no row of it is refused.
+        let numbers = std::fs::read_to_string(truth.join("students.csv")).expect("the students");
+        let numbers = numbers.lines().skip(1).filter_map(|it| it.split(',').next());
+        let rows = sql(data, "SELECT student_key FROM raw_student ORDER BY row_no");
+        let keys = numbers.zip(rows).map(|(number, row)| (number.to_owned(), row["student_key"].as_i64().expect("a key")));
+        Self { data, manifest, keys: keys.collect() }
+    }
+
+    /// Students of a planted story, those that end with the export only.
+    fn planted(&self, story: &str) -> BTreeSet<i64> {
+        let told = self.manifest["planted"][story].as_array().unwrap_or_else(|| panic!("no story {story}"));
+        let number = |it: &Value| it["student"].as_str().or(it.as_str()).map(str::to_owned);
+        let found: BTreeSet<i64> = told.iter().filter_map(number).map(|it| self.keys[&it]).collect();
+        assert!(!found.is_empty(), "nobody was planted for {story}");
+        found
+    }
+
+    fn students(&self, query: &str) -> BTreeSet<i64> {
+        sql(self.data, query).iter().filter_map(|it| it["student_key"].as_i64()).collect()
+    }
+}
+
+#[test]
+fn nobody_without_a_trace_is_missed_and_nobody_explained_is_found() {
+    let truth = Truth::new();
+    let last = sql(truth.data, "SELECT CAST(max(as_of_on) AS VARCHAR) AS as_of_on FROM portrait_student")[0]["as_of_on"].clone();
+    let last = last.as_str().expect("a date");
+    let mut looked_at = 0;
+    for (story, is_found) in
+        [("no_trace", true), ("no_trace_leave", false), ("no_trace_lost_card", false), ("no_trace_outage", false)]
+    {
+        for it in truth.manifest["planted"][story].as_array().expect("stories") {
+            let word = |name: &str| it[name].as_str().expect("text");
+            // On the last day of the story, or the last that there is.
+            let on = word("to").min(last);
+            // Two whole days: a day and a half of silence is what the rule waits for.
+            if days_between(word("from"), on) < 2 {
+                continue;
+            }
+            let key = truth.keys[word("student")];
+            let query = format!("SELECT student_key FROM warning_student WHERE rule = 'no_trace' AND as_of_on = DATE '{on}'");
+            let found = truth.students(&query);
+            assert_eq!(found.contains(&key), is_found, "{story}: {it}; found on {on} were {found:?}, this is {key}");
+            looked_at += 1;
+        }
+    }
+    assert!(3 <= looked_at, "only {looked_at} stories were looked at");
+}
+
+#[test]
+fn nights_away_are_those_that_were_planted() {
+    let truth = Truth::new();
+    let said: BTreeSet<(i64, String)> =
+        sql(truth.data, "SELECT student_key, night_on FROM fct_night WHERE night_state = 'absent'")
+            .iter()
+            .filter_map(|it| Some((it["student_key"].as_i64()?, it["night_on"].as_str()?.to_owned())))
+            .collect();
+    let nights = truth.manifest["planted"]["overnight_absence"].as_array().expect("nights");
+    let planted: BTreeSet<(i64, String)> =
+        nights.iter().filter_map(|it| Some((truth.keys[it["student"].as_str()?], it["date"].as_str()?.to_owned()))).collect();
+    let nights: BTreeSet<String> = sql(truth.data, "SELECT DISTINCT night_on FROM fct_night")
+        .iter()
+        .filter_map(|it| Some(it["night_on"].as_str()?.to_owned()))
+        .collect();
+    let due: BTreeSet<_> = planted.iter().filter(|it| nights.contains(&it.1)).cloned().collect();
+    let wrong: Vec<_> = said.difference(&planted).collect();
+    let silent: BTreeSet<i64> = truth.planted("no_trace").into_iter().chain(truth.planted("silence_other")).collect();
+    // Who left no trace was away too, which is a story of its own.
+    let wrong: Vec<_> = wrong.into_iter().filter(|it| !silent.contains(&it.0)).collect();
+    let found = due.intersection(&said).count();
+    println!("{} nights planted, {found} found; {} said that were not planted: {wrong:?}", due.len(), wrong.len());
+    assert!(10 * found >= 7 * due.len(), "{found} of {} planted nights were found", due.len());
+    assert!(20 * wrong.len() <= said.len(), "{} of {} nights away were none: {wrong:?}", wrong.len(), said.len());
+}
+
+#[test]
+fn an_outage_makes_nobody_absent() {
+    let truth = Truth::new();
+    const HOUR_MS: i64 = 3_600_000;
+    let mut looked_at = 0;
+    for outage in truth.manifest["outages"].as_array().expect("outages") {
+        let device = outage["device_id"].as_str().expect("a device");
+        let Some(building) = device.strip_prefix("G-").and_then(|it| it.split_once('-')).map(|it| it.0) else { continue };
+        let at = |name: &str| outage[name].as_i64().expect("an instant") + 8 * HOUR_MS;
+        let (begins, ends) = (at("from_ms"), at("to_ms"));
+        if outage["kind"] != "lost" {
+            continue;
+        }
+        // The campus day begins at four in the morning, its evening at six, and the gates matter until two.
+        let day = |at: i64| (at - 4 * HOUR_MS).div_euclid(24 * HOUR_MS);
+        for day in day(begins)..=day(ends) {
+            let evening = (24 * day + 18) * HOUR_MS;
+            if ends.min(evening + 8 * HOUR_MS) - begins.max(evening) < 4 * HOUR_MS {
+                continue;
+            }
+            let night = date(day);
+            let query = format!(
+                "SELECT count(*) AS n, sum(CASE WHEN night_state = 'absent' THEN 1 ELSE 0 END) AS absent \
+                 FROM fct_night WHERE building_id = '{building}' AND night_on = DATE '{night}'"
+            );
+            let row = &sql(truth.data, &query)[0];
+            // Old nights are kept once a week.
+            if row["n"] != 0 {
+                assert_eq!(row["absent"], 0, "{device} was out on {night}: {row}");
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(0 < looked_at, "no night of an outage was looked at");
+}
+
+#[test]
+fn a_holiday_makes_nobody_absent() {
+    let truth = Truth::new();
+    let row = &sql(
+        truth.data,
+        "SELECT count(*) AS n, sum(CASE WHEN night_state = 'absent' THEN 1 ELSE 0 END) AS absent \
+         FROM fct_night JOIN stg_calendar_day ON date = night_on WHERE kind IN ('holiday', 'vacation')",
+    )[0];
+    assert!(0 < row["n"].as_i64().unwrap_or_default(), "no night of a holiday was looked at");
+    assert_eq!(row["absent"], 0, "{row}");
+}
+
+/// A day number as a date.
+fn date(day: i64) -> String {
+    let out = sql(demo(), &format!("SELECT CAST(DATE '1970-01-01' + INTERVAL '{day}' DAY AS VARCHAR) AS day"));
+    out[0]["day"].as_str().expect("a date").chars().take(10).collect()
+}
+
+fn days_between(from: &str, to: &str) -> i64 {
+    let out = sql(demo(), &format!("SELECT date_part('epoch', DATE '{to}') - date_part('epoch', DATE '{from}') AS seconds"));
+    out[0]["seconds"].as_f64().expect("a number") as i64 / 86_400
+}
