@@ -3,6 +3,7 @@
 mod bad_input;
 mod incremental;
 mod policy;
+mod readers;
 mod restart;
 mod serve;
 mod support;

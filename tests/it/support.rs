@@ -12,14 +12,14 @@ use tempfile::TempDir;
 pub(crate) const NOW: &str = "2025-10-11T00:00:00+08:00";
 
 /// The binary that `make test` builds before the tests.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("this test has a path");
     let built = own.parent().and_then(Path::parent).expect("target/debug/deps").join("yizhan");
     assert!(built.exists(), "{} is missing: run `cargo build --workspace --bins` first (make test does)", built.display());
     built
 }
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
 }
 

@@ -4,16 +4,17 @@
 //! commit the rejects, commit the rows with the file's number as position, note that it landed. Whoever comes after a
 //! crash asks the lake for the position and goes on behind it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{self, AtomicUsize};
 use std::sync::{Arc, mpsc};
 use std::time::{Instant, UNIX_EPOCH};
 
 use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Part, Persons, Taken};
 use anyhow::Context;
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array, make_comparator};
+use arrow::compute::{SortOptions, concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::Int64Type;
 use lake::{Commit, TableSpec};
 use schema::{Pipeline, quarantine_schema, raw_schema, raw_sort};
@@ -142,6 +143,8 @@ async fn one(
     let mut early: BTreeMap<usize, Result<Taken, ::ingest::Error>> = BTreeMap::new();
     let mut group: Vec<(i64, Taken)> = Vec::new();
     let mut rows = 0;
+    // While a group is written the next one is read; it is committed before the next is written.
+    let mut written: Option<Written> = None;
     let mut receiver = Some(receiver);
     for (place, file) in job.waiting.iter().enumerate() {
         let taken = loop {
@@ -163,7 +166,10 @@ async fn one(
                 rows += taken.counts.rows_in;
                 group.push((file.file_no, taken));
                 if house.settings.ingest.commit_rows <= rows {
-                    commit(house, pipeline, std::mem::take(&mut group), &mut report).await?;
+                    if let Some(written) = written.take() {
+                        written.commit(house, pipeline, &mut report).await?;
+                    }
+                    written = Written::begin(house, pipeline, std::mem::take(&mut group));
                     rows = 0;
                 }
             }
@@ -175,7 +181,9 @@ async fn one(
             Err(error) => return Err(error.into()),
         }
     }
-    commit(house, pipeline, group, &mut report).await?;
+    for written in [written, Written::begin(house, pipeline, group)].into_iter().flatten() {
+        written.commit(house, pipeline, &mut report).await?;
+    }
     if is_first && report.refused.is_empty() {
         house.store.loads().end(name, now_us).await?;
     }
@@ -184,11 +192,19 @@ async fn one(
     Ok(report)
 }
 
+/// A file that is not known by name, size and time.
+struct Candidate {
+    path: PathBuf,
+    display: String,
+    size: i64,
+    modified_us: i64,
+}
+
 /// Files that have not landed, numbered in the order of their names.
 async fn waiting(house: &House, pipeline: &Pipeline, input: &Path, report: &mut Report) -> anyhow::Result<Vec<Waiting>> {
     let register = house.store.files();
     let name = pipeline.name();
-    let mut waiting: BTreeMap<i64, Waiting> = BTreeMap::new();
+    let mut candidates = Vec::new();
     for path in ::ingest::files(input, &pipeline.pipeline.source.path)? {
         let meta = path.metadata().with_context(|| format!("could not look at {}", path.display()))?;
         let display = path.strip_prefix(input).unwrap_or(&path).to_string_lossy().into_owned();
@@ -196,13 +212,17 @@ async fn waiting(house: &House, pipeline: &Pipeline, input: &Path, report: &mut 
         let modified = meta.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
         let modified_us = modified.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(0));
         let seen = register.known(name, &display, size, modified_us).await?;
-        if seen.is_some_and(|it| it.state == FileState::Landed) {
-            continue;
+        if seen.is_none_or(|it| it.state != FileState::Landed) {
+            candidates.push(Candidate { path, display, size, modified_us });
         }
-        let hash = ::ingest::hash_file(&path)?;
-        match register.number(name, &display, size, modified_us, &hash).await? {
+    }
+    let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
+    let hashes = tokio::task::block_in_place(|| hashes(&candidates, threads))?;
+    let mut waiting: BTreeMap<i64, Waiting> = BTreeMap::new();
+    for (it, hash) in candidates.into_iter().zip(hashes) {
+        match register.number(name, &it.display, it.size, it.modified_us, &hash).await? {
             Numbered::New(entry) => {
-                let it = Waiting { file_no: entry.file_no, path, display, bytes: meta.len() };
+                let it = Waiting { file_no: entry.file_no, path: it.path, display: it.display, bytes: it.size.unsigned_abs() };
                 if waiting.insert(entry.file_no, it).is_some() {
                     // The same content twice under two names: the second is passed over whole.
                     report.rows_skipped += entry.counts.rows_in.unsigned_abs();
@@ -217,6 +237,21 @@ async fn waiting(house: &House, pipeline: &Pipeline, input: &Path, report: &mut 
         }
     }
     Ok(waiting.into_values().collect())
+}
+
+/// Hashes of the files' contents, in their order.
+fn hashes(files: &[Candidate], threads: usize) -> anyhow::Result<Vec<String>> {
+    let share = files.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let hash = |files: &[Candidate]| files.iter().map(|it| Ok(::ingest::hash_file(&it.path)?)).collect();
+        let workers: Vec<_> =
+            files.chunks(share).map(|part| scope.spawn(move || -> anyhow::Result<Vec<String>> { hash(part) })).collect();
+        let mut all = Vec::with_capacity(files.len());
+        for worker in workers {
+            all.extend(worker.join().map_err(|_| anyhow::anyhow!("a reader of files stopped early"))??);
+        }
+        Ok(all)
+    })
 }
 
 struct Job {
@@ -244,7 +279,7 @@ impl Job {
             limits: self.limits,
         };
         loop {
-            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let place = self.next.fetch_add(1, atomic::Ordering::Relaxed);
             let Some(file) = self.waiting.get(place) else { return };
             let input = FileInput { path: &file.path, file_no: file.file_no, display: &file.display };
             if sender.send((place, door.take(&input, progress))).is_err() {
@@ -254,52 +289,71 @@ impl Job {
     }
 }
 
-/// Commits a group of files: rejects first, then rows with the last file's number as position.
-async fn commit(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>, report: &mut Report) -> anyhow::Result<()> {
-    let (Some(first_no), Some(last_no)) = (group.first().map(|it| it.0), group.last().map(|it| it.0)) else {
-        return Ok(());
-    };
-    debug_assert!(first_no <= last_no);
-    let name = pipeline.name();
-    let register = house.store.files();
-    let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
-    let mut rejects = Vec::new();
-    for (file_no, taken) in group {
-        let Counts { rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased } = taken.counts;
-        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let counts = store::Counts {
-            rows_in: signed(rows_in),
-            rows_kept: signed(rows_kept),
-            rows_quarantined: signed(rows_quarantined),
-            rows_skipped: signed(rows_skipped),
-            rows_erased: signed(rows_erased),
-        };
-        register.count(name, file_no, counts).await?;
-        report.files += 1;
-        report.rows_in += rows_in;
-        report.rows_kept += rows_kept;
-        report.rows_quarantined += rows_quarantined;
-        report.rows_skipped += rows_skipped;
-        report.rows_erased += rows_erased;
-        for (reason, n) in taken.reasons {
+/// A group of files on its way to disk, not yet part of any table.
+struct Written {
+    last_no: i64,
+    counts: Vec<(i64, Counts)>,
+    reasons: BTreeMap<String, u64>,
+    rejects: Vec<RecordBatch>,
+    files: tokio::task::JoinHandle<anyhow::Result<Vec<lake::StagedFile>>>,
+}
+
+impl Written {
+    /// Begins to write the rows of a group; `None` if it has no files.
+    fn begin(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>) -> Option<Self> {
+        let last_no = group.last()?.0;
+        let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
+        let (mut counts, mut rejects, mut reasons) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (file_no, taken) in group {
+            debug_assert!(file_no <= last_no);
+            counts.push((file_no, taken.counts));
+            rejects.push(taken.rejects);
+            for (reason, n) in taken.reasons {
+                *reasons.entry(reason).or_insert(0) += n;
+            }
+            for Part { day, batch } in taken.parts {
+                days.entry(day).or_default().push(batch);
+            }
+        }
+        let writer = house.lake.writer(&raw_spec(pipeline));
+        let sort_by = raw_sort(pipeline);
+        // Days are written side by side: compression is most of the work.
+        let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
+        let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads));
+        Some(Self { last_no, counts, reasons, rejects, files })
+    }
+
+    /// Counts the files, then commits rejects, then rows with the last file's number as position.
+    async fn commit(self, house: &House, pipeline: &Pipeline, report: &mut Report) -> anyhow::Result<()> {
+        let (name, last_no) = (pipeline.name(), self.last_no);
+        let register = house.store.files();
+        for (file_no, Counts { rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased }) in self.counts {
+            let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let counts = store::Counts {
+                rows_in: signed(rows_in),
+                rows_kept: signed(rows_kept),
+                rows_quarantined: signed(rows_quarantined),
+                rows_skipped: signed(rows_skipped),
+                rows_erased: signed(rows_erased),
+            };
+            register.count(name, file_no, counts).await?;
+            report.files += 1;
+            report.rows_in += rows_in;
+            report.rows_kept += rows_kept;
+            report.rows_quarantined += rows_quarantined;
+            report.rows_skipped += rows_skipped;
+            report.rows_erased += rows_erased;
+        }
+        for (reason, n) in self.reasons {
             *report.reasons.entry(reason).or_insert(0) += n;
         }
-        rejects.push(taken.rejects);
-        for Part { day, batch } in taken.parts {
-            days.entry(day).or_default().push(batch);
-        }
+        quarantine(house, name, last_no, &self.rejects).await?;
+        let files = self.files.await??;
+        let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
+        house.lake.append(&raw_spec(pipeline), files, commit).await?;
+        register.land(name, last_no).await?;
+        Ok(())
     }
-    quarantine(house, name, last_no, &rejects).await?;
-    let spec = raw_spec(pipeline);
-    let writer = house.lake.writer(&spec);
-    let sort_by = raw_sort(pipeline);
-    // Days are written side by side: compression is most of the work.
-    let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
-    let written = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
-    house.lake.append(&spec, written, commit).await?;
-    register.land(name, last_no).await?;
-    Ok(())
 }
 
 fn write_days(
@@ -336,19 +390,23 @@ fn write_days(
 }
 
 /// Rows of one day from several files, in one order.
+///
+/// Each batch is in order already, so a stable sort finds the runs and merely merges them.
 fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Result<RecordBatch> {
     let Some(first) = batches.first() else { anyhow::bail!("a day without rows") };
     if batches.len() == 1 {
         return Ok(first.clone());
     }
     let all = concat_batches(&first.schema(), batches)?;
-    let columns: Vec<SortColumn> = sort_by
-        .iter()
-        .filter_map(|it| all.column_by_name(it))
-        .map(|it| SortColumn { values: it.clone(), options: None })
-        .collect();
-    let places = lexsort_to_indices(&columns, None)?;
-    Ok(take_record_batch(&all, &places)?)
+    let nulls_last = SortOptions { descending: false, nulls_first: false };
+    let columns = sort_by.iter().filter_map(|it| all.column_by_name(it));
+    let columns = columns.map(|it| make_comparator(it, it, nulls_last)).collect::<Result<Vec<_>, _>>()?;
+    let mut places: Vec<u32> = (0..u32::try_from(all.num_rows())?).collect();
+    places.sort_by(|a, b| {
+        let (a, b) = (*a as usize, *b as usize);
+        columns.iter().map(|compare| compare(a, b)).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+    });
+    Ok(take_record_batch(&all, &UInt32Array::from(places))?)
 }
 
 /// Commits rejected rows under a position of their own; those that a crashed run committed already are left out.

@@ -8,6 +8,7 @@ mod checkpoint;
 mod commit;
 mod compact;
 mod disk;
+mod encoding;
 mod error;
 mod history;
 mod lake;

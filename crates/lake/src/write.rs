@@ -14,12 +14,13 @@ use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::{BatchCoalescer, CastOptions, cast_with_options};
 use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
-use deltalake::parquet::basic::{Compression, ZstdLevel};
+use deltalake::parquet::basic::{Compression, Encoding, ZstdLevel};
 use deltalake::parquet::file::metadata::SortingColumn;
-use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use deltalake::parquet::schema::types::ColumnPath;
 
 use crate::disk::DiskFile;
+use crate::encoding::{Numbers, numbers};
 use crate::error::Error;
 use crate::lake::{Inner, Lake};
 use crate::order::Order;
@@ -153,7 +154,7 @@ impl TableWriter {
         file: Box<dyn DiskFile>,
         batches: &[RecordBatch],
     ) -> Result<(usize, String), Error> {
-        let properties = self.properties(shape);
+        let properties = self.properties(shape, batches);
         // Arrow's own schema stays out: Parquet's types say it all, and every reader knows those.
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let buffered = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
@@ -210,7 +211,7 @@ impl TableWriter {
             .map_err(Error::arrow("gather", &self.spec.name))
     }
 
-    fn properties(&self, shape: &Shape) -> WriterProperties {
+    fn properties(&self, shape: &Shape, batches: &[RecordBatch]) -> WriterProperties {
         let mut builder = WriterProperties::builder()
             .set_created_by(CREATED_BY.to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("zstd has a level 1")))
@@ -220,6 +221,20 @@ impl TableWriter {
         for column in shape.sort_by.iter().chain(&shape.stats_columns) {
             let path = ColumnPath::from(column.as_str());
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
+        }
+        for field in shape.file_schema.fields() {
+            let path = ColumnPath::from(field.name().as_str());
+            let plain = |builder: WriterPropertiesBuilder, encoding| {
+                builder.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path.clone(), encoding)
+            };
+            builder = match numbers(field.name(), batches) {
+                None | Some(Numbers::Repeated) => builder,
+                Some(Numbers::Near) => plain(builder, Encoding::DELTA_BINARY_PACKED),
+                // Nothing presses a hash together: trying to would be all that its column costs.
+                Some(Numbers::Scattered) => {
+                    plain(builder, Encoding::PLAIN).set_column_compression(path.clone(), Compression::UNCOMPRESSED)
+                }
+            };
         }
         let sorted = shape.sort_by.iter().map_while(|it| {
             let column_idx = leaf_of(shape, it)?;
