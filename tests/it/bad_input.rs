@@ -124,3 +124,54 @@ fn a_second_writer_is_told_to_wait() {
     assert_eq!(code, Some(75), "{text}");
     assert!(text.contains("held by"), "{text}");
 }
+
+#[test]
+fn a_feed_in_utf_16_without_a_mark_is_refused() {
+    let text: Vec<u8> = "单位编号,单位名称\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(refuse(None, Some(("registry/org_unit.csv", &text))), &["org_unit.csv", "utf-8", "utf-16"]);
+}
+
+#[test]
+fn a_pack_that_there_is_not_is_answered_with_those_there_are() {
+    let project = TempDir::new().expect("a folder");
+    std::fs::write(project.path().join("yizhan.toml"), "packs = [\"campsu\"]\n").expect("written");
+    let out = output(yizhan(project.path(), &["check", "--project"]).arg(project.path()));
+    let text = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(text.contains("campsu") && text.contains("campus"), "{text}");
+}
+
+/// A file system of its own, so small that the walk does not fit, and then made larger.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_the_next_run_goes_on_from_there() {
+    let unshare = |script: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", script]);
+        command
+    };
+    if !unshare("true").status().is_ok_and(|it| it.success()) {
+        eprintln!("not run: this machine lets nobody mount a file system of their own (unshare --map-root-user --mount)");
+        return;
+    }
+    let data = TempDir::new().expect("a folder");
+    let run = yizhan(data.path(), &["run", "--now", NOW, "--format", "json", "--input"]);
+    let words: Vec<String> = std::iter::once(run.get_program())
+        .chain(run.get_args())
+        .map(|it| format!("'{}'", it.to_string_lossy()))
+        .chain([format!("'{}'", crate::support::campus().display())])
+        .collect();
+    let (run, folder) = (words.join(" "), data.path().display());
+    let count = format!("{} --data '{folder}' sql 'SELECT count(*) AS n FROM raw_card_txn' --format json", words[0]);
+    let script = format!(
+        "mount -t tmpfs -o size=5m none '{folder}' && {run}; echo \"first $?\"; \
+         mount -o remount,size=500m '{folder}' && {run}; echo \"second $?\"; {count}"
+    );
+    let out = output(unshare(&script).current_dir(crate::support::repository()));
+    let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(said.contains("first 75"), "a full disk is to be tried again later: {said}{wrong}");
+    assert!(wrong.contains("No space left") || wrong.contains("full"), "{wrong}");
+    assert!(said.contains("second 0"), "{said}{wrong}");
+    let expected = crate::support::sql(crate::support::built().0.path(), "SELECT count(*) AS n FROM raw_card_txn");
+    assert!(said.contains(&expected[0].to_string()), "{said} against {expected:?}");
+}

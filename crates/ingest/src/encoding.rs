@@ -33,6 +33,9 @@ pub(crate) fn is_never_trailing(byte: u8) -> bool {
     byte < 0x40 && !byte.is_ascii_digit()
 }
 
+/// Bytes of a file that are looked at for signs of another encoding.
+const HEAD_BYTES: usize = 256;
+
 /// Takes the byte order mark off and turns what cannot be split on bytes into UTF-8.
 ///
 /// `splits` says whether GB18030 may be left as it is, because all that is looked for in its bytes
@@ -51,6 +54,11 @@ pub(crate) fn plain<'a>(
         |found, remedy: String| Err(Error::ByteOrderMark { file: file.to_owned(), found, declared: word(encoding), remedy });
     let declare = |it: &str| format!("declare source.encoding = \"{it}\", or export it again");
     match (encoding, mark) {
+        // No text of one byte or more a character has zero bytes in its head.
+        (Encoding::Utf8 | Encoding::Gb18030, None) if bytes.iter().take(HEAD_BYTES).any(|it| *it == 0) => refuse(
+            "has zero bytes, as utf-16 without a byte order mark has",
+            "export it as utf-8, or as utf-16 with a mark and declare source.encoding = \"utf-16\"".to_owned(),
+        ),
         (Encoding::Utf8, None) => Ok((Cow::Borrowed(bytes), encoding)),
         (Encoding::Utf8, Some(Mark::Utf8)) => Ok((Cow::Borrowed(&bytes[3..]), encoding)),
         (Encoding::Gb18030, None | Some(Mark::Gb18030)) => {

@@ -143,7 +143,16 @@ impl Database {
     /// Begins a transaction on the one connection that writes.
     pub(crate) async fn begin(&self, table: &'static str) -> Result<Transaction<'static, Sqlite>, Error> {
         // Immediate: a transaction that reads first and writes later would fail if another process wrote between.
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(Error::database("write", table))
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            // When a disk is full SQLite takes the transaction back by itself, and its connection never learns of it.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let stuck = self.writer.acquire().await.map_err(Error::database("write", table))?;
+                drop(stuck.detach());
+                self.writer.begin_with("BEGIN IMMEDIATE").await
+            }
+            begun => begun,
+        }
+        .map_err(Error::database("write", table))
     }
 
     /// Closes all connections, which folds the write-ahead log into the file.

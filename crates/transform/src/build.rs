@@ -166,19 +166,7 @@ impl<'a> Builder<'a> {
         let mut violations = Vec::new();
         for check in &self.graph.checks {
             let fail = || Error::query("check", &check.path);
-            let context = self.engine.context();
-            let mut tables = BTreeSet::new();
-            for table in crate::graph::tables_of(&check.query(), &check.path)? {
-                tables.extend(self.graph.upstream(&table));
-            }
-            for node in self.graph.nodes().iter().filter(|it| tables.contains(&it.name)) {
-                if node.is_stored() {
-                    context.register_table(&node.name, self.provider(&node.name).await?).map_err(fail())?;
-                } else {
-                    let view = context.sql(&with_as_of(&node.sql, as_of_on)).await.map_err(fail())?.into_view();
-                    context.register_table(&node.name, view).map_err(fail())?;
-                }
-            }
+            let context = self.context(&check.query(), &check.path, as_of_on).await?;
             let rows = context.sql(&with_as_of(&check.query(), as_of_on)).await.map_err(fail())?;
             let rows = rows.collect().await.map_err(fail())?;
             let n = rows.iter().map(RecordBatch::num_rows).sum();
@@ -188,6 +176,41 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(violations)
+    }
+
+    /// A context with what a query names: stored tables as they are, views as of a date. `path` is for messages.
+    ///
+    /// What is no SELECT (EXPLAIN, SHOW TABLES), or names what no model makes, gets every table.
+    ///
+    /// # Errors
+    /// If a table cannot be read, or a view cannot be planned.
+    pub async fn context(&self, query: &str, path: &str, as_of_on: i32) -> Result<SessionContext, Error> {
+        let fail = || Error::query("plan", path);
+        let context = self.engine.context();
+        let named = crate::graph::tables_of(query, path).ok();
+        let named = named.filter(|it| it.iter().all(|table| self.graph.node(table).is_some()));
+        let needed: Option<BTreeSet<String>> = named.map(|it| it.iter().flat_map(|it| self.graph.upstream(it)).collect());
+        if needed.is_none() {
+            for table in self
+                .engine
+                .lake()
+                .tables()
+                .map_err(Error::lake("list", "all"))?
+                .into_iter()
+                .filter(|it| self.graph.node(it).is_none())
+            {
+                context.register_table(table.as_str(), self.provider(&table).await?).map_err(fail())?;
+            }
+        }
+        for node in self.graph.nodes().iter().filter(|it| needed.as_ref().is_none_or(|needed| needed.contains(&it.name))) {
+            if node.is_stored() {
+                context.register_table(&node.name, self.provider(&node.name).await?).map_err(fail())?;
+            } else {
+                let view = context.sql(&with_as_of(&node.sql, as_of_on)).await.map_err(fail())?.into_view();
+                context.register_table(&node.name, view).map_err(fail())?;
+            }
+        }
+        Ok(context)
     }
 
     /// The stored tables that are asked for, and what they need; all if none is named.

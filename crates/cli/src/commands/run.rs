@@ -128,7 +128,11 @@ async fn stage<T>(
         Ok((rows_in, rows_out, detail, _)) => (*rows_in, *rows_out, RunResult::Ok, detail.clone()),
         Err(error) => (0, 0, RunResult::Failed, format!("{error:#}")),
     };
-    house.store.runs().finish(run_id, house.now_us(), rows_in, rows_out, seconds, peak, outcome, &detail).await?;
+    let noted = house.store.runs().finish(run_id, house.now_us(), rows_in, rows_out, seconds, peak, outcome, &detail).await;
+    // What failed first is what is told: a full disk also keeps the note of it from being written.
+    if result.is_ok() {
+        noted?;
+    }
     let shown = if detail.is_empty() { outcome.to_string() } else { format!("{outcome}: {detail}") };
     stages.push(Stage { stage: name.to_owned(), rows_in, rows_out, seconds, memory_peak_bytes: peak, result: shown });
     result.map(|it| it.3)

@@ -56,31 +56,24 @@ impl Sql {
     }
 }
 
-/// Asks as the system: every table, generated staging included.
+/// Asks as the system: every table, generated staging included; views as of the newest date that is built.
 pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> anyhow::Result<()> {
-    let context = house.engine.context();
-    for name in house.lake.tables()? {
-        if let Some(table) = house.engine.table(&name).await? {
-            context.register_table(name.as_str(), table)?;
+    let built = house.lake.snapshot(&house.settings.subject.table).await?;
+    let as_of_on = match built.and_then(|it| it.files.iter().filter_map(|it| it.partition).max()) {
+        Some(newest) => newest,
+        None => house.as_of_on().await?,
+    };
+    let context = house.builder().await?.context(query, "the query", as_of_on).await?;
+    let names = || house.graph.nodes().iter().map(|it| it.name.as_str());
+    let wrong = |it: datafusion::error::DataFusionError| {
+        let message = it.strip_backtrace();
+        let table = message.split("'yizhan.lake.").nth(1).and_then(|it| it.split('\'').next());
+        match table.and_then(|it| schema::nearest(it, names())) {
+            Some(near) => Caller(format!("{message}; did you mean {near}? `yizhan sql \"SHOW TABLES\"` lists all")),
+            None => Caller(message),
         }
-    }
-    let builder = house.builder().await?;
-    for node in house.graph.nodes() {
-        if !context.table_exist(node.name.as_str())? {
-            let is_view = node.sql.is_empty() || node.sql.contains("$as_of");
-            if is_view {
-                if let Some(schema) = builder.schema(&node.name) {
-                    context
-                        .register_table(node.name.as_str(), Arc::new(datafusion::datasource::empty::EmptyTable::new(schema)))?;
-                }
-            } else {
-                let view = context.sql(&node.sql).await?.into_view();
-                context.register_table(node.name.as_str(), view)?;
-            }
-        }
-    }
-    let frame = context.sql(query).await.map_err(|it| Caller(it.strip_backtrace()))?;
-    let batches = frame.collect().await.map_err(|it| Caller(it.strip_backtrace()))?;
+    };
+    let batches = context.sql(query).await.map_err(wrong)?.collect().await.map_err(wrong)?;
     print(&batches, format)
 }
 
