@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test bench check release tools app python shots
+.PHONY: help demo test bench check release tools app python chromium shots
 
 help:
 	@echo "make demo     示例校园：从原始导出到驾驶舱 / a synthetic campus, from raw exports to the cockpit on http://127.0.0.1:8080"
@@ -28,18 +28,29 @@ demo: app
 	cargo build --workspace --bin yizhan
 	$(TARGET)/debug/yizhan demo
 
-test: app
+test: app python chromium
 	cargo build --workspace --bins
+	cargo run --quiet --package xtask -- tidy
 	cd dashboards && npm test
 	cargo test --workspace
+	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan
 
+# Tests and benches read the lake with other readers, from a Python of their own.
 python:
-	@[ -x $(PYTHON) ] || python3 -m venv .venv
-	@$(PYTHON) -m pip install --quiet -r benches/requirements.txt
+	@command -v python3 >/dev/null || { echo "缺少 Python 3 / Python 3 is missing"; exit 1; }
+	@[ -x $(PYTHON) ] || python3 -m venv .venv || { echo "缺少 venv：apt-get install python3-venv / Python lacks venv"; exit 1; }
+	@$(PYTHON) -m pip install --quiet -r tests/requirements.txt
 
-bench: tools python
-	cargo build --workspace --bin yizhan
-	$(PYTHON) benches/card_ingest.py --yizhan $(TARGET)/debug/yizhan
+chromium:
+	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
+	  else echo "缺少 Chromium：apt-get install chromium fonts-noto-cjk，或用 CHROMIUM=路径 指明 / Chromium is missing: install it, or say CHROMIUM=path"; exit 1; fi; }
+
+# Ratios are told of release builds only.
+bench: tools python release
+	$(PYTHON) -m pip install --quiet --target .venv/bench -r benches/requirements.txt
+	PYTHONPATH=.venv/bench $(PYTHON) benches/card_ingest.py --yizhan target/release/yizhan
+	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan
 
 check: tools
 	cargo build --workspace --bin yizhan
@@ -48,6 +59,8 @@ check: tools
 release: app
 	CARGO_TARGET_DIR=target cargo build --release --workspace --bin yizhan
 
-# Needs a running `make demo` and Chromium (apt-get install chromium fonts-noto-cjk).
-shots: app
-	cd dashboards && node test/shots.mjs http://127.0.0.1:8080 leader yizhan-demo ../docs/shots
+# Pictures of every page into docs/shots, and the one that the README shows.
+shots: app chromium
+	cargo build --workspace --bin yizhan
+	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan docs/shots
+	cp docs/shots/leader/cockpit-zh-CN-light-1920.png docs/cockpit.png

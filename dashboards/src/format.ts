@@ -121,6 +121,17 @@ export function weekday(locale: Locale, on: string | null): string {
   return day(locale, on, {month: locale === "en" ? "short" : "long", day: "numeric", weekday: "short"});
 }
 
+/** "2025年11月21日周五" or "Fri, Nov 21, 2025". */
+export function weekdayOfYear(locale: Locale, on: string | null): string {
+  return day(locale, on, {year: "numeric", month: locale === "en" ? "short" : "long", day: "numeric", weekday: "short"});
+}
+
+/** A cell of a table as a reader reads it: dates and instants in their words, all else as it is. */
+export function cell(locale: Locale, value: string): string {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(value)) return date(locale, value);
+  return /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(value) ? dateTime(locale, value) : value;
+}
+
 /** "11/21" or "Nov 21": for axes. */
 export function shortDate(locale: Locale, on: string | null): string {
   return day(locale, on, {month: locale === "en" ? "short" : "numeric", day: "numeric"});

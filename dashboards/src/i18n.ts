@@ -63,6 +63,8 @@ const formats = {
   compact: format.compact,
   share: format.share,
   minuteOfDay: format.minuteOfDay,
+  weekdayOfYear: format.weekdayOfYear,
+  cell: format.cell,
   hours: format.hours,
   yuan: format.yuan,
   list: format.list,

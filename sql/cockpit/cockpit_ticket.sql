@@ -1,18 +1,18 @@
 /*---
 kind         = "table"
-about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category and office (接诉即办)."
+about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category, office and college of the student (接诉即办)."
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["grouped_by", "group_value", "period"]
 purpose      = ["cockpit"]
 
 [columns]
-grouped_by    = { about = "all, category or office.", class = "internal" }
-group_value   = { about = "The category or office; empty for all.", class = "internal" }
+grouped_by    = { about = "all, category, office or college.", class = "internal" }
+group_value   = { about = "The category, office or college; empty for all.", class = "internal" }
 period        = { about = "now for the last 30 days, before for the 30 days before.", class = "internal" }
 ticket_n      = { about = "Requests raised in the period.", class = "internal" }
 due_n         = { about = "Requests whose deadline fell into the period, without those withdrawn.", class = "internal" }
-on_time_n     = { about = "Of these, resolved by the deadline (按期办结).", class = "internal" }
+on_time_n     = { about = "Of these, resolved by the deadline (按期办结); empty for a college with fewer than five due.", class = "internal" }
 dispatched_n  = { about = "Requests of the period that were dispatched.", class = "internal" }
 responded_n   = { about = "Requests of the period that got a response.", class = "internal" }
 resolved_n    = { about = "Requests of the period that are resolved.", class = "internal" }
@@ -36,6 +36,10 @@ grouped AS (
     SELECT 'category' AS grouped_by, category AS group_value, * FROM fct_ticket
     UNION ALL
     SELECT 'office' AS grouped_by, office AS group_value, * FROM fct_ticket
+    UNION ALL
+    SELECT 'college' AS grouped_by, dim_student.college AS group_value, fct_ticket.*
+    FROM fct_ticket
+    INNER JOIN dim_student ON dim_student.student_key = fct_ticket.student_key AND dim_student.as_of_on = $as_of
 ),
 
 placed AS (
@@ -66,7 +70,8 @@ SELECT
     period,
     sum(CASE WHEN is_raised THEN 1 ELSE 0 END) AS ticket_n,
     sum(CASE WHEN is_due THEN 1 ELSE 0 END) AS due_n,
-    sum(CASE WHEN is_due AND is_on_time THEN 1 ELSE 0 END) AS on_time_n,
+    CASE WHEN grouped_by <> 'college' OR sum(CASE WHEN is_due THEN 1 ELSE 0 END) >= 5
+        THEN sum(CASE WHEN is_due AND is_on_time THEN 1 ELSE 0 END) END AS on_time_n,
     sum(CASE WHEN is_raised AND dispatched_at IS NOT NULL THEN 1 ELSE 0 END) AS dispatched_n,
     sum(CASE WHEN is_raised AND responded_at IS NOT NULL THEN 1 ELSE 0 END) AS responded_n,
     sum(CASE WHEN is_raised AND state = 'resolved' THEN 1 ELSE 0 END) AS resolved_n,

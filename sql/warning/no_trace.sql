@@ -6,6 +6,8 @@ title_en  = "No trace in the data: please check that all is well"
 owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["public_safety"]
+unit      = "hour"
+measure   = "silence_h"
 caveat_zh = "数据无记录不等于失联：可能在校外、用现金或手机支付、随他人进出。请先联系本人，再按安全核实步骤进行。"
 caveat_en = "No trace is not lost contact: the student may be off campus, pay by other means, or walk in behind others. Reach the student first, then follow the steps of the safety check."
 

@@ -7,6 +7,8 @@ owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["trend_warning"]
 severity  = 1
+unit      = "count"
+measure   = "overnight_absence_n"
 caveat_zh = "只说明闸机与校园卡在这些夜晚没有记录到返回，可能有未登记的请假、尾随进门或设备漏读；不说明原因，也不是违纪认定。"
 caveat_en = "It only says that gates and cards saw no return on these nights; unregistered leave, tailgating or a missed reading are possible. It gives no reason and finds no breach of rules."
 

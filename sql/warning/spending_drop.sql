@@ -7,14 +7,16 @@ owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["trend_warning"]
 severity  = 1
+unit      = "share"
+measure   = "spending_drop"
 caveat_zh = "可能改用手机支付、外卖或在校外用餐；只是提示可以关心一下，不说明经济或健康状况。"
 caveat_en = "Mobile payment, delivery or meals off campus are possible; it suggests asking how things are and says nothing of money or health."
 
 [settings]
 ratio_max      = 0.6     # of the median daily spending of the eight weeks before
 meal_ratio_max = 0.65    # of the mean daily meals
-peer_z_max     = -2.5    # unusual among peers too, so that exam weeks and holidays stay silent
-self_z_max     = -2.0    # and unusual for the student, where six weeks of the past are known
+peer_z_max     = -3.5    # unusual among peers too, so that exam weeks and holidays stay silent
+self_z_max     = -3.5    # and unusual for the student; without six weeks of the past nothing is said
 ---*/
 
 WITH measure_now AS (
@@ -47,4 +49,4 @@ FROM measure_now
 WHERE spending_log <= ln(${ratio_max})
     AND meal_log <= ln(${meal_ratio_max})
     AND meal_z_peer <= ${peer_z_max}
-    AND coalesce(meal_z_self, ${self_z_max}) <= ${self_z_max}
+    AND meal_z_self <= ${self_z_max}

@@ -11,13 +11,14 @@ mod project;
 mod settings;
 mod tables;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 use commands::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(set_first(std::env::args_os()));
     let filter = tracing_subscriber::EnvFilter::try_from_env("YIZHAN_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new("warn,deltalake_core=error,buoyant_kernel=error,delta_kernel=error")
     });
@@ -41,5 +42,40 @@ fn main() -> ExitCode {
             }
             ExitCode::from(exit::code(&error))
         }
+    }
+}
+
+/// Brings every `--set` before the subcommand: given on both sides, clap would keep only those behind it.
+fn set_first(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let mut args = args.fuse();
+    first.extend(args.next());
+    while let Some(arg) = args.next() {
+        match arg.to_str() {
+            Some("--") => {
+                rest.push(arg);
+                rest.extend(args.by_ref());
+            }
+            Some("--set") => {
+                first.push(arg);
+                first.extend(args.next());
+            }
+            Some(text) if text.starts_with("--set=") => first.push(arg),
+            _ => rest.push(arg),
+        }
+    }
+    first.extend(rest);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_count_wherever_they_stand() {
+        let args = ["yizhan", "--set", "a=1", "run", "--input", "x", "--set", "b=2", "--set=c=3", "--", "--set"];
+        let sorted = set_first(args.into_iter().map(OsString::from));
+        assert_eq!(sorted, ["yizhan", "--set", "a=1", "--set", "b=2", "--set=c=3", "run", "--input", "x", "--", "--set"]);
     }
 }

@@ -61,7 +61,7 @@ pub struct FrontMatter {
     /// Measures: part of the portrait it belongs to.
     #[serde(default)]
     pub dimension: Option<String>,
-    /// Measures: unit of `value`.
+    /// Measures and rules: unit of `value`, or of `baseline` and `now_value`.
     #[serde(default)]
     pub unit: Option<String>,
     /// Measures: days that the value looks back on, for the screen and for the reader of the figure.
@@ -88,6 +88,9 @@ pub struct FrontMatter {
     /// Rules: severity, 1 or 2; absent for a finding that is no level.
     #[serde(default)]
     pub severity: Option<u8>,
+    /// Rules: the measure that the evidence is of.
+    #[serde(default)]
+    pub measure: Option<String>,
     /// Rules: what the finding does not mean, in Chinese.
     #[serde(default)]
     pub caveat_zh: Option<String>,

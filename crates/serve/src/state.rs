@@ -157,6 +157,10 @@ pub struct RuleWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
+    /// Measure that its evidence is of.
+    pub measure: String,
+    /// Unit of what was and what is.
+    pub unit: String,
     /// What it does not mean, in Chinese.
     pub caveat_zh: String,
     /// What it does not mean, in English.

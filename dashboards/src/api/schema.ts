@@ -524,6 +524,9 @@ export interface components {
         /** @description A measure behind a notice. */
         Evidence: {
             measure: string;
+            title_zh: string;
+            title_en: string;
+            unit: string;
             value: number | null;
             n: number | null;
             cov: number | null;

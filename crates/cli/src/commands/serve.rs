@@ -182,6 +182,8 @@ async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             rule: it.name.clone(),
             title_zh: front.title_zh.clone().unwrap_or_default(),
             title_en: front.title_en.clone().unwrap_or_default(),
+            measure: front.measure.clone().unwrap_or_else(|| it.name.clone()),
+            unit: front.unit.clone().unwrap_or_default(),
             caveat_zh: front.caveat_zh.clone().unwrap_or_default(),
             caveat_en: front.caveat_en.clone().unwrap_or_default(),
         });

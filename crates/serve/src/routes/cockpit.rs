@@ -66,7 +66,7 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
     if let Some(data) = data.first() {
         figures.push(data_figure(data, &reader, &at));
     }
-    let colleges: Vec<Value> = colleges(&people, &nights);
+    let colleges: Vec<Value> = colleges(&people, &nights, &tickets);
     Ok(Json(json!({
         "as_of_on": as_of_on,
         "as_of_at": at,
@@ -268,7 +268,7 @@ fn overdue(tickets: &[Row]) -> Vec<Value> {
     offices.into_iter().map(|(office, overdue_n)| json!({ "office": office, "overdue_n": overdue_n })).collect()
 }
 
-fn colleges(people: &[Row], nights: &[Row]) -> Vec<Value> {
+fn colleges(people: &[Row], nights: &[Row], tickets: &[Row]) -> Vec<Value> {
     let mut scopes: Vec<(String, String)> = people
         .iter()
         .filter_map(|it| Some((text(it, "scope")?, text(it, "scope_name").unwrap_or_default())))
@@ -285,7 +285,7 @@ fn colleges(people: &[Row], nights: &[Row]) -> Vec<Value> {
             json!({
                 "college": scope, "college_name": name, "student_n": total,
                 "night_return_rate": night.map_or(Value::Null, |it| share(number(it, "back_n"), number(it, "due_n"))),
-                "ticket_on_time_rate": Value::Null,
+                "ticket_on_time_rate": group(tickets, "college", &scope, "now").map_or(Value::Null, |it| share(number(it, "on_time_n"), number(it, "due_n"))),
                 "status": if total.is_some() { "ok" } else { "suppressed" },
             })
         })

@@ -52,7 +52,7 @@ pub(crate) async fn record(
     let has_more = limit < found.len();
     found.truncate(limit);
     Ok(Json(json!({
-        "rows": found.iter().map(entry).collect::<Vec<_>>(),
+        "rows": found.iter().map(|it| entry(&reader, it)).collect::<Vec<_>>(),
         "next": has_more.then(|| (skipped + limit).to_string()),
         "kinds": kinds.iter().map(|it| json!({ "kind": cell(it, "kind"), "n": cell(it, "n") })).collect::<Vec<_>>(),
     })))
@@ -98,13 +98,15 @@ fn detail(text: &str) -> (String, String) {
     (words.0.to_owned(), words.1.to_owned())
 }
 
-fn entry(it: &Row) -> Value {
+fn entry(reader: &Reader, it: &Row) -> Value {
     let kind = text(it, "kind").unwrap_or_default();
     let (title_zh, title_en) = title(&kind, &text(it, "step").unwrap_or_default());
     let (detail_zh, detail_en) = detail(&text(it, "detail").unwrap_or_default());
-    let at = text(it, "occurred_at");
+    let on = text(it, "occurred_on").unwrap_or_default();
+    // A register that knows the day only, or a role that may know no more, has the day's beginning: no time to show.
+    let at = text(it, "occurred_at").filter(|it| *it != super::cockpit::day_start(reader, &on));
     json!({
-        "event_id": cell(it, "event_id"), "occurred_at": at, "occurred_on": at.as_deref().map(|it| it.get(..10).unwrap_or(it)),
+        "event_id": cell(it, "event_id"), "occurred_at": at, "occurred_on": on,
         "kind": kind, "title_zh": title_zh, "title_en": title_en, "detail_zh": detail_zh, "detail_en": detail_en,
         "source": cell(it, "source"), "trust": cell(it, "trust"),
     })

@@ -96,6 +96,7 @@ async fn notices(reader: &Reader, session: &Session, found: &[Row]) -> Result<Ve
 fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Value {
     let rule = text(it, "rule").unwrap_or_default();
     let words = reader.state.rule(&rule);
+    let measured = words.and_then(|it| reader.state.parts.catalog.measures.iter().find(|measure| measure.measure == it.measure));
     let mut notice = json!({
         "warning_id": cell(it, "warning_id"), "student_key": cell(it, "student_key"),
         "student": {
@@ -109,8 +110,14 @@ fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Valu
         "reasons_en": text(it, "reason_en").into_iter().collect::<Vec<_>>(),
         "caveats_zh": words.map(|it| it.caveat_zh.clone()).into_iter().collect::<Vec<_>>(),
         "caveats_en": words.map(|it| it.caveat_en.clone()).into_iter().collect::<Vec<_>>(),
-        "baseline": cell(it, "baseline"), "now": cell(it, "now_value"), "unit": Value::Null,
-        "evidence": [{ "measure": rule, "value": cell(it, "now_value"), "n": cell(it, "n"), "cov": cell(it, "cov") }],
+        "baseline": cell(it, "baseline"), "now": cell(it, "now_value"), "unit": words.map(|it| it.unit.clone()),
+        "evidence": [{
+            "measure": words.map_or(rule.as_str(), |it| it.measure.as_str()),
+            "title_zh": measured.map(|it| it.title_zh.clone()).or_else(|| words.map(|it| it.title_zh.clone())),
+            "title_en": measured.map(|it| it.title_en.clone()).or_else(|| words.map(|it| it.title_en.clone())),
+            "unit": words.map(|it| it.unit.clone()),
+            "value": cell(it, "now_value"), "n": cell(it, "n"), "cov": cell(it, "cov"),
+        }],
     });
     if rule == "no_trace" {
         let found = text(it, "explanations").unwrap_or_default();
@@ -118,6 +125,9 @@ fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Valu
             .iter()
             .map(|(name, zh, en)| json!({ "explanation": name, "is_present": found.split(',').any(|it| it == *name), "title_zh": zh, "title_en": en }))
             .collect();
+        // A finding compares hours with nothing: what was usual stands in its rule.
+        notice["baseline"] = Value::Null;
+        notice["now"] = Value::Null;
         notice["silence_h"] = json!(number(it, "now_value"));
         notice["last_seen_at"] = cell(it, "last_seen_at");
         notice["last_seen_source"] = cell(it, "last_seen_source");
