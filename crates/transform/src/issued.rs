@@ -152,6 +152,6 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
 }
 
 /// The models of one kind, by name.
-pub(crate) fn of_kind<'a>(models: &'a [Model], kind: Kind) -> Vec<&'a Model> {
+pub(crate) fn of_kind(models: &[Model], kind: Kind) -> Vec<&Model> {
     models.iter().filter(|it| it.front.kind == kind).collect()
 }

@@ -12,6 +12,9 @@ pub(crate) struct Init {
     dir: PathBuf,
 }
 
+/// For editors: `#:schema pipeline.schema.json` at the top of a pipeline gives words and errors while typing.
+const SCHEMA: &str = include_str!("../../../../pipelines/pipeline.schema.json");
+
 const PROJECT: &str = r#"# Settings of this campus; everything not said here has the default that `yizhan config` shows.
 packs = ["campus"]
 
@@ -36,6 +39,7 @@ impl Init {
             std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
         }
         std::fs::write(&file, PROJECT).with_context(|| format!("could not write {}", file.display()))?;
+        std::fs::write(self.dir.join("pipelines/pipeline.schema.json"), SCHEMA).context("could not write pipelines/pipeline.schema.json")?;
         std::fs::write(self.dir.join(".gitignore"), "/data\n/input\n").context("could not write .gitignore")?;
         println!("{}", file.display());
         eprintln!("把导出文件放进 input/，然后运行 yizhan run / put the exports into input/ and run `yizhan run`");
