@@ -39,7 +39,8 @@ impl Init {
             std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
         }
         std::fs::write(&file, PROJECT).with_context(|| format!("could not write {}", file.display()))?;
-        std::fs::write(self.dir.join("pipelines/pipeline.schema.json"), SCHEMA).context("could not write pipelines/pipeline.schema.json")?;
+        std::fs::write(self.dir.join("pipelines/pipeline.schema.json"), SCHEMA)
+            .context("could not write pipelines/pipeline.schema.json")?;
         std::fs::write(self.dir.join(".gitignore"), "/data\n/input\n").context("could not write .gitignore")?;
         println!("{}", file.display());
         eprintln!("把导出文件放进 input/，然后运行 yizhan run / put the exports into input/ and run `yizhan run`");

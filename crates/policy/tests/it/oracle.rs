@@ -136,7 +136,8 @@ fn query(dice: &mut Dice) -> String {
         4 => format!(
             "SELECT d.college, count(*), max({column}) FROM (SELECT * FROM card WHERE {condition}) c JOIN dim_student d USING (student_key) GROUP BY d.college"
         ),
-        5 => "SELECT txn_no, d.college FROM card c LEFT JOIN dim_student d ON c.student_key = d.student_key AND c.txn_no % 2 = 0".to_owned(),
+        5 => "SELECT txn_no, d.college FROM card c LEFT JOIN dim_student d ON c.student_key = d.student_key AND c.txn_no % 2 = 0"
+            .to_owned(),
         6 => format!(
             "SELECT place AS p, {column} FROM card WHERE {condition} UNION SELECT place AS p, {column} FROM card WHERE {other}"
         ),
