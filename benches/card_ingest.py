@@ -12,11 +12,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 import duckdb
 
-RUNS = 3
+from timing import fastest
+
 # A row that DuckDB reads without help: number, three texts, amount, balance, a day that there is, a time.
 WHOLE = re.compile(r"\d+,\d*,[^,\"]*,[^,\"]*,-?\d+(\.\d+)?,(-?\d+(\.\d+)?)?,20\d\d/(1[0-2]|[1-9])/([12]?\d|3[01]) ([01]?\d|2[0-3]):\d\d:\d\d\r?")
 
@@ -40,15 +40,6 @@ def plain_copies(card, folder):
         text = "\n".join([head.decode("gb18030"), *good]) + "\n"
         (folder / file.name).write_text(text, encoding="utf-8", newline="")
     return size / 1e6, rows
-
-
-def fastest(work):
-    took = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - began)
-    return min(took)
 
 
 def main():
@@ -79,7 +70,7 @@ def main():
                 f"TO '{root}/duck.parquet' (FORMAT parquet, COMPRESSION zstd)"
             )
 
-        a, b = fastest(ours), fastest(theirs)
+        (a, _), (b, _) = fastest(ours), fastest(theirs)
         stored = sum(it.stat().st_size for it in (root / "data/lake/raw_card_txn").rglob("*.parquet")) / 1e6
         other = (root / "duck.parquet").stat().st_size / 1e6
         print(

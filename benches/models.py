@@ -11,12 +11,12 @@ import pathlib
 import re
 import subprocess
 import tempfile
-import time
 import tomllib
 
 import duckdb
 
-RUNS = 3
+from timing import fastest
+
 ROOT = pathlib.Path(__file__).parent.parent
 STUDENT_DAY_SUMS = (
     "count(*) AS rows_n, sum(meal_n) AS meal_n, sum(breakfast_n) AS breakfast_n, sum(canteen_fen) AS canteen_fen, "
@@ -51,15 +51,6 @@ def lake(connection, data):
             f"CREATE VIEW stg_{pipeline} AS SELECT row.* FROM raw_{pipeline} AS row "
             f"ANTI JOIN {twice} AS twice ON row.occurred_on = twice.occurred_on AND row.file_no = twice.file_no AND row.row_no = twice.row_no"
         )
-
-
-def fastest(work):
-    took = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        answer = work()
-        took.append(time.perf_counter() - began)
-    return min(took), answer
 
 
 def main():

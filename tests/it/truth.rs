@@ -28,7 +28,7 @@ impl Truth {
         Self { data, manifest, keys: keys.collect() }
     }
 
-    /// Students of a planted story, those that end with the export only.
+    /// Students of a planted story.
     fn planted(&self, story: &str) -> BTreeSet<i64> {
         let told = self.manifest["planted"][story].as_array().unwrap_or_else(|| panic!("no story {story}"));
         let number = |it: &Value| it["student"].as_str().or(it.as_str()).map(str::to_owned);
@@ -91,7 +91,7 @@ fn nights_away_are_those_that_were_planted() {
     let wrong: Vec<_> = wrong.into_iter().filter(|it| !silent.contains(&it.0)).collect();
     let found = due.intersection(&said).count();
     println!("{} nights planted, {found} found; {} said that were not planted: {wrong:?}", due.len(), wrong.len());
-    assert!(10 * found >= 7 * due.len(), "{found} of {} planted nights were found", due.len());
+    assert!(10 * found >= 9 * due.len(), "{found} of {} planted nights were found", due.len());
     assert!(20 * wrong.len() <= said.len(), "{} of {} nights away were none: {wrong:?}", wrong.len(), said.len());
 }
 

@@ -74,9 +74,15 @@ impl Reader {
         if self.pages().iter().any(|it| it == page) { Ok(()) } else { Err(Problem::forbidden()) }
     }
 
-    /// Refuses a role that works with nobody in person: who sees rows of students for sums and averages opens no portrait.
-    pub(crate) fn require_person_page(&self) -> Result<(), Problem> {
-        self.require_page("students").or_else(|_| self.require_page("me"))
+    /// A session and the key of a student in its scope.
+    ///
+    /// Refuses a role that works with nobody in person: who sees rows of students for sums and averages opens no
+    /// portrait. Outside the scope and nowhere at all look the same.
+    pub(crate) async fn student(&self, student_key: &str) -> Result<(Session, i64), Problem> {
+        self.require_page("students").or_else(|_| self.require_page("me"))?;
+        let session = self.session().await?;
+        let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
+        if session.students().contains(key) { Ok((session, key)) } else { Err(Problem::not_found()) }
     }
 
     /// Writes a personal read into the audit log; without it nothing is shown.

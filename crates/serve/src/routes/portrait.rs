@@ -25,13 +25,7 @@ pub(crate) async fn portrait(
     Path(student_key): Path<String>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, Problem> {
-    reader.require_person_page()?;
-    let session = reader.session().await?;
-    let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
-    // Outside the scope and nowhere at all look the same.
-    if !session.students().contains(key) {
-        return Err(Problem::not_found());
-    }
+    let (session, key) = reader.student(&student_key).await?;
     let newest = rows::newest(&session, "portrait_student").await?.ok_or_else(Problem::not_ready)?;
     let as_of_on = filter.as_of.unwrap_or(newest);
     let who = |on: &str| Ok::<_, Problem>(vec![("on", rows::date(on)?), ("key", rows::key(key))]);

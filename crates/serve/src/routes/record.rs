@@ -25,12 +25,7 @@ pub(crate) async fn record(
     Path(student_key): Path<String>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, Problem> {
-    reader.require_person_page()?;
-    let session = reader.session().await?;
-    let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
-    if !session.students().contains(key) {
-        return Err(Problem::not_found());
-    }
+    let (session, key) = reader.student(&student_key).await?;
     let limit = usize::from(limit(filter.limit)?);
     let skipped = filter.before.unwrap_or(0) as usize;
     reader.note_read(key, "record").await?;
