@@ -1,0 +1,1 @@
+//! Measures that SQL says badly.
