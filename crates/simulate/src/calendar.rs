@@ -52,6 +52,8 @@ pub(crate) struct CalendarDay {
     /// Counts from 1; `None` outside the terms.
     pub(crate) week: Option<u32>,
     pub(crate) kind: DayKind,
+    /// Day whose classes a makeup day takes over.
+    pub(crate) makeup_for: Option<i32>,
 }
 
 /// First day of the data: a Monday.
@@ -112,10 +114,10 @@ pub(crate) fn calendar_day(day: i32) -> CalendarDay {
         ("2026-2027-1", ymd(2026, 8, 31), ymd(2027, 1, 17), ymd(2027, 2, 28)),
     ];
     let Some((term, from, to, _)) = terms.into_iter().find(|it| it.1 <= date && date <= it.3) else {
-        return CalendarDay { term: "2024-2025-2", week: None, kind: DayKind::Vacation };
+        return CalendarDay { term: "2024-2025-2", week: None, kind: DayKind::Vacation, makeup_for: None };
     };
     if to < date {
-        return CalendarDay { term, week: None, kind: DayKind::Vacation };
+        return CalendarDay { term, week: None, kind: DayKind::Vacation, makeup_for: None };
     }
     // The second term begins on a Monday, the Sunday before it is the day of return.
     let monday = if from.weekday().number_from_monday() == 1 { index(from) } else { index(from) + 1 };
@@ -132,7 +134,8 @@ pub(crate) fn calendar_day(day: i32) -> CalendarDay {
     } else {
         DayKind::Teaching
     };
-    CalendarDay { term, week, kind }
+    // A makeup day takes the classes of the working day five before it.
+    CalendarDay { term, week, kind, makeup_for: (kind == DayKind::Makeup).then_some(day - 5) }
 }
 
 #[cfg(test)]

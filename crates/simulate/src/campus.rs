@@ -157,6 +157,8 @@ pub(crate) struct Campus {
     pub(crate) shops: Vec<u16>,
     pub(crate) buses: Vec<u16>,
     pub(crate) printers: Vec<u16>,
+    /// Hot water in the teaching buildings.
+    pub(crate) teaching: Vec<u16>,
     /// Hot water and shower terminals of each building.
     pub(crate) water: Vec<u16>,
     pub(crate) showers: Vec<u16>,
@@ -189,6 +191,7 @@ impl Campus {
         campus.shops = (1..=6).map(|it| campus.terminal(format!("T-M{}-{:02}", it % 3 + 1, it), None)).collect();
         campus.buses = (1..=3).map(|it| campus.terminal(format!("T-B1-{it:02}"), None)).collect();
         campus.printers = (1..=2).map(|it| campus.terminal(format!("T-L1-{it:02}"), None)).collect();
+        campus.teaching = (1..=5).map(|it| campus.terminal(format!("T-J{it}-01"), None)).collect();
         campus
     }
 

@@ -6,7 +6,7 @@ use crate::boarder::Boarder;
 use crate::calendar::{DayKind, HOUR, MINUTE};
 use crate::meal::{Meal, Mood, eat, plan};
 use crate::random::{Draw, Purpose};
-use crate::scene::{Rows, Scene, Today};
+use crate::scene::{Roll, Rows, Scene, Today};
 use crate::story::StoryKind;
 use crate::student::Living;
 use crate::world::World;
@@ -46,10 +46,30 @@ pub(crate) fn classes(scene: &mut Scene) -> [bool; 5] {
     if today.kind.is_free() {
         return [false; 5];
     }
-    let mut table = Draw::new(scene.world.seed, Purpose::Timetable, u64::from(scene.student.class), today.weekday as u64);
+    let mut taught = taught(scene.world, scene.student.class, today.weekday);
     let exam = if today.kind == DayKind::Exam { 0.5 } else { 1.0 };
     let attends = (0.90 + 0.05 * scene.student.diligence).clamp(0.4, 0.995);
-    TAUGHT.map(|taught| table.chance(taught) & scene.draw.chance(attends * exam))
+    for period in &mut taught {
+        *period &= scene.draw.chance(attends * exam);
+    }
+    scene.rows.roll.push(Roll { student: scene.index, attended: taught });
+    // Who studies more stays after class and fetches water where classes are; its own draws leave the day as it is.
+    let mut water = Draw::new(scene.world.seed, Purpose::Water, u64::from(scene.index), today.day as u64);
+    let thirst = (0.10 + 0.05 * scene.student.diligence).clamp(0.005, 0.5);
+    for period in 0..PERIODS.len() {
+        let at = scene.midnight() + (PERIODS[period] * HOUR as f64) as i64 + PERIOD_S + water.between(0, 8 * MINUTE);
+        if water.chance(thirst) && taught[period] {
+            let place = scene.world.campus.teaching[usize::from(scene.student.class) % scene.world.campus.teaching.len()];
+            scene.pay(place, crate::campus::Merchant::Water, at, 20);
+        }
+    }
+    taught
+}
+
+/// The periods in which a class is taught on a weekday.
+pub(crate) fn taught(world: &World, class: u16, weekday: i32) -> [bool; 5] {
+    let mut table = Draw::new(world.seed, Purpose::Timetable, u64::from(class), weekday as u64);
+    TAUGHT.map(|it| table.chance(it))
 }
 
 /// A day of somebody who sleeps elsewhere.

@@ -3,15 +3,18 @@
 //! A seed and two numbers go in; files and a sealed truth come out. Knows no contract and no table: whatever reads
 //! the files has to find its way by itself, as with a real school. `yizhan demo` and the tests call it.
 
+mod activity;
 mod boarder;
 mod calendar;
 mod campus;
 mod card;
 mod day;
 mod defect;
+mod dorm;
 mod error;
 mod gate;
 mod leave;
+mod lines;
 mod manifest;
 mod meal;
 mod names;
@@ -21,8 +24,11 @@ mod registry;
 mod run;
 mod scene;
 mod sheet;
+mod staff_work;
 mod story;
 mod student;
+mod study;
+mod support;
 mod tally;
 mod ticket;
 mod weekly;

@@ -130,27 +130,40 @@ fn moved_in(year: u16) -> i32 {
     -365 * (2025 - i32::from(year)) - 2
 }
 
+/// The room where a student lived before, and the day of the move; most have none.
+fn lived_before(world: &World, index: u32) -> Option<(String, i32)> {
+    let student = &world.people.students[index as usize];
+    let (room, _) = student.bed?;
+    let mut draw = Draw::new(world.seed, Purpose::State, u64::from(index), 1);
+    if 2025 <= student.year || !draw.chance(0.04) {
+        return None;
+    }
+    let now = world.campus.rooms[room as usize];
+    let other = crate::campus::Room { floor: now.floor % FLOORS + 1, ..now };
+    Some((other.id(), moved_in(student.year) + 180 + draw.below(120) as i32))
+}
+
+/// Moves between rooms: student, room before, room after, day.
+pub(crate) fn moves(world: &World) -> Vec<(u32, String, String, i32)> {
+    let of = |index: u32| {
+        let (before, day) = lived_before(world, index)?;
+        let (room, _) = world.people.students[index as usize].bed?;
+        Some((index, before, world.campus.rooms[room as usize].id(), day))
+    };
+    (0..world.people.students.len() as u32).filter_map(of).collect()
+}
+
 fn beds(world: &World, path: &Path, tally: &mut Tally) -> Result<usize, Error> {
     let mut rows = Vec::new();
     for (index, student) in world.people.students.iter().enumerate() {
         let Some((room, bed)) = student.bed else {
             continue;
         };
-        let mut draw = Draw::new(world.seed, Purpose::State, index as u64, 1);
         let number = Cell::text(student.number.to_string());
         let mut since = moved_in(student.year);
-        // Some have lived elsewhere before.
-        if student.year < 2025 && draw.chance(0.04) {
-            let before = world.campus.rooms[room as usize];
-            let other = crate::campus::Room { floor: before.floor % FLOORS + 1, ..before };
-            let until = since + 180 + draw.below(120) as i32;
-            rows.push(vec![
-                number.clone(),
-                Cell::Text(other.id()),
-                Cell::Whole(bed.into()),
-                Cell::Date(since),
-                Cell::Date(until),
-            ]);
+        if let Some((before, until)) = lived_before(world, index as u32) {
+            let before = Cell::Text(before);
+            rows.push(vec![number.clone(), before, Cell::Whole(bed.into()), Cell::Date(since), Cell::Date(until)]);
             since = until;
         }
         let id = world.campus.rooms[room as usize].id();
@@ -169,16 +182,24 @@ fn beds(world: &World, path: &Path, tally: &mut Tally) -> Result<usize, Error> {
     Ok(rows.len())
 }
 
+/// Days of military training of those who entered in 2025.
+const MILITARY_DAYS: i32 = 12;
+
 fn calendar(world: &World, path: &Path) -> Result<usize, Error> {
-    let mut text = String::from("date,term,teaching_week,kind\n");
+    let mut text = String::from("date,campus,cohort_scope,term,teaching_week,kind,makeup_for\n");
     let days = -60..world.days + 30;
     for day in days.clone() {
         let it = calendar_day(day);
         let week = it.week.map_or_else(String::new, |it| it.to_string());
-        let _ = writeln!(text, "{},{},{week},{}", date(day), it.term, it.kind.word());
+        let makeup = it.makeup_for.map_or_else(String::new, |it| date(it).to_string());
+        let _ = writeln!(text, "{},,,{},{week},{},{makeup}", date(day), it.term, it.kind.word());
+    }
+    // Newcomers have two weeks of military training before their classes begin; only their own days say so.
+    for day in 0..MILITARY_DAYS {
+        let _ = writeln!(text, "{},,2025,2025-2026-1,{},military,", date(day), day / 7 + 1);
     }
     write(path, text.as_bytes())?;
-    Ok(days.len())
+    Ok(days.len() + MILITARY_DAYS as usize)
 }
 
 fn devices(world: &World, path: &Path) -> Result<usize, Error> {

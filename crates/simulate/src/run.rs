@@ -9,13 +9,13 @@ use crate::day::live_through;
 use crate::gate::{self, Counters, GateDay};
 use crate::random::{Draw, Purpose};
 use crate::registry;
-use crate::scene::{CardRow, GateRow, Rows};
+use crate::scene::{CardRow, GateRow, Roll, Rows};
 use crate::sheet;
 use crate::tally::Tally;
 use crate::ticket::Desk;
 use crate::weekly;
 use crate::world::World;
-use crate::{Config, Error, Manifest, Progress, calendar};
+use crate::{Config, Error, Manifest, Progress, activity, calendar, dorm, staff_work, study, support};
 
 /// Days made at once.
 const AT_ONCE: i32 = 2;
@@ -33,6 +33,10 @@ pub fn write(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Mani
     let world = World::new(config);
     let mut tally = Tally::new(config.defects);
     registry::write_all(&world, &config.out, &mut tally)?;
+    study::write_registers(&world, &config.out, &mut tally)?;
+    dorm::write_registers(&world, &config.out, &mut tally)?;
+    staff_work::write_registers(&world, &config.out, &mut tally)?;
+    support::write_registers(&world, &config.out, &mut tally)?;
     let mut desk = Desk::new(&world);
     let mut stream = Stream::new(&world);
     let mut since = 0;
@@ -40,7 +44,9 @@ pub fn write(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Mani
         let days: Vec<i32> = (first..world.days.min(first + AT_ONCE)).collect();
         let made = at_once(&days, |day| live_through(&world, *day));
         let mut ready = Vec::new();
-        for (day, rows) in days.iter().zip(made) {
+        let mut rolls: Vec<Vec<Roll>> = Vec::new();
+        for (day, mut rows) in days.iter().zip(made) {
+            rolls.push(std::mem::take(&mut rows.roll));
             ready.push(stream.join(&world, *day, rows, &mut tally));
         }
         for result in at_once(&ready, |it| write_day(&world, config, it)) {
@@ -49,11 +55,18 @@ pub fn write(config: &Config, progress: &mut dyn FnMut(Progress)) -> Result<Mani
             tally.wrote("gate_event", &gate);
             tally.wrote("device_heartbeat", &beats);
         }
-        for day in days {
+        for (day, roll) in days.into_iter().zip(rolls) {
+            study::write_attendance(&world, &config.out, day, &roll, &mut tally)?;
             desk.step(&world, day);
             if day % 7 == 6 || day + 1 == world.days {
                 weekly::write_leaves(&world, &config.out, since, day, &mut tally)?;
                 weekly::write_tickets(&world, &mut desk, &config.out, day, &mut tally)?;
+                study::write_loans(&world, &config.out, since, day, &mut tally)?;
+                study::write_grades(&world, &config.out, since, day, &mut tally)?;
+                activity::write_week(&world, &config.out, since, day, &mut tally)?;
+                dorm::write_week(&world, &config.out, since, day, &mut tally)?;
+                staff_work::write_week(&world, &config.out, since, day, &mut tally)?;
+                support::write_week(&world, &config.out, since, day, &mut tally)?;
                 since = day + 1;
             }
             let rows = tally.rows.values().sum();

@@ -54,9 +54,17 @@ pub(crate) struct CardRow {
     pub(crate) merchant: Merchant,
 }
 
+/// The periods that a student went to on a day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roll {
+    pub(crate) student: u32,
+    pub(crate) attended: [bool; 5],
+}
+
 /// All rows of a campus day, in no order.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
+    pub(crate) roll: Vec<Roll>,
     pub(crate) card: Vec<CardRow>,
     pub(crate) gate: Vec<GateRow>,
 }

@@ -85,6 +85,13 @@ pub(crate) struct People {
     pub(crate) staff: Vec<Staff>,
     /// Students of each building.
     pub(crate) residents: Vec<Vec<u32>>,
+    /// Students of each class.
+    pub(crate) of_class: Vec<Vec<u32>>,
+    /// Staff by what they do: counselors with their students, teachers, logistics.
+    pub(crate) counselors: Vec<u32>,
+    pub(crate) cared_for: std::collections::BTreeMap<u32, Vec<u32>>,
+    pub(crate) teachers: Vec<u32>,
+    pub(crate) logistics: Vec<u32>,
 }
 
 const CLASS_SIZE: u32 = 30;
@@ -211,6 +218,19 @@ fn hire(seed: u64, count: u32, people: &mut People) {
         }
         posts.extend(vec![(college.id, "辅导员"); counselors]);
     }
+    for college in &COLLEGES {
+        let share = people.classes.iter().filter(|it| COLLEGES[usize::from(it.college)].id == college.id).count();
+        posts.extend(vec![(college.id, "专业教师"); share.max(1)]);
+    }
+    let of = |post: &str| (0..posts.len() as u32).filter(|it| posts[*it as usize].1 == post).collect::<Vec<_>>();
+    (people.teachers, people.logistics) = (of("专业教师"), of("后勤"));
+    people.of_class = vec![Vec::new(); people.classes.len()];
+    for (index, it) in people.students.iter().enumerate() {
+        let counselor = people.classes[usize::from(it.class)].counselor;
+        people.cared_for.entry(counselor).or_default().push(index as u32);
+        people.of_class[usize::from(it.class)].push(index as u32);
+    }
+    people.counselors = people.cared_for.keys().copied().collect();
     people.staff = (0..posts.len())
         .map(|index| {
             let mut draw = Draw::new(seed, Purpose::Staff, index as u64, 0);

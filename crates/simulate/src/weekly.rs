@@ -10,6 +10,7 @@ use crate::calendar::{DAY, date, moment};
 use crate::campus::OFFICES;
 use crate::defect::Reason;
 use crate::leave::{Leave, leaves};
+use crate::lines::{Lines, minute, second};
 use crate::random::{Draw, Purpose};
 use crate::sheet::{Cell, write, write_sheet};
 use crate::student::staff_number;
@@ -62,10 +63,6 @@ pub(crate) fn write_leaves(world: &World, out: &Path, low: i32, high: i32, tally
     write(&out.join(format!("leave/leave_{}.csv", date(high).format("%Y%m%d"))), text.as_bytes())
 }
 
-fn minute(at: i64) -> String {
-    moment(at).format("%Y-%m-%d %H:%M").to_string()
-}
-
 /// Writes the tickets opened or changed since the last time, and what happened to them.
 pub(crate) fn write_tickets(world: &World, desk: &mut Desk, out: &Path, high: i32, tally: &mut Tally) -> Result<(), Error> {
     let (tickets, events) = desk.changed();
@@ -103,6 +100,13 @@ pub(crate) fn write_tickets(world: &World, desk: &mut Desk, out: &Path, high: i3
         "内容",
     ];
     write_sheet(&out.join(format!("ticket/ticket_{on}.xlsx")), &heads, &rows)?;
+    let mut feedbacks = Lines::new("工单号,评价时间,满意度,是否解决");
+    for it in tickets.iter().filter(|it| !it.satisfaction.is_empty()) {
+        let at = it.closed.unwrap_or(it.opened) + 1800;
+        let is_solved = if it.satisfaction == "不满意" { "否" } else { "是" };
+        feedbacks.row(&[&it.id, &second(at), &it.satisfaction, &is_solved]);
+    }
+    feedbacks.write(&out.join(format!("ticket/feedback_{on}.csv")), "ticket_feedback", tally)?;
     let text = event_lines(&events, &on.to_string(), &mut draw, tally);
     write(&out.join(format!("ticket/ticket_event_{on}.csv")), text.as_bytes())
 }

@@ -5,8 +5,13 @@
 use schema::{Export, Key, OnConflict, Pipeline, RAW_COLUMNS, raw_schema};
 
 /// Columns that are the pipeline's own, as they stand in the lake.
+///
+/// Rows that are their own key keep their hash: it is what tells one from another.
 fn own_columns(pipeline: &Pipeline) -> Vec<String> {
-    raw_schema(pipeline).fields().iter().map(|it| it.name().clone()).filter(|it| !RAW_COLUMNS.contains(&it.as_str())).collect()
+    let names = raw_schema(pipeline).fields().iter().map(|it| it.name().clone()).collect::<Vec<_>>();
+    let is_own =
+        |it: &String| !RAW_COLUMNS.contains(&it.as_str()) || (it == "row_hash" && matches!(pipeline.contract.key, Key::Row(_)));
+    names.into_iter().filter(is_own).collect()
 }
 
 /// The key as it stands in the lake; the row's own hash where the export has no key.
