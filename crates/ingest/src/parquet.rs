@@ -19,6 +19,7 @@ use schema::Encoding;
 
 use crate::cell::Cell;
 use crate::column::Slot;
+use crate::damaged::ask;
 use crate::rows::Rows;
 use crate::value::is_in_calendar;
 use crate::{Door, Error, FileInput, head, reject, unpack};
@@ -33,10 +34,10 @@ const BATCH_ROWS: usize = 8_192;
 /// If the file cannot be read or unpacks beyond the limit, its columns do not fit the contract, a column is of a type that
 /// cannot be read, or there are too many rows.
 pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &mut Rows) -> Result<(), Error> {
-    let refuse = |source: ParquetError| Error::Parquet { file: file.display.to_owned(), source: source.into() };
+    let refuse = |source| Error::Parquet { file: file.display.to_owned(), source };
     let bytes_max = door.limits.file_bytes_max;
     let held = held(bytes.to_vec(), <File as ChunkReader>::get_bytes);
-    let found = ArrowReaderMetadata::load(&held, ArrowReaderOptions::new()).map_err(refuse)?;
+    let found = ask(|| ArrowReaderMetadata::load(&held, ArrowReaderOptions::new())).map_err(refuse)?;
     if bytes_max < unpacked_bytes(found.metadata()) {
         return Err(unpack::too_large(file, bytes_max));
     }
@@ -59,13 +60,12 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
         read_as.push(field.as_ref().clone().with_data_type(data_type));
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(read_as)));
-    let found = ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options).map_err(refuse)?;
-    let batches =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(held, found).with_batch_size(BATCH_ROWS).build().map_err(refuse)?;
+    let found = ask(|| ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options)).map_err(refuse)?;
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(held, found).with_batch_size(BATCH_ROWS);
+    let mut batches = ask(|| batches.build()).map_err(refuse)?;
 
     let mut text_bytes = 0;
-    for batch in batches {
-        let batch = batch.map_err(|it| refuse(it.into()))?;
+    while let Some(batch) = ask(|| batches.next().transpose()).map_err(refuse)? {
         let mut columns: Vec<Vec<Cell<'_>>> =
             places.iter().map(|it| it.map_or_else(Vec::new, |at| cells(batch.column(at)))).collect();
         // A word that the file holds once may stand in every row: what counts is what comes out.

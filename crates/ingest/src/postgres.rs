@@ -72,7 +72,7 @@ pub async fn pull(pipeline: &Pipeline, url: &str, high: Option<&str>, limits: &L
     sqlx::raw_sql(begin).execute(&mut connection).await.map_err(unread)?;
 
     let found = match &pipeline.pipeline.source.query {
-        Some(query) => columns_of_query(pipeline, query, &mut connection, unread).await?,
+        Some(_) => columns_of_query(pipeline, &mut connection, unread).await?,
         None => columns_of_table(pipeline, &mut connection).await.map_err(unread)?,
     };
     let display = display(pipeline);
@@ -97,7 +97,7 @@ pub async fn pull(pipeline: &Pipeline, url: &str, high: Option<&str>, limits: &L
         query = match watermark.kind {
             Kind::Whole => query,
             Kind::Date => query.bind(watermark.overlap.days().to_string()),
-            Kind::Time(_) => query.bind(format!("{} microseconds", watermark.overlap.micros())),
+            Kind::Time => query.bind(format!("{} microseconds", watermark.overlap.micros())),
         };
     }
     let mut pulled = Pulled { bytes: Vec::new(), rows: 0, high: high.map(str::to_owned) };
@@ -180,11 +180,11 @@ async fn columns_of_table(pipeline: &Pipeline, connection: &mut PgConnection) ->
 /// Lists the columns of the query; what the server says of its words is for whoever wrote them.
 async fn columns_of_query(
     pipeline: &Pipeline,
-    query: &str,
     connection: &mut PgConnection,
     unread: impl Fn(sqlx::Error) -> Error,
 ) -> Result<Vec<Found>, Error> {
-    let prepared = connection.prepare(AssertSqlSafe(bare(query).to_owned()).into_sql_str()).await;
+    let sql = format!("SELECT * FROM {}", from(pipeline));
+    let prepared = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await;
     let statement = prepared.map_err(|error| match error.as_database_error() {
         Some(said) => Error::Contract { pipeline: pipeline.name().to_owned(), message: format!("source.query: {said}") },
         None => unread(error),
@@ -213,7 +213,7 @@ enum Kind {
     Whole,
     Date,
     /// With a zone or without.
-    Time(&'static str),
+    Time,
 }
 
 impl<'a> Watermark<'a> {
@@ -227,8 +227,7 @@ impl<'a> Watermark<'a> {
         let kind = match found.type_.as_str() {
             "int2" | "int4" | "int8" => Kind::Whole,
             "date" => Kind::Date,
-            "timestamp" => Kind::Time("timestamp"),
-            "timestamptz" => Kind::Time("timestamptz"),
+            "timestamp" | "timestamptz" => Kind::Time,
             other => {
                 let message = format!(
                     "source.watermark: column \"{}\" is of type {other}; a watermark is a timestamp, a date or a whole number",
@@ -255,19 +254,20 @@ impl<'a> Watermark<'a> {
         let bound = match self.kind {
             Kind::Whole => self.high(),
             Kind::Date => format!("{} - ($2::text)::integer", self.high()),
-            Kind::Time(_) => format!("{} - ($2::text)::interval", self.high()),
+            Kind::Time => format!("{} - ($2::text)::interval", self.high()),
         };
         // A row without a mark may be new.
         format!("({0} >= {bound} OR {0} IS NULL)", self.column)
     }
 
-    /// What each row says of the greatest value. Infinity is none: nothing would ever come after it.
+    /// What each row says of the greatest value: nothing where it has none. Infinity is none, for nothing would come after.
     fn mark(&self, has_high: bool) -> String {
-        let value = match self.kind {
-            Kind::Whole => self.column.clone(),
-            Kind::Date | Kind::Time(_) => format!("CASE WHEN isfinite({0}) THEN {0} END", self.column),
-        };
-        if has_high { format!("greatest({value}, {})::text", self.high()) } else { format!("({value})::text") }
+        let column = &self.column;
+        let value = if has_high { format!("greatest({column}, {})", self.high()) } else { column.clone() };
+        match self.kind {
+            Kind::Whole => format!("CASE WHEN {column} IS NOT NULL THEN ({value})::text END"),
+            Kind::Date | Kind::Time => format!("CASE WHEN isfinite({column}) THEN ({value})::text END"),
+        }
     }
 }
 

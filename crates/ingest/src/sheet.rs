@@ -1,18 +1,18 @@
 //! Excel sheets, new and old: typed cells, real dates, and all that spreadsheets do to numbers.
 
 use std::io::Cursor;
-use std::panic::{self, AssertUnwindSafe};
 
-use calamine::{Data, DataRef, ExcelDateTime, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
+use calamine::{Data, DataRef, ExcelDateTime, Range, Reader, Xls, Xlsx};
 use chrono::NaiveDate;
 use schema::Format;
 use schema::time::date_days;
 
 use crate::cell::Cell;
 use crate::column::Slot;
+use crate::damaged::ask;
 use crate::reject::{self, Reason};
 use crate::rows::Rows;
-use crate::{Door, Error, FileInput, head, unpack};
+use crate::{Door, Error, FileInput, head, old_workbook, unpack};
 
 /// Reads head and rows of one sheet; without a head the columns are those of the contract in their order.
 ///
@@ -27,20 +27,20 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
         let next = || Ok(used.next().map(|(row, at, value)| (top + row as u32, left + at as u32, old_cell(value))));
         return take(door, file, &mut Sheet::new(next), rows);
     }
-    let refuse = |source: XlsxError| Error::Workbook {
+    let refuse = |source| Error::Workbook {
         file: file.display.to_owned(),
         format: "XLSX",
         remedy: "save it again as .xlsx without a password",
-        source: source.into(),
+        source,
     };
     if door.limits.file_bytes_max < unpacked_bytes(bytes) {
         return Err(unpack::too_large(file, door.limits.file_bytes_max));
     }
-    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(refuse)?;
+    let mut workbook: Xlsx<_> = ask(|| Xlsx::new(Cursor::new(bytes))).map_err(refuse)?;
     let sheet = named(door, file, workbook.sheet_names())?;
-    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(refuse)?;
+    let mut cells = ask(|| workbook.worksheet_cells_reader(&sheet)).map_err(refuse)?;
     let next = || {
-        let found = cells.next_cell().map_err(refuse)?;
+        let found = ask(|| cells.next_cell()).map_err(refuse)?;
         Ok(found.map(|it| (it.get_position().0, it.get_position().1, cell(it.get_value()))))
     };
     take(door, file, &mut Sheet::new(next), rows)
@@ -72,14 +72,15 @@ fn old_range(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8]) -> Result<Rang
         },
         source,
     };
-    // Of a damaged workbook the reader believes positions and panics where they lead nowhere.
-    let opened = panic::catch_unwind(AssertUnwindSafe(|| Xls::new(Cursor::new(bytes))));
-    let mut workbook = match opened {
-        Ok(opened) => opened.map_err(|it: XlsError| refuse(it.into()))?,
-        Err(_) => return Err(refuse("it is damaged".into())),
+    let Some(cells) = old_workbook::cells(bytes) else {
+        return Err(refuse("a sheet claims more cells than a sheet can have".into()));
     };
+    if door.limits.file_bytes_max / (size_of::<Data>() as u64) < cells {
+        return Err(unpack::too_large(file, door.limits.file_bytes_max));
+    }
+    let mut workbook: Xls<_> = ask(|| Xls::new(Cursor::new(bytes))).map_err(refuse)?;
     let sheet = named(door, file, workbook.sheet_names())?;
-    workbook.worksheet_range(&sheet).map_err(|it| refuse(it.into()))
+    ask(|| workbook.worksheet_range(&sheet)).map_err(refuse)
 }
 
 /// Reads head and rows of an open sheet.

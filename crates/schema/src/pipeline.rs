@@ -392,7 +392,7 @@ pub struct Column {
 
 /// The day from which a source counts days.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an epoch is a day, \"2013-10-01\", or { column = \"term\", of = { \"2013J\" = \"2013-10-01\" } }")]
 pub enum Epoch {
     /// One day for all rows: `"2013-10-01"`.
     Day(#[schemars(with = "String")] chrono::NaiveDate),
@@ -729,5 +729,100 @@ mod ordered {
             }
         }
         deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STUDENT: &str = r#"id = { type = "int64", required = true, class = "internal", about = "Number." }"#;
+
+    fn parsed(pipeline: &str, columns: &str) -> Result<Pipeline, String> {
+        let text = format!(
+            r#"
+            [pipeline]
+            name = "thing"
+            about = "Things."
+            shape = "state"
+            owner = "office"
+            purpose = ["portrait"]
+            retention = "4y"
+            {pipeline}
+            [contract]
+            version = 1
+            key = ["id"]
+            usual_delay = "1d"
+            [columns]
+            {STUDENT}
+            {columns}"#
+        );
+        Pipeline::parse(Path::new(""), &text).map_err(|it| it.to_string())
+    }
+
+    #[track_caller]
+    fn check(source: &str, columns: &str, expected: &str) {
+        let said = parsed(&format!("source = {{ {source} }}"), columns).map_or_else(|it| it, |_| "sound".to_owned());
+        assert!(said.contains(expected), "{source} {columns}\n{said}\n{expected}");
+    }
+
+    #[test]
+    fn a_source_says_what_its_kind_needs_and_nothing_else() {
+        let database = r#"kind = "postgres", url_env = "SIS_DATABASE_URL""#;
+        let changed = r#"changed = { type = "timestamp", class = "internal", about = "Change." }"#;
+        let day = r#"day = { type = "date", class = "internal", about = "Day." }"#;
+        check(r#"format = "csv", path = "*""#, "", "sound");
+        check(r#"path = "*""#, "", "pipeline.source.format: say how the files are written");
+        check(r#"format = "csv""#, "", "pipeline.source.path: say where the files are");
+        check(r#"format = "csv", path = "*", table = "x""#, "", "pipeline.source.table: belongs to a database");
+        check(&format!(r#"{database}, table = "public.student""#), changed, "sound");
+        check(&format!(r#"{database}, query = "SELECT 1 AS id""#), day, "sound");
+        check(&format!(r#"{database}, table = "s", format = "csv""#), "", "pipeline.source.format: belongs to files");
+        check(&format!(r#"{database}, table = "s", skip_rows = 1"#), "", "pipeline.source.skip_rows: belongs to files");
+        check(database, "", "pipeline.source.table: name a table");
+        check(&format!(r#"{database}, table = "s", query = "SELECT 1""#), "", "either table or query");
+        check(&format!(r#"{database}, table = "a.b.c""#), "", "\"a.b.c\" is no table");
+        check(r#"kind = "postgres", table = "s""#, "", "pipeline.source.url_env: name the environment variable");
+        let address = r#"kind = "postgres", table = "s", url_env = "postgres://u:p@h/d""#;
+        check(address, "", "pipeline.source.url_env: name the environment variable");
+        check(&format!(r#"{database}, table = "s", watermark = "changed", overlap = "1h""#), changed, "sound");
+        check(&format!(r#"{database}, table = "s", watermark = "chnged""#), changed, "did you mean \"changed\"?");
+        check(&format!(r#"{database}, table = "s", watermark = "id""#), "", "sound");
+        check(&format!(r#"{database}, table = "s", watermark = "id", overlap = "1h""#), "", "a number has none");
+        check(&format!(r#"{database}, table = "s", overlap = "1h""#), "", "lies below a watermark");
+        let full = format!("export = \"full\"\nsource = {{ {database}, table = \"s\", watermark = \"id\" }}");
+        let said = parsed(&full, "").expect_err("a register from a watermark on");
+        assert!(said.contains("a full register is read whole"), "{said}");
+    }
+
+    #[test]
+    fn only_rows_without_names_can_lack_a_head() {
+        for format in ["csv", "tsv", "xlsx", "xls"] {
+            check(&format!(r#"format = "{format}", path = "*", headless = true"#), "", "sound");
+        }
+        for format in ["jsonl", "parquet"] {
+            check(&format!(r#"format = "{format}", path = "*", headless = true"#), "", "pipeline.source.headless: every row");
+        }
+        let named = r#"name = { head = "姓名", type = "text", class = "closed", about = "Name." }"#;
+        check(r#"format = "csv", path = "*", headless = true"#, named, "column \"name\" has a head");
+    }
+
+    #[test]
+    fn days_are_counted_from_a_day_or_from_that_of_a_text_column() {
+        let csv = r#"format = "csv", path = "*""#;
+        let day = |it: &str| format!(r#"day = {{ type = "date", class = "internal", about = "Day.", {it} }}"#);
+        let term = r#"term = { type = "text", class = "internal", about = "Term." }"#;
+        let by = |it: &str| day(&format!(r#"epoch = {{ column = "{it}", of = {{ "2013J" = "2013-10-01" }} }}"#));
+        check(csv, &day(r#"epoch = "2013-10-01""#), "sound");
+        check(csv, &format!("{}\n{term}", by("term")), "sound");
+        check(csv, &by("term"), "columns.day.epoch.column: no column \"term\"");
+        check(csv, &by("id"), "columns.day.epoch.column: column \"id\" is no text");
+        check(csv, &day(r#"epoch = "2013-10-01", format = "%Y""#), "columns.day.epoch: belongs to a date column without format");
+        let number = r#"n = { type = "int64", class = "internal", about = "Number.", epoch = "2013-10-01" }"#;
+        check(csv, number, "columns.n.epoch: belongs to a date column");
+        let none = format!("{}\n{term}", day(r#"epoch = { column = "term", of = {} }"#));
+        check(csv, &none, "columns.day.epoch.of: name at least one value");
+        check(csv, &day(r#"epoch = "October""#), "an epoch is a day");
+        check(csv, &day("required = true"), "columns.day.format: say how");
     }
 }
