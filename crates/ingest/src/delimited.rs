@@ -15,14 +15,14 @@ use crate::{Door, Error, FileInput, encoding, head};
 
 /// The separator of a source as a byte; `None` if it is not ASCII.
 pub(crate) fn separator(source: &Source) -> Option<u8> {
-    let default = if source.format == Format::Tsv { '\t' } else { ',' };
+    let default = if source.format == Some(Format::Tsv) { '\t' } else { ',' };
     u8::try_from(source.separator.unwrap_or(default)).ok().filter(u8::is_ascii)
 }
 
-/// Reads head and rows.
+/// Reads head and rows; without a head the columns are those of the contract in their order.
 ///
 /// # Errors
-/// If the head is none, or does not fit the contract, or there are too many rows.
+/// If the head is none, does not fit the contract, or is there where none should be, or there are too many rows.
 pub(crate) fn read(
     door: &Door<'_>,
     file: &FileInput<'_>,
@@ -41,32 +41,43 @@ pub(crate) fn read(
 
     let line = u64::from(source.skip_rows) + 1;
     let no_head = || Error::NoHead { file: file.display.to_owned(), line };
-    let split = splitter.next(&mut fields).ok_or_else(no_head)?;
-    if split.is_broken {
-        return Err(no_head());
-    }
     let encoding = rows.context.encoding;
-    let mut heads = Vec::with_capacity(fields.len());
-    for (at, field) in fields.iter().enumerate() {
-        let cell = field.cell(bytes);
-        let raw = cell.text().unwrap_or_default();
-        let decoded = encoding::decode(raw, encoding).ok_or_else(|| Error::HeadEncoding {
-            file: file.display.to_owned(),
-            line,
-            position: at + 1,
-            declared: encoding::word(source.encoding),
-            hint: encoding::hint(split.raw, source.encoding),
-        })?;
-        heads.push(decoded.trim().to_owned());
-    }
-    let places = head::bind(door.pipeline, &rows.slots, &heads, file)?;
+    let (places, width) = if source.headless {
+        // The first row is looked at and not taken: it is data.
+        let first = Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize).next(&mut fields);
+        if first.is_some_and(|it| !it.is_broken) {
+            let names = fields.iter().map(|it| encoding::decode(it.raw(bytes), encoding));
+            head::refuse(door.pipeline, names, line, file.display)?;
+        }
+        let width = rows.slots.len();
+        ((0..width).map(Some).collect(), width)
+    } else {
+        let split = splitter.next(&mut fields).ok_or_else(no_head)?;
+        if split.is_broken {
+            return Err(no_head());
+        }
+        let mut heads = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter().enumerate() {
+            let cell = field.cell(bytes);
+            let raw = cell.text().unwrap_or_default();
+            let decoded = encoding::decode(raw, encoding).ok_or_else(|| Error::HeadEncoding {
+                file: file.display.to_owned(),
+                line,
+                position: at + 1,
+                declared: encoding::word(source.encoding),
+                hint: encoding::hint(split.raw, source.encoding),
+            })?;
+            heads.push(decoded.trim().to_owned());
+        }
+        (head::bind(door.pipeline, &heads, file.display)?, heads.len())
+    };
     head::excuse(&mut rows.slots, &places);
 
     rows.reserve(bytes);
     let mut cells: Vec<Cell<'_>> = Vec::with_capacity(places.len());
     while let Some(split) = splitter.next(&mut fields) {
         let row_no = rows.next_row_no(file)?;
-        if split.is_broken || fields.len() != heads.len() {
+        if split.is_broken || fields.len() != width {
             rows.reject(row_no, Reason::Columns, None, split.raw.to_vec());
         } else {
             cells.clear();
@@ -120,8 +131,14 @@ struct Field {
 impl Field {
     #[inline]
     fn cell<'a>(&self, bytes: &'a [u8]) -> Cell<'a> {
-        let raw = &bytes[self.start..self.end];
+        let raw = self.raw(bytes);
         if self.is_doubled { Cell::Owned(undouble(raw)) } else { Cell::Bytes(raw) }
+    }
+
+    /// The bytes as they lie there, quotes within still doubled.
+    #[inline]
+    fn raw<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.start..self.end]
     }
 }
 

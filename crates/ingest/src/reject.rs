@@ -117,6 +117,7 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
             Cell::Float(value) => Value::from(*value),
             Cell::Bool(value) => Value::from(*value),
             Cell::Local(at) => Value::from(local_text(*at)),
+            Cell::Instant(at) => Value::from(format!("{}Z", local_text(*at))),
             // Nothing a column takes, so that it is refused again and does not pass as empty.
             Cell::Unreadable => Value::Array(Vec::new()),
         };
@@ -131,8 +132,10 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
 fn local_text(at_us: i64) -> String {
     let (days, of_day) = (at_us.div_euclid(86_400_000_000), at_us.rem_euclid(86_400_000_000) / 1_000_000);
     let date = days_date(days as i32).unwrap_or_default();
-    if of_day == 0 {
+    let micros = at_us.rem_euclid(1_000_000);
+    if of_day == 0 && micros == 0 {
         return date.to_string();
     }
-    format!("{date} {:02}:{:02}:{:02}", of_day / 3_600, of_day / 60 % 60, of_day % 60)
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
+    format!("{date} {:02}:{:02}:{:02}{fraction}", of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
