@@ -3,6 +3,7 @@ kind         = "table"
 about        = "Canteen payments of four weeks as meals at groups of terminals, for finding who eats together (封闭: 就餐)."
 owner        = "psychology_center"
 materialized = "view"
+cached       = true
 subject      = "student_key"
 purpose      = ["care"]
 

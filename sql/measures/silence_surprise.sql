@@ -18,17 +18,10 @@ class     = "trace"
 
 -- From the last evidence of a day to the first of the next one; weekends and holidays have gaps of their own.
 WITH seen AS (
-    SELECT
-        int_student_day.student_key,
-        int_student_day.last_seen_at,
-        lead(int_student_day.first_seen_at) OVER own AS next_at,
-        coalesce(int_calendar_day.kind IN ('weekend', 'holiday', 'vacation'), FALSE) AS is_free
-    FROM int_student_day
-    INNER JOIN dim_student ON dim_student.student_key = int_student_day.student_key AND dim_student.as_of_on = $as_of
-    LEFT JOIN int_calendar_day ON int_calendar_day.date = int_student_day.occurred_on
-        AND int_calendar_day.grade = dim_student.grade AND int_calendar_day.campus = coalesce(dim_student.campus, '')
-    WHERE int_student_day.occurred_on >= $as_of - INTERVAL '60' DAY
-    WINDOW own AS (PARTITION BY int_student_day.student_key ORDER BY int_student_day.occurred_on)
+    SELECT student_key, last_seen_at, lead(first_seen_at) OVER own AS next_at, is_free
+    FROM int_campus_day
+    WHERE occurred_on >= $as_of - INTERVAL '60' DAY
+    WINDOW own AS (PARTITION BY student_key ORDER BY occurred_on)
 ),
 
 last_day AS (

@@ -34,7 +34,7 @@ part AS (
 
 SELECT
     part.student_key,
-    -(CASE WHEN part.library_part > 0 THEN part.library_part * ln(part.library_part) ELSE 0 END
+    abs(CASE WHEN part.library_part > 0 THEN part.library_part * ln(part.library_part) ELSE 0 END
         + CASE WHEN part.teaching_part > 0 THEN part.teaching_part * ln(part.teaching_part) ELSE 0 END) / ln(2.0) AS value,
     part.n,
     int_coverage.library_cov AS cov
