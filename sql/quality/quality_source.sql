@@ -8,6 +8,7 @@ purpose      = ["cockpit"]
 
 [settings]
 volume_min = 0.5    # of what is usual on such a day
+rows_min   = 50     # a source of a few rows a day has no usual volume
 psi_max    = 0.25   # beyond it the source has changed
 
 [columns]
@@ -101,7 +102,7 @@ moved AS (
         source,
         late_share,
         -- A handful of rows says nothing of hours.
-        CASE WHEN past_n >= 200 AND now_n >= 50 THEN
+        CASE WHEN past_n >= 2000 AND now_n >= 500 THEN
             (now_night - past_night) * ln(now_night / past_night) + (now_morning - past_morning) * ln(now_morning / past_morning)
             + (now_afternoon - past_afternoon) * ln(now_afternoon / past_afternoon) + (now_evening - past_evening) * ln(now_evening / past_evening)
         END AS psi
@@ -115,8 +116,8 @@ SELECT
     CAST(round(usual.rows_usual) AS BIGINT) AS rows_usual,
     round(moved.late_share, 4) AS late_share,
     round(moved.psi, 4) AS psi,
-    CASE WHEN rhythm.days_n >= 20 AND newest.fresh_to < newest.as_of - INTERVAL '2' DAY THEN 'late'
-        WHEN rhythm.days_n >= 20 AND last_day.rows_n < ${volume_min} * usual.rows_usual THEN 'low'
+    CASE WHEN rhythm.days_n >= 27 AND newest.fresh_to < newest.as_of - INTERVAL '2' DAY THEN 'late'
+        WHEN rhythm.days_n >= 27 AND usual.rows_usual >= ${rows_min} AND last_day.rows_n < ${volume_min} * usual.rows_usual THEN 'low'
         WHEN moved.psi > ${psi_max} THEN 'drift'
         ELSE 'ok' END AS state
 FROM newest
