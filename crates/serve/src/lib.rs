@@ -24,6 +24,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use access::note_read;
 pub use audit::StoreAudit;
 pub use error::Error;
 pub use portrait::portrait;

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod ingest;
 mod init;
+mod portrait;
 mod quarantine;
 mod run;
 mod serve;
@@ -76,6 +77,8 @@ enum Command {
     Serve(serve::Serve),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
+    /// Everything that may be said of one student, through the policy of an account.
+    Portrait(portrait::Portrait),
     /// Rows that were refused.
     Quarantine(quarantine::Quarantine),
     /// Accounts that may log in.
@@ -102,6 +105,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
+        Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,

@@ -144,7 +144,7 @@ async fn schedule(jobs: Arc<HouseJobs>) {
 }
 
 /// What the catalogue page shows, and the words of measures, rules and lists.
-async fn catalog(house: &House) -> anyhow::Result<Catalog> {
+pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
     let builder = house.builder().await?;
     let mut catalog = Catalog::default();
     for node in house.graph.nodes() {

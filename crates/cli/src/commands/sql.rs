@@ -9,7 +9,7 @@ use arrow::csv::WriterBuilder;
 use arrow::json::LineDelimitedWriter;
 use clap::Args;
 use parquet::arrow::ArrowWriter;
-use policy::{Principal, Scope};
+use policy::{Principal, Scope, Session, Sessions};
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -31,29 +31,34 @@ impl Sql {
             as_system(&house, &self.query, common.format()).await?;
             return Ok(ExitCode::SUCCESS);
         };
-        let Some(account) = house.store.accounts().get(account).await? else {
-            anyhow::bail!(Caller(format!("there is no account \"{account}\": see `yizhan user list`")));
-        };
-        let Some(grant) = account.grants.first() else {
-            anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
-        };
-        let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
-        let sessions = crate::tables::sessions(&house, audit)?;
-        let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
-        let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
-        let principal = Principal {
-            account: account.account.clone(),
-            role: grant.role.clone(),
-            scopes: vec![scopes],
-            purpose,
-            person_key: account.person_key,
-        };
-        let session = sessions.open(principal).await?;
+        let (session, _) = session_of(&house, account).await?;
         let mut rows = session.sql(&self.query).await?;
         let batches = rows.collect().await?;
         print(&batches, common.format())?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A session of an account's first role, and the sessions that it came from.
+pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(Session, Arc<Sessions>)> {
+    let Some(account) = house.store.accounts().get(account).await? else {
+        anyhow::bail!(Caller(format!("there is no account \"{account}\": see `yizhan user list`")));
+    };
+    let Some(grant) = account.grants.first() else {
+        anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
+    };
+    let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
+    let sessions = Arc::new(crate::tables::sessions(house, audit)?);
+    let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
+    let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
+    let principal = Principal {
+        account: account.account.clone(),
+        role: grant.role.clone(),
+        scopes: vec![scopes],
+        purpose,
+        person_key: account.person_key,
+    };
+    Ok((sessions.open(principal).await?, sessions))
 }
 
 /// Asks as the system: every table, generated staging included; views as of the newest date that is built.
