@@ -65,7 +65,7 @@ pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of
             json!({ "dimension": dimension, "state": state, "measures": shown })
         })
         .collect();
-    let known_n = number(person, "known_n").unwrap_or_default();
+    let known_n = number(person, "known_n").unwrap_or_default() as i64;
     let open_n = parts.catalog.measures.iter().filter(|it| !it.is_closed).count();
     let is_student = session.role().role == "student";
     Ok(json!({

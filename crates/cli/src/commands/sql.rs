@@ -61,10 +61,12 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
     Ok((sessions.open(principal).await?, sessions))
 }
 
-/// Asks as the system: every table, generated staging included; views as of the newest date that is built.
+/// Asks as the system: every table, generated staging included; views as of `--now`, else of the newest date
+/// that is built.
 pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> anyhow::Result<()> {
     let built = house.lake.snapshot(&house.settings.subject.table).await?;
-    let as_of_on = match built.and_then(|it| it.files.iter().filter_map(|it| it.partition).max()) {
+    let newest = built.and_then(|it| it.files.iter().filter_map(|it| it.partition).max());
+    let as_of_on = match newest.filter(|_| house.fixed_now_us.is_none()) {
         Some(newest) => newest,
         None => house.as_of_on().await?,
     };
