@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod incremental;
+mod measures;
 mod policy;
 mod readers;
 mod restart;
