@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Share of the expected device time of 28 days that was observed, by kind of device; one row (设备完整率)."
+about        = "Share of the expected device time of 28 days that was observed, by kind of device; where no device reports, the share of days with any row; one row (设备完整率)."
 owner        = "network_center"
 materialized = "view"
 cached       = true
@@ -26,17 +26,39 @@ alive AS (
     FROM int_device_day
     WHERE occurred_on >= $as_of - INTERVAL '28' DAY
     GROUP BY device_id
+),
+
+beaten AS (
+    SELECT
+        CAST(sum(CASE WHEN stg_device.kind = 'canteen' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
+            / nullif(sum(CASE WHEN stg_device.kind = 'canteen' THEN 840 * due.days_n END), 0) AS canteen_cov,
+        CAST(sum(CASE WHEN stg_device.kind = 'library' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
+            / nullif(sum(CASE WHEN stg_device.kind = 'library' THEN 840 * due.days_n END), 0) AS library_cov,
+        CAST(sum(CASE WHEN stg_device.kind = 'dorm' THEN coalesce(alive.night_minutes, 0) END) AS DECIMAL(18, 6))
+            / nullif(sum(CASE WHEN stg_device.kind = 'dorm' THEN 480 * due.days_n END), 0) AS dorm_cov,
+        CAST(sum(coalesce(alive.alive_minutes, 0)) AS DECIMAL(18, 6)) / nullif(sum(1440 * due.days_n), 0) AS all_cov,
+        max(due.days_n) AS days_n
+    FROM stg_device
+    CROSS JOIN due
+    LEFT JOIN alive ON alive.device_id = stg_device.device_id
+),
+
+-- A school without heartbeats: a day on which nobody left a row of that kind is not covered.
+rows_seen AS (
+    SELECT
+        count(DISTINCT CASE WHEN meal_n > 0 THEN occurred_on END) AS canteen_days,
+        count(DISTINCT CASE WHEN library_in_n > 0 THEN occurred_on END) AS library_days,
+        count(DISTINCT CASE WHEN dorm_passages IS NOT NULL THEN occurred_on END) AS dorm_days,
+        count(DISTINCT occurred_on) AS any_days
+    FROM int_campus_day
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
 )
 
 SELECT
-    CAST(sum(CASE WHEN stg_device.kind = 'canteen' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
-        / nullif(sum(CASE WHEN stg_device.kind = 'canteen' THEN 840 * due.days_n END), 0) AS canteen_cov,
-    CAST(sum(CASE WHEN stg_device.kind = 'library' THEN coalesce(alive.meal_minutes, 0) END) AS DECIMAL(18, 6))
-        / nullif(sum(CASE WHEN stg_device.kind = 'library' THEN 840 * due.days_n END), 0) AS library_cov,
-    CAST(sum(CASE WHEN stg_device.kind = 'dorm' THEN coalesce(alive.night_minutes, 0) END) AS DECIMAL(18, 6))
-        / nullif(sum(CASE WHEN stg_device.kind = 'dorm' THEN 480 * due.days_n END), 0) AS dorm_cov,
-    CAST(sum(coalesce(alive.alive_minutes, 0)) AS DECIMAL(18, 6)) / nullif(sum(1440 * due.days_n), 0) AS all_cov,
-    max(due.days_n) AS days_n
-FROM stg_device
-CROSS JOIN due
-LEFT JOIN alive ON alive.device_id = stg_device.device_id
+    coalesce(beaten.canteen_cov, CAST(rows_seen.canteen_days AS DECIMAL(18, 6)) / 28) AS canteen_cov,
+    coalesce(beaten.library_cov, CAST(rows_seen.library_days AS DECIMAL(18, 6)) / 28) AS library_cov,
+    coalesce(beaten.dorm_cov, CAST(rows_seen.dorm_days AS DECIMAL(18, 6)) / 28) AS dorm_cov,
+    coalesce(beaten.all_cov, CAST(rows_seen.any_days AS DECIMAL(18, 6)) / 28) AS all_cov,
+    beaten.days_n
+FROM beaten
+CROSS JOIN rows_seen

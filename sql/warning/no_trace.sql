@@ -30,7 +30,9 @@ WITH day_seen AS (
 silent AS (
     SELECT student_key, value AS silence_h, n, cov
     FROM feat_measure
-    WHERE as_of_on = $as_of AND measure = 'silence_h' AND value >= ${silence_min}
+    -- Where no device reports, silence cannot be told from a feed that is broken, or from a school that has cards only.
+    CROSS JOIN (SELECT days_n FROM int_coverage) AS device
+    WHERE as_of_on = $as_of AND measure = 'silence_h' AND value >= ${silence_min} AND device.days_n > 0
 ),
 
 own_gap AS (

@@ -60,7 +60,7 @@ fn parquet_bytes(data: &std::path::Path) -> Vec<(String, u64, u64)> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut found = Vec::new();
     for table in crate::support::tables(data) {
-        let mut open = vec![data.join("lake").join(&table)];
+        let mut open = vec![crate::support::folder(data, &table)];
         while let Some(folder) = open.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder") {
                 let path = entry.expect("an entry").path();

@@ -95,6 +95,11 @@ pub(crate) fn demo() -> &'static Path {
     .path()
 }
 
+/// Folder of a table: the closed compartment has one of its own.
+pub(crate) fn folder(data: &Path, table: &str) -> PathBuf {
+    data.join(if table.starts_with("closed_") { "closed" } else { "lake" }).join(table)
+}
+
 /// Names of the tables of a lake and of the closed compartment beside it.
 pub(crate) fn tables(data: &Path) -> Vec<String> {
     let mut names: Vec<String> = ["lake", "closed"]

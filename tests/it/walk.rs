@@ -15,7 +15,7 @@ fn every_row_is_accounted_for() {
         assert_eq!(n("rows_in"), n("rows_kept") + n("rows_quarantined") + n("rows_skipped") + n("rows_erased"), "{pipeline}");
         seen += 1;
     }
-    assert_eq!(seen, 15);
+    assert!(50 <= seen, "only {seen} sources were simulated");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_second_run_takes_nothing_and_changes_no_table() {
         support::tables(data.path())
             .into_iter()
             .map(|it| {
-                let entries = std::fs::read_dir(data.path().join("lake").join(&it).join("_delta_log")).expect("a log").count();
+                let entries = std::fs::read_dir(support::folder(data.path(), &it).join("_delta_log")).expect("a log").count();
                 (it, entries)
             })
             .collect()
@@ -71,7 +71,7 @@ fn no_number_of_a_student_stands_in_the_lake() {
     assert_eq!(numbers.len(), 300);
     // Ten digits may turn up in compressed bytes by chance, once in a great while; a leak shows hundreds.
     let mut found = 0;
-    let mut open = vec![data.path().join("lake")];
+    let mut open = vec![data.path().join("lake"), data.path().join("closed")];
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();

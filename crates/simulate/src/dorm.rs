@@ -6,7 +6,7 @@ use crate::Error;
 use crate::calendar::{DAY, DayKind, HOUR, MINUTE, NATIONAL, NEW_YEAR, WINTER, calendar_day, date};
 use crate::campus::FLOORS;
 use crate::leave::leaves;
-use crate::lines::{Lines, minute, or_empty, second};
+use crate::lines::{Lines, minute, or_empty, second, serial};
 use crate::random::{Draw, Purpose};
 use crate::student::{Living, staff_number};
 use crate::tally::Tally;
@@ -37,7 +37,7 @@ pub(crate) fn write_registers(world: &World, out: &Path, tally: &mut Tally) -> R
         let why = ["作息不合", "专业分流", "房间维修", "个人申请"][draw.below(4) as usize];
         let asked = i64::from(day - 9) * DAY + draw.between(9 * HOUR, 17 * HOUR);
         let granted = asked + draw.between(DAY, 4 * DAY);
-        let id = format!("TS{}", student.number);
+        let id = format!("TS{}", serial(student.number));
         moves.row(&[&id, &student.number, &room_before, &room_after, &why, &second(asked), &second(granted), &date(day)]);
     }
     moves.write(&out.join("dorm/room_transfer.csv"), "room_transfer", tally)?;
@@ -48,7 +48,7 @@ pub(crate) fn write_registers(world: &World, out: &Path, tally: &mut Tally) -> R
             let Some((room, _)) = it.bed.filter(|_| block.0 - 7 < world.days) else {
                 continue;
             };
-            let id = format!("LX{}{}", block.0, it.number);
+            let id = format!("LX{}{}", block.0, serial(it.number));
             let at = i64::from(block.0 - 7) * DAY + 10 * HOUR + i64::from(it.number % 400) * MINUTE;
             let room = world.campus.rooms[room as usize].id();
             stays.row(&[&id, &it.number, &name, &date(block.0), &date(block.1 - 1), &room, &second(at)]);
@@ -171,7 +171,7 @@ fn night_checks(world: &World, low: i32, high: i32) -> Lines {
                 } else {
                     "不在"
                 };
-                let id = format!("CQ{}{}", date(day).format("%y%m%d"), student.number);
+                let id = format!("CQ{}{}", date(day).format("%y%m%d"), serial(student.number));
                 lines.row(&[&id, &student.number, &world.campus.rooms[room as usize].id(), &minute(at), &result, &by]);
             }
         }

@@ -60,6 +60,11 @@ pub(crate) fn minute(at: i64) -> String {
     moment(at).format("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A serial number for somebody's papers: one a person, and nothing of the person's own number in it.
+pub(crate) fn serial(number: u32) -> String {
+    format!("{:08x}", number.wrapping_mul(2_654_435_761))
+}
+
 /// An optional word; nothing where there is none.
 pub(crate) fn or_empty<T: Display>(it: Option<T>) -> String {
     it.map_or_else(String::new, |it| it.to_string())

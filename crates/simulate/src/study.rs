@@ -9,7 +9,7 @@ use crate::calendar::{DAY, DayKind, HOUR, calendar_day, date};
 use crate::campus::COLLEGES;
 use crate::day::PERIODS;
 use crate::leave::{LeaveKind, leaves};
-use crate::lines::{Lines, minute, or_empty, second};
+use crate::lines::{Lines, minute, or_empty, second, serial};
 use crate::random::{Draw, Purpose};
 use crate::scene::Roll;
 use crate::student::{Student, staff_number};
@@ -113,7 +113,7 @@ const GRADE_HEAD: &str = "成绩编号,学号,教学班号,课程号,课程名�
 fn grade_row(lines: &mut Lines, it: &Student, term: &str, course: usize, mark: i64, kind: &str, at: i64) {
     let college = &COLLEGES[usize::from(it.college)];
     let code = format!("{}-{}", college.id, course + 1);
-    let id = format!("CJ{}{}{}{}", term.replace('-', ""), it.number, course + 1, if kind == "期中" { "Z" } else { "" });
+    let id = format!("CJ{}{}{}{}", term.replace('-', ""), serial(it.number), course + 1, if kind == "期中" { "Z" } else { "" });
     let credits = f64::from(CREDITS[course]) / 10.0;
     let section = if kind == "期中" || term == TERM { section(term, it.class, course) } else { String::new() };
     lines.row(&[&id, &it.number, &section, &code, &SUBJECTS[course], &term, &credits, &mark, &kind, &second(at)]);
@@ -152,7 +152,7 @@ fn warnings(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
         if 60 <= lost {
             let level = if 100 <= lost { "二级" } else { "一级" };
             let credits = f64::from(lost) / 10.0;
-            lines.row(&[&format!("XY{}", it.number), &it.number, &"2024-2025-2", &level, &credits, &date(10)]);
+            lines.row(&[&format!("XY{}", serial(it.number)), &it.number, &"2024-2025-2", &level, &credits, &date(10)]);
         }
     }
     lines.write(&out.join("study/academic_warning.csv"), "academic_warning", tally)
@@ -168,7 +168,7 @@ fn internships(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error
             let firm = ["一号企业", "二号企业", "三号企业", "四号企业"][index % 4];
             let tutor = staff_number(teacher(world, it.class, 0));
             let day = |at: i64| date(at.div_euclid(DAY) as i32);
-            let id = format!("SX{}", it.number);
+            let id = format!("SX{}", serial(it.number));
             lines.row(&[&id, &it.number, &firm, &day(leave.from), &day(leave.to), &tutor, &second(leave.approved)]);
         }
     }
@@ -209,7 +209,7 @@ pub(crate) fn write_attendance(world: &World, out: &Path, day: i32, roll: &[Roll
                 let mut all = papers.iter().copied().chain(told).filter(|it| it.has_record);
                 if all.any(|it| it.from <= at && at < it.to) { "请假" } else { "缺勤" }
             };
-            let id = format!("KQ{}{}{}", date(day).format("%y%m%d"), it.number, period + 1);
+            let id = format!("KQ{}{}{}", date(day).format("%y%m%d"), serial(it.number), period + 1);
             let section = section(TERM, it.class, course_of(weekday, period));
             let method = if period % 2 == 0 { "点名" } else { "扫码" };
             lines.row(&[&id, &section, &it.number, &minute(at), &state, &method]);
@@ -261,7 +261,7 @@ pub(crate) fn write_loans(world: &World, out: &Path, low: i32, high: i32, tally:
             let is_seen = (begin..end).contains(&at) || ((begin..end).contains(&back) && at < end);
             if is_seen && calendar_day(day).kind != DayKind::Vacation && world.stay(index as u32, it, day).is_some() {
                 let back = (back < end).then(|| second(back));
-                let id = format!("JY{week:02}{}", it.number);
+                let id = format!("JY{week:02}{}", serial(it.number));
                 lines.row(&[&id, &it.number, &second(at), &date(day + 30), &or_empty(back)]);
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::Error;
 use crate::calendar::{DAY, HOUR, calendar_day, date};
 use crate::campus::COLLEGES;
-use crate::lines::{Lines, minute, or_empty, second};
+use crate::lines::{Lines, minute, or_empty, second, serial};
 use crate::random::{Draw, Purpose};
 use crate::student::Student;
 use crate::tally::Tally;
@@ -41,7 +41,7 @@ fn spans(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
         let begin = -365 * (2025 - i32::from(it.year)) - 2;
         let (college, class) = (COLLEGES[usize::from(it.college)].id, &world.people.classes[usize::from(it.class)].name);
         let mut draw = Draw::new(world.seed, Purpose::Aid, index as u64, 1);
-        let id = |number: u32| format!("YD{}{number}", it.number);
+        let id = |number: u32| format!("YD{}{number}", serial(it.number));
         let mut since = (begin, "入学");
         let mut number = 1;
         if it.year < 2024 && draw.chance(0.015) {
@@ -94,7 +94,7 @@ fn past(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
             award(world, index as u32, it, year, day, &mut awards);
             if let Some(level) = hardship(world, index as u32, it) {
                 aid.row(&[
-                    &format!("ZZ{year}{}", it.number),
+                    &format!("ZZ{year}{}", serial(it.number)),
                     &it.number,
                     &format!("{year}-{}", year + 1),
                     &level,
@@ -112,7 +112,7 @@ fn past(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
             } else {
                 "不及格"
             };
-            let id = format!("TC{year}{}", it.number);
+            let id = format!("TC{year}{}", serial(it.number));
             fitness.row(&[&id, &it.number, &format!("{year}-{}", year + 1), &score, &grade, &date(day - 10)]);
         }
     }
@@ -136,7 +136,7 @@ fn award(world: &World, index: u32, it: &Student, year: u16, day: i32, lines: &m
         _ => None,
     };
     if let Some((name, level, dimension)) = won {
-        lines.row(&[&format!("JX{year}{}", it.number), &it.number, &name, &level, &dimension, &date(day)]);
+        lines.row(&[&format!("JX{year}{}", serial(it.number)), &it.number, &name, &level, &dimension, &date(day)]);
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
             continue;
         };
         if is_now(GRANTED) {
-            granted.row(&[&format!("ZZ2025{}", it.number), &it.number, &"2025-2026", &level, &date(GRANTED)]);
+            granted.row(&[&format!("ZZ2025{}", serial(it.number)), &it.number, &"2025-2026", &level, &date(GRANTED)]);
         }
         let yuan = if level == "特别困难" {
             440
@@ -169,7 +169,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
         };
         for day in PAYDAYS.into_iter().filter(|it| is_now(*it)) {
             payments.row(&[
-                &format!("FF{}{}", date(day).format("%y%m"), it.number),
+                &format!("FF{}{}", date(day).format("%y%m"), serial(it.number)),
                 &it.number,
                 &"国家助学金",
                 &yuan,
