@@ -1,13 +1,15 @@
 // A stand-in for the real server, for development and pictures only: answers from samples/, app from ../dist.
-// Usage: node test/serve.mjs [port]
+// With the address of a real server it hands its answers on, so that a build can be looked at before it is embedded.
+// Usage: node test/serve.mjs [port] [http://127.0.0.1:8080]
 import {readFileSync, existsSync} from "node:fs";
-import {createServer} from "node:http";
+import {createServer, request as requestTo} from "node:http";
 import {extname, join, normalize} from "node:path";
 import {fileURLToPath} from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(here, "../dist");
 const port = Number(process.argv[2] ?? 8080);
+const real = process.argv[3];
 const sample = (name) => JSON.parse(readFileSync(join(here, "samples", `${name}.json`), "utf8"));
 const sessions = new Map();
 const mime = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"};
@@ -100,8 +102,19 @@ async function answer(request, url, response) {
   throw new Refusal(404, "not_found", "没有这个地址 / No such address");
 }
 
+/** Hands a request on to the real server, and its answer back. */
+function handOn(request, response) {
+  const onward = requestTo(new URL(request.url, real), {method: request.method, headers: request.headers}, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.writeHead(502).end());
+  request.pipe(onward);
+}
+
 createServer(async (request, response) => {
   const url = new URL(request.url, "http://localhost");
+  if (real !== undefined && url.pathname.startsWith("/api/")) return handOn(request, response);
   response.setHeader("content-security-policy", csp);
   if (url.pathname.startsWith("/api/")) {
     let [status, reply, type] = [200, undefined, "application/json"];
