@@ -18,6 +18,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 800,
   },
-  server: {proxy: {"/api": "http://127.0.0.1:8080"}},
+  server: {proxy: {"/api": process.env["YIZHAN_API"] ?? "http://127.0.0.1:8080"}},
   test: {include: ["test/**/*.test.ts"], environment: "node"},
 });

@@ -2,7 +2,7 @@ import type {Cell} from "./api/schema";
 
 /** A table as a reader sees it; `null` is an empty cell. */
 export interface Sheet {
-  columns: {key: string; title: string; numeric?: boolean}[];
+  columns: {key: string; title: string; numeric?: boolean; sortable?: boolean}[];
   rows: Record<string, Cell>[];
 }
 

@@ -23,3 +23,19 @@ export function saveCsv(name: string, sheet: Sheet): void {
 export function savePng(name: string, dataUrl: string): void {
   save(fileName(name, "png"), dataUrl);
 }
+
+/** Puts text on the clipboard; says whether it is there. A page without TLS has no clipboard of its own. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}

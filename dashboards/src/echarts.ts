@@ -1,12 +1,12 @@
 /** The parts of ECharts that the charts use; nothing else is bundled. */
-import {BarChart, HeatmapChart, LineChart} from "echarts/charts";
-import {AriaComponent, GridComponent, LegendComponent, MatrixComponent, TooltipComponent} from "echarts/components";
+import {BarChart, HeatmapChart, LineChart, RadarChart} from "echarts/charts";
+import {AriaComponent, GridComponent, LegendComponent, MatrixComponent, RadarComponent, TooltipComponent} from "echarts/components";
 import {init, use} from "echarts/core";
 import {CanvasRenderer} from "echarts/renderers";
 
 use([
-  BarChart, HeatmapChart, LineChart,
-  AriaComponent, GridComponent, LegendComponent, MatrixComponent, TooltipComponent,
+  BarChart, HeatmapChart, LineChart, RadarChart,
+  AriaComponent, GridComponent, LegendComponent, MatrixComponent, RadarComponent, TooltipComponent,
   CanvasRenderer,
 ]);
 

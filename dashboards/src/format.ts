@@ -80,9 +80,28 @@ export function quantity(locale: Locale, value: Number_, unit: string | null): s
       return minuteOfDay(locale, value);
     case "log_ratio":
       return change(locale, value);
+    case "days":
+      return withUnit(locale, value, 0, " 天", " days", " day");
+    case "minutes":
+      return withUnit(locale, value, 0, " 分钟", " min");
+    case "points":
+      return withUnit(locale, value, 1, " 分", " points", " point");
+    case "credits":
+      return withUnit(locale, value, 1, " 学分", " credits", " credit");
+    case "nats":
+      return withUnit(locale, value, 2, " 奈特", " nats");
+    case "index":
+      return missing(value) ? DASH : decimal(locale, value, 1);
     default:
       return missing(value) ? DASH : decimal(locale, value, 2);
   }
+}
+
+/** A number with its unit after it; `one` is the English singular where it differs. */
+function withUnit(locale: Locale, value: Number_, digits: number, zh: string, en: string, one = en): string {
+  if (missing(value)) return DASH;
+  const text = decimal(locale, value, digits);
+  return `${text}${locale === "en" ? (text === "1" ? one : en) : zh}`;
 }
 
 /** The logarithm of a ratio as the change that it is: -0.36 as "−30%", 0 as "0%". */
@@ -130,6 +149,14 @@ export function weekdayOfYear(locale: Locale, on: string | null): string {
 export function cell(locale: Locale, value: string): string {
   if (/^\d{4}-\d{2}-\d{2}$/.test(value)) return date(locale, value);
   return /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(value) ? dateTime(locale, value) : value;
+}
+
+/** The day before, for what ends before a date. */
+export function dayBefore(on: string): string {
+  const at = dayOf(on);
+  if (at === null) return on;
+  at.setUTCDate(at.getUTCDate() - 1);
+  return at.toISOString().slice(0, 10);
 }
 
 /** "11/21" or "Nov 21": for axes. */

@@ -1,13 +1,16 @@
 import {existsSync, readdirSync, readFileSync, writeFileSync} from "node:fs";
 import {fileURLToPath} from "node:url";
 import {describe, expect, it} from "vitest";
+import {fiveRadar, type RadarWords} from "../src/charts/fiveRadar";
 import {floorMatrix, type MatrixView, type MatrixWords} from "../src/charts/floorMatrix";
 import {darkInk, lightInk, type Look} from "../src/charts/ink";
 import {nightlyReturn, type NightlyWords} from "../src/charts/nightlyReturn";
 import {rankedBars, type Ranked, type RankedWords, type Tone} from "../src/charts/rankedBars";
 import {sparkline} from "../src/charts/sparkline";
 import {ticketDays, type TicketDayWords} from "../src/charts/ticketDays";
+import {yearBars, type YearHours, type YearHoursWords} from "../src/charts/yearHours";
 import type {Floor, MeasurePoint, NightPoint, TicketDay} from "../src/api/schema";
+import type {EducationPoint} from "../src/facts/fiveEducation";
 import type {Locale} from "../src/format";
 
 /**
@@ -25,10 +28,12 @@ interface Input {
 }
 
 const charts: Record<string, (input: Input, look: Look) => unknown> = {
+  fiveRadar: ({data, words}, look) => fiveRadar(data as EducationPoint[], words as RadarWords, look),
   floorMatrix: ({data, words, view}, look) => floorMatrix(data as Floor[], view ?? "night_return", words as MatrixWords, look),
   nightlyReturn: ({data, words}, look) => nightlyReturn(data as NightPoint[], words as NightlyWords, look),
   rankedBars: ({data, words, tone}, look) => rankedBars(data as Ranked[], words as RankedWords, tone ?? "accent", look),
   ticketDays: ({data, words}, look) => ticketDays(data as TicketDay[], words as TicketDayWords, look),
+  yearHours: ({data, words}, look) => yearBars(data as YearHours[], words as YearHoursWords, look),
   sparkline: ({data}) => sparkline(data as MeasurePoint[], 132, 34),
 };
 

@@ -32,6 +32,18 @@ describe("numbers", () => {
     expect(format.change("zh-CN", 0)).toBe("0%");
   });
 
+  it("every unit of a measure has its words", () => {
+    const both = (value: number, unit: string) => [format.quantity("zh-CN", value, unit), format.quantity("en", value, unit)];
+    expect(both(7, "days")).toEqual(["7 天", "7 days"]);
+    expect(both(1, "days")).toEqual(["1 天", "1 day"]);
+    expect(both(140.4, "minutes")).toEqual(["140 分钟", "140 min"]);
+    expect(both(86.987, "points")).toEqual(["87 分", "87 points"]);
+    expect(both(2.5, "credits")).toEqual(["2.5 学分", "2.5 credits"]);
+    expect(both(-1.429, "nats")).toEqual(["-1.43 奈特", "-1.43 nats"]);
+    expect(both(21.504, "index")).toEqual(["21.5", "21.5"]);
+    expect(both(0.2353, "ratio")).toEqual(["0.24", "0.24"]);
+    for (const unit of ["days", "minutes", "points", "credits", "nats", "index", "ratio"]) expect(format.quantity("en", null, unit)).toBe(format.DASH);
+  });
   it("a length of time turns into days from two days up", () => {
     expect(format.hours("zh-CN", 36)).toBe("36 小时");
     expect(format.hours("en", 60)).toBe("2.5 days");
@@ -52,6 +64,10 @@ describe("dates", () => {
   it("an instant is shown in the school's time", () => {
     expect(format.dateTime("zh-CN", "2026-01-12T15:40:00Z")).toBe("2026/01/12 23:40");
     expect(format.clock("en", "2026-01-12T20:05:00Z")).toBe("04:05");
+  });
+  it("the day before crosses months and years", () => {
+    expect(format.dayBefore("2026-01-01")).toBe("2025-12-31");
+    expect(format.dayBefore("2025-12-08")).toBe("2025-12-07");
   });
   it("what cannot be read is shown as it came", () => {
     expect(format.date("zh-CN", "soon")).toBe("soon");

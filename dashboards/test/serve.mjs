@@ -1,13 +1,15 @@
 // A stand-in for the real server, for development and pictures only: answers from samples/, app from ../dist.
-// Usage: node test/serve.mjs [port]
+// With the address of a real server it hands its answers on, so that a build can be looked at before it is embedded.
+// Usage: node test/serve.mjs [port] [http://127.0.0.1:8080]
 import {readFileSync, existsSync} from "node:fs";
-import {createServer} from "node:http";
+import {createServer, request as requestTo} from "node:http";
 import {extname, join, normalize} from "node:path";
 import {fileURLToPath} from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(here, "../dist");
 const port = Number(process.argv[2] ?? 8080);
+const real = process.argv[3];
 const sample = (name) => JSON.parse(readFileSync(join(here, "samples", `${name}.json`), "utf8"));
 const sessions = new Map();
 const mime = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"};
@@ -26,6 +28,13 @@ const page = (rows, after, limit, key) => {
   return {rows: part, next: start + limit < rows.length ? part.at(-1)[key] : null};
 };
 
+/** The row of a student whom the reader reaches. */
+function ofStudent(key, me) {
+  const row = sample("students").rows.find((it) => it.student_key === key);
+  if (row === undefined || (me.role === "student" && me.student_key !== key)) throw new Refusal(404, "not_found", "没有这位学生 / No such student");
+  return row;
+}
+
 /** Answers by path; `need` is the page that opens them. */
 const routes = [
   [/^\/cockpit$/, "cockpit", ({query}) => {
@@ -41,18 +50,43 @@ const routes = [
     const seen = me.role === "administrator" ? rows.map((it) => ({...it, name: null})) : rows;
     return {...page(seen, query.get("after") ?? "", Number(query.get("limit") ?? 50), "student_key"), total_n: rows.length};
   }],
-  [/^\/students\/([^/]+)\/portrait$/, null, ({match, me}) => {
-    const row = sample("students").rows.find((it) => it.student_key === match[1]);
-    if (row === undefined || (me.role === "student" && me.student_key !== match[1])) throw new Refusal(404, "not_found", "没有这位学生 / No such student");
+  [/^\/students\/([^/]+)\/portrait$/, null, ({match, me, query}) => {
+    const row = ofStudent(match[1], me);
     const portrait = sample("portrait");
     const notices = me.role === "student" ? portrait.notices.map((it) => ({...it, severity: null})) : row.care_n > 0 ? portrait.notices : [];
-    return {...portrait, student_key: row.student_key, head: {...portrait.head, ...row}, notices};
+    // What psychologists alone may see is closed for the others, as on the real server.
+    const dimensions = me.role === "psychologist" ? portrait.dimensions : portrait.dimensions.map((it) => {
+      const measures = it.measures.filter((measure) => !measure.is_closed);
+      return measures.length === 0 ? {...it, state: "closed", measures} : {...it, measures};
+    });
+    const asOf = query.get("as_of") ?? portrait.newest_on;
+    return {...portrait, as_of_on: asOf, dimensions, student_key: row.student_key, head: {...portrait.head, ...row}, notices};
   }],
-  [/^\/students\/([^/]+)\/record$/, null, ({query}) => {
+  [/^\/students\/([^/]+)\/record$/, null, ({match, me, query}) => {
+    ofStudent(match[1], me);
     const all = sample("record").rows;
-    const kind = query.get("kind");
     const kinds = [...new Set(all.map((it) => it.kind))].map((it) => ({kind: it, n: all.filter((row) => row.kind === it).length}));
-    return {...page(all.filter((it) => kind === null || it.kind === kind), query.get("before") ?? "", Math.min(12, Number(query.get("limit") ?? 100)), "event_id"), kinds};
+    const rows = all.filter((it) =>
+      ["kind", "trust", "source"].every((name) => query.get(name) === null || it[name] === query.get(name)) &&
+      (query.get("since") ?? "") <= it.occurred_on && it.occurred_on <= (query.get("until") ?? "9999"));
+    return {...page(rows, query.get("before") ?? "", Math.min(12, Number(query.get("limit") ?? 100)), "event_id"), kinds};
+  }],
+  [/^\/students\/([^/]+)\/archive$/, null, ({match, me}) => {
+    const row = ofStudent(match[1], me);
+    const archive = sample("archive");
+    return {...archive, student_key: row.student_key, head: {...archive.head, ...row}};
+  }],
+  [/^\/students\/([^/]+)\/lineage\/([^/]+)$/, null, ({match, me}) => {
+    ofStudent(match[1], me);
+    const measure = sample("portrait").dimensions.flatMap((it) => it.measures).find((it) => it.measure === match[2]);
+    if (measure === undefined) throw new Refusal(404, "not_found", "没有这项指标 / No such measure");
+    if (measure.is_closed && me.role !== "psychologist") throw new Refusal(403, "forbidden", "没有权限 / Not allowed");
+    const {title_zh, title_en, about, unit, value, n, cov, window} = measure;
+    return {...sample("lineage"), student_key: match[1], measure: match[2], title_zh, title_en, about, unit, value, n, cov, window};
+  }],
+  [/^\/students\/([^/]+)\/export$/, "me", ({match, me}) => {
+    ofStudent(match[1], me);
+    return {about: "本人数据副本 / a copy of your own data", portrait: sample("portrait"), archive: sample("archive"), record: sample("record").rows};
   }],
   [/^\/warnings$/, "care", () => sample("warnings")],
   [/^\/lists$/, "lists", () => sample("lists")],
@@ -63,6 +97,7 @@ const routes = [
     return match[1] === list.list ? list : {...list, list: head.list, title_zh: head.title_zh, title_en: head.title_en, rows: list.rows.slice(0, head.rows_n)};
   }],
   [/^\/tickets$/, "tickets", () => sample("tickets")],
+  [/^\/catalog\/quality$/, "catalog", () => sample("quality")],
   [/^\/catalog$/, "catalog", () => sample("catalog")],
   [/^\/runs$/, "runs", () => sample("runs")],
 ];
@@ -100,8 +135,19 @@ async function answer(request, url, response) {
   throw new Refusal(404, "not_found", "没有这个地址 / No such address");
 }
 
+/** Hands a request on to the real server, and its answer back. */
+function handOn(request, response) {
+  const onward = requestTo(new URL(request.url, real), {method: request.method, headers: request.headers}, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.writeHead(502).end());
+  request.pipe(onward);
+}
+
 createServer(async (request, response) => {
   const url = new URL(request.url, "http://localhost");
+  if (real !== undefined && url.pathname.startsWith("/api/")) return handOn(request, response);
   response.setHeader("content-security-policy", csp);
   if (url.pathname.startsWith("/api/")) {
     let [status, reply, type] = [200, undefined, "application/json"];

@@ -1,5 +1,5 @@
 // Takes a picture of every page of an account in both languages, light and dark, on three screens, and runs axe on each.
-// Usage: node test/shots.mjs BASE_URL ACCOUNT PASSWORD OUT_DIR [--sizes 390x844,..] [--locales zh-CN,en] [--themes light,dark] [--only /care,..]
+// Usage: node test/shots.mjs BASE_URL ACCOUNT PASSWORD OUT_DIR [--sizes 390x844,..] [--locales zh-CN,en] [--themes light,dark] [--only /care,portrait,..]
 // Exits 1 on a serious axe violation, an error in the console, or a page wider than its screen.
 import {mkdirSync, readFileSync} from "node:fs";
 import {createRequire} from "node:module";
@@ -40,6 +40,8 @@ page.on("console", (message) => {
 async function settle() {
   await page.waitForFunction(() => document.querySelector(".blocks, [aria-busy='true']") === null, null, {timeout: 15_000}).catch(() => faults.push(`${where}: still loading`));
   await page.waitForTimeout(450);
+  // What opens after the page, such as a drawer, loads on its own.
+  await page.waitForFunction(() => document.querySelector(".blocks, [aria-busy='true']") === null, null, {timeout: 15_000}).catch(() => faults.push(`${where}: still loading`));
 }
 
 /** Pictures what is on the screen and looks for what a reader could not use. */
@@ -70,10 +72,21 @@ async function addresses() {
   const me = await ask("/me");
   const found = me.pages.map((it) => [it, `/${it}`]);
   if (me.pages.includes("students")) {
-    const {rows} = await ask("/students?limit=1");
-    if (rows.length > 0) found.push(["portrait", `/students/${rows[0].student_key}`]);
+    const {rows} = await ask("/students?limit=200");
+    if (rows.length > 0) {
+      const one = `/students/${rows[0].student_key}`;
+      const points = (await ask(`${one}/portrait`)).dimensions.flatMap((it) => it.measures.flatMap((measure) => measure.history.map((point) => point.as_of_on)));
+      const mondays = [...new Set(points)].filter((on) => new Date(`${on}T00:00:00Z`).getUTCDay() === 1).sort();
+      found.push(["portrait", one], ["portrait-measure", `${one}?measure=breakfast_rate`], ["archive", `${one}/archive`], ["album", `${one}/album`]);
+      found.push(["record-filtered", `${one}?trust=staff&since=2025-10-01`], ["portrait-no-date", `${one}?as_of=1999-01-04`]);
+      if (mondays.length > 0) found.push(["portrait-past", `${one}?as_of=${mondays[Math.floor(mondays.length / 2)]}`]);
+      // Somebody of whom little is known: away from school, or living at home.
+      const few = rows.find((it) => it.status === "suspended") ?? rows.find((it) => it.boarder === "day_student");
+      if (few !== undefined) found.push(["portrait-few", `/students/${few.student_key}`], ["archive-few", `/students/${few.student_key}/archive`], ["album-few", `/students/${few.student_key}/album`]);
+    }
     found.push(["students-empty", "/students?query=zzzz"], ["student-missing", "/students/no-such-student"]);
   }
+  if (me.pages.includes("me")) found.push(["me-measure", "/me?measure=breakfast_rate"], ["me-archive", "/me/archive"], ["me-album", "/me/album"]);
   if (me.pages.includes("care")) {
     const care = await ask("/warnings");
     if (care.findings.length > 0) found.push(["care-finding", `/care?warning=${care.findings[0].warning_id}`]);
@@ -86,10 +99,11 @@ async function addresses() {
   if (me.pages.includes("catalog")) {
     const {tables} = await ask("/catalog");
     if (tables.length > 0) found.push(["catalog-table", `/catalog?table=${tables[0].table}`]);
+    found.push(["quality", "/catalog?tab=quality"], ["quality-empty", "/catalog?tab=quality&query=zzzz"]);
   }
   if (me.pages.includes("cockpit")) found.push(["cockpit-repair", "/cockpit?matrix=repair"], ["cockpit-device", "/cockpit?matrix=device"]);
   found.push(["missing", "/no/such/page"], ["forbidden", "/403"]);
-  return found.filter(([, path]) => only.length === 0 || only.includes(path));
+  return found.filter(([name, path]) => only.length === 0 || only.includes(path) || only.includes(name));
 }
 
 await page.goto(`${base}/login`);

@@ -2,7 +2,7 @@ import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query"
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {get} from "./client";
 import type {
-  CarePage, Catalog, Cockpit, Health, ListHead, Me, Portrait, RecordPage, Run, StudentPage, Tickets, WorkList,
+  Archive, CarePage, Catalog, Cockpit, Health, Lineage, ListHead, Me, Portrait, Quality, RecordPage, Run, StudentPage, Tickets, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -44,28 +44,54 @@ export function useStudents(filter: MaybeRefOrGetter<StudentFilter>) {
   });
 }
 
+/** The address of what is known of a student. */
+function ofStudent(studentKey: string, what: string): string {
+  return `/students/${encodeURIComponent(studentKey)}/${what}`;
+}
+
 export function usePortrait(studentKey: MaybeRefOrGetter<string>, asOf: MaybeRefOrGetter<string>) {
-  return useQuery({
+  return useQuery<Portrait>({
     queryKey: ["portrait", computed(() => toValue(studentKey)), computed(() => toValue(asOf))],
-    queryFn: ({signal}) =>
-      get<Portrait>(`/students/${encodeURIComponent(toValue(studentKey))}/portrait`, {as_of: toValue(asOf)}, signal),
+    queryFn: ({signal}) => get<Portrait>(ofStudent(toValue(studentKey), "portrait"), {as_of: toValue(asOf)}, signal),
     enabled: () => toValue(studentKey) !== "",
+    // Another date of the same student may stay on the screen meanwhile; another student never.
+    placeholderData: (before) => (before?.student_key === toValue(studentKey) ? before : undefined),
   });
 }
 
-export function useRecord(studentKey: MaybeRefOrGetter<string>, kind: MaybeRefOrGetter<string>) {
+export interface RecordFilter {
+  kind: string;
+  trust: string;
+  since: string;
+  until: string;
+}
+
+export function useRecord(studentKey: MaybeRefOrGetter<string>, filter: MaybeRefOrGetter<RecordFilter>) {
   return useInfiniteQuery({
-    queryKey: ["record", computed(() => toValue(studentKey)), computed(() => toValue(kind))],
+    queryKey: ["record", computed(() => toValue(studentKey)), computed(() => toValue(filter))],
     queryFn: ({pageParam, signal}) =>
-      get<RecordPage>(
-        `/students/${encodeURIComponent(toValue(studentKey))}/record`,
-        {kind: toValue(kind), before: pageParam, limit: 40},
-        signal,
-      ),
+      get<RecordPage>(ofStudent(toValue(studentKey), "record"), {...toValue(filter), before: pageParam, limit: 20}, signal),
     initialPageParam: "",
     getNextPageParam: (last) => last.next,
     placeholderData: keepPreviousData,
     enabled: () => toValue(studentKey) !== "",
+  });
+}
+
+export function useArchive(studentKey: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["archive", computed(() => toValue(studentKey))],
+    queryFn: ({signal}) => get<Archive>(ofStudent(toValue(studentKey), "archive"), {}, signal),
+    enabled: () => toValue(studentKey) !== "",
+  });
+}
+
+export function useLineage(studentKey: MaybeRefOrGetter<string>, measure: MaybeRefOrGetter<string>, asOf: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["lineage", computed(() => toValue(studentKey)), computed(() => toValue(measure)), computed(() => toValue(asOf))],
+    queryFn: ({signal}) =>
+      get<Lineage>(ofStudent(toValue(studentKey), `lineage/${encodeURIComponent(toValue(measure))}`), {as_of: toValue(asOf)}, signal),
+    enabled: () => toValue(studentKey) !== "" && toValue(measure) !== "",
   });
 }
 
@@ -99,6 +125,10 @@ export function useTickets(office: MaybeRefOrGetter<string>, category: MaybeRefO
 
 export function useCatalog() {
   return useQuery({queryKey: ["catalog"], queryFn: ({signal}) => get<Catalog>("/catalog", {}, signal)});
+}
+
+export function useQuality() {
+  return useQuery({queryKey: ["quality"], queryFn: ({signal}) => get<Quality>("/catalog/quality", {}, signal)});
 }
 
 export function useRuns() {

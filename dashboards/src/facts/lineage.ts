@@ -1,0 +1,22 @@
+import type {LineageTable} from "../api/schema";
+
+export interface LineageStep {
+  kind: string;
+  tables: LineageTable[];
+}
+
+const ORDER = ["table", "staging", "raw"];
+
+/** The tables behind a figure as steps from computed to raw, in the order of the API within a step. */
+export function lineageSteps(tables: readonly LineageTable[]): LineageStep[] {
+  const kinds = [...new Set(tables.map((it) => it.kind))];
+  const place = (kind: string) => (ORDER.includes(kind) ? ORDER.indexOf(kind) : -1);
+  return kinds.sort((a, b) => place(a) - place(b)).map((kind) => ({kind, tables: tables.filter((it) => it.kind === kind)}));
+}
+
+/** What a table is about, in the reader's language where the sentence carries the other: `Beds (床位).` */
+export function gloss(about: string, locale: string): string {
+  const found = /\s*[(（]([^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]/u.exec(about);
+  if (found === null) return about;
+  return locale === "en" ? about.replace(found[0], "") : (found[1] ?? about);
+}
