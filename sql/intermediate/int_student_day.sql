@@ -38,7 +38,7 @@ library_in_n    = { about = "Entries into the library." }
 library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts nothing." }
 night_n         = { about = "Events from 00:00 to 05:00, without those by face." }
 event_n         = { about = "Events of all kinds, without those by face." }
-evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
+evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
 dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30." }
 dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came." }
 dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in." }
@@ -186,7 +186,7 @@ gate_day AS (
         occurred_on,
         sum(CASE WHEN is_face THEN 0 ELSE 1 END) AS gate_n,
         sum(CASE WHEN (minute >= 1440 OR minute < 300) AND NOT is_face THEN 1 ELSE 0 END) AS night_n,
-        max(CASE WHEN place = 'dorm' AND direction = 'in' AND minute >= 1200 THEN minute END) AS evening_last_in_minute,
+        max(CASE WHEN place = 'dorm' AND direction = 'in' AND minute >= 1200 AND NOT is_face THEN minute END) AS evening_last_in_minute,
         -- Instant and way in one number, so that the latest keeps its way; of two at the same instant the entry, the kinder reading.
         max(CASE WHEN place = 'dorm' AND minute < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_last,

@@ -15,21 +15,28 @@ WITH role AS (
     SELECT activity_id, student_key, min(role) AS role
     FROM stg_activity_signup
     GROUP BY activity_id, student_key
+),
+
+-- Who checks in twice was there once.
+came AS (
+    SELECT *, row_number() OVER (PARTITION BY student_key, activity_id, occurred_on ORDER BY checked_in_at, checkin_id) AS place
+    FROM stg_activity_attendance
+    WHERE occurred_on >= $as_of - INTERVAL '180' DAY
 )
 
 SELECT
-    stg_activity_attendance.student_key,
-    stg_activity_attendance.activity_id,
-    stg_activity_attendance.occurred_on,
-    stg_activity_attendance.checked_in_at,
-    stg_activity_attendance.method,
-    stg_activity_attendance.hour_tenths,
+    came.student_key,
+    came.activity_id,
+    came.occurred_on,
+    came.checked_in_at,
+    came.method,
+    came.hour_tenths,
     activity.title,
     activity.kind,
     activity.dimension,
     role.role
-FROM stg_activity_attendance
+FROM came
 -- A check-in whose activity is not announced, or whom nobody signed up, stays.
-LEFT JOIN stg_activity AS activity ON activity.activity_id = stg_activity_attendance.activity_id
-LEFT JOIN role ON role.activity_id = stg_activity_attendance.activity_id AND role.student_key = stg_activity_attendance.student_key
-WHERE stg_activity_attendance.occurred_on >= $as_of - INTERVAL '180' DAY
+LEFT JOIN stg_activity AS activity ON activity.activity_id = came.activity_id
+LEFT JOIN role ON role.activity_id = came.activity_id AND role.student_key = came.student_key
+WHERE came.place = 1

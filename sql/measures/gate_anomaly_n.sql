@@ -1,8 +1,8 @@
 /*---
 kind      = "measure"
-about     = "Entries into the dormitory right after an entry over 28 days (闸机异常): somebody walked out behind another, or the reader missed it. For the safety desk only."
-title_zh  = "闸机异常次数"
-title_en  = "Gate anomalies"
+about     = "Entries into the dormitory right after an entry over 28 days (连续进门): somebody walked out behind another, or the reader missed it. For the safety desk only."
+title_zh  = "连续进门次数"
+title_en  = "Entries after an entry"
 owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["public_safety"]

@@ -14,17 +14,22 @@ value         = { about = "The figure, in the item's own unit.", class = "trace"
 n             = { about = "Rows behind it.", class = "trace" }
 ---*/
 
+-- Who checks in twice was there once.
 WITH attended AS (
     SELECT
         record_student_event.student_key,
         record_student_event.academic_year,
+        record_student_event.occurred_on,
+        stg_activity.activity_id,
         stg_activity.dimension,
         stg_activity.kind,
-        stg_activity_attendance.hour_tenths
+        max(stg_activity_attendance.hour_tenths) AS hour_tenths
     FROM record_student_event
     INNER JOIN stg_activity_attendance ON concat('activity/', stg_activity_attendance.checkin_id) = record_student_event.event_id
     INNER JOIN stg_activity ON stg_activity.activity_id = stg_activity_attendance.activity_id AND stg_activity.superseded_at IS NULL
     WHERE record_student_event.kind = 'activity'
+    GROUP BY record_student_event.student_key, record_student_event.academic_year, record_student_event.occurred_on,
+        stg_activity.activity_id, stg_activity.dimension, stg_activity.kind
 ),
 
 scored AS (
@@ -47,6 +52,12 @@ GROUP BY student_key, academic_year, dimension
 
 UNION ALL
 
+SELECT student_key, academic_year, 'activity_n', CAST(count(*) AS DOUBLE), count(*)
+FROM attended
+GROUP BY student_key, academic_year
+
+UNION ALL
+
 SELECT student_key, academic_year, 'volunteer_hours', CAST(sum(hour_tenths) AS DOUBLE) / 10, count(*)
 FROM attended
 WHERE kind = 'volunteering'
@@ -56,7 +67,7 @@ UNION ALL
 
 SELECT student_key, academic_year, concat(kind, '_n'), CAST(count(*) AS DOUBLE), count(*)
 FROM record_student_event
-WHERE kind IN ('award', 'talk', 'activity', 'reception') OR (kind = 'leave' AND step = 'approved') OR (kind = 'ticket' AND step = 'reported')
+WHERE kind IN ('award', 'talk', 'reception') OR (kind = 'leave' AND step = 'approved') OR (kind = 'ticket' AND step = 'reported')
 GROUP BY student_key, academic_year, kind
 
 UNION ALL

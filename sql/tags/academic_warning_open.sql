@@ -14,8 +14,8 @@ SELECT
     max(issued_on) AS since_on,
     CAST(max(issued_on) + INTERVAL '180' DAY AS DATE) AS expires_on,
     count(*) AS n,
-    concat('教务于', CAST(max(issued_on) AS VARCHAR), '发出学业预警，建议制定重修计划并谈话一次。') AS evidence_zh,
-    concat('The academic office issued a warning on ', CAST(max(issued_on) AS VARCHAR), '; a retake plan and a talk are suggested.') AS evidence_en,
+    concat('教务于', CAST(max(issued_on) AS VARCHAR), '发出学业提醒，建议制定重修计划并谈话一次。') AS evidence_zh,
+    concat('The academic office sent a notice on ', CAST(max(issued_on) AS VARCHAR), '; a retake plan and a talk are suggested.') AS evidence_en,
     'academic_warning' AS source
 FROM stg_academic_warning
 WHERE issued_on < $as_of AND issued_on >= $as_of - INTERVAL '180' DAY

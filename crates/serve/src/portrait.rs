@@ -48,7 +48,9 @@ pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of
     let dimensions: Vec<Value> = DIMENSIONS
         .into_iter()
         .map(|dimension| {
-            let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension);
+            // What serves safety alone is for lists and checks, not for a portrait.
+            let is_shown = |it: &&MeasureWords| it.purpose.iter().any(|it| it != "public_safety");
+            let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension).filter(is_shown);
             let (open, shut): (Vec<&MeasureWords>, Vec<&MeasureWords>) = words.partition(|it| !it.is_closed);
             let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured, &as_of_on)).collect();
             if is_closed_seen {
@@ -65,15 +67,19 @@ pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of
             json!({ "dimension": dimension, "state": state, "measures": shown })
         })
         .collect();
-    let known_n = number(person, "known_n").unwrap_or_default() as i64;
-    let open_n = parts.catalog.measures.iter().filter(|it| !it.is_closed).count();
+    let open: Vec<&Value> = dimensions
+        .iter()
+        .flat_map(|it| it["measures"].as_array().into_iter().flatten())
+        .filter(|it| it["is_closed"] == false)
+        .collect();
+    let known_n = open.iter().filter(|it| it["status"] == "ok").count();
     let is_student = session.role().role == "student";
     Ok(json!({
         "student_key": key.to_string(),
         "as_of_on": as_of_on,
         "newest_on": newest,
         "head": students::head(person, named.remove(&key).unwrap_or_default(), notices.len()),
-        "coverage": { "measures_n": open_n, "known_n": known_n, "sources": sources(parts).await? },
+        "coverage": { "measures_n": open.len(), "known_n": known_n, "sources": sources(parts).await? },
         "dimensions": dimensions,
         "tags": tags,
         "notices": notices,

@@ -152,6 +152,8 @@ pub struct MeasureWords {
     pub sql: String,
     /// Days that it looks back on.
     pub window: String,
+    /// What it may be used for.
+    pub purpose: Vec<String>,
     /// Tables that it is made of.
     pub source: Vec<String>,
     /// Least support.

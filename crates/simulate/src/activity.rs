@@ -96,6 +96,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
         ]);
         let mut draw = Draw::new(world.seed, Purpose::Activity, it.from as u64, it.kind as u64 + 100);
         let mut here = 0;
+        let mut asked = std::collections::BTreeSet::new();
         // Twelve are asked for every place; who comes depends on who they are.
         for _ in 0..it.capacity * 12 {
             let index = draw.below(world.people.students.len() as u32);
@@ -103,7 +104,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
             let student = &world.people.students[index as usize];
             let is_own = it.college.is_none_or(|it| it == student.college);
             let liking = -3.0 + 0.9 * student.sociability + taste(world, index, it.kind) + if is_own { 0.8 } else { -1.5 };
-            if here == it.capacity || !student.is_enrolled || 1.0 / (1.0 + (-liking).exp()) < roll {
+            if here == it.capacity || !student.is_enrolled || 1.0 / (1.0 + (-liking).exp()) < roll || !asked.insert(index) {
                 continue;
             }
             here += 1;

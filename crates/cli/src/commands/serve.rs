@@ -198,6 +198,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             dimension: front.dimension.clone().unwrap_or_default(),
             facet: front.facet.clone().unwrap_or_default(),
             is_closed,
+            purpose: front.purpose.clone(),
             path: it.path.clone(),
             sql: it.query(),
             window: front.window.map(|it| format!("{}d", it.days())).unwrap_or_default(),
