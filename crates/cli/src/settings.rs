@@ -54,6 +54,15 @@ pub(crate) struct Ingest {
     pub(crate) file_bytes_max: Bytes,
     pub(crate) field_bytes_max: Bytes,
     pub(crate) rows_max: u64,
+    pub(crate) approvals: Approvals,
+}
+
+/// Whether a source needs an approval of its use to enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Approvals {
+    Required,
+    Off,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -196,10 +205,11 @@ impl Settings {
 
 /// `a.b = value` as nested tables; what is no TOML value is a text.
 fn nested(key: &str, value: &str) -> Table {
-    let value = format!("it = {value}").parse::<Table>().ok().and_then(|mut it| it.remove("it"));
+    let parsed = format!("it = {value}").parse::<Table>().ok().and_then(|mut it| it.remove("it"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
     let mut parts: Vec<&str> = key.split('.').collect();
     let last = parts.pop().unwrap_or_default().to_owned();
-    let mut table = Table::from_iter([(last, value.unwrap_or_else(|| Value::String(String::new())))]);
+    let mut table = Table::from_iter([(last, value)]);
     for part in parts.into_iter().rev() {
         table = Table::from_iter([(part.to_owned(), Value::Table(table))]);
     }
@@ -272,6 +282,13 @@ mod tests {
         let (settings, origins) = Settings::read(Path::new("/nowhere"), &[]).expect("defaults");
         assert_eq!(settings.lake.durability as u8, Durability::Fsync as u8);
         assert!(origins.iter().all(|it| it.origin == "default"));
+    }
+
+    #[test]
+    fn a_word_needs_no_quotes_on_the_command_line() {
+        let (settings, _) =
+            Settings::read(Path::new("/nowhere"), &[("ingest.approvals".into(), "off".into())]).expect("settings");
+        assert_eq!(settings.ingest.approvals, Approvals::Off);
     }
 
     #[test]

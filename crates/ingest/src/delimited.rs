@@ -4,7 +4,7 @@
 //! readers let one stray quote swallow the rows up to the next; here it costs its own line (`columns`).
 
 use memchr::memchr;
-use schema::{Format, Source};
+use schema::{Encoding, Format, Source};
 
 use crate::cell::Cell;
 use crate::column::Slot;
@@ -46,6 +46,9 @@ pub(crate) fn read(
         return Err(no_head());
     }
     let encoding = rows.context.encoding;
+    let head_line = split.raw;
+    // A line that does not come apart can only be tried again beside the names of its columns.
+    let with_head = |line: &[u8]| [head_line, b"\n", line].concat();
     let mut heads = Vec::with_capacity(fields.len());
     for (at, field) in fields.iter().enumerate() {
         let cell = field.cell(bytes);
@@ -67,19 +70,76 @@ pub(crate) fn read(
     while let Some(split) = splitter.next(&mut fields) {
         let row_no = rows.next_row_no(file)?;
         if split.is_broken || fields.len() != heads.len() {
-            rows.reject(row_no, Reason::Columns, None, split.raw.to_vec());
+            rows.reject(row_no, Reason::Columns, None, with_head(split.raw));
         } else {
             cells.clear();
             cells.extend(places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))));
             let raw = |slots: &[Slot]| {
                 let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
-                reject::object(named, encoding).unwrap_or_else(|| split.raw.to_vec())
+                reject::object(named, encoding).unwrap_or_else(|| with_head(split.raw))
             };
             rows.take(row_no, &cells, raw);
         }
         progress.at(splitter.at);
     }
     Ok(())
+}
+
+/// Takes one line that was refused before, as it was sealed: the file's head, a line end, the line.
+///
+/// Whatever keeps it from coming apart rejects it again; a line without a head is of an older version and stays.
+pub(crate) fn take_again(door: &Door<'_>, file: &FileInput<'_>, sealed: &[u8], row_no: i64, rows: &mut Rows) {
+    let source = &door.pipeline.pipeline.source;
+    let Some(separator) = separator(source) else { return rows.reject(row_no, Reason::Columns, None, sealed.to_vec()) };
+    let Some(text) = encoding::decode(sealed, sealed_in(source, separator)) else {
+        return rows.reject(row_no, Reason::Encoding, None, sealed.to_vec());
+    };
+    let bytes = text.as_bytes();
+    let mut splitter = Splitter::new(bytes, 0, separator, door.limits.field_bytes_max as usize);
+    let (mut names, mut fields, mut beyond) = (Vec::new(), Vec::new(), Vec::new());
+    let is_whole = splitter.next(&mut names).is_some_and(|it| !it.is_broken)
+        && splitter.next(&mut fields).is_some_and(|it| !it.is_broken)
+        && splitter.next(&mut beyond).is_none()
+        && names.len() == fields.len();
+    let heads: Vec<String> =
+        names.iter().map(|it| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned()).collect();
+    match head::bind(door.pipeline, &rows.slots, &heads, file) {
+        Ok(places) if is_whole => {
+            let cells: Vec<Cell<'_>> =
+                places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))).collect();
+            rows.take(row_no, &cells, |_| sealed.to_vec());
+        }
+        _ => rows.reject(row_no, Reason::Columns, None, sealed.to_vec()),
+    }
+}
+
+/// The encoding of a sealed line, as `encoding::plain` left it: GB18030 that cannot be split on bytes became UTF-8.
+fn sealed_in(source: &Source, separator: u8) -> Encoding {
+    let is_gb18030 = source.encoding == Encoding::Gb18030 && encoding::is_never_trailing(separator);
+    if is_gb18030 { Encoding::Gb18030 } else { Encoding::Utf8 }
+}
+
+/// The fields of a sealed line beside the names of its head; `None` if there are not both.
+///
+/// For people: what is illegal in the encoding shows as such, and a field beyond the head gets its number as a name.
+pub(crate) fn named(source: &Source, sealed: &[u8]) -> Option<Vec<(String, String)>> {
+    let separator = separator(source)?;
+    let text = match encoding::decode(sealed, sealed_in(source, separator)) {
+        Some(text) => text.into_owned(),
+        None => String::from_utf8_lossy(sealed).into_owned(),
+    };
+    let bytes = text.as_bytes();
+    let mut splitter = Splitter::new(bytes, 0, separator, bytes.len());
+    let (mut names, mut fields) = (Vec::new(), Vec::new());
+    let is_whole =
+        splitter.next(&mut names).is_some_and(|it| !it.is_broken) && splitter.next(&mut fields).is_some_and(|it| !it.is_broken);
+    let texts = |fields: &[Field]| -> Vec<String> {
+        let text = |it: &Field| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned();
+        fields.iter().map(text).collect()
+    };
+    let names = texts(&names);
+    let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| format!("第 {0} 列 / column {0}", at + 1));
+    is_whole.then(|| texts(&fields).into_iter().enumerate().map(|(at, text)| (name(at), text)).collect())
 }
 
 /// Where the lines to be passed over end.

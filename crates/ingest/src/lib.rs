@@ -4,6 +4,7 @@
 //! numbers leave it only through [`schema::Pseudonyms`], bad rows only through [`schema::Seal`]. `cli` calls it for files
 //! and streams alike, which differ only in how the bytes arrive.
 
+mod again;
 mod batch;
 mod cell;
 mod column;
@@ -28,9 +29,10 @@ mod taken;
 mod unpack;
 mod value;
 
+pub use again::named_cells;
 pub use door::{Door, FileInput, KnownAt, Limits};
 pub use error::{Error, Quoted};
-pub use files::{files, hash_file};
+pub use files::{files, hash_bytes, hash_file};
 pub use persons::{Normalise, PersonConfig, Persons};
 pub use reject::Reason;
 pub use taken::{Counts, Part, Taken};

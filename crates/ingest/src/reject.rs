@@ -38,6 +38,38 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 10] = [
+        Reason::Columns,
+        Reason::Json,
+        Reason::Encoding,
+        Reason::Required,
+        Reason::Type,
+        Reason::Range,
+        Reason::Code,
+        Reason::Person,
+        Reason::Time,
+        Reason::Rule,
+    ];
+
+    /// What is wrong, in Chinese and in English, for whoever corrects the row.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Reason::Columns => {
+                ("列数不符、引号不配对，或有未声明的列", "wrong number of columns, a broken quote, or an undeclared column")
+            }
+            Reason::Json => ("不是完整的 JSON 对象", "no whole JSON object"),
+            Reason::Encoding => ("含有编码不合法的字节", "a byte that is illegal in the encoding"),
+            Reason::Required => ("必填项为空", "a required value is empty"),
+            Reason::Type => ("格式不符", "not of the column's type or format"),
+            Reason::Range => ("超出允许范围，或文字过长", "out of range, or too long"),
+            Reason::Code => ("不在允许的取值之内", "none of the values allowed"),
+            Reason::Person => ("不像是有效的人员编号", "does not look like a person's number"),
+            Reason::Time => ("时间不存在、过早，或在未来", "a time that does not exist, is too early, or lies in the future"),
+            Reason::Rule => ("违反列间规则", "a rule between columns is broken"),
+        }
+    }
+
     /// The word under which it is counted.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +148,7 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
             Cell::Int(value) => Value::from(*value),
             Cell::Float(value) => Value::from(*value),
             Cell::Bool(value) => Value::from(*value),
-            Cell::Local(at) => Value::from(local_text(*at)),
+            Cell::Local(at) => Value::from(local_text(*at, false)),
             // Nothing a column takes, so that it is refused again and does not pass as empty.
             Cell::Unreadable => Value::Array(Vec::new()),
         };
@@ -127,11 +159,11 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
     Some(object)
 }
 
-/// A local time as ISO text.
-fn local_text(at_us: i64) -> String {
+/// A local time as ISO text; without `has_time` midnight is a date.
+pub(crate) fn local_text(at_us: i64, has_time: bool) -> String {
     let (days, of_day) = (at_us.div_euclid(86_400_000_000), at_us.rem_euclid(86_400_000_000) / 1_000_000);
     let date = days_date(days as i32).unwrap_or_default();
-    if of_day == 0 {
+    if of_day == 0 && !has_time {
         return date.to_string();
     }
     format!("{date} {:02}:{:02}:{:02}", of_day / 3_600, of_day / 60 % 60, of_day % 60)

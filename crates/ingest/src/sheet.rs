@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use schema::time::date_days;
 
 use crate::cell::Cell;
-use crate::column::Slot;
+use crate::column::{Slot, Values};
 use crate::reject::{self, Reason};
 use crate::rows::Rows;
 use crate::{Door, Error, FileInput, head, unpack};
@@ -80,6 +80,7 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
             }
         }
         let object = |slots: &[Slot]| {
+            let cells: Vec<Cell<'_>> = slots.iter().zip(&cells).map(|(slot, cell)| as_it_is_read(slot, cell)).collect();
             let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
             let named = named.chain(beyond.iter().map(|(name, cell)| (name.as_str(), cell)));
             reject::object(named, encoding).unwrap_or_default()
@@ -92,6 +93,14 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
         }
     }
     Ok(())
+}
+
+/// A cell of a refused row, so that its column reads it again: an instant at midnight keeps its time of day.
+fn as_it_is_read<'a>(slot: &Slot, cell: &Cell<'a>) -> Cell<'a> {
+    match (&slot.values, cell) {
+        (Values::Instant(..), Cell::Local(at)) => Cell::Owned(reject::local_text(*at, true).into_bytes()),
+        _ => cell.clone(),
+    }
 }
 
 /// Columns that a sheet can have; a cell said to lie beyond is taken as lying there.

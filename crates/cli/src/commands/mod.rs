@@ -76,7 +76,7 @@ enum Command {
     Serve(serve::Serve),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
-    /// Rows that were refused.
+    /// Rows that were refused: counts, another try, a workbook for who mends them.
     Quarantine(quarantine::Quarantine),
     /// Accounts that may log in.
     User(user::User),
@@ -157,6 +157,12 @@ pub(crate) fn say(done: &::serve::Done) -> ExitCode {
     done.messages.iter().for_each(|it| eprintln!("{it}"));
     print!("{}", done.report);
     ExitCode::from(done.exit_code)
+}
+
+/// Who runs the program, for the audit log: the account of the machine.
+pub(crate) fn owner() -> String {
+    let named = ["LOGNAME", "USER"].iter().find_map(|it| std::env::var(it).ok().filter(|it| !it.is_empty()));
+    named.unwrap_or_else(|| "owner".to_owned())
 }
 
 /// What to do about an error; kept apart from the message, which says what happened.
