@@ -14,10 +14,12 @@ gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
 [columns]
 building_id      = { about = "Building." }
 floor            = { about = "Floor." }
-is_free          = { about = "The night belongs to a holiday or vacation: whoever is away needs no leave." }
+room_id          = { about = "Room." }
+is_free          = { about = "The night belongs to a holiday or vacation, and no stay was registered: whoever is away needs no leave." }
+is_found_in      = { about = "A night check found the student in the room (查寝在寝)." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
-is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit." }
+is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student." }
 is_absent        = { about = "Due back, gates seen, and nothing says that the student was in (未归)." }
 is_late          = { about = "Last entry after 23:00 (晚归)." }
 gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates." }
@@ -25,7 +27,7 @@ gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
 ---*/
 
 WITH boarder AS (
-    SELECT student_key, building_id, floor
+    SELECT student_key, building_id, floor, room_id, grade, coalesce(campus, '') AS campus
     FROM dim_student
     WHERE as_of_on = $as_of AND boarder = 'boarder' AND status = 'enrolled' AND building_id IS NOT NULL
 ),
@@ -53,7 +55,7 @@ seen AS (
 ),
 
 calendar AS (
-    SELECT boarder.student_key, boarder.building_id, boarder.floor, night.occurred_on
+    SELECT boarder.student_key, boarder.building_id, boarder.floor, boarder.room_id, boarder.grade, boarder.campus, night.occurred_on
     FROM boarder
     CROSS JOIN night
 ),
@@ -64,6 +66,9 @@ carried AS (
         coalesce(calendar.occurred_on, seen.occurred_on) AS occurred_on,
         calendar.building_id,
         calendar.floor,
+        calendar.room_id,
+        calendar.grade,
+        calendar.campus,
         seen.evening_last_in_minute,
         coalesce(seen.late_evidence_n, 0) AS late_evidence_n,
         last_value(seen.dorm_last_direction) IGNORE NULLS OVER (
@@ -87,6 +92,29 @@ away AS (
     WHERE stg_leave_record.begins_at < day_start(calendar.occurred_on) + INTERVAL '24' HOUR
         AND stg_leave_record.ends_at >= day_start(calendar.occurred_on) + INTERVAL '18' HOUR
         AND (stg_leave_record.returned_at IS NULL OR stg_leave_record.returned_at >= day_start(calendar.occurred_on) + INTERVAL '18' HOUR)
+
+    UNION
+
+    -- An internship is a leave of its own; it does not silence, it changes who keeps in touch.
+    SELECT DISTINCT calendar.student_key, calendar.occurred_on
+    FROM calendar
+    INNER JOIN stg_internship_placement ON stg_internship_placement.student_key = calendar.student_key
+    WHERE stg_internship_placement.begins_on <= calendar.occurred_on AND stg_internship_placement.ends_on >= calendar.occurred_on
+),
+
+-- Somebody looked: who was found in the room was in, whatever the gates say.
+found_in AS (
+    SELECT DISTINCT student_key, occurred_on
+    FROM stg_night_check
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY AND result = 'in'
+),
+
+-- Whoever registered to stay over a holiday is due back like on any other night.
+staying AS (
+    SELECT DISTINCT calendar.student_key, calendar.occurred_on
+    FROM calendar
+    INNER JOIN stg_holiday_stay ON stg_holiday_stay.student_key = calendar.student_key
+    WHERE stg_holiday_stay.begins_on <= calendar.occurred_on AND stg_holiday_stay.ends_on >= calendar.occurred_on
 )
 
 SELECT
@@ -94,12 +122,16 @@ SELECT
     carried.occurred_on,
     carried.building_id,
     carried.floor,
-    coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE) AS is_free,
+    carried.room_id,
+    coalesce(int_calendar_day.kind IN ('holiday', 'vacation'), FALSE) AND staying.student_key IS NULL AS is_free,
+    found_in.student_key IS NOT NULL AS is_found_in,
     away.student_key IS NOT NULL AS is_on_leave,
     building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
-    coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 OR coalesce(carried.next_direction = 'out', FALSE) AS is_back,
+    coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 OR coalesce(carried.next_direction = 'out', FALSE)
+        OR found_in.student_key IS NOT NULL AS is_back,
     away.student_key IS NULL
-        AND NOT coalesce(stg_calendar_day.kind IN ('holiday', 'vacation'), FALSE)
+        AND (NOT coalesce(int_calendar_day.kind IN ('holiday', 'vacation'), FALSE) OR staying.student_key IS NOT NULL)
+        AND found_in.student_key IS NULL
         AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
         AND carried.last_direction = 'out'
         AND carried.late_evidence_n = 0
@@ -111,6 +143,9 @@ SELECT
 FROM carried
 INNER JOIN building_gate ON building_gate.building_id = carried.building_id AND building_gate.occurred_on = carried.occurred_on
 -- A school without a calendar has no free nights.
-LEFT JOIN stg_calendar_day ON stg_calendar_day.date = carried.occurred_on
+LEFT JOIN int_calendar_day ON int_calendar_day.date = carried.occurred_on
+    AND int_calendar_day.grade = carried.grade AND int_calendar_day.campus = carried.campus
+LEFT JOIN found_in ON found_in.student_key = carried.student_key AND found_in.occurred_on = carried.occurred_on
+LEFT JOIN staying ON staying.student_key = carried.student_key AND staying.occurred_on = carried.occurred_on
 LEFT JOIN away ON away.student_key = carried.student_key AND away.occurred_on = carried.occurred_on
 WHERE carried.building_id IS NOT NULL

@@ -12,9 +12,18 @@ purpose      = ["portrait", "trend_warning"]
 dorm_gate       = "G-N"
 dorm_terminal   = "T-N"  # water and showers inside the dormitories
 library_gate    = "G-L"
+teaching_water  = "T-J"  # hot water in the teaching buildings
 school_gate     = "G-S"
 meal_gap        = "45 minutes"
 closing_minute  = 1410   # 23:30, half an hour after the gates close
+# Bands of the meals; meal_bands(minute) over a canteen's own payments says what they are at another school.
+breakfast_from  = 300
+breakfast_to    = 570
+lunch_from      = 600
+lunch_to        = 810
+dinner_from     = 960
+dinner_to       = 1200
+low_balance_fen = 1000   # less than ten yuan left
 
 [columns]
 student_key     = { about = "The student, pseudonymous.", class = "personal" }
@@ -35,6 +44,17 @@ dorm_last_direction = { about = "Its direction; who used a terminal inside was i
 dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in." }
 late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage." }
 school_last_direction = { about = "Direction of the last passage of the school gate." }
+breakfast_minute = { unit = "minute_of_day", about = "First canteen purchase within the band of breakfast." }
+lunch_minute    = { unit = "minute_of_day", about = "First canteen purchase within the band of lunch." }
+dinner_minute   = { unit = "minute_of_day", about = "First canteen purchase within the band of dinner." }
+shower_minute   = { unit = "minute_of_day", about = "First shower; beyond 1440 after midnight." }
+first_minute    = { unit = "minute_of_day", about = "First event of the campus day, without those by face; beyond 1440 after midnight." }
+study_water_n   = { about = "Hot water fetched in the teaching buildings." }
+balance_fen     = { unit = "fen", about = "Left on the card after the last payment of the day." }
+is_low_balance  = { about = "Whether less than ten yuan were left after some payment." }
+dorm_passages   = { about = "Passages of the dormitory gate, minutes since 04:00 with + for in and - for out, without those by face." }
+double_in_n     = { about = "Entries into the dormitory right after an entry, without those by face (闸机异常)." }
+first_seen_at   = { about = "First event of all, by any way of passage." }
 last_seen_at    = { about = "Last event of all, by any way of passage." }
 last_seen_source = { about = "Source of that event: card or gate." }
 ---*/
@@ -75,7 +95,17 @@ card_day AS (
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
         max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_last,
-        max(occurred_at) AS last_at
+        max(occurred_at) AS last_at,
+        min(occurred_at) AS first_at,
+        min(CASE WHEN minute_of_day < 240 THEN minute_of_day + 1440 ELSE minute_of_day END) AS first_minute,
+        min(CASE WHEN merchant_kind = 'canteen' AND minute_of_day >= ${breakfast_from} AND minute_of_day < ${breakfast_to} THEN minute_of_day END) AS breakfast_minute,
+        min(CASE WHEN merchant_kind = 'canteen' AND minute_of_day >= ${lunch_from} AND minute_of_day < ${lunch_to} THEN minute_of_day END) AS lunch_minute,
+        min(CASE WHEN merchant_kind = 'canteen' AND minute_of_day >= ${dinner_from} AND minute_of_day < ${dinner_to} THEN minute_of_day END) AS dinner_minute,
+        min(CASE WHEN merchant_kind = 'shower' THEN CASE WHEN minute_of_day < 240 THEN minute_of_day + 1440 ELSE minute_of_day END END) AS shower_minute,
+        sum(CASE WHEN merchant_kind = 'water' AND starts_with(terminal_id, ${teaching_water}) THEN 1 ELSE 0 END) AS study_water_n,
+        max(CASE WHEN balance_fen < ${low_balance_fen} THEN 1 ELSE 0 END) AS low_n,
+        -- The balance after the last payment: instant first, so that the greatest is the latest; the number of the payment settles ties.
+        first_value(balance_fen ORDER BY occurred_at DESC, txn_id DESC) AS balance_fen
     FROM stg_card_txn
     GROUP BY student_key, occurred_on
 ),
@@ -124,6 +154,32 @@ library_day AS (
     GROUP BY student_key, occurred_on
 ),
 
+-- An entry right after an entry: somebody left behind another, or lent the card.
+dorm_pair AS (
+    SELECT
+        student_key,
+        occurred_on,
+        direction,
+        minute,
+        lag(student_key) OVER own AS student_before,
+        lag(occurred_on) OVER own AS day_before,
+        lag(direction) OVER own AS direction_before
+    FROM passage
+    WHERE place = 'dorm' AND NOT is_face
+    WINDOW own AS (PARTITION BY student_key % 64 ORDER BY student_key, occurred_at, device_id, event_seq)
+),
+
+dorm_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        day_passages(minute - 240, CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS dorm_passages,
+        sum(CASE WHEN direction = 'in' AND direction_before = 'in' AND student_before = student_key AND day_before = occurred_on
+            THEN 1 ELSE 0 END) AS double_in_n
+    FROM dorm_pair
+    GROUP BY student_key, occurred_on
+),
+
 gate_day AS (
     SELECT
         student_key,
@@ -137,7 +193,9 @@ gate_day AS (
         min(CASE WHEN place = 'dorm' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'out' THEN 0 ELSE 1 END END) AS dorm_first,
         sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
         max(CASE WHEN place = 'school' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS school_last,
-        max(occurred_at) AS last_at
+        max(occurred_at) AS last_at,
+        min(occurred_at) AS first_at,
+        min(CASE WHEN NOT is_face THEN minute END) AS first_minute
     FROM passage
     GROUP BY student_key, occurred_on
 )
@@ -161,10 +219,22 @@ SELECT
     CASE gate_day.dorm_first % 2 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS dorm_first_direction,
     coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
     CASE gate_day.school_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS school_last_direction,
+    card_day.breakfast_minute,
+    card_day.lunch_minute,
+    card_day.dinner_minute,
+    card_day.shower_minute,
+    least(card_day.first_minute, gate_day.first_minute) AS first_minute,
+    coalesce(card_day.study_water_n, 0) AS study_water_n,
+    card_day.balance_fen,
+    coalesce(card_day.low_n, 0) = 1 AS is_low_balance,
+    dorm_day.dorm_passages,
+    coalesce(dorm_day.double_in_n, 0) AS double_in_n,
+    least(card_day.first_at, gate_day.first_at) AS first_seen_at,
     greatest(card_day.last_at, gate_day.last_at) AS last_seen_at,
     CASE WHEN gate_day.last_at IS NULL OR card_day.last_at > gate_day.last_at THEN 'card' ELSE 'gate' END AS last_seen_source
 FROM card_day
 -- A student may have been seen by cards only, or by gates only.
 FULL OUTER JOIN gate_day ON gate_day.student_key = card_day.student_key AND gate_day.occurred_on = card_day.occurred_on
 LEFT JOIN meal_day ON meal_day.student_key = card_day.student_key AND meal_day.occurred_on = card_day.occurred_on
+LEFT JOIN dorm_day ON dorm_day.student_key = gate_day.student_key AND dorm_day.occurred_on = gate_day.occurred_on
 LEFT JOIN library_day ON library_day.student_key = gate_day.student_key AND library_day.occurred_on = gate_day.occurred_on

@@ -16,15 +16,15 @@ last_seen_source = { about = "Channel of that evidence." }
 
 WITH last_day AS (
     SELECT student_key, max(last_seen_at) AS last_seen_at
-    FROM int_student_day
+    FROM int_campus_day
     WHERE occurred_on >= $as_of - INTERVAL '30' DAY
     GROUP BY student_key
 ),
 
 last_source AS (
-    SELECT last_day.student_key, last_day.last_seen_at, min(int_student_day.last_seen_source) AS last_seen_source
+    SELECT last_day.student_key, last_day.last_seen_at, min(int_campus_day.last_seen_source) AS last_seen_source
     FROM last_day
-    INNER JOIN int_student_day ON int_student_day.student_key = last_day.student_key AND int_student_day.last_seen_at = last_day.last_seen_at
+    INNER JOIN int_campus_day ON int_campus_day.student_key = last_day.student_key AND int_campus_day.last_seen_at = last_day.last_seen_at
     GROUP BY last_day.student_key, last_day.last_seen_at
 )
 

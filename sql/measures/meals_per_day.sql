@@ -7,6 +7,7 @@ owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["portrait", "trend_warning"]
 dimension = "life"
+facet     = "meals"
 unit      = "count"
 window    = "28d"
 n_min     = 10

@@ -7,6 +7,7 @@ owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["portrait", "trend_warning"]
 dimension = "safety"
+facet     = "trace"
 unit      = "hour"
 window    = "60d"
 n_min     = 1
@@ -17,11 +18,11 @@ class     = "trace"
 
 -- Support is the number of days with evidence; who was never seen has no silence but no data.
 SELECT
-    int_student_day.student_key,
-    CAST(date_part('epoch', day_start($as_of)) - date_part('epoch', max(int_student_day.last_seen_at)) AS BIGINT) / 3600 AS value,
+    int_campus_day.student_key,
+    CAST(date_part('epoch', day_start($as_of)) - date_part('epoch', max(int_campus_day.last_seen_at)) AS BIGINT) / 3600 AS value,
     count(*) AS n,
     min(int_coverage.all_cov) AS cov
-FROM int_student_day
+FROM int_campus_day
 CROSS JOIN int_coverage
-WHERE int_student_day.occurred_on >= $as_of - INTERVAL '60' DAY
-GROUP BY int_student_day.student_key
+WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '60' DAY
+GROUP BY int_campus_day.student_key

@@ -7,6 +7,7 @@ owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["portrait", "trend_warning"]
 dimension = "request"
+facet     = "request"
 unit      = "count"
 window    = "180d"
 n_min     = 28

@@ -23,7 +23,7 @@ WITH day_seen AS (
         last_seen_at,
         last_seen_source,
         date_part('epoch', lead(last_seen_at) OVER (PARTITION BY student_key ORDER BY occurred_on)) - date_part('epoch', last_seen_at) AS gap_s
-    FROM int_student_day
+    FROM int_campus_day
     WHERE occurred_on >= $as_of - INTERVAL '60' DAY
 ),
 

@@ -45,8 +45,8 @@ impl House {
         let project = Project::read(&place.project, &settings.packs)?;
         let subject = project.models.iter().any(|it| it.name == settings.subject.table).then_some(&settings.subject);
         let graph = Graph::new(&project.pipelines, &project.models, subject)?;
-        let config = lake::Config {
-            root: place.data.join("lake"),
+        let config = |folder: &str| lake::Config {
+            root: place.data.join(folder),
             durability: match settings.lake.durability {
                 Durability::Fsync => lake::Durability::Fsync,
                 Durability::Os => lake::Durability::Os,
@@ -54,8 +54,14 @@ impl House {
         };
         // The lock comes first: whoever does not get it touches nothing.
         let lake = match access {
-            Access::Write => Lake::open(config).await?,
-            Access::Read => Lake::open_read(config).await?,
+            Access::Write => Lake::open(config("lake")).await?,
+            Access::Read => Lake::open_read(config("lake")).await?,
+        };
+        let closed = match access {
+            Access::Write => Some(Lake::open(config("closed")).await?),
+            // A lake of before the closed compartment has none.
+            Access::Read if !place.data.join("closed").exists() => None,
+            Access::Read => Some(Lake::open_read(config("closed")).await?),
         };
         let store = Store::open(&store::Config {
             path: place.data.join("store").join("yizhan.sqlite"),
@@ -73,6 +79,7 @@ impl House {
                 spill_dir: place.data.join("spill"),
             },
             lake.clone(),
+            closed,
             settings.campus.clock(),
         )?;
         Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, fixed_now_us })

@@ -26,7 +26,7 @@ struct Stored {
 impl Tables for Stored {
     async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause> {
         let source = if name == PEOPLE_NOW { &self.people } else { name };
-        let Some(mut snapshot) = self.engine.lake().snapshot(source).await? else { return Ok(None) };
+        let Some(mut snapshot) = self.engine.lake_of(source).snapshot(source).await? else { return Ok(None) };
         if name == PEOPLE_NOW {
             let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
             snapshot.files.retain(|it| it.partition == newest);
@@ -37,7 +37,10 @@ impl Tables for Stored {
     }
 
     fn names(&self) -> Result<Vec<String>, Cause> {
-        let mut names = self.engine.lake().tables()?;
+        let mut names = Vec::new();
+        for lake in self.engine.lakes() {
+            names.extend(lake.tables()?);
+        }
         names.push(PEOPLE_NOW.to_owned());
         Ok(names)
     }
@@ -68,7 +71,7 @@ pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::
     };
     let mut parts = policy::Parts::new(policies(house)?, stored, house.clock(), secret(house)?);
     parts.audit = audit;
-    parts.stores = vec![store_of(house.lake.root())?];
+    parts.stores = house.engine.lakes().map(|it| store_of(it.root())).collect::<Result<_, _>>()?;
     Ok(Sessions::new(config, parts)?)
 }
 

@@ -3,6 +3,7 @@
 //! In come snapshots of the lake; out come session contexts that read exactly those versions. It knows no model and no
 //! principal: `transform` builds with it as the system, `policy` wraps its tables for everybody else.
 
+mod aggregates;
 mod error;
 mod functions;
 mod pinned;
@@ -19,7 +20,7 @@ use lake::{Lake, Snapshot};
 use schema::time::CampusClock;
 
 pub use error::Error;
-pub use pinned::PinnedTable;
+pub use pinned::{PinnedTable, bare};
 
 /// How much of the machine the engine may use.
 #[derive(Debug, Clone)]
@@ -38,15 +39,17 @@ pub struct Engine {
     config: Config,
     runtime: Arc<RuntimeEnv>,
     lake: Lake,
+    /// The closed compartment; none where it was never made.
+    closed: Option<Lake>,
     clock: CampusClock,
 }
 
 impl Engine {
-    /// An engine over a lake.
+    /// An engine over a lake, and the closed compartment beside it.
     ///
     /// # Errors
     /// If the folder for spilled data cannot be made.
-    pub fn new(config: Config, lake: Lake, clock: CampusClock) -> Result<Self, Error> {
+    pub fn new(config: Config, lake: Lake, closed: Option<Lake>, clock: CampusClock) -> Result<Self, Error> {
         std::fs::create_dir_all(&config.spill_dir)
             .map_err(|source| Error::SpillDir { path: config.spill_dir.clone(), source })?;
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![config.spill_dir.clone()]));
@@ -55,12 +58,22 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(|source| Error::Query { what: "start the engine".into(), source })?;
-        Ok(Self { config, runtime, lake, clock })
+        Ok(Self { config, runtime, lake, closed, clock })
     }
 
     /// The lake that the engine reads.
     pub fn lake(&self) -> &Lake {
         &self.lake
+    }
+
+    /// The lake in which a table lies: its name says whether it is closed.
+    pub fn lake_of(&self, table: &str) -> &Lake {
+        self.closed.as_ref().filter(|_| schema::is_closed_table(table)).unwrap_or(&self.lake)
+    }
+
+    /// All lakes: the open one, then the closed compartment.
+    pub fn lakes(&self) -> impl Iterator<Item = &Lake> {
+        std::iter::once(&self.lake).chain(&self.closed)
     }
 
     /// The campus clock of the project.
@@ -90,6 +103,7 @@ impl Engine {
             .build();
         let context = SessionContext::new_with_state(state);
         functions::register(&context, &self.clock);
+        aggregates::register(&context);
         context
     }
 
@@ -98,7 +112,7 @@ impl Engine {
     /// # Errors
     /// If the lake cannot be read.
     pub async fn table(&self, name: &str) -> Result<Option<Arc<PinnedTable>>, Error> {
-        let snapshot = self.lake.snapshot(name).await.map_err(|source| Error::Lake { source })?;
+        let snapshot = self.lake_of(name).snapshot(name).await.map_err(|source| Error::Lake { source })?;
         snapshot.map(|it| self.pin(it)).transpose()
     }
 

@@ -46,6 +46,19 @@ impl PinnedTable {
         Ok(Self { snapshot, schema, file_schema, prefix })
     }
 
+    /// The same version with columns that say nothing of themselves.
+    ///
+    /// Builds read it so: where the branches of a UNION mean different things, DataFusion finds that plan and rows differ.
+    /// What columns mean is worked out when queries are planned, not when they run.
+    pub fn bare(&self) -> Self {
+        Self {
+            snapshot: self.snapshot.clone(),
+            schema: bare(&self.schema),
+            file_schema: bare(&self.file_schema),
+            prefix: self.prefix.clone(),
+        }
+    }
+
     /// The version that is read.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -163,6 +176,12 @@ impl TableProvider for PinnedTable {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// Columns by name and type only.
+pub fn bare(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|it| it.as_ref().clone().with_metadata(std::collections::HashMap::new()));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 trait IntoOptions {

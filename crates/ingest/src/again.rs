@@ -21,16 +21,21 @@ impl Door<'_> {
     /// # Panics
     /// If the rows do not balance, which is our bug.
     pub fn take_again(&self, file: &FileInput<'_>, opened: &[Vec<u8>]) -> Result<Taken, Error> {
-        let format = self.pipeline.pipeline.source.format;
+        let format = self.pipeline.bytes_format();
         let mut rows = Rows::new(self, Encoding::Utf8)?;
-        let mut lines = jsonl::Lines::new(&rows.slots);
+        let mut lines = match format {
+            Format::Xlsx | Format::Xls | Format::Parquet => jsonl::Lines::restoring(&rows.slots),
+            Format::Jsonl | Format::Csv | Format::Tsv => jsonl::Lines::new(&rows.slots),
+        };
         for row in opened {
             let row_no = rows.next_row_no(file)?;
             match format {
                 Format::Jsonl => lines.take(row, row_no, &mut rows),
                 _ if is_object(row) => lines.take(row, row_no, &mut rows),
                 Format::Csv | Format::Tsv => delimited::take_again(self, file, row, row_no, &mut rows),
-                Format::Xlsx => rows.reject(row_no, Reason::Columns, None, row.clone()),
+                Format::Xlsx | Format::Xls | Format::Parquet => {
+                    rows.reject(row_no, Reason::Columns, None, row.clone());
+                }
             }
         }
         let taken = batch::hand_over(self, file, rows)?;
@@ -44,9 +49,8 @@ pub fn named_cells(pipeline: &Pipeline, opened: &[u8]) -> Vec<(String, Value)> {
     if let Ok(Value::Object(cells)) = serde_json::from_slice(opened) {
         return cells.into_iter().collect();
     }
-    let source = &pipeline.pipeline.source;
-    let is_delimited = matches!(source.format, Format::Csv | Format::Tsv);
-    match is_delimited.then(|| delimited::named(source, opened)).flatten() {
+    let is_delimited = matches!(pipeline.bytes_format(), Format::Csv | Format::Tsv);
+    match is_delimited.then(|| delimited::named(pipeline, opened)).flatten() {
         Some(cells) => cells.into_iter().map(|(name, text)| (name, Value::from(text))).collect(),
         None => vec![(LINE.to_owned(), Value::from(String::from_utf8_lossy(opened).trim()))],
     }

@@ -17,6 +17,8 @@ pub(crate) enum Cell<'a> {
     Bool(bool),
     /// A local date and time, microseconds of the civil calendar.
     Local(i64),
+    /// An instant, microseconds UTC.
+    Instant(i64),
     /// What no column takes: a nested object, a spreadsheet error, a duration.
     Unreadable,
 }

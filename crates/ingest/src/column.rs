@@ -4,8 +4,9 @@
 //! cell whose bytes were seen before costs one look-up and none of the checks.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use schema::time::date_days;
 use schema::{Column, ColumnType, Encoding, Format, PersonKind, Pipeline};
 
 use crate::cell::Cell;
@@ -15,7 +16,7 @@ use crate::local_time::LocalTime;
 use crate::moment::Moments;
 use crate::persons::PersonRule;
 use crate::reject::Reason;
-use crate::value::{Bounds, date, float, instant, text_of, truth};
+use crate::value::{Bounds, counted, date, float, instant, text_of, truth};
 
 /// Number of an empty text or person.
 pub(crate) const EMPTY: u32 = u32::MAX;
@@ -60,8 +61,32 @@ pub(crate) enum Values {
     Whole(Sparse<i64>, Bounds),
     Float(Sparse<f64>),
     Truth(Sparse<bool>),
-    Date(Sparse<i32>, Vec<LocalTime>),
-    Instant(Sparse<i64>, Vec<LocalTime>),
+    Date(Sparse<i32>, Days),
+    Instant(Sparse<i64>, Instants),
+}
+
+/// How a source says a day.
+#[derive(Debug)]
+pub(crate) enum Days {
+    /// As a date, written in one of these ways.
+    Written(Vec<LocalTime>),
+    /// As a number of days since a day.
+    Since(i32),
+    /// As a number of days since a day that another value of the row decides.
+    SinceOf {
+        /// The days by value.
+        days: HashMap<String, i32>,
+        /// The day of the present row; `None` if its value is not listed.
+        since: Option<i32>,
+    },
+}
+
+/// How a source says an instant.
+#[derive(Debug)]
+pub(crate) struct Instants {
+    formats: Vec<LocalTime>,
+    /// Whole numbers are microseconds UTC.
+    is_database: bool,
 }
 
 /// Values with the places of the empty ones.
@@ -125,10 +150,24 @@ impl Slot {
         let formats = |default: &str| {
             let mut formats: Vec<LocalTime> = column.format.iter().filter_map(|it| LocalTime::new(it)).collect();
             // A sheet mixes real dates and texts; without a declared format only ISO texts are believed.
-            if pipeline.pipeline.source.format == Format::Xlsx || formats.is_empty() {
+            if matches!(pipeline.bytes_format(), Format::Xlsx | Format::Xls) || formats.is_empty() {
                 formats.extend(LocalTime::new(default));
             }
+            // A database that keeps a day in a column of instants, or the other way round, writes what it keeps.
+            if pipeline.is_database() {
+                formats.extend(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"].into_iter().filter_map(LocalTime::new));
+            }
             formats
+        };
+        let days = || match &column.epoch {
+            None => Days::Written(formats("%Y-%m-%d")),
+            Some(epoch) => match (epoch.day(), epoch.by_column()) {
+                (Some(day), _) => Days::Since(date_days(day)),
+                (None, of) => {
+                    let days = of.into_iter().flat_map(|(_, days)| days);
+                    Days::SinceOf { days: days.map(|(value, day)| (value.clone(), date_days(*day))).collect(), since: None }
+                }
+            },
         };
         let values = match (people_at, column.type_) {
             (Some(people_at), _) => {
@@ -146,8 +185,11 @@ impl Slot {
             (None, ColumnType::Int64) => Values::Whole(Sparse::default(), Bounds::new(column)),
             (None, ColumnType::Float64) => Values::Float(Sparse::default()),
             (None, ColumnType::Boolean) => Values::Truth(Sparse::default()),
-            (None, ColumnType::Date) => Values::Date(Sparse::default(), formats("%Y-%m-%d")),
-            (None, ColumnType::Timestamp) => Values::Instant(Sparse::default(), formats("%Y-%m-%d %H:%M:%S")),
+            (None, ColumnType::Date) => Values::Date(Sparse::default(), days()),
+            (None, ColumnType::Timestamp) => {
+                let formats = formats("%Y-%m-%d %H:%M:%S");
+                Values::Instant(Sparse::default(), Instants { formats, is_database: pipeline.is_database() })
+            }
         };
         Self {
             name: name.to_owned(),
@@ -167,10 +209,22 @@ impl Slot {
             Values::Whole(values, bounds) => keep(values, bounds.read(cell)?),
             Values::Float(values) => keep(values, float(cell)?),
             Values::Truth(values) => keep(values, truth(cell)?),
-            Values::Date(values, formats) => keep(values, date(cell, formats)?),
-            Values::Instant(values, formats) => keep(values, instant(cell, formats, &mut context.moments, &mut context.has_gap)?),
+            Values::Date(values, Days::Written(formats)) => keep(values, date(cell, formats)?),
+            Values::Date(values, Days::Since(since)) => keep(values, counted(cell, Some(*since))?),
+            Values::Date(values, Days::SinceOf { since, .. }) => keep(values, counted(cell, *since)?),
+            Values::Instant(values, Instants { formats, is_database }) => {
+                keep(values, instant(cell, formats, *is_database, &mut context.moments, &mut context.has_gap)?)
+            }
         };
         if is_empty && self.is_required { Err(Reason::Required) } else { Ok(()) }
+    }
+
+    /// Tells a column of counted days what the deciding value of the next row is.
+    pub(crate) fn count_from(&mut self, value: &Cell<'_>, encoding: Encoding) {
+        let Values::Date(_, Days::SinceOf { days, since }) = &mut self.values else { return };
+        let mut scratch = String::new();
+        let bytes = text_of(value, &mut scratch).unwrap_or_default();
+        *since = decode(bytes, encoding).and_then(|it| days.get(it.trim()).copied());
     }
 
     /// Makes room for so many more rows.

@@ -4,7 +4,7 @@
 //! readers let one stray quote swallow the rows up to the next; here it costs its own line (`columns`).
 
 use memchr::memchr;
-use schema::{Encoding, Format, Source};
+use schema::{Encoding, Format, Pipeline, Source};
 
 use crate::cell::Cell;
 use crate::column::Slot;
@@ -15,14 +15,14 @@ use crate::{Door, Error, FileInput, encoding, head};
 
 /// The separator of a source as a byte; `None` if it is not ASCII.
 pub(crate) fn separator(source: &Source) -> Option<u8> {
-    let default = if source.format == Format::Tsv { '\t' } else { ',' };
+    let default = if source.format == Some(Format::Tsv) { '\t' } else { ',' };
     u8::try_from(source.separator.unwrap_or(default)).ok().filter(u8::is_ascii)
 }
 
-/// Reads head and rows.
+/// Reads head and rows; without a head the columns are those of the contract in their order.
 ///
 /// # Errors
-/// If the head is none, or does not fit the contract, or there are too many rows.
+/// If the head is none, does not fit the contract, or is there where none should be, or there are too many rows.
 pub(crate) fn read(
     door: &Door<'_>,
     file: &FileInput<'_>,
@@ -41,35 +41,50 @@ pub(crate) fn read(
 
     let line = u64::from(source.skip_rows) + 1;
     let no_head = || Error::NoHead { file: file.display.to_owned(), line };
-    let split = splitter.next(&mut fields).ok_or_else(no_head)?;
-    if split.is_broken {
-        return Err(no_head());
-    }
     let encoding = rows.context.encoding;
-    let head_line = split.raw;
     // A line that does not come apart can only be tried again beside the names of its columns.
-    let with_head = |line: &[u8]| [head_line, b"\n", line].concat();
-    let mut heads = Vec::with_capacity(fields.len());
-    for (at, field) in fields.iter().enumerate() {
-        let cell = field.cell(bytes);
-        let raw = cell.text().unwrap_or_default();
-        let decoded = encoding::decode(raw, encoding).ok_or_else(|| Error::HeadEncoding {
-            file: file.display.to_owned(),
-            line,
-            position: at + 1,
-            declared: encoding::word(source.encoding),
-            hint: encoding::hint(split.raw, source.encoding),
-        })?;
-        heads.push(decoded.trim().to_owned());
-    }
-    let places = head::bind(door.pipeline, &rows.slots, &heads, file)?;
+    let mut head_line: Option<&[u8]> = None;
+    let (places, width) = if source.headless {
+        // The first row is looked at and not taken: it is data.
+        let first = Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize).next(&mut fields);
+        if first.is_some_and(|it| !it.is_broken) {
+            let names = fields.iter().map(|it| encoding::decode(it.raw(bytes), encoding));
+            head::refuse(door.pipeline, names, line, file.display)?;
+        }
+        let width = rows.slots.len();
+        ((0..width).map(Some).collect(), width)
+    } else {
+        let split = splitter.next(&mut fields).ok_or_else(no_head)?;
+        if split.is_broken {
+            return Err(no_head());
+        }
+        head_line = Some(split.raw);
+        let mut heads = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter().enumerate() {
+            let cell = field.cell(bytes);
+            let raw = cell.text().unwrap_or_default();
+            let decoded = encoding::decode(raw, encoding).ok_or_else(|| Error::HeadEncoding {
+                file: file.display.to_owned(),
+                line,
+                position: at + 1,
+                declared: encoding::word(source.encoding),
+                hint: encoding::hint(split.raw, source.encoding),
+            })?;
+            heads.push(decoded.trim().to_owned());
+        }
+        (head::bind(door.pipeline, &heads, file.display)?, heads.len())
+    };
+    let with_head = |line: &[u8]| match head_line {
+        Some(head) => [head, b"\n", line].concat(),
+        None => line.to_vec(),
+    };
     head::excuse(&mut rows.slots, &places);
 
     rows.reserve(bytes);
     let mut cells: Vec<Cell<'_>> = Vec::with_capacity(places.len());
     while let Some(split) = splitter.next(&mut fields) {
         let row_no = rows.next_row_no(file)?;
-        if split.is_broken || fields.len() != heads.len() {
+        if split.is_broken || fields.len() != width {
             rows.reject(row_no, Reason::Columns, None, with_head(split.raw));
         } else {
             cells.clear();
@@ -85,9 +100,9 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// Takes one line that was refused before, as it was sealed: the file's head, a line end, the line.
+/// Takes one line that was refused before, as it was sealed: the file's head, a line end, the line; without head the line.
 ///
-/// Whatever keeps it from coming apart rejects it again; a line without a head is of an older version and stays.
+/// Whatever keeps it from coming apart rejects it again; a line whose head was not kept is of an older version and stays.
 pub(crate) fn take_again(door: &Door<'_>, file: &FileInput<'_>, sealed: &[u8], row_no: i64, rows: &mut Rows) {
     let source = &door.pipeline.pipeline.source;
     let Some(separator) = separator(source) else { return rows.reject(row_no, Reason::Columns, None, sealed.to_vec()) };
@@ -95,16 +110,18 @@ pub(crate) fn take_again(door: &Door<'_>, file: &FileInput<'_>, sealed: &[u8], r
         return rows.reject(row_no, Reason::Encoding, None, sealed.to_vec());
     };
     let bytes = text.as_bytes();
-    let mut splitter = Splitter::new(bytes, 0, separator, door.limits.field_bytes_max as usize);
-    let (mut names, mut fields, mut beyond) = (Vec::new(), Vec::new(), Vec::new());
-    let is_whole = splitter.next(&mut names).is_some_and(|it| !it.is_broken)
-        && splitter.next(&mut fields).is_some_and(|it| !it.is_broken)
-        && splitter.next(&mut beyond).is_none()
-        && names.len() == fields.len();
-    let heads: Vec<String> =
-        names.iter().map(|it| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned()).collect();
-    match head::bind(door.pipeline, &rows.slots, &heads, file) {
-        Ok(places) if is_whole => {
+    let split = Sealed::split(bytes, source.headless, separator, door.limits.field_bytes_max as usize);
+    let places = |it: &Sealed| -> Option<Vec<Option<usize>>> {
+        let places = match &it.names {
+            None => (0..rows.slots.len()).map(Some).collect(),
+            Some(names) => head::bind(door.pipeline, &texts(names, bytes), file.display).ok()?,
+        };
+        let width = it.names.as_ref().map_or(places.len(), Vec::len);
+        (it.is_whole && it.fields.len() == width).then_some(places)
+    };
+    let places = split.as_ref().and_then(places);
+    match (split, places) {
+        (Some(Sealed { fields, .. }), Some(places)) => {
             let cells: Vec<Cell<'_>> =
                 places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))).collect();
             rows.take(row_no, &cells, |_| sealed.to_vec());
@@ -119,27 +136,52 @@ fn sealed_in(source: &Source, separator: u8) -> Encoding {
     if is_gb18030 { Encoding::Gb18030 } else { Encoding::Utf8 }
 }
 
-/// The fields of a sealed line beside the names of its head; `None` if there are not both.
+/// A sealed line that came apart.
+struct Sealed {
+    /// Names of the head; `None` where the source has none.
+    names: Option<Vec<Field>>,
+    fields: Vec<Field>,
+    /// Nothing follows the line.
+    is_whole: bool,
+}
+
+impl Sealed {
+    fn split(bytes: &[u8], headless: bool, separator: u8, field_bytes_max: usize) -> Option<Self> {
+        let mut splitter = Splitter::new(bytes, 0, separator, field_bytes_max);
+        let mut next = || {
+            let mut fields = Vec::new();
+            splitter.next(&mut fields).filter(|it| !it.is_broken).map(|_| fields)
+        };
+        let names = if headless { None } else { Some(next()?) };
+        let fields = next()?;
+        let is_whole = splitter.next(&mut Vec::new()).is_none();
+        Some(Self { names, fields, is_whole })
+    }
+}
+
+fn texts(fields: &[Field], bytes: &[u8]) -> Vec<String> {
+    let text = |it: &Field| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned();
+    fields.iter().map(text).collect()
+}
+
+/// The fields of a sealed line beside their names; `None` if it does not come apart.
 ///
 /// For people: what is illegal in the encoding shows as such, and a field beyond the head gets its number as a name.
-pub(crate) fn named(source: &Source, sealed: &[u8]) -> Option<Vec<(String, String)>> {
+pub(crate) fn named(pipeline: &Pipeline, sealed: &[u8]) -> Option<Vec<(String, String)>> {
+    let source = &pipeline.pipeline.source;
     let separator = separator(source)?;
     let text = match encoding::decode(sealed, sealed_in(source, separator)) {
         Some(text) => text.into_owned(),
         None => String::from_utf8_lossy(sealed).into_owned(),
     };
     let bytes = text.as_bytes();
-    let mut splitter = Splitter::new(bytes, 0, separator, bytes.len());
-    let (mut names, mut fields) = (Vec::new(), Vec::new());
-    let is_whole =
-        splitter.next(&mut names).is_some_and(|it| !it.is_broken) && splitter.next(&mut fields).is_some_and(|it| !it.is_broken);
-    let texts = |fields: &[Field]| -> Vec<String> {
-        let text = |it: &Field| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned();
-        fields.iter().map(text).collect()
+    let Sealed { names, fields, .. } = Sealed::split(bytes, source.headless, separator, bytes.len())?;
+    let names = match names {
+        Some(names) => texts(&names, bytes),
+        None => pipeline.columns.iter().map(|it| it.0.clone()).collect(),
     };
-    let names = texts(&names);
     let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| format!("第 {0} 列 / column {0}", at + 1));
-    is_whole.then(|| texts(&fields).into_iter().enumerate().map(|(at, text)| (name(at), text)).collect())
+    Some(texts(&fields, bytes).into_iter().enumerate().map(|(at, text)| (name(at), text)).collect())
 }
 
 /// Where the lines to be passed over end.
@@ -180,8 +222,14 @@ struct Field {
 impl Field {
     #[inline]
     fn cell<'a>(&self, bytes: &'a [u8]) -> Cell<'a> {
-        let raw = &bytes[self.start..self.end];
+        let raw = self.raw(bytes);
         if self.is_doubled { Cell::Owned(undouble(raw)) } else { Cell::Bytes(raw) }
+    }
+
+    /// The bytes as they lie there, quotes within still doubled.
+    #[inline]
+    fn raw<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.start..self.end]
     }
 }
 

@@ -7,7 +7,7 @@ use schema::{Encoding, Format, Pipeline, Pseudonyms, Seal};
 
 use crate::progress::Progress;
 use crate::rows::Rows;
-use crate::{Error, Persons, Taken, batch, delimited, encoding, jsonl, sheet, unpack};
+use crate::{Error, Persons, Taken, batch, delimited, encoding, jsonl, parquet, sheet, unpack};
 
 /// Everything that decides what becomes of a pipeline's file. Cheap to make, shared by threads.
 pub struct Door<'a> {
@@ -86,7 +86,8 @@ impl Door<'_> {
         self.take_unpacked(file, &bytes, Progress::new(progress, file_bytes, bytes.len() as u64))
     }
 
-    /// Takes the bytes of a file that arrived in another way: pushed over HTTP, or out of a log frame.
+    /// Takes the bytes of a file that arrived in another way: pushed over HTTP, out of a log frame, or pulled from a
+    /// database.
     ///
     /// `file.path` is not opened.
     ///
@@ -104,21 +105,31 @@ impl Door<'_> {
 
     fn take_unpacked(&self, file: &FileInput<'_>, bytes: &[u8], mut progress: Progress<'_>) -> Result<Taken, Error> {
         let source = &self.pipeline.pipeline.source;
-        let rows = if source.format == Format::Xlsx {
-            let mut rows = Rows::new(self, Encoding::Utf8)?;
-            sheet::read(self, file, bytes, &mut rows)?;
-            rows
-        } else {
-            let splits = source.format != Format::Jsonl && delimited::separator(source).is_some_and(encoding::is_never_trailing);
-            let (text, encoding) = encoding::plain(bytes, source.encoding, splits, file.display)?;
-            let mut rows = Rows::new(self, encoding)?;
-            match source.format {
-                Format::Jsonl => jsonl::read(self, file, &text, &mut rows, &mut progress)?,
-                Format::Csv | Format::Tsv | Format::Xlsx => {
-                    delimited::read(self, file, &text, &mut rows, &mut progress)?;
-                }
+        let decoded = |splits| encoding::plain(bytes, source.encoding, splits, file.display);
+        let rows = match self.pipeline.bytes_format() {
+            Format::Xlsx | Format::Xls => {
+                let mut rows = Rows::new(self, Encoding::Utf8)?;
+                sheet::read(self, file, bytes, &mut rows)?;
+                rows
             }
-            rows
+            Format::Parquet => {
+                let mut rows = Rows::new(self, Encoding::Utf8)?;
+                parquet::read(self, file, bytes, &mut rows)?;
+                rows
+            }
+            Format::Jsonl => {
+                let (text, encoding) = decoded(false)?;
+                let mut rows = Rows::new(self, encoding)?;
+                jsonl::read(self, file, &text, &mut rows, &mut progress)?;
+                rows
+            }
+            Format::Csv | Format::Tsv => {
+                let splits = delimited::separator(source).is_some_and(encoding::is_never_trailing);
+                let (text, encoding) = decoded(splits)?;
+                let mut rows = Rows::new(self, encoding)?;
+                delimited::read(self, file, &text, &mut rows, &mut progress)?;
+                rows
+            }
         };
         let taken = batch::finish(self, file, rows)?;
         progress.finish();

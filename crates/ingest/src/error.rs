@@ -6,6 +6,11 @@ use std::path::PathBuf;
 
 use schema::{Blame, PersonKind, VaultError};
 
+/// What a reader of another library says.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+const DATABASE_URL_SHAPE: &str = "postgres://user:password@host:5432/database, special characters of the password as %40";
+
 /// Why a file could not be taken in; nothing of it was.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -81,14 +86,56 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The archive does not hold exactly one file.
+    #[error("file \"{file}\" holds {names} where one file is expected: pack each by itself, or unpack them beside it")]
+    NotOneFile {
+        /// Archive that was read.
+        file: String,
+        /// Files that are in it.
+        names: Quoted,
+    },
+    /// The archive needs a password.
+    #[error("file \"{file}\" with {names} in it needs a password: unpack it first, or pack it again without one")]
+    Encrypted {
+        /// Archive that was read.
+        file: String,
+        /// Files that are in it.
+        names: Quoted,
+    },
     /// The workbook cannot be opened.
-    #[error("file \"{file}\" is no readable XLSX workbook: save it again as .xlsx without a password")]
+    #[error("file \"{file}\" is no readable {format} workbook: {remedy}")]
     Workbook {
+        /// File that was read.
+        file: String,
+        /// Kind of workbook.
+        format: &'static str,
+        /// What would do.
+        remedy: &'static str,
+        /// What the reader says.
+        #[source]
+        source: Cause,
+    },
+    /// The Parquet file cannot be read.
+    #[error("file \"{file}\" is no readable Parquet: write it again with Snappy, Zstandard or no compression")]
+    Parquet {
         /// File that was read.
         file: String,
         /// What the reader says.
         #[source]
-        source: Box<calamine::XlsxError>,
+        source: Cause,
+    },
+    /// A declared column of a Parquet file is of a type that no column takes.
+    #[error(
+        "file \"{file}\": column \"{head}\" is of the Parquet type {found}: write it as text, number, truth value, date or \
+         timestamp, or leave it out"
+    )]
+    ParquetType {
+        /// File that was read.
+        file: String,
+        /// Name of the column in the file.
+        head: String,
+        /// Its type.
+        found: String,
     },
     /// The workbook has no sheet of that name.
     #[error("file \"{file}\" has no sheet \"{sheet}\", only {sheets}: correct source.sheet")]
@@ -106,6 +153,14 @@ pub enum Error {
         /// File that was read.
         file: String,
         /// Line at which the head was looked for.
+        line: u64,
+    },
+    /// The first row names the columns where the contract says that none does.
+    #[error("file \"{file}\": line {line} names the columns, but source.headless is true: remove headless")]
+    HeadDespiteHeadless {
+        /// File that was read.
+        file: String,
+        /// Line of the head.
         line: u64,
     },
     /// The byte order mark contradicts the declared encoding.
@@ -175,6 +230,37 @@ pub enum Error {
         /// Column, counted from 1.
         second: usize,
     },
+    /// The environment does not say where the database is.
+    #[error("pipeline \"{pipeline}\": environment variable {variable} {found}: set it to {DATABASE_URL_SHAPE}")]
+    DatabaseUrl {
+        /// Name of the pipeline.
+        pipeline: String,
+        /// The environment variable.
+        variable: String,
+        /// What is wrong with its value, which is never shown.
+        found: &'static str,
+    },
+    /// The database did not answer, or not as it should.
+    #[error("pipeline \"{pipeline}\": could not {verb} the database at \"{server}\"")]
+    Database {
+        /// Name of the pipeline.
+        pipeline: String,
+        /// Host and port.
+        server: String,
+        /// What was tried.
+        verb: &'static str,
+        /// What the driver says.
+        #[source]
+        source: Cause,
+    },
+    /// The database has no such table, or does not show it to this user.
+    #[error("pipeline \"{pipeline}\": the database shows no table \"{table}\": correct source.table, or grant SELECT on it")]
+    NoTable {
+        /// Name of the pipeline.
+        pipeline: String,
+        /// Table that was looked for.
+        table: String,
+    },
     /// So many rows are bad that the feed is broken.
     #[error(
         "file \"{file}\": {rejected} of {rows} rows are bad, more than the share {share_max} allowed \
@@ -200,13 +286,20 @@ impl Error {
     /// Says whose move it is: the sender's of the file, the world's, or ours.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::Io { .. } | Error::Vault { .. } => Blame::World,
+            Error::Io { .. } | Error::Vault { .. } | Error::Database { .. } => Blame::World,
             Error::VaultSilent { .. } => Blame::Us,
             Error::Pattern { .. }
             | Error::Contract { .. }
             | Error::PersonPattern { .. }
             | Error::TooLarge { .. }
             | Error::Packed { .. }
+            | Error::NotOneFile { .. }
+            | Error::Encrypted { .. }
+            | Error::Parquet { .. }
+            | Error::ParquetType { .. }
+            | Error::HeadDespiteHeadless { .. }
+            | Error::DatabaseUrl { .. }
+            | Error::NoTable { .. }
             | Error::Workbook { .. }
             | Error::NoSheet { .. }
             | Error::NoHead { .. }

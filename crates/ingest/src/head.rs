@@ -1,23 +1,20 @@
 //! Matches the names of a file's columns with those of the contract.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use schema::Pipeline;
+use schema::{Column, Pipeline};
 
 use crate::column::Slot;
-use crate::{Error, FileInput, Quoted};
+use crate::{Error, Quoted};
 
 /// For every declared column its place in the file; `None` for an optional one that the file lacks.
 ///
 /// # Errors
 /// If a name comes twice, is not declared, or is missing.
-pub(crate) fn bind(
-    pipeline: &Pipeline,
-    slots: &[Slot],
-    heads: &[String],
-    file: &FileInput<'_>,
-) -> Result<Vec<Option<usize>>, Error> {
-    let name = || file.display.to_owned();
+pub(crate) fn bind(pipeline: &Pipeline, heads: &[String], file: &str) -> Result<Vec<Option<usize>>, Error> {
+    let name = || file.to_owned();
+    let declared: Vec<&str> = pipeline.columns.iter().map(|(name, it)| it.head.as_deref().unwrap_or(name)).collect();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (at, head) in heads.iter().enumerate() {
         if let Some(first) = places.insert(head, at)
@@ -27,9 +24,9 @@ pub(crate) fn bind(
         }
     }
     for (at, head) in heads.iter().enumerate() {
-        if !slots.iter().any(|it| it.head == *head) {
+        if !declared.contains(&head.as_str()) {
             // What the file has already cannot be what was meant.
-            let free = slots.iter().map(|it| it.head.as_str()).filter(|it| !places.contains_key(it));
+            let free = declared.iter().copied().filter(|it| !places.contains_key(it));
             let remedy = match schema::nearest(head, free) {
                 Some(near) => format!("if it is \"{near}\" by a new name, correct its head, else declare it"),
                 None if head.is_empty() => "give it a name in the export, or remove it".to_owned(),
@@ -44,17 +41,37 @@ pub(crate) fn bind(
             });
         }
     }
-    let place = |slot: &Slot| match places.get(slot.head.as_str()) {
+    let place = |(head, (_, column)): (&&str, &(String, Column))| match places.get(head) {
         Some(at) => Ok(Some(*at)),
-        None if pipeline.column(&slot.name).is_some_and(|it| it.optional) => Ok(None),
+        None if column.optional => Ok(None),
         None => Err(Error::MissingColumn {
             file: name(),
             pipeline: pipeline.name().to_owned(),
-            head: slot.head.clone(),
+            head: (*head).to_owned(),
             heads: Quoted(heads.to_vec()),
         }),
     };
-    slots.iter().map(place).collect()
+    declared.iter().zip(&pipeline.columns).map(place).collect()
+}
+
+/// Refuses a file that is said to have no head, but whose first row holds nothing but names of declared columns.
+///
+/// `row` gives its fields, `None` for one that is no text; `line` is where it stands.
+///
+/// # Errors
+/// If it is a head.
+pub(crate) fn refuse<'a>(
+    pipeline: &Pipeline,
+    row: impl IntoIterator<Item = Option<Cow<'a, str>>>,
+    line: u64,
+    file: &str,
+) -> Result<(), Error> {
+    let mut fields = row.into_iter().peekable();
+    let has_fields = fields.peek().is_some();
+    if has_fields && fields.all(|it| it.is_some_and(|it| pipeline.column(it.trim()).is_some())) {
+        return Err(Error::HeadDespiteHeadless { file: file.to_owned(), line });
+    }
+    Ok(())
 }
 
 /// Lets columns that the file lacks be empty.

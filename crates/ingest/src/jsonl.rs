@@ -10,7 +10,7 @@ use crate::cell::Cell;
 use crate::column::Slot;
 use crate::delimited::skip_lines;
 use crate::progress::Progress;
-use crate::reject::Reason;
+use crate::reject::{self, Reason};
 use crate::rows::Rows;
 use crate::{Door, Error, FileInput};
 
@@ -49,21 +49,35 @@ pub(crate) fn read(
 pub(crate) struct Lines<'a> {
     keys: Keys,
     cells: Vec<Cell<'a>>,
+    /// Dates and times had types before they were written as objects.
+    restores: bool,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(slots: &[Slot]) -> Self {
-        Self { keys: Keys::new(slots), cells: vec![Cell::Absent; slots.len()] }
+        Self { keys: Keys::new(slots), cells: vec![Cell::Absent; slots.len()], restores: false }
+    }
+
+    /// For objects that the door wrote itself, out of a format in which dates and times have types.
+    pub(crate) fn restoring(slots: &[Slot]) -> Self {
+        Self { restores: true, ..Self::new(slots) }
     }
 
     /// Takes one line, or rejects it.
     pub(crate) fn take(&mut self, line: &'a [u8], row_no: i64, rows: &mut Rows) {
-        let Self { keys, cells } = self;
+        let Self { keys, cells, restores } = self;
         cells.fill(Cell::Absent);
         keys.is_set.fill(false);
         keys.fault = None;
         let mut parser = serde_json::Deserializer::from_slice(line);
         let parsed = Object { keys, cells }.deserialize(&mut parser).and_then(|()| parser.end());
+        if *restores {
+            for (slot, cell) in rows.slots.iter().zip(cells.iter_mut()) {
+                if let Some(restored) = reject::restored(slot, cell) {
+                    *cell = restored;
+                }
+            }
+        }
         match (parsed, keys.fault.take()) {
             (Ok(()), None) => rows.take(row_no, cells, |_| line.to_vec()),
             (Ok(()), Some(key)) => rows.reject_cells(row_no, cells, Reason::Columns, Some(key), line.to_vec()),

@@ -1,5 +1,7 @@
 //! The door: bytes of a source come in, rows that keep the contract go out, bad rows go to quarantine.
 //!
+//! [`pull`] brings the rows of a database as the bytes of such a file.
+//!
 //! Knows one pipeline and one file at a time. Knows nothing of the lake, the register of files or the schedule; people's
 //! numbers leave it only through [`schema::Pseudonyms`], bad rows only through [`schema::Seal`]. `cli` calls it for files
 //! and streams alike, which differ only in how the bytes arrive.
@@ -8,6 +10,7 @@ mod again;
 mod batch;
 mod cell;
 mod column;
+mod damaged;
 mod delimited;
 mod door;
 mod encoding;
@@ -18,8 +21,11 @@ mod interned;
 mod jsonl;
 mod local_time;
 mod moment;
+mod old_workbook;
 mod order;
+mod parquet;
 mod persons;
+mod postgres;
 mod progress;
 mod reject;
 mod row_hash;
@@ -34,5 +40,6 @@ pub use door::{Door, FileInput, KnownAt, Limits};
 pub use error::{Error, Quoted};
 pub use files::{files, hash_bytes, hash_file};
 pub use persons::{Normalise, PersonConfig, Persons};
+pub use postgres::{Pulled, database_url, pull};
 pub use reject::Reason;
 pub use taken::{Counts, Part, Taken};

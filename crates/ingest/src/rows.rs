@@ -26,6 +26,8 @@ pub(crate) struct Rows {
     pub(crate) occurred_on: Vec<i32>,
     pub(crate) minutes: Vec<i32>,
     occurred: Option<Occurred>,
+    /// Columns of counted days, and the columns that decide from which day.
+    counted: Vec<(usize, usize)>,
     is_event: bool,
     earliest: i64,
     latest: i64,
@@ -106,6 +108,12 @@ impl Rows {
                 Some(Occurred { slot, unit })
             }
         };
+        let mut counted = Vec::new();
+        for (at, (_, column)) in pipeline.columns.iter().enumerate() {
+            if let Some((by, _)) = column.epoch.as_ref().and_then(|it| it.by_column()) {
+                counted.push((at, find(by)?));
+            }
+        }
         let mut rules = Vec::new();
         for rule in &pipeline.contract.rules {
             let (left, right) = (find(&rule.left)?, find(&rule.right)?);
@@ -131,6 +139,7 @@ impl Rows {
             occurred_on: Vec::new(),
             minutes: Vec::new(),
             occurred,
+            counted,
             is_event: pipeline.is_event(),
             rules,
             rows_max: door.limits.rows_max.min(u64::from(u32::MAX) - 1),
@@ -195,6 +204,9 @@ impl Rows {
     #[inline]
     fn check(&mut self, cells: &[Cell<'_>]) -> Result<(), (Reason, Where)> {
         let mut gap = None;
+        for &(days, by) in &self.counted {
+            self.slots[days].count_from(&cells[by], self.context.encoding);
+        }
         for (at, (slot, cell)) in self.slots.iter_mut().zip(cells).enumerate() {
             slot.put(cell, &mut self.context).map_err(|it| (it, Where::Column(at)))?;
             if self.context.has_gap {

@@ -1,75 +1,126 @@
-//! Excel sheets: typed cells, real dates, and all that spreadsheets do to numbers.
+//! Excel sheets, new and old: typed cells, real dates, and all that spreadsheets do to numbers.
 
 use std::io::Cursor;
 
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{Data, DataRef, ExcelDateTime, Range, Reader, Xls, Xlsx};
 use chrono::NaiveDate;
+use schema::Format;
 use schema::time::date_days;
 
 use crate::cell::Cell;
-use crate::column::{Slot, Values};
+use crate::column::Slot;
+use crate::damaged::ask;
 use crate::reject::{self, Reason};
 use crate::rows::Rows;
-use crate::{Door, Error, FileInput, head, unpack};
+use crate::{Door, Error, FileInput, head, old_workbook, unpack};
 
-/// Reads head and rows of one sheet.
+/// Reads head and rows of one sheet; without a head the columns are those of the contract in their order.
 ///
 /// # Errors
-/// If the workbook cannot be read or unpacks beyond the limit, the sheet is missing, the head is none or does not fit the
-/// contract, or there are too many rows.
+/// If the workbook cannot be read or unpacks beyond the limit, the sheet is missing, the head is none, does not fit the
+/// contract, or is there where none should be, or there are too many rows.
 pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &mut Rows) -> Result<(), Error> {
-    let refuse = |source| Error::Workbook { file: file.display.to_owned(), source: Box::new(source) };
-    let source = &door.pipeline.pipeline.source;
+    if door.pipeline.bytes_format() == Format::Xls {
+        let range = old_range(door, file, bytes)?;
+        let (top, left) = range.start().unwrap_or_default();
+        let mut used = range.used_cells();
+        let next = || Ok(used.next().map(|(row, at, value)| (top + row as u32, left + at as u32, old_cell(value))));
+        return take(door, file, &mut Sheet::new(next), rows);
+    }
+    let refuse = |source| Error::Workbook {
+        file: file.display.to_owned(),
+        format: "XLSX",
+        remedy: "save it again as .xlsx without a password",
+        source,
+    };
     if door.limits.file_bytes_max < unpacked_bytes(bytes) {
         return Err(unpack::too_large(file, door.limits.file_bytes_max));
     }
-    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(refuse)?;
-    let sheets = workbook.sheet_names();
-    let sheet = match &source.sheet {
+    let mut workbook: Xlsx<_> = ask(|| Xlsx::new(Cursor::new(bytes))).map_err(refuse)?;
+    let sheet = named(door, file, workbook.sheet_names())?;
+    let mut cells = ask(|| workbook.worksheet_cells_reader(&sheet)).map_err(refuse)?;
+    let next = || {
+        let found = ask(|| cells.next_cell()).map_err(refuse)?;
+        Ok(found.map(|it| (it.get_position().0, it.get_position().1, cell(it.get_value()))))
+    };
+    take(door, file, &mut Sheet::new(next), rows)
+}
+
+/// The name of the sheet to be read.
+fn named(door: &Door<'_>, file: &FileInput<'_>, sheets: Vec<String>) -> Result<String, Error> {
+    let wanted = &door.pipeline.pipeline.source.sheet;
+    let sheet = match wanted {
         Some(sheet) => sheets.iter().find(|it| *it == sheet),
         None => sheets.first(),
     };
-    let sheet = sheet.cloned().ok_or_else(|| Error::NoSheet {
+    sheet.cloned().ok_or_else(|| Error::NoSheet {
         file: file.display.to_owned(),
-        sheet: source.sheet.clone().unwrap_or_default(),
+        sheet: wanted.clone().unwrap_or_default(),
         sheets: crate::Quoted(sheets),
-    })?;
-    let mut sheet = Sheet::open(&mut workbook, &sheet).map_err(refuse)?;
+    })
+}
 
+/// The cells of the sheet of an old workbook, which cannot be read but whole.
+fn old_range(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8]) -> Result<Range<Data>, Error> {
+    let refuse = |source| Error::Workbook {
+        file: file.display.to_owned(),
+        format: "XLS",
+        remedy: match bytes.trim_ascii_start() {
+            [b'P', b'K', ..] => "it is an XLSX, declare source.format = \"xlsx\"",
+            [b'<', ..] => "it is HTML or XML by another name, open it in Excel and save it as .xls",
+            _ => "save it again as .xls without a password",
+        },
+        source,
+    };
+    let Some(cells) = old_workbook::cells(bytes) else {
+        return Err(refuse("a sheet claims more cells than a sheet can have".into()));
+    };
+    if door.limits.file_bytes_max / (size_of::<Data>() as u64) < cells {
+        return Err(unpack::too_large(file, door.limits.file_bytes_max));
+    }
+    let mut workbook: Xls<_> = ask(|| Xls::new(Cursor::new(bytes))).map_err(refuse)?;
+    let sheet = named(door, file, workbook.sheet_names())?;
+    ask(|| workbook.worksheet_range(&sheet)).map_err(refuse)
+}
+
+/// Reads head and rows of an open sheet.
+fn take<'a, N: FnMut() -> Result<Found<'a>, Error>>(
+    door: &Door<'_>,
+    file: &FileInput<'_>,
+    sheet: &mut Sheet<'a, N>,
+    rows: &mut Rows,
+) -> Result<(), Error> {
+    let source = &door.pipeline.pipeline.source;
+    let line = u64::from(source.skip_rows) + 1;
     let mut found = Vec::new();
-    loop {
-        match sheet.row(&mut found).map_err(refuse)? {
-            Some(at) if at < source.skip_rows => {}
-            Some(_) => break,
-            None => {
-                let line = u64::from(source.skip_rows) + 1;
-                return Err(Error::NoHead { file: file.display.to_owned(), line });
+    let mut row = sheet.row(&mut found)?;
+    while row.is_some_and(|it| it < source.skip_rows) {
+        row = sheet.row(&mut found)?;
+    }
+    let slot_of: Vec<Option<usize>> = if source.headless {
+        let texts = found.iter().map(|(_, it)| it.text().map(String::from_utf8_lossy));
+        head::refuse(door.pipeline, texts, line, file.display)?;
+        (0..rows.slots.len()).map(Some).collect()
+    } else {
+        if row.is_none() {
+            return Err(Error::NoHead { file: file.display.to_owned(), line });
+        }
+        let heads = heads(&found);
+        let places = head::bind(door.pipeline, &heads, file.display)?;
+        head::excuse(&mut rows.slots, &places);
+        let mut slot_of = vec![None; heads.len()];
+        for (slot, place) in places.iter().enumerate() {
+            if let Some(place) = place {
+                slot_of[*place] = Some(slot);
             }
         }
-    }
-    let mut heads = Vec::new();
-    for (at, cell) in &found {
-        if heads.len() <= *at {
-            heads.resize(*at + 1, String::new());
-        }
-        heads[*at] = match cell {
-            Cell::Int(value) => value.to_string(),
-            Cell::Float(value) => crate::cell::float_text(*value),
-            other => String::from_utf8_lossy(other.text().unwrap_or_default()).trim().to_owned(),
-        };
-    }
-    let places = head::bind(door.pipeline, &rows.slots, &heads, file)?;
-    head::excuse(&mut rows.slots, &places);
+        row = sheet.row(&mut found)?;
+        slot_of
+    };
 
-    let mut slot_of: Vec<Option<usize>> = vec![None; heads.len()];
-    for (slot, place) in places.iter().enumerate() {
-        if let Some(place) = place {
-            slot_of[*place] = Some(slot);
-        }
-    }
     let encoding = rows.context.encoding;
-    let mut cells = vec![Cell::Absent; places.len()];
-    while sheet.row(&mut found).map_err(refuse)?.is_some() {
+    let mut cells = vec![Cell::Absent; rows.slots.len()];
+    while row.is_some() {
         let row_no = rows.next_row_no(file)?;
         cells.fill(Cell::Absent);
         let mut beyond = Vec::new();
@@ -80,7 +131,7 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
             }
         }
         let object = |slots: &[Slot]| {
-            let cells: Vec<Cell<'_>> = slots.iter().zip(&cells).map(|(slot, cell)| as_it_is_read(slot, cell)).collect();
+            let cells: Vec<Cell<'_>> = slots.iter().zip(&cells).map(|(slot, cell)| reject::as_it_is_read(slot, cell)).collect();
             let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
             let named = named.chain(beyond.iter().map(|(name, cell)| (name.as_str(), cell)));
             reject::object(named, encoding).unwrap_or_default()
@@ -91,38 +142,51 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
             let row = object(&rows.slots);
             rows.reject_cells(row_no, &cells, Reason::Columns, None, row);
         }
+        row = sheet.row(&mut found)?;
     }
     Ok(())
 }
 
-/// A cell of a refused row, so that its column reads it again: an instant at midnight keeps its time of day.
-fn as_it_is_read<'a>(slot: &Slot, cell: &Cell<'a>) -> Cell<'a> {
-    match (&slot.values, cell) {
-        (Values::Instant(..), Cell::Local(at)) => Cell::Owned(reject::local_text(*at, true).into_bytes()),
-        _ => cell.clone(),
+/// The names in the cells of a head, by place.
+fn heads(found: &[(usize, Cell<'_>)]) -> Vec<String> {
+    let mut heads = Vec::new();
+    for (at, cell) in found {
+        if heads.len() <= *at {
+            heads.resize(*at + 1, String::new());
+        }
+        heads[*at] = match cell {
+            Cell::Int(value) => value.to_string(),
+            Cell::Float(value) => crate::cell::float_text(*value),
+            other => String::from_utf8_lossy(other.text().unwrap_or_default()).trim().to_owned(),
+        };
     }
+    heads
 }
 
 /// Columns that a sheet can have; a cell said to lie beyond is taken as lying there.
 const COLUMNS_MAX: u32 = 16_384;
 const DAY_S: i64 = 86_400;
 
+/// Row, column and value of a cell; `None` after the last.
+type Found<'a> = Option<(u32, u32, Cell<'a>)>;
+
 /// Gathers the cells of a sheet into rows.
-struct Sheet<'a> {
-    cells: XlsxCellReader<'a, Cursor<&'a [u8]>>,
+struct Sheet<'a, N> {
+    /// Finds the next cell.
+    cells: N,
     /// The first cell of the row after.
     next: Option<(u32, usize, Cell<'a>)>,
-    /// The reader has said that there are no more; asked again it fails.
+    /// There are no more; the reader of XLSX fails if it is asked again.
     is_done: bool,
 }
 
-impl<'a> Sheet<'a> {
-    fn open(workbook: &'a mut Xlsx<Cursor<&'a [u8]>>, name: &str) -> Result<Self, XlsxError> {
-        Ok(Self { cells: workbook.worksheet_cells_reader(name)?, next: None, is_done: false })
+impl<'a, N: FnMut() -> Result<Found<'a>, Error>> Sheet<'a, N> {
+    fn new(cells: N) -> Self {
+        Self { cells, next: None, is_done: false }
     }
 
     /// Finds the cells of the next row that has any, by place, and returns the row's number from 0.
-    fn row(&mut self, found: &mut Vec<(usize, Cell<'a>)>) -> Result<Option<u32>, XlsxError> {
+    fn row(&mut self, found: &mut Vec<(usize, Cell<'a>)>) -> Result<Option<u32>, Error> {
         found.clear();
         let Some((row, at, cell)) = self.take()? else { return Ok(None) };
         found.push((at, cell));
@@ -137,25 +201,13 @@ impl<'a> Sheet<'a> {
     }
 
     /// The next cell that is not empty.
-    fn take(&mut self) -> Result<Option<(u32, usize, Cell<'a>)>, XlsxError> {
+    fn take(&mut self) -> Result<Option<(u32, usize, Cell<'a>)>, Error> {
         if self.next.is_some() {
             return Ok(self.next.take());
         }
         while !self.is_done {
-            let Some(cell) = self.cells.next_cell()? else { break };
-            let (row, column) = cell.get_position();
-            let value = match cell.get_value() {
-                DataRef::Empty => continue,
-                DataRef::Int(value) => Cell::Int(*value),
-                DataRef::Float(value) => Cell::Float(*value),
-                DataRef::Bool(value) => Cell::Bool(*value),
-                DataRef::SharedString(text) => Cell::Bytes(text.as_bytes()),
-                DataRef::String(text) => Cell::Owned(text.as_bytes().to_vec()),
-                DataRef::DateTime(at) => local(at).map_or(Cell::Unreadable, Cell::Local),
-                DataRef::DateTimeIso(text) => Cell::Owned(text.replacen('T', " ", 1).into_bytes()),
-                DataRef::DurationIso(_) | DataRef::Error(_) => Cell::Unreadable,
-            };
-            if value.text().is_some_and(<[u8]>::is_empty) {
+            let Some((row, column, value)) = (self.cells)()? else { break };
+            if value == Cell::Absent || value.text().is_some_and(<[u8]>::is_empty) {
                 continue;
             }
             return Ok(Some((row, column.min(COLUMNS_MAX) as usize, value)));
@@ -163,6 +215,37 @@ impl<'a> Sheet<'a> {
         self.is_done = true;
         Ok(None)
     }
+}
+
+fn cell<'a>(value: &DataRef<'a>) -> Cell<'a> {
+    match value {
+        DataRef::Empty => Cell::Absent,
+        DataRef::Int(value) => Cell::Int(*value),
+        DataRef::Float(value) => Cell::Float(*value),
+        DataRef::Bool(value) => Cell::Bool(*value),
+        DataRef::SharedString(text) => Cell::Bytes(text.as_bytes()),
+        DataRef::String(text) => Cell::Owned(text.as_bytes().to_vec()),
+        DataRef::DateTime(at) => local(at).map_or(Cell::Unreadable, Cell::Local),
+        DataRef::DateTimeIso(text) => iso(text),
+        DataRef::DurationIso(_) | DataRef::Error(_) => Cell::Unreadable,
+    }
+}
+
+fn old_cell(value: &Data) -> Cell<'_> {
+    match value {
+        Data::String(text) => Cell::Bytes(text.as_bytes()),
+        Data::Empty => Cell::Absent,
+        Data::Int(value) => Cell::Int(*value),
+        Data::Float(value) => Cell::Float(*value),
+        Data::Bool(value) => Cell::Bool(*value),
+        Data::DateTime(at) => local(at).map_or(Cell::Unreadable, Cell::Local),
+        Data::DateTimeIso(text) => iso(text),
+        Data::DurationIso(_) | Data::Error(_) => Cell::Unreadable,
+    }
+}
+
+fn iso<'a>(text: &str) -> Cell<'a> {
+    Cell::Owned(text.replacen('T', " ", 1).into_bytes())
 }
 
 /// A spreadsheet's date as microseconds of the civil calendar; `None` for a duration or a time without a date.

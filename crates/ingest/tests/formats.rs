@@ -2,8 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int16Array,
+    Int64Array, LargeStringArray, ListArray, NullArray, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt64Array,
+};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use ingest::{Door, Error, FileInput, KnownAt, Limits, PersonConfig, Persons, Taken};
 use schema::time::CampusClock;
@@ -121,6 +129,72 @@ fn workbook() -> Vec<u8> {
     workbook.save_to_buffer().expect("in memory")
 }
 
+/// The rows as a Parquet file, each column of a type that a writer would choose; `is_plain` says which of two.
+fn parquet(is_plain: bool) -> Vec<u8> {
+    let rows = rows();
+    let texts = |at: usize| rows.iter().map(move |it| Some(it[at].as_str()).filter(|it| !it.is_empty()));
+    let numbers = |at: usize| texts(at).map(|it| it.map(|it| it.parse::<i64>().expect("a number")));
+    let micros = || {
+        texts(8).map(|it| {
+            let at = chrono::NaiveDateTime::parse_from_str(it.expect("required"), "%Y-%m-%d %H:%M:%S").expect("a time");
+            at.and_utc().timestamp_micros()
+        })
+    };
+    let days = || texts(7).map(|it| it.map(|it| schema::time::date_days(it.parse().expect("a date"))));
+    let cents = || texts(3).map(|it| it.map(|it| it.replace('.', "").parse::<i128>().expect("digits")));
+    let columns: Vec<ArrayRef> = if is_plain {
+        vec![
+            Arc::new(Int64Array::from_iter(numbers(0))),
+            Arc::new(StringArray::from_iter(texts(1))),
+            Arc::new(StringArray::from_iter(texts(2))),
+            Arc::new(Decimal128Array::from_iter(cents()).with_precision_and_scale(12, 2).expect("a decimal")),
+            Arc::new(StringArray::from_iter(texts(4))),
+            Arc::new(Float64Array::from_iter(texts(5).map(|it| it.map(|it| it.parse::<f64>().expect("a number"))))),
+            Arc::new(BooleanArray::from_iter(texts(6).map(|it| it.map(|it| it == "true")))),
+            Arc::new(Date32Array::from_iter(days())),
+            // Local time of the campus.
+            Arc::new(TimestampMicrosecondArray::from_iter_values(micros())),
+        ]
+    } else {
+        let hundredfold = cents().map(|it| it.map(|it| it * 100));
+        vec![
+            Arc::new(Int16Array::from_iter(numbers(0).map(|it| it.map(|it| it as i16)))),
+            Arc::new(UInt64Array::from_iter(numbers(1).map(|it| it.map(|it| it as u64)))),
+            Arc::new(texts(2).collect::<DictionaryArray<Int32Type>>()),
+            Arc::new(Decimal128Array::from_iter(hundredfold).with_precision_and_scale(20, 4).expect("a decimal")),
+            Arc::new(StringViewArray::from_iter(texts(4))),
+            Arc::new(Float32Array::from_iter(texts(5).map(|it| it.map(|it| it.parse::<f32>().expect("a number"))))),
+            Arc::new(UInt8Array::from_iter(texts(6).map(|it| it.map(|it| u8::from(it == "true"))))),
+            Arc::new(LargeStringArray::from_iter(texts(7))),
+            // An instant: Shanghai is eight hours ahead.
+            Arc::new(TimestampMillisecondArray::from_iter_values(micros().map(|it| it / 1000 - 28_800_000)).with_timezone("UTC")),
+        ]
+    };
+    in_parquet(HEADS.into_iter().zip(columns))
+}
+
+fn in_parquet<'a>(columns: impl IntoIterator<Item = (&'a str, ArrayRef)>) -> Vec<u8> {
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).expect("a schema");
+    writer.write(&batch).expect("in memory");
+    writer.into_inner().expect("in memory")
+}
+
+fn in_zip(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("in memory");
+    writer.write_all(bytes).expect("in memory");
+    writer.finish().expect("in memory").into_inner()
+}
+
+/// The workbook of the cases, as the binary Excel writes it.
+fn old_workbook() -> (Pipeline, Vec<u8>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pipelines/valid/xls_of_an_old_office");
+    let text = fs::read_to_string(folder.join("pipeline.toml")).expect("a pipeline");
+    (Pipeline::parse(Path::new(""), &text).expect("a contract"), fs::read(folder.join("thing.xls")).expect("a workbook"))
+}
+
 fn take(pipeline: &Pipeline, bytes: &[u8]) -> Vec<(Option<i32>, RecordBatch)> {
     let taken = try_to_take(pipeline, bytes).expect("a whole feed");
     assert_eq!((taken.counts.rows_kept, taken.counts.rows_quarantined), (200, 0), "{:?}", taken.reasons);
@@ -128,6 +202,12 @@ fn take(pipeline: &Pipeline, bytes: &[u8]) -> Vec<(Option<i32>, RecordBatch)> {
 }
 
 fn try_to_take(pipeline: &Pipeline, bytes: &[u8]) -> Result<Taken, Error> {
+    with_door(pipeline, Limits::default(), |door| {
+        door.take_bytes(&FileInput { path: Path::new("none"), file_no: 1, display: "none" }, bytes)
+    })
+}
+
+fn with_door<T>(pipeline: &Pipeline, limits: Limits, take: impl FnOnce(&Door<'_>) -> T) -> T {
     let config = PersonConfig { pattern: r"20\d{8}".to_owned(), normalise: Vec::new() };
     let persons = Persons::new(&BTreeMap::from([(PersonKind::Student, config)])).expect("a pattern");
     let vault = vault::Vault::default();
@@ -139,10 +219,9 @@ fn try_to_take(pipeline: &Pipeline, bytes: &[u8]) -> Result<Taken, Error> {
         seal: &vault,
         now_us: 1_800_000_000_000_000,
         known: KnownAt::At(1_800_000_000_000_000),
-        limits: Limits::default(),
+        limits,
     };
-    let file = FileInput { path: Path::new("none"), file_no: 1, display: "none" };
-    door.take_bytes(&file, bytes)
+    take(&door)
 }
 
 #[test]
@@ -165,10 +244,172 @@ fn a_row_is_the_same_in_every_format_and_encoding() {
         (r#"format = "jsonl", path = "*""#, json_lines().into_bytes()),
         (r#"format = "jsonl", path = "*", encoding = "gb18030""#, gb18030(&json_lines())),
         (r#"format = "xlsx", path = "*""#, workbook()),
+        (r#"format = "parquet", path = "*""#, parquet(true)),
+        (r#"format = "parquet", path = "*""#, parquet(false)),
     ];
     for (source, bytes) in cases {
         assert!(take(&pipeline(source), &bytes) == expected, "{source} differs");
     }
+}
+
+#[test]
+fn a_row_is_the_same_out_of_an_archive() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("thing.zip");
+    let expected = take(&pipeline(r#"format = "parquet", path = "*""#), &parquet(true));
+    let cases = [
+        (r#"format = "csv", path = "*.zip""#, "thing.csv", delimited(b',', &(0..9).collect::<Vec<_>>()).into_bytes()),
+        (r#"format = "jsonl", path = "*.zip""#, "thing.jsonl", json_lines().into_bytes()),
+        (r#"format = "xlsx", path = "*.zip""#, "export/thing.xlsx", workbook()),
+        (r#"format = "parquet", path = "*.zip""#, "thing.parquet", parquet(false)),
+    ];
+    for (source, name, bytes) in cases {
+        fs::write(&path, in_zip(name, &bytes)).expect("a file");
+        let pipeline = pipeline(source);
+        let file = FileInput { path: &path, file_no: 1, display: "thing.zip" };
+        let taken = with_door(&pipeline, Limits::default(), |door| door.take(&file, &|_| {})).expect("a whole feed");
+        let parts: Vec<_> = taken.parts.into_iter().map(|it| (it.day, it.batch)).collect();
+        assert!(parts == expected, "{source} differs");
+    }
+}
+
+/// A contract of these columns over Parquet files, of which none is about a person.
+fn measures(columns: &str) -> Pipeline {
+    let text = format!(
+        r#"
+        [pipeline]
+        name = "thing"
+        about = "Things."
+        shape = "state"
+        owner = "office"
+        purpose = ["portrait"]
+        retention = "4y"
+        source = {{ format = "parquet", path = "*" }}
+        [contract]
+        version = 1
+        key = ["id"]
+        usual_delay = "1d"
+        reject_share_max = 0.99
+        [columns]
+        id = {{ type = "int64", required = true, class = "internal", about = "Number." }}
+        {columns}"#
+    );
+    Pipeline::parse(Path::new(""), &text).expect("a contract")
+}
+
+/// Reasons and columns of the rejected rows, and the rows.
+fn rejected(taken: &Taken) -> Vec<String> {
+    let text = |name: &str, row| taken.rejects.column_by_name(name).expect("a column").as_string::<i32>().value(row).to_owned();
+    let rows = taken.rejects.column_by_name("sealed_row").expect("a column").as_binary::<i32>();
+    let row = |it| String::from_utf8_lossy(rows.value(it)).replace("sealed:", "");
+    (0..taken.rejects.num_rows()).map(|it| format!("{} {} {}", text("reason", it), text("column", it), row(it))).collect()
+}
+
+#[test]
+fn times_of_parquet_are_local_without_a_zone_and_instants_with_one() {
+    let instants = r#"type = "timestamp", class = "internal", about = "Instant.""#;
+    let pipeline = measures(&format!(
+        "a = {{ {instants} }}\nb = {{ {instants} }}\nc = {{ {instants} }}\nd = {{ {instants} }}\ne = {{ {instants} }}\n\
+         f = {{ {instants}, format = \"%d.%m.%Y %H:%M\" }}\n"
+    ));
+    // 2025-09-01 08:00 in Shanghai is midnight UTC.
+    let midnight_s = 1_756_684_800_i64;
+    let local_s = midnight_s + 28_800;
+    let bytes = in_parquet([
+        ("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
+        ("a", Arc::new(TimestampSecondArray::from(vec![local_s]))),
+        ("b", Arc::new(TimestampNanosecondArray::from(vec![local_s * 1_000_000_000 + 999]))),
+        ("c", Arc::new(TimestampMicrosecondArray::from(vec![midnight_s * 1_000_000]).with_timezone("+08:00"))),
+        ("d", Arc::new(TimestampNanosecondArray::from(vec![midnight_s * 1_000_000_000]).with_timezone("America/New_York"))),
+        ("e", Arc::new(StringArray::from(vec!["2025-09-01 08:00:00"]))),
+        ("f", Arc::new(StringArray::from(vec!["1.9.2025 8:00"]))),
+    ]);
+    let taken = try_to_take(&pipeline, &bytes).expect("a whole feed");
+    assert_eq!(taken.counts.rows_kept, 1, "{:?}", rejected(&taken));
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let column = taken.parts[0].batch.column_by_name(name).expect("a column").as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(column.value(0), midnight_s * 1_000_000, "{name}");
+    }
+}
+
+#[test]
+fn values_of_parquet_that_fit_no_column_wait_as_json() {
+    let pipeline = measures(
+        r#"
+        text = { type = "text", class = "internal", about = "Text." }
+        number = { type = "int64", class = "internal", about = "Number." }
+        day = { type = "date", class = "internal", epoch = "2025-09-01", about = "Day." }
+        at = { type = "timestamp", class = "internal", about = "Instant." }
+        nothing = { type = "text", class = "internal", about = "Empty." }
+        "#,
+    );
+    let bytes = in_parquet([
+        ("id", Arc::new(Int64Array::from_iter_values(1..=5)) as ArrayRef),
+        ("text", Arc::new(Float64Array::from(vec![2_023_000_123.0, 2.5, 0.0, 1.0, 2.0]))),
+        ("number", Arc::new(UInt64Array::from(vec![Some(1), Some(u64::MAX), None, None, None]))),
+        ("day", Arc::new(Int64Array::from(vec![Some(-1), None, Some(i64::MAX), None, None]))),
+        (
+            "at",
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![Some(0), None, Some(1_756_684_800_500_000), Some(i64::MAX), Some(i64::MIN)])
+                    .with_timezone("UTC"),
+            ),
+        ),
+        ("nothing", Arc::new(NullArray::new(5))),
+    ]);
+    let taken = try_to_take(&pipeline, &bytes).expect("a whole feed");
+    assert_eq!(taken.counts.rows_kept, 1);
+    let kept = &taken.parts[0].batch;
+    assert_eq!(kept.column_by_name("text").expect("a column").as_string::<i32>().value(0), "2023000123");
+    assert_eq!(
+        rejected(&taken),
+        [
+            r#"type number {"id":2,"text":2.5,"number":"18446744073709551615"}"#,
+            r#"range day {"id":3,"text":0.0,"day":9223372036854775807,"at":"2025-09-01 00:00:00.500000Z"}"#,
+            r#"type at {"id":4,"text":1.0,"at":[]}"#,
+            r#"type at {"id":5,"text":2.0,"at":[]}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_nested_column_of_parquet_is_refused_by_its_name() {
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1), Some(2)])]);
+    let columns = || [("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef), ("scores", Arc::new(lists.clone()) as ArrayRef)];
+    let refusal = |columns: &str, bytes: &[u8]| try_to_take(&measures(columns), bytes).expect_err("a nested column").to_string();
+    assert_eq!(
+        refusal("", &in_parquet(columns())),
+        "file \"none\": column 2 \"scores\" is not declared in pipeline \"thing\"; declare it, or leave it out of the export"
+    );
+    let declared = refusal(r#"scores = { type = "text", class = "internal", about = "Scores." }"#, &in_parquet(columns()));
+    assert!(declared.starts_with("file \"none\": column \"scores\" is of the Parquet type List("), "{declared}");
+}
+
+#[test]
+fn a_parquet_file_may_not_unpack_beyond_the_limit_nor_hold_too_many_rows() {
+    let pipeline = measures(r#"note = { type = "text", class = "internal", about = "Text." }"#);
+    // One word, held once, that stands in ten thousand rows.
+    let word = "x".repeat(1_000);
+    let bytes = in_parquet([
+        ("id", Arc::new(Int64Array::from_iter_values(0..10_000)) as ArrayRef),
+        ("note", Arc::new(StringArray::from_iter_values((0..10_000).map(|_| &word)))),
+    ]);
+    let refusal = |limits: Limits| {
+        let file = FileInput { path: Path::new("none"), file_no: 1, display: "none" };
+        with_door(&pipeline, limits, |door| door.take_bytes(&file, &bytes)).expect_err("too large").to_string()
+    };
+    assert!(bytes.len() < 1_000_000, "{} bytes", bytes.len());
+    let expected = "file \"none\" has more than 1000000 bytes unpacked: split it, or raise the limit";
+    assert_eq!(refusal(Limits { file_bytes_max: 1_000_000, ..Limits::default() }), expected);
+    let expected = "file \"none\" has more than 9999 rows: split it, or raise the limit";
+    assert_eq!(refusal(Limits { rows_max: 9_999, ..Limits::default() }), expected);
+}
+
+#[test]
+fn what_is_no_parquet_is_refused() {
+    let error = try_to_take(&measures(""), b"id\n1\n").expect_err("no Parquet");
+    assert!(matches!(error, Error::Parquet { .. }), "{error}");
+    assert_eq!(error.blame(), Blame::Caller);
 }
 
 /// Numbers that look random and are the same every time.
@@ -182,14 +423,16 @@ fn spoilt_bytes_end_in_quarantine_or_in_an_error_and_every_row_is_accounted_for(
     let as_declared: Vec<usize> = (0..9).collect();
     let csv = delimited(b',', &as_declared);
     let cases = [
-        (r#"format = "csv", path = "*""#, csv.clone().into_bytes()),
-        (r#"format = "csv", path = "*", encoding = "gb18030""#, encoding_rs::GB18030.encode(&csv).0.into_owned()),
-        (r#"format = "jsonl", path = "*""#, json_lines().into_bytes()),
-        (r#"format = "xlsx", path = "*""#, workbook()),
+        (pipeline(r#"format = "csv", path = "*""#), csv.clone().into_bytes()),
+        (pipeline(r#"format = "csv", path = "*", encoding = "gb18030""#), encoding_rs::GB18030.encode(&csv).0.into_owned()),
+        (pipeline(r#"format = "jsonl", path = "*""#), json_lines().into_bytes()),
+        (pipeline(r#"format = "xlsx", path = "*""#), workbook()),
+        (pipeline(r#"format = "parquet", path = "*""#), parquet(true)),
+        (pipeline(r#"format = "parquet", path = "*""#), parquet(false)),
+        old_workbook(),
     ];
     let (mut state, mut kept, mut rejected, mut refused) = (1, 0, 0, 0);
-    for (source, bytes) in cases {
-        let mut pipeline = pipeline(source);
+    for (mut pipeline, bytes) in cases {
         pipeline.contract.reject_share_max = 1.0;
         for _ in 0..300 {
             let mut spoilt = bytes.clone();
@@ -223,8 +466,6 @@ fn spoilt_bytes_end_in_quarantine_or_in_an_error_and_every_row_is_accounted_for(
 
 #[test]
 fn hashes_of_rows_stay_as_they_are() {
-    use arrow::array::AsArray;
-    use arrow::datatypes::Int64Type;
     // Stored rows are compared by these numbers: whoever changes them has to migrate every raw table.
     let parts = take(&pipeline(r#"format = "jsonl", path = "*""#), json_lines().as_bytes());
     let hashes = parts[0].1.column_by_name("row_hash").expect("a hash").as_primitive::<Int64Type>();

@@ -51,6 +51,9 @@ pub struct Role {
 pub struct Rule {
     /// Which rows.
     pub rows: RowRule,
+    /// Highest class shown of these tables, where it is not the role's: the closed compartment names its own.
+    #[serde(default)]
+    pub clearance: Option<Class>,
     /// Columns that exist, by pattern; empty means all.
     #[serde(default)]
     pub allow: Vec<String>,
@@ -135,6 +138,12 @@ impl Role {
         if role.clearance == Class::Identity {
             return refuse("clearance".to_owned(), "identity is in the vault only; the most is \"closed\"".to_owned());
         }
+        if let Some((table, _)) = role.tables.iter().find(|it| it.1.clearance == Some(Class::Identity)) {
+            return refuse(
+                format!("tables.{table}.clearance"),
+                "identity is in the vault only; the most is \"closed\"".to_owned(),
+            );
+        }
         let columns = role.tables.iter().flat_map(|(table, rule)| {
             rule.allow.iter().chain(&rule.deny).chain(rule.mask.keys()).map(move |it| (table.as_str(), it.as_str()))
         });
@@ -163,7 +172,7 @@ impl Role {
             return Sight::Absent;
         }
         // A mask lowers what is seen and never raises it: above the clearance there is nothing left to mask.
-        if self.clearance < class {
+        if rule.clearance.unwrap_or(self.clearance) < class {
             return Sight::Masked(Mask::Null);
         }
         let mask = pattern::most_specific(&rule.mask, column).or_else(|| pattern::most_specific(&self.mask, column));

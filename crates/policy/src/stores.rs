@@ -21,14 +21,19 @@ use url::Url;
 /// The registry of all sessions. Nothing can be added to it, and there is no local file system in it by default.
 #[derive(Debug, Default)]
 pub(crate) struct LakeStores {
-    stores: HashMap<String, Arc<dyn ObjectStore>>,
+    stores: HashMap<String, Arc<ReadOnly>>,
 }
 
 impl LakeStores {
     /// Adds a root: only what lies under the URL's path can be read, and nothing written.
     pub(crate) fn insert(&mut self, root: &Url, store: Arc<dyn ObjectStore>) {
         let prefix = Path::from_url_path(root.path()).unwrap_or_default();
-        self.stores.insert(host(root), Arc::new(ReadOnly { root: prefix, store }));
+        let roots = match self.stores.get(&host(root)) {
+            // Several roots of one file system: the lake, and the closed compartment beside it.
+            Some(there) => there.roots.iter().cloned().chain([prefix]).collect(),
+            None => vec![prefix],
+        };
+        self.stores.insert(host(root), Arc::new(ReadOnly { roots, store }));
     }
 }
 
@@ -43,21 +48,21 @@ impl ObjectStoreRegistry for LakeStores {
     }
 
     fn get_store(&self, url: &Url) -> EngineResult<Arc<dyn ObjectStore>> {
-        let store = self.stores.get(&host(url)).cloned();
+        let store = self.stores.get(&host(url)).map(|it| Arc::clone(it) as Arc<dyn ObjectStore>);
         store.ok_or_else(|| DataFusionError::Execution("no such object store".to_owned()))
     }
 }
 
-/// A store that reads below one folder and does nothing else.
+/// A store that reads below some folders and does nothing else.
 #[derive(Debug)]
 struct ReadOnly {
-    root: Path,
+    roots: Vec<Path>,
     store: Arc<dyn ObjectStore>,
 }
 
 impl ReadOnly {
     fn within(&self, location: &Path) -> Result<()> {
-        if location.prefix_matches(&self.root) {
+        if self.roots.iter().any(|it| location.prefix_matches(it)) {
             return Ok(());
         }
         Err(Error::PermissionDenied { path: location.to_string(), source: "outside the lake".into() })
@@ -125,14 +130,16 @@ mod tests {
     #[tokio::test]
     async fn a_session_reads_below_its_root_and_writes_nowhere() {
         let memory = Arc::new(InMemory::new());
-        for path in ["lake/a", "vault/b"] {
+        for path in ["lake/a", "closed/a", "vault/b"] {
             memory.put(&Path::from(path), "x".into()).await.expect("put");
         }
         let mut stores = LakeStores::default();
-        stores.insert(&Url::parse("mem://host/lake/").expect("url"), memory);
+        stores.insert(&Url::parse("mem://host/lake/").expect("url"), memory.clone());
+        stores.insert(&Url::parse("mem://host/closed/").expect("url"), memory);
         let store = stores.get_store(&Url::parse("mem://host/").expect("url")).expect("known");
 
         assert!(store.get(&Path::from("lake/a")).await.is_ok());
+        assert!(store.get(&Path::from("closed/a")).await.is_ok());
         assert!(store.get(&Path::from("vault/b")).await.is_err());
         assert!(store.list_with_delimiter(None).await.is_err());
         assert!(store.put(&Path::from("lake/c"), "x".into()).await.is_err());

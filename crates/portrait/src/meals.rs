@@ -52,6 +52,15 @@ impl Default for Bands {
     }
 }
 
+impl std::fmt::Display for Bands {
+    /// `05:00-09:30 10:00-13:30 16:00-20:00`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let band = |(from, to): (u16, u16)| format!("{}-{}", clock(from), clock(to));
+        write!(f, "{} {} {}", band(self.breakfast), band(self.lunch), band(self.dinner))
+    }
+}
+
 impl Bands {
     /// Returns the meal a purchase at `minute` of the day belongs to.
     pub fn slot(&self, minute: u16) -> MealSlot {

@@ -19,7 +19,7 @@ mod raw;
 mod settings;
 mod toml_text;
 
-pub use model::{Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn};
+pub use model::{CLOSED_PREFIX, Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn, is_closed_table};
 pub use pipeline::{
     Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt, OnConflict,
     Pipeline, RowKey, Rule, Shape, Source, SourceKind,

@@ -58,9 +58,12 @@ pub struct FrontMatter {
     #[serde(default)]
     pub columns: BTreeMap<String, ModelColumn>,
 
-    /// Measures: part of the portrait it belongs to.
+    /// Measures and tags: part of the portrait it belongs to.
     #[serde(default)]
     pub dimension: Option<String>,
+    /// Measures: what it is about within the dimension, as `rhythm` or `economy`.
+    #[serde(default)]
+    pub facet: Option<String>,
     /// Measures and rules: unit of `value`, or of `baseline` and `now_value`.
     #[serde(default)]
     pub unit: Option<String>,
@@ -103,6 +106,14 @@ pub struct FrontMatter {
     pub settings: BTreeMap<String, toml::Value>,
 }
 
+/// First letters of tables of the closed compartment (封闭库): they lie in a lake of their own.
+pub const CLOSED_PREFIX: &str = "closed_";
+
+/// Whether a table belongs to the closed compartment.
+pub fn is_closed_table(table: &str) -> bool {
+    table.starts_with(CLOSED_PREFIX)
+}
+
 /// What a model makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -113,6 +124,8 @@ pub enum Kind {
     Measure,
     /// A rule that offers a warning: lands in `warning_student`, or a finding without severity.
     Rule,
+    /// A tag of the portrait: a statement of fact with a date, evidence and expiry; lands in `portrait_tag`.
+    Tag,
     /// A complete work list: dated, owned, outside any budget.
     List,
     /// A query of offending rows; zero rows pass.
@@ -187,7 +200,7 @@ impl Model {
     /// How the model is stored; the kind decides where the front matter does not.
     pub fn materialized(&self) -> Materialized {
         self.front.materialized.unwrap_or(match self.front.kind {
-            Kind::Measure | Kind::Rule | Kind::List => Materialized::AsOf,
+            Kind::Measure | Kind::Rule | Kind::Tag | Kind::List => Materialized::AsOf,
             Kind::Check => Materialized::View,
             Kind::Table => Materialized::Whole,
         })
@@ -234,6 +247,11 @@ impl Model {
             Kind::Table | Kind::List => {
                 if front.grain.is_empty() && front.materialized != Some(Materialized::View) {
                     return refuse("grain", "a stored table states the columns that are unique in it");
+                }
+            }
+            Kind::Tag => {
+                if front.title_zh.is_none() || front.title_en.is_none() || front.dimension.is_none() {
+                    return refuse("title_zh", "a tag has a title in both languages and a dimension");
                 }
             }
             Kind::Check => {}

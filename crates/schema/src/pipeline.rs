@@ -81,9 +81,12 @@ pub struct Source {
     /// Kind of source.
     #[serde(default)]
     pub kind: SourceKind,
-    /// File format.
-    pub format: Format,
-    /// Files under the input folder; `*` stands for anything within one folder name. `.gz` and `.zst` are unpacked.
+    /// File format; files need one, a database has none.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// Files under the input folder; `*` stands for anything within one folder name. `.gz`, `.zst` and `.zip` with one
+    /// file in it are unpacked. Empty for a database.
+    #[serde(default)]
     pub path: String,
     /// Encoding of text files; decoded strictly.
     #[serde(default)]
@@ -91,12 +94,31 @@ pub struct Source {
     /// Field separator of delimited text; by default a comma for `csv` and a tab for `tsv`.
     #[serde(default)]
     pub separator: Option<char>,
-    /// Name of the XLSX sheet; by default the first.
+    /// Name of the Excel sheet; by default the first.
     #[serde(default)]
     pub sheet: Option<String>,
-    /// Rows above the head.
+    /// Rows above the head, or above the first row where there is no head.
     #[serde(default)]
     pub skip_rows: u32,
+    /// There is no head: the first row is data, and the columns come in the order in which they are declared.
+    #[serde(default)]
+    pub headless: bool,
+    /// Environment variable that holds the address of the database, password and all, so that no file does:
+    /// `postgres://user:password@host:5432/database?sslmode=require`.
+    #[serde(default)]
+    pub url_env: Option<String>,
+    /// Table or view to read, `"public.student"`.
+    #[serde(default)]
+    pub table: Option<String>,
+    /// SELECT to read, where a table is not enough.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// Declared column that grows with every change of a row: what lies below its last value is not read again.
+    #[serde(default)]
+    pub watermark: Option<String>,
+    /// How far below the last value reading begins again, for rows that were committed late.
+    #[serde(default)]
+    pub overlap: Option<Span>,
 }
 
 /// Kinds of source.
@@ -106,6 +128,8 @@ pub enum SourceKind {
     /// Files in the input folder.
     #[default]
     Files,
+    /// A table or query of a PostgreSQL database.
+    Postgres,
 }
 
 /// File formats that the door reads.
@@ -120,6 +144,17 @@ pub enum Format {
     Jsonl,
     /// An Excel sheet with a head.
     Xlsx,
+    /// A sheet of the binary Excel before 2007, with a head.
+    Xls,
+    /// Apache Parquet with flat columns.
+    Parquet,
+}
+
+impl Format {
+    /// Whether dates and times have a type of their own in it, so that no column has to say how they are written.
+    fn has_dates(self) -> bool {
+        matches!(self, Format::Xlsx | Format::Xls | Format::Parquet)
+    }
 }
 
 /// Encodings of text files.
@@ -344,12 +379,54 @@ pub struct Column {
     /// How a date or time is written: `%Y %m %d %H %M %S %I %p` and literal characters.
     #[serde(default)]
     pub format: Option<String>,
+    /// The day from which a date is counted, where the source gives whole days since then and no date.
+    #[serde(default)]
+    pub epoch: Option<Epoch>,
     /// Unit of the value.
     #[serde(default)]
     pub unit: Option<String>,
     /// Table and column it refers to, `"device.device_id"`.
     #[serde(default)]
     pub refers: Option<String>,
+}
+
+/// The day from which a source counts days.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged, expecting = "an epoch is a day, \"2013-10-01\", or { column = \"term\", of = { \"2013J\" = \"2013-10-01\" } }")]
+pub enum Epoch {
+    /// One day for all rows: `"2013-10-01"`.
+    Day(#[schemars(with = "String")] chrono::NaiveDate),
+    /// A day by the value of another column, as the days of a course count from the beginning of its term.
+    Of(EpochOf),
+}
+
+/// The days from which a source counts, by the value of a text column of the same row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EpochOf {
+    /// A declared text column.
+    pub column: String,
+    /// Its values as the source writes them, and the day of each.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub of: BTreeMap<String, chrono::NaiveDate>,
+}
+
+impl Epoch {
+    /// The one day from which all rows count; `None` if it depends on another column.
+    pub fn day(&self) -> Option<chrono::NaiveDate> {
+        match self {
+            Epoch::Day(day) => Some(*day),
+            Epoch::Of(_) => None,
+        }
+    }
+
+    /// The column that decides, and the day of each of its values; `None` if there is one day for all.
+    pub fn by_column(&self) -> Option<(&str, &BTreeMap<String, chrono::NaiveDate>)> {
+        match self {
+            Epoch::Day(_) => None,
+            Epoch::Of(it) => Some((&it.column, &it.of)),
+        }
+    }
 }
 
 impl Pipeline {
@@ -378,6 +455,16 @@ impl Pipeline {
         self.pipeline.shape == Shape::Event
     }
 
+    /// The format in which the door gets the bytes: as declared, or JSON lines from a database.
+    pub fn bytes_format(&self) -> Format {
+        self.pipeline.source.format.unwrap_or(Format::Jsonl)
+    }
+
+    /// Whether its rows come from a database.
+    pub fn is_database(&self) -> bool {
+        self.pipeline.source.kind == SourceKind::Postgres
+    }
+
     /// The declared column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|(it, _)| it == name).map(|(_, column)| column)
@@ -397,6 +484,9 @@ impl Pipeline {
         }
         if self.pipeline.purpose.is_empty() {
             return refuse("pipeline.purpose".into(), "name at least one purpose".into());
+        }
+        if let Err((key, message)) = self.check_source() {
+            return refuse(format!("pipeline.source.{key}"), message);
         }
         let mut heads = BTreeMap::new();
         for (name, column) in &self.columns {
@@ -426,7 +516,23 @@ impl Pipeline {
             {
                 return refuse(key("format"), "a date or time format knows %Y %m %d %H %M %S %I %p".into());
             }
-            if is_time && column.format.is_none() && self.pipeline.source.format != Format::Xlsx {
+            if let Some(epoch) = &column.epoch {
+                if column.type_ != ColumnType::Date || column.format.is_some() {
+                    return refuse(key("epoch"), "belongs to a date column without format".into());
+                }
+                if let Some((other, days)) = epoch.by_column() {
+                    match self.column(other) {
+                        None => return refuse(key("epoch.column"), self.unknown_column(other)),
+                        Some(it) if it.type_ != ColumnType::Text => {
+                            return refuse(key("epoch.column"), format!("column \"{other}\" is no text"));
+                        }
+                        Some(_) if days.is_empty() => return refuse(key("epoch.of"), "name at least one value".into()),
+                        Some(_) => {}
+                    }
+                }
+            }
+            let is_written = column.epoch.is_none() && !self.is_database() && !self.bytes_format().has_dates();
+            if is_time && column.format.is_none() && is_written {
                 return refuse(key("format"), "say how the date or time is written, e.g. \"%Y-%m-%d %H:%M:%S\"".into());
             }
             if column.decimal_shift.is_some_and(|it| 9 < it || column.type_ != ColumnType::Int64) {
@@ -497,6 +603,96 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Checks that a source says what its kind needs and nothing else; an `Err` names the key and what would do.
+    fn check_source(&self) -> Result<(), (&'static str, String)> {
+        let source = &self.pipeline.source;
+        match source.kind {
+            SourceKind::Files => self.check_files(),
+            SourceKind::Postgres => {
+                let of_files = [
+                    ("format", source.format.is_some()),
+                    ("path", !source.path.is_empty()),
+                    ("encoding", source.encoding != Encoding::Utf8),
+                    ("separator", source.separator.is_some()),
+                    ("sheet", source.sheet.is_some()),
+                    ("skip_rows", source.skip_rows != 0),
+                    ("headless", source.headless),
+                ];
+                if let Some((key, _)) = of_files.iter().find(|(_, is_set)| *is_set) {
+                    return Err((key, "belongs to files; a database has none".into()));
+                }
+                let is_variable = |it: &str| {
+                    !it.is_empty()
+                        && !it.starts_with(|it: char| it.is_ascii_digit())
+                        && it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+                };
+                if !source.url_env.as_deref().is_some_and(is_variable) {
+                    let message = "name the environment variable that holds the address, e.g. \"SIS_DATABASE_URL\"; \
+                                   the address itself has a password and belongs in no file";
+                    return Err(("url_env", message.into()));
+                }
+                match (&source.table, &source.query) {
+                    (None, None) => return Err(("table", "name a table, or give a query".into())),
+                    (Some(_), Some(_)) => return Err(("query", "give either table or query".into())),
+                    (Some(table), None) if table.split('.').any(str::is_empty) || 2 < table.split('.').count() => {
+                        return Err(("table", format!("\"{table}\" is no table: write \"schema.table\"")));
+                    }
+                    _ => {}
+                }
+                self.check_watermark()
+            }
+        }
+    }
+
+    fn check_files(&self) -> Result<(), (&'static str, String)> {
+        let source = &self.pipeline.source;
+        let Some(format) = source.format else {
+            return Err(("format", "say how the files are written: csv, tsv, jsonl, xlsx, xls, parquet".into()));
+        };
+        if source.path.is_empty() {
+            return Err(("path", "say where the files are, e.g. \"card/*.csv\"".into()));
+        }
+        let of_databases = [
+            ("url_env", source.url_env.is_some()),
+            ("table", source.table.is_some()),
+            ("query", source.query.is_some()),
+            ("watermark", source.watermark.is_some()),
+            ("overlap", source.overlap.is_some()),
+        ];
+        if let Some((key, _)) = of_databases.iter().find(|(_, is_set)| *is_set) {
+            return Err((key, "belongs to a database: set kind = \"postgres\", or remove it".into()));
+        }
+        if source.headless {
+            if matches!(format, Format::Jsonl | Format::Parquet) {
+                return Err(("headless", "every row or file of this format names its columns".into()));
+            }
+            if let Some((name, _)) = self.columns.iter().find(|(_, column)| column.head.is_some()) {
+                return Err(("headless", format!("column \"{name}\" has a head, but there is none to find it in")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_watermark(&self) -> Result<(), (&'static str, String)> {
+        let source = &self.pipeline.source;
+        let Some(name) = &source.watermark else {
+            return match source.overlap {
+                Some(_) => Err(("overlap", "lies below a watermark: name one".into())),
+                None => Ok(()),
+            };
+        };
+        if self.pipeline.export == Export::Full {
+            return Err(("watermark", "a full register is read whole: what it lacks has ended".into()));
+        }
+        match self.column(name).map(|it| it.type_) {
+            None => Err(("watermark", self.unknown_column(name))),
+            Some(ColumnType::Timestamp | ColumnType::Date) => Ok(()),
+            Some(ColumnType::Int64) if source.overlap.is_none() => Ok(()),
+            Some(ColumnType::Int64) => Err(("overlap", "is a length of time; a number has none".into())),
+            Some(_) => Err(("watermark", format!("column \"{name}\" is no timestamp, date or int64"))),
+        }
+    }
+
     fn unknown_column(&self, name: &str) -> String {
         let hint = crate::nearest(name, self.columns.iter().map(|(it, _)| it.as_str()));
         match hint {
@@ -533,5 +729,100 @@ mod ordered {
             }
         }
         deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STUDENT: &str = r#"id = { type = "int64", required = true, class = "internal", about = "Number." }"#;
+
+    fn parsed(pipeline: &str, columns: &str) -> Result<Pipeline, String> {
+        let text = format!(
+            r#"
+            [pipeline]
+            name = "thing"
+            about = "Things."
+            shape = "state"
+            owner = "office"
+            purpose = ["portrait"]
+            retention = "4y"
+            {pipeline}
+            [contract]
+            version = 1
+            key = ["id"]
+            usual_delay = "1d"
+            [columns]
+            {STUDENT}
+            {columns}"#
+        );
+        Pipeline::parse(Path::new(""), &text).map_err(|it| it.to_string())
+    }
+
+    #[track_caller]
+    fn check(source: &str, columns: &str, expected: &str) {
+        let said = parsed(&format!("source = {{ {source} }}"), columns).map_or_else(|it| it, |_| "sound".to_owned());
+        assert!(said.contains(expected), "{source} {columns}\n{said}\n{expected}");
+    }
+
+    #[test]
+    fn a_source_says_what_its_kind_needs_and_nothing_else() {
+        let database = r#"kind = "postgres", url_env = "SIS_DATABASE_URL""#;
+        let changed = r#"changed = { type = "timestamp", class = "internal", about = "Change." }"#;
+        let day = r#"day = { type = "date", class = "internal", about = "Day." }"#;
+        check(r#"format = "csv", path = "*""#, "", "sound");
+        check(r#"path = "*""#, "", "pipeline.source.format: say how the files are written");
+        check(r#"format = "csv""#, "", "pipeline.source.path: say where the files are");
+        check(r#"format = "csv", path = "*", table = "x""#, "", "pipeline.source.table: belongs to a database");
+        check(&format!(r#"{database}, table = "public.student""#), changed, "sound");
+        check(&format!(r#"{database}, query = "SELECT 1 AS id""#), day, "sound");
+        check(&format!(r#"{database}, table = "s", format = "csv""#), "", "pipeline.source.format: belongs to files");
+        check(&format!(r#"{database}, table = "s", skip_rows = 1"#), "", "pipeline.source.skip_rows: belongs to files");
+        check(database, "", "pipeline.source.table: name a table");
+        check(&format!(r#"{database}, table = "s", query = "SELECT 1""#), "", "either table or query");
+        check(&format!(r#"{database}, table = "a.b.c""#), "", "\"a.b.c\" is no table");
+        check(r#"kind = "postgres", table = "s""#, "", "pipeline.source.url_env: name the environment variable");
+        let address = r#"kind = "postgres", table = "s", url_env = "postgres://u:p@h/d""#;
+        check(address, "", "pipeline.source.url_env: name the environment variable");
+        check(&format!(r#"{database}, table = "s", watermark = "changed", overlap = "1h""#), changed, "sound");
+        check(&format!(r#"{database}, table = "s", watermark = "chnged""#), changed, "did you mean \"changed\"?");
+        check(&format!(r#"{database}, table = "s", watermark = "id""#), "", "sound");
+        check(&format!(r#"{database}, table = "s", watermark = "id", overlap = "1h""#), "", "a number has none");
+        check(&format!(r#"{database}, table = "s", overlap = "1h""#), "", "lies below a watermark");
+        let full = format!("export = \"full\"\nsource = {{ {database}, table = \"s\", watermark = \"id\" }}");
+        let said = parsed(&full, "").expect_err("a register from a watermark on");
+        assert!(said.contains("a full register is read whole"), "{said}");
+    }
+
+    #[test]
+    fn only_rows_without_names_can_lack_a_head() {
+        for format in ["csv", "tsv", "xlsx", "xls"] {
+            check(&format!(r#"format = "{format}", path = "*", headless = true"#), "", "sound");
+        }
+        for format in ["jsonl", "parquet"] {
+            check(&format!(r#"format = "{format}", path = "*", headless = true"#), "", "pipeline.source.headless: every row");
+        }
+        let named = r#"name = { head = "姓名", type = "text", class = "closed", about = "Name." }"#;
+        check(r#"format = "csv", path = "*", headless = true"#, named, "column \"name\" has a head");
+    }
+
+    #[test]
+    fn days_are_counted_from_a_day_or_from_that_of_a_text_column() {
+        let csv = r#"format = "csv", path = "*""#;
+        let day = |it: &str| format!(r#"day = {{ type = "date", class = "internal", about = "Day.", {it} }}"#);
+        let term = r#"term = { type = "text", class = "internal", about = "Term." }"#;
+        let by = |it: &str| day(&format!(r#"epoch = {{ column = "{it}", of = {{ "2013J" = "2013-10-01" }} }}"#));
+        check(csv, &day(r#"epoch = "2013-10-01""#), "sound");
+        check(csv, &format!("{}\n{term}", by("term")), "sound");
+        check(csv, &by("term"), "columns.day.epoch.column: no column \"term\"");
+        check(csv, &by("id"), "columns.day.epoch.column: column \"id\" is no text");
+        check(csv, &day(r#"epoch = "2013-10-01", format = "%Y""#), "columns.day.epoch: belongs to a date column without format");
+        let number = r#"n = { type = "int64", class = "internal", about = "Number.", epoch = "2013-10-01" }"#;
+        check(csv, number, "columns.n.epoch: belongs to a date column");
+        let none = format!("{}\n{term}", day(r#"epoch = { column = "term", of = {} }"#));
+        check(csv, &none, "columns.day.epoch.of: name at least one value");
+        check(csv, &day(r#"epoch = "October""#), "an epoch is a day");
+        check(csv, &day("required = true"), "columns.day.format: say how");
     }
 }

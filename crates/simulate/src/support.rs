@@ -44,7 +44,7 @@ fn spans(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
         let id = |number: u32| format!("YD{}{number}", it.number);
         let mut since = (begin, "入学");
         let mut number = 1;
-        if it.year < 2025 && draw.chance(0.015) {
+        if it.year < 2024 && draw.chance(0.015) {
             // A year of leave of school, and back.
             let from = begin + 120 + draw.below(90) as i32;
             lines.row(&[&id(1), &it.number, &"在籍", &college, class, &date(begin), &date(from - 1), &"入学"]);

@@ -586,13 +586,13 @@ impl<'a> Builder<'a> {
             }
             None => batch.clone(),
         };
-        self.engine.lake().writer(&spec).write(partition, &[batch]).map_err(Error::lake("write", &node.name))
+        self.engine.lake_of(&node.name).writer(&spec).write(partition, &[batch]).map_err(Error::lake("write", &node.name))
     }
 
     async fn replace(&self, node: &Node, scope: Replace, files: Vec<StagedFile>, made: &Made) -> Result<(), Error> {
         let commit = Commit { position: None, info: made.info(), data_change: true };
         self.engine
-            .lake()
+            .lake_of(&node.name)
             .replace(&self.spec(node), scope, files, commit, None)
             .await
             .map_err(Error::lake("replace", &node.name))?;

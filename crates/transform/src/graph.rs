@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
-use schema::{Kind, Materialized, Model, Pipeline, Subject, nearest};
+use schema::{Class, Kind, Materialized, Model, Pipeline, Subject, is_closed_table, nearest};
 
 use crate::Error;
 use crate::issued;
@@ -22,6 +22,8 @@ pub struct Graph {
     pub(crate) checks: Vec<Model>,
     /// Rules, for titles and caveats.
     pub(crate) rules: Vec<Model>,
+    /// Tags, for titles and dimensions.
+    pub(crate) tags: Vec<Model>,
     pub(crate) subject: Option<Subject>,
 }
 
@@ -37,11 +39,12 @@ impl Graph {
         }
         let measures = issued::of_kind(models, Kind::Measure);
         let rules = issued::of_kind(models, Kind::Rule);
+        let tags = issued::of_kind(models, Kind::Tag);
         let mut made = BTreeMap::new();
         for model in models {
             // A rule may be called as the measure it looks at: neither is a table of its own.
             let place = match model.front.kind {
-                Kind::Measure | Kind::Rule | Kind::Check => format!("{:?} {}", model.front.kind, model.name),
+                Kind::Measure | Kind::Rule | Kind::Tag | Kind::Check => format!("{:?} {}", model.front.kind, model.name),
                 Kind::Table | Kind::List => model.name.clone(),
             };
             if let Some(first) = made.insert(place, model.path.clone()) {
@@ -57,7 +60,15 @@ impl Graph {
             }
         }
         if let Some(subject) = subject.filter(|_| !measures.is_empty()) {
-            let mut generated = vec![issued::feat_measure(&measures, subject), issued::portrait_student(&measures, subject)];
+            let (closed, open): (Vec<&Model>, Vec<&Model>) =
+                measures.iter().partition(|it| it.front.class == Some(Class::Closed));
+            let mut generated = vec![issued::feat_measure(&open, subject), issued::portrait_student(&open, subject)];
+            if !closed.is_empty() {
+                generated.push(issued::closed_measure(&closed, subject));
+            }
+            if !tags.is_empty() {
+                generated.push(issued::portrait_tag(&tags, subject));
+            }
             if !rules.is_empty() {
                 generated.push(issued::warning_student(&rules, subject));
             }
@@ -72,7 +83,8 @@ impl Graph {
                 Origin::Raw => {}
                 Origin::Query => inputs.extend(tables_of(&node.sql, &node.path)?),
                 Origin::Measures => {
-                    for measure in &measures {
+                    let is_closed = is_closed_table(&node.name);
+                    for measure in measures.iter().filter(|it| (it.front.class == Some(Class::Closed)) == is_closed) {
                         inputs.extend(tables_of(&measure.query(), &measure.path)?);
                     }
                 }
@@ -97,6 +109,7 @@ impl Graph {
             measures: owned(measures),
             checks,
             rules: owned(rules),
+            tags: owned(tags),
             subject: subject.cloned(),
         };
         graph.places = graph.nodes.iter().enumerate().map(|(place, it)| (it.name.clone(), place)).collect();
@@ -112,6 +125,17 @@ impl Graph {
     /// The rule files, for titles and caveats on screens.
     pub fn rules(&self) -> &[Model] {
         &self.rules
+    }
+
+    /// The tag files, for titles and dimensions on screens.
+    pub fn tags(&self) -> &[Model] {
+        &self.tags
+    }
+
+    /// The measures that land in a table: open ones in `feat_measure`, closed ones in `closed_measure`.
+    pub(crate) fn measures_of(&self, table: &str) -> impl Iterator<Item = &Model> {
+        let is_closed = is_closed_table(table);
+        self.measures.iter().filter(move |it| (it.front.class == Some(Class::Closed)) == is_closed)
     }
 
     /// The measure files, for titles and units on screens.

@@ -29,8 +29,8 @@ impl Builder<'_> {
     pub(crate) async fn provider(&self, name: &str) -> Result<Arc<dyn TableProvider>, Error> {
         let table = self.engine.table(name).await.map_err(|source| Error::Engine { table: name.to_owned(), source })?;
         Ok(match table {
-            Some(table) => table,
-            None => Arc::new(EmptyTable::new(self.schemas[name].clone())),
+            Some(table) => Arc::new(table.bare()),
+            None => Arc::new(EmptyTable::new(engine::bare(&self.schemas[name]))),
         })
     }
 

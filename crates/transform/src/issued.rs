@@ -35,17 +35,24 @@ fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql: String, or
 
 /// `feat_measure`: every measure in the long form, with the person's own past and peers.
 pub(crate) fn feat_measure(measures: &[&Model], subject: &Subject) -> Node {
-    let mut node = as_of(
-        "feat_measure",
-        "Every measure of every student as of a date, with support, coverage, own past and peers (度量长表).",
-        &subject.key,
-        &[&subject.key, "measure"],
-        String::new(),
-        Origin::Measures,
-    );
+    let about = "Every measure of every student as of a date, with support, coverage, own past and peers (度量长表).";
+    long("feat_measure", about, measures, subject)
+}
+
+/// `closed_measure`: the measures of the closed compartment, on Mondays only.
+pub(crate) fn closed_measure(measures: &[&Model], subject: &Subject) -> Node {
+    let about = "Closed measures of every student as of a Monday: company and body, for psychology only (封闭度量).";
+    let mut node = long("closed_measure", about, measures, subject);
+    node.cadence = Cadence::Week;
+    node.purpose = vec!["care".to_owned()];
+    node
+}
+
+fn long(name: &str, about: &str, measures: &[&Model], subject: &Subject) -> Node {
+    let mut node = as_of(name, about, &subject.key, &[&subject.key, "measure"], String::new(), Origin::Measures);
     node.inputs = vec![subject.table.clone()];
     node.inputs.extend(subject.calendar.clone());
-    // A measure's file may be of a low class; the long table mixes them, so all its values are traces.
+    // A measure's file may be of a low class; the long table mixes them, so all its values are as high as the highest.
     let highest = measures.iter().filter_map(|it| it.front.class).max().unwrap_or(Class::Personal);
     node.columns = BTreeMap::from([
         (subject.key.clone(), column("The person, pseudonymous.", Class::Personal)),
@@ -56,6 +63,43 @@ pub(crate) fn feat_measure(measures: &[&Model], subject: &Subject) -> Node {
         ("z_self".to_owned(), column("Distance from the person's own past teaching weeks, in robust deviations.", highest)),
         ("z_peer".to_owned(), column("Distance from the peer group on the same date, in robust deviations.", highest)),
         ("as_of_on".to_owned(), column("As-of date: only what was known when it began.", Class::Internal)),
+    ]);
+    node
+}
+
+/// `portrait_tag`: statements of fact about a person, each with its date, evidence and expiry.
+pub(crate) fn portrait_tag(tags: &[&Model], subject: &Subject) -> Node {
+    let key = &subject.key;
+    let branches: Vec<String> = tags
+        .iter()
+        .map(|tag| {
+            format!(
+                "SELECT '{name}' AS tag, {key}, CAST(since_on AS DATE) AS since_on, CAST(expires_on AS DATE) AS expires_on, \
+                 CAST(n AS BIGINT) AS n, evidence_zh, evidence_en, CAST(source AS VARCHAR) AS source FROM ({sql}) AS {name}",
+                name = tag.name,
+                sql = tag.query(),
+            )
+        })
+        .collect();
+    let sql = format!(
+        "SELECT {key}, tag, since_on, expires_on, n, evidence_zh, evidence_en, source FROM ({}) AS said \
+         WHERE expires_on IS NULL OR expires_on >= $as_of",
+        branches.join(" UNION ALL ")
+    );
+    let about = "Tags of the portrait: what is so since when, on what evidence, until when it holds (画像标签).";
+    let mut node = as_of("portrait_tag", about, key, &[key, "tag"], sql, Origin::Query);
+    node.kind = "tag".to_owned();
+    let trace = |about| column(about, Class::Trace);
+    node.columns = BTreeMap::from([
+        (key.clone(), column("The person, pseudonymous.", Class::Personal)),
+        ("tag".to_owned(), trace("File in sql/tags that says it.")),
+        ("since_on".to_owned(), trace("Day since which it is so.")),
+        ("expires_on".to_owned(), trace("Last day on which it is said without being seen again.")),
+        ("n".to_owned(), trace("Rows of evidence.")),
+        ("evidence_zh".to_owned(), trace("The evidence as a sentence, in Chinese.")),
+        ("evidence_en".to_owned(), trace("The evidence as a sentence, in English.")),
+        ("source".to_owned(), trace("Table that the evidence stands in.")),
+        ("as_of_on".to_owned(), column("As-of date.", Class::Internal)),
     ]);
     node
 }

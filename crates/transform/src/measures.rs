@@ -30,7 +30,7 @@ impl Builder<'_> {
     ) -> Result<Vec<RecordBatch>, Error> {
         let fail = || Error::query("build", &node.path);
         let mut rows = Vec::new();
-        for measure in self.graph.measures() {
+        for measure in self.graph.measures_of(&node.name) {
             let sql = with_as_of(&floored(measure, &subject.key), as_of_on);
             let frame = context.sql(&sql).await.map_err(Error::query("build", &measure.path))?;
             rows.extend(frame.collect().await.map_err(Error::query("build", &measure.path))?);
@@ -45,7 +45,7 @@ impl Builder<'_> {
         let _ = context.deregister_table("measured");
         context.register_table("measured", Arc::new(table)).map_err(fail())?;
         let past = self.past_mondays(context, subject, as_of_on).await?;
-        let sql = standing(subject, as_of_on, &past, &self.floors());
+        let sql = standing(subject, &node.name, as_of_on, &past, &self.floors(&node.name));
         let frame = context.sql(&sql).await.map_err(fail())?;
         frame.collect().await.map_err(fail())
     }
@@ -75,10 +75,9 @@ impl Builder<'_> {
     }
 
     /// The least denominators as rows of SQL.
-    fn floors(&self) -> String {
+    fn floors(&self, table: &str) -> String {
         self.graph
-            .measures()
-            .iter()
+            .measures_of(table)
             .map(|it| format!("('{}', CAST({:?} AS DOUBLE))", it.name, it.front.mad_floor.unwrap_or(1.0)))
             .collect::<Vec<_>>()
             .join(", ")
@@ -100,7 +99,7 @@ fn floored(measure: &Model, key: &str) -> String {
 }
 
 /// Values with their distance from the person's own past and from the peers.
-fn standing(subject: &Subject, as_of_on: i32, past: &[i32], floors: &str) -> String {
+fn standing(subject: &Subject, own: &str, as_of_on: i32, past: &[i32], floors: &str) -> String {
     let Subject { key, table, peer_min, self_weeks_min, .. } = subject;
     let group = |columns: &[String]| {
         let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
@@ -124,7 +123,7 @@ fn standing(subject: &Subject, as_of_on: i32, past: &[i32], floors: &str) -> Str
          spread AS (SELECT valued.measure, valued.peers, median(abs(valued.value - middle.centre)) AS mad \
          FROM valued INNER JOIN middle ON middle.measure = valued.measure AND middle.peers = valued.peers \
          GROUP BY valued.measure, valued.peers), \
-         past AS (SELECT {key}, measure, value FROM feat_measure WHERE as_of_on IN ({past}) AND value IS NOT NULL), \
+         past AS (SELECT {key}, measure, value FROM {own} WHERE as_of_on IN ({past}) AND value IS NOT NULL), \
          own_middle AS (SELECT {key}, measure, median(value) AS centre FROM past GROUP BY {key}, measure \
          HAVING count(*) >= {self_weeks_min}), \
          own_spread AS (SELECT past.{key}, past.measure, median(abs(past.value - own_middle.centre)) AS mad \

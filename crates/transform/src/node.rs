@@ -157,6 +157,7 @@ impl Node {
             Kind::Table => "table",
             Kind::Measure => "measure",
             Kind::Rule => "rule",
+            Kind::Tag => "tag",
             Kind::List => "list",
             Kind::Check => "check",
         }

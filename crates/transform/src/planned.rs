@@ -34,7 +34,7 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
                 output(node, &plan)?
             }
             Origin::Measures => {
-                for measure in &graph.measures {
+                for measure in graph.measures_of(&node.name) {
                     check_measure(&context, measure).await?;
                 }
                 measure_schema(node, graph)

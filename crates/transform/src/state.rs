@@ -81,7 +81,7 @@ impl Builder<'_> {
             add(&format!("{} {} {metadata:?}", field.name(), field.data_type()));
         }
         if node.origin == Origin::Measures {
-            for measure in self.graph.measures() {
+            for measure in self.graph.measures_of(&node.name) {
                 let front = &measure.front;
                 add(&format!("{} {} {:?} {:?} {:?}", measure.name, measure.query(), front.n_min, front.cov_min, front.mad_floor));
             }
@@ -127,7 +127,8 @@ impl Builder<'_> {
             if from == version {
                 continue;
             }
-            let changes = self.engine.lake().changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
+            let changes =
+                self.engine.lake_of(&input).changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
             if !changes.is_complete {
                 return Ok(Need::All("the history of an input is gone"));
             }
@@ -145,6 +146,6 @@ impl Builder<'_> {
     }
 
     pub(crate) async fn snapshot(&self, table: &str) -> Result<Option<Snapshot>, Error> {
-        self.engine.lake().snapshot(table).await.map_err(Error::lake("read", table))
+        self.engine.lake_of(table).snapshot(table).await.map_err(Error::lake("read", table))
     }
 }

@@ -101,9 +101,10 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
     }
     stage(house, "upkeep", &mut stages, async {
         let mut files = 0;
-        for table in house.lake.tables()? {
-            let report = house.lake.upkeep(&table, Upkeep::default()).await?;
-            files += report.files_compacted as i64;
+        for lake in house.engine.lakes() {
+            for table in lake.tables()? {
+                files += lake.upkeep(&table, Upkeep::default()).await?.files_compacted as i64;
+            }
         }
         Ok((files, 0, String::new(), ()))
     })

@@ -8,15 +8,16 @@ use serde_json::Value;
 use crate::output;
 
 /// A crate and the rooms of the house that it may name.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("schema", &[]),
     ("ingest", &["schema"]),
     ("store", &["schema"]),
     ("simulate", &["schema"]),
+    ("portrait", &[]),
     ("lake", &["schema"]),
-    ("engine", &["schema", "lake"]),
+    ("engine", &["schema", "lake", "portrait"]),
     ("policy", &["schema"]),
-    ("transform", &["schema", "lake", "engine"]),
+    ("transform", &["schema", "lake", "portrait", "engine"]),
     ("serve", &["schema", "store", "lake", "policy"]),
     ("cli", &["schema", "ingest", "store", "simulate", "lake", "engine", "policy", "transform", "serve"]),
     ("it", &[]),
@@ -28,7 +29,7 @@ const HEAVY: [(&str, &[&str]); 4] = [
     ("datafusion", &["engine", "policy", "transform", "serve", "cli"]),
     ("deltalake", &["lake"]),
     ("axum", &["serve"]),
-    ("sqlx", &["store"]),
+    ("sqlx", &["store", "ingest"]),
 ];
 
 pub(super) fn check(root: &Path) -> anyhow::Result<Vec<String>> {

@@ -1,0 +1,41 @@
+/*---
+kind         = "table"
+about        = "The calendar as it holds for each campus and year of entry: a row of their own goes before the row for everybody (校历)."
+owner        = "academic_affairs_office"
+materialized = "view"
+cached       = true
+purpose      = ["portrait", "trend_warning", "service", "cockpit", "public_safety"]
+
+[columns]
+campus = { about = "Campus, empty text where students have none." }
+grade  = { about = "Year of entry." }
+kind   = { about = "Kind of day." }
+---*/
+
+WITH cohort AS (
+    SELECT DISTINCT coalesce(campus, '') AS campus, grade
+    FROM dim_student
+    WHERE as_of_on = $as_of
+),
+
+fitting AS (
+    SELECT
+        cohort.campus,
+        cohort.grade,
+        stg_calendar_day.date,
+        stg_calendar_day.term,
+        stg_calendar_day.teaching_week,
+        stg_calendar_day.kind,
+        row_number() OVER (
+            PARTITION BY cohort.campus, cohort.grade, stg_calendar_day.date
+            ORDER BY stg_calendar_day.cohort_scope NULLS LAST, stg_calendar_day.campus NULLS LAST, stg_calendar_day.kind
+        ) AS place
+    FROM cohort
+    INNER JOIN stg_calendar_day
+        ON coalesce(stg_calendar_day.campus, cohort.campus) = cohort.campus
+        AND coalesce(stg_calendar_day.cohort_scope, CAST(cohort.grade AS VARCHAR)) = CAST(cohort.grade AS VARCHAR)
+)
+
+SELECT campus, grade, date, term, teaching_week, kind
+FROM fitting
+WHERE place = 1

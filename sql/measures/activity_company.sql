@@ -1,0 +1,65 @@
+/*---
+kind      = "measure"
+about     = "Others met at two or more of the same activities over 120 days (共同参与人数)."
+title_zh  = "共同参与人数"
+title_en  = "Met at activities"
+owner     = "psychology_center"
+subject   = "student_key"
+purpose   = ["care"]
+dimension = "social"
+facet     = "company"
+unit      = "count"
+window    = "120d"
+n_min     = 2
+cov_min   = 0.0
+mad_floor = 1.0
+class     = "closed"
+
+[settings]
+people_max = 60
+---*/
+
+-- An activity of hundreds says nothing about any two of them.
+WITH small AS (
+    SELECT activity_id
+    FROM fct_participation
+    WHERE occurred_on >= $as_of - INTERVAL '120' DAY
+    GROUP BY activity_id
+    HAVING count(*) <= ${people_max}
+),
+
+there AS (
+    SELECT fct_participation.student_key, fct_participation.activity_id
+    FROM fct_participation
+    INNER JOIN small ON small.activity_id = fct_participation.activity_id
+    WHERE fct_participation.occurred_on >= $as_of - INTERVAL '120' DAY
+),
+
+pair AS (
+    SELECT own.student_key, other.student_key AS other_key, count(*) AS times
+    FROM there AS own
+    INNER JOIN there AS other ON other.activity_id = own.activity_id
+    WHERE own.student_key <> other.student_key
+    GROUP BY own.student_key, other.student_key
+),
+
+total AS (
+    SELECT student_key, count(*) AS n
+    FROM there
+    GROUP BY student_key
+),
+
+met AS (
+    SELECT student_key, count(*) AS others_n
+    FROM pair
+    WHERE times >= 2
+    GROUP BY student_key
+)
+
+SELECT
+    total.student_key,
+    coalesce(met.others_n, 0) AS value,
+    total.n,
+    1.0 AS cov
+FROM total
+LEFT JOIN met ON met.student_key = total.student_key

@@ -1,0 +1,27 @@
+/*---
+kind      = "measure"
+about     = "Days of 28 on which less than ten yuan were left on the card after some payment (余额不足天数)."
+title_zh  = "余额不足天数"
+title_en  = "Days of low balance"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "life"
+facet     = "economy"
+unit      = "count"
+window    = "28d"
+n_min     = 10
+cov_min   = 0.8
+mad_floor = 1.0
+class     = "trace"
+---*/
+
+SELECT
+    int_campus_day.student_key,
+    sum(CASE WHEN int_campus_day.is_low_balance THEN 1 ELSE 0 END) AS value,
+    count(*) AS n,
+    min(int_coverage.canteen_cov) AS cov
+FROM int_campus_day
+CROSS JOIN int_coverage
+WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '28' DAY AND int_campus_day.is_on_campus
+GROUP BY int_campus_day.student_key

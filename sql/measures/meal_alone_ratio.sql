@@ -1,0 +1,60 @@
+/*---
+kind      = "measure"
+about     = "Share of canteen meals at which none of them paid within a minute (独自用餐占比)."
+title_zh  = "独自用餐占比"
+title_en  = "Meals alone"
+owner     = "psychology_center"
+subject   = "student_key"
+purpose   = ["care"]
+dimension = "social"
+facet     = "company"
+unit      = "share"
+window    = "28d"
+n_min     = 20
+cov_min   = 0.8
+mad_floor = 0.05
+class     = "closed"
+---*/
+
+WITH tie AS (
+    SELECT u AS student_key, v AS other_key FROM closed_edge WHERE as_of_on = $as_of
+
+    UNION ALL
+
+    SELECT v, u FROM closed_edge WHERE as_of_on = $as_of
+),
+
+meal AS (
+    SELECT student_key, meal, hall, min(second) AS second
+    FROM closed_swipe
+    GROUP BY student_key, meal, hall
+),
+
+together AS (
+    SELECT DISTINCT own.student_key, own.meal
+    FROM tie
+    INNER JOIN meal AS own ON own.student_key = tie.student_key
+    INNER JOIN meal AS other ON other.student_key = tie.other_key AND other.meal = own.meal AND other.hall = own.hall
+    WHERE abs(own.second - other.second) <= 60
+),
+
+total AS (
+    SELECT student_key, count(DISTINCT meal) AS n
+    FROM meal
+    GROUP BY student_key
+),
+
+met AS (
+    SELECT student_key, count(*) AS together_n
+    FROM together
+    GROUP BY student_key
+)
+
+SELECT
+    total.student_key,
+    1 - CAST(coalesce(met.together_n, 0) AS DECIMAL(18, 6)) / total.n AS value,
+    total.n,
+    int_coverage.canteen_cov AS cov
+FROM total
+CROSS JOIN int_coverage
+LEFT JOIN met ON met.student_key = total.student_key

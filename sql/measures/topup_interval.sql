@@ -1,0 +1,38 @@
+/*---
+kind      = "measure"
+about     = "Days between two top-ups of the card over 56 days, worked out from balances and payments (充值间隔)."
+title_zh  = "充值间隔"
+title_en  = "Days between top-ups"
+owner     = "student_affairs_office"
+subject   = "student_key"
+purpose   = ["portrait", "trend_warning"]
+dimension = "life"
+facet     = "economy"
+unit      = "days"
+window    = "56d"
+n_min     = 2
+cov_min   = 0.8
+mad_floor = 2.0
+class     = "trace"
+
+[settings]
+topup_fen_min = 1000
+---*/
+
+-- What is left today is what was left before, less what was spent, plus what was topped up.
+WITH change AS (
+    SELECT
+        student_key,
+        balance_fen - lag(balance_fen) OVER (PARTITION BY student_key ORDER BY occurred_on) + spent_fen AS topup_fen
+    FROM int_campus_day
+    WHERE occurred_on >= $as_of - INTERVAL '56' DAY AND balance_fen IS NOT NULL
+)
+
+SELECT
+    change.student_key,
+    56.0 / nullif(sum(CASE WHEN change.topup_fen >= ${topup_fen_min} THEN 1 ELSE 0 END), 0) AS value,
+    sum(CASE WHEN change.topup_fen >= ${topup_fen_min} THEN 1 ELSE 0 END) AS n,
+    min(int_coverage.canteen_cov) AS cov
+FROM change
+CROSS JOIN int_coverage
+GROUP BY change.student_key
