@@ -1,8 +1,10 @@
 //! One integration binary: the real `yizhan` on real files, from exports at the door to rows in the lake.
 
+mod approval;
 mod bad_input;
 mod incremental;
 mod policy;
+mod quarantine;
 mod readers;
 mod restart;
 mod serve;
