@@ -11,6 +11,7 @@ mod memory;
 mod progress;
 mod project;
 mod replay;
+mod rollover;
 mod settings;
 mod tables;
 

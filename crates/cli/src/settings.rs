@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use chrono::NaiveTime;
+use chrono::{Datelike, NaiveDate, NaiveTime};
 use ingest::PersonConfig;
 use schema::{Campus, PersonKind, Subject, nearest};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) person: BTreeMap<PersonKind, PersonConfig>,
     pub(crate) subject: Subject,
     pub(crate) ingest: Ingest,
+    pub(crate) rollover: Rollover,
     pub(crate) store: Store,
     pub(crate) lake: Lake,
     pub(crate) engine: Engine,
@@ -63,6 +64,35 @@ pub(crate) struct Ingest {
 pub(crate) enum Approvals {
     Required,
     Off,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollover {
+    /// Years from entry to graduation, by stage of study.
+    pub(crate) years_undergraduate: u8,
+    pub(crate) years_graduate: u8,
+    #[serde(deserialize_with = "month_and_day")]
+    pub(crate) begins_on: MonthDay,
+}
+
+/// A day of every year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MonthDay(u32, u32);
+
+impl MonthDay {
+    /// The day of a year; the 29th of February is the 28th where there is none.
+    pub(crate) fn of(self, year: i32) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(year, self.0, self.1).or(NaiveDate::from_ymd_opt(year, self.0, 28))
+    }
+}
+
+fn month_and_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MonthDay, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // A leap year, so that every day there is can be said.
+    NaiveDate::parse_from_str(&format!("2024-{text}"), "%Y-%m-%d")
+        .map(|it| MonthDay(it.month(), it.day()))
+        .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is no month and day: write \"09-01\"")))
 }
 
 #[derive(Debug, Clone, Deserialize)]

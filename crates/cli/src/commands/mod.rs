@@ -6,6 +6,7 @@ mod demo;
 mod ingest;
 mod init;
 mod quarantine;
+mod rollover;
 mod run;
 mod serve;
 mod simulate;
@@ -78,6 +79,8 @@ enum Command {
     Sql(sql::Sql),
     /// Rows that were refused: counts, another try, a workbook for who mends them.
     Quarantine(quarantine::Quarantine),
+    /// The annual rollover: who leaves, who comes, and what the school must still do.
+    Rollover(rollover::Rollover),
     /// Accounts that may log in.
     User(user::User),
     /// Checks the project's files without touching data.
@@ -103,6 +106,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
+        Command::Rollover(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
