@@ -158,7 +158,7 @@ fn every_answer_is_as_the_document_says_for_every_role() {
         for (path, operation) in document.reads() {
             let lists = if path.contains("{list}") { server.get("/api/v1/lists", Some(&cookie)).body } else { Value::Null };
             let list = lists["lists"][0]["list"].as_str().unwrap_or("unverified_absence").to_owned();
-            let filled = path.replace("{student_key}", &key).replace("{list}", &list);
+            let filled = path.replace("{student_key}", &key).replace("{list}", &list).replace("{measure}", "meals_per_day");
             let answer = server.get(&filled, Some(&cookie));
             let what = format!("{role} GET {filled}");
             match answer.status {
@@ -193,7 +193,10 @@ fn strangers_and_other_sites_get_nothing() {
     let server = Server::start();
     let document = Document::of(&server);
     for (path, _) in document.reads().into_iter().filter(|it| it.0 != "/api/v1/health") {
-        let filled = path.replace("{student_key}", "100000000000001").replace("{list}", "unverified_absence");
+        let filled = path
+            .replace("{student_key}", "100000000000001")
+            .replace("{list}", "unverified_absence")
+            .replace("{measure}", "meals_per_day");
         document.check_problem(&server.get(&filled, None), 401, &filled);
         document.check_problem(&server.get(&filled, Some("yizhan_session=0123")), 401, &filled);
     }

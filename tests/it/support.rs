@@ -125,10 +125,11 @@ pub(crate) fn demo() -> &'static Path {
     .path()
 }
 
-/// Names of the tables of a lake.
+/// Names of the tables of a lake and of the closed compartment beside it.
 pub(crate) fn tables(data: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(data.join("lake"))
-        .expect("a lake")
+    let mut names: Vec<String> = ["lake", "closed"]
+        .iter()
+        .flat_map(|it| std::fs::read_dir(data.join(it)).expect("a lake"))
         .filter_map(|it| Some(it.ok()?.path()))
         .filter(|it| it.join("_delta_log").is_dir())
         .filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned()))

@@ -19,6 +19,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
             .or_else(|| it.downcast_ref::<engine::Error>().map(engine::Error::blame))
             .or_else(|| it.downcast_ref::<transform::Error>().map(transform::Error::blame))
             .or_else(|| it.downcast_ref::<policy::Error>().map(policy::Error::blame))
+            .or_else(|| it.downcast_ref::<serve::Error>().map(serve::Error::blame))
             .or_else(|| it.downcast_ref::<simulate::Error>().map(simulate::Error::blame));
         let is_caller = it.is::<Caller>() || it.is::<crate::settings::Unknown>() || it.is::<crate::project::UnknownPack>();
         blame.or(is_caller.then_some(Blame::Caller)).or(it.is::<std::io::Error>().then_some(Blame::World))

@@ -48,13 +48,18 @@ pub struct Subject {
     pub peer_wide: Vec<String>,
     /// Least size of a peer group.
     pub peer_min: i64,
-    /// State table of calendar days (`date`, `kind`); without it every week is a teaching week.
-    #[serde(default)]
+    /// State table of calendar days (`date`, `kind`); without it, or with "", every week is a teaching week.
+    #[serde(default, deserialize_with = "word_or_none")]
     pub calendar: Option<String>,
     /// Weeks of a person's own past that `z_self` looks at.
     pub self_weeks: usize,
     /// Least number of those weeks with a value.
     pub self_weeks_min: i64,
+}
+
+/// A project cannot take a default away, only empty it.
+fn word_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|it| !it.is_empty()))
 }
 
 mod clock_time {

@@ -87,16 +87,30 @@ impl Reader {
 
     /// Writes a personal read into the audit log; without it nothing is shown.
     pub(crate) async fn note_read(&self, student_key: i64, what: &str) -> Result<(), Problem> {
-        let event = AuditEvent {
-            action: "read".to_owned(),
-            actor: self.account.account.clone(),
-            at_us: chrono::Utc::now().timestamp_micros(),
-            outcome: "ok".to_owned(),
-            resource: format!("student/{student_key}/{what}"),
-            role: self.grant.role.clone(),
-            ..AuditEvent::default()
-        };
-        self.state.parts.store.audit().append(event).await?;
-        Ok(())
+        Ok(note_read(&self.state.parts.store, &self.account.account, &self.grant.role, student_key, what).await?)
     }
+}
+
+/// Writes into the audit log that an account read something of a student.
+///
+/// # Errors
+/// If the store cannot write; then nothing may be shown.
+pub async fn note_read(
+    store: &store::Store,
+    account: &str,
+    role: &str,
+    student_key: i64,
+    what: &str,
+) -> Result<(), store::Error> {
+    let event = AuditEvent {
+        action: "read".to_owned(),
+        actor: account.to_owned(),
+        at_us: chrono::Utc::now().timestamp_micros(),
+        outcome: "ok".to_owned(),
+        resource: format!("student/{student_key}/{what}"),
+        role: role.to_owned(),
+        ..AuditEvent::default()
+    };
+    store.audit().append(event).await?;
+    Ok(())
 }

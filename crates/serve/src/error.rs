@@ -22,6 +22,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A portrait could not be given; the sentence is what a client would read.
+    #[error("{title}")]
+    Portrait {
+        /// Why.
+        title: String,
+        /// Whose move it is.
+        blame: Blame,
+    },
 }
 
 impl Error {
@@ -29,6 +37,7 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Error::Listen { .. } => Blame::World,
+            Error::Portrait { blame, .. } => *blame,
         }
     }
 }
@@ -76,6 +85,17 @@ impl Problem {
 
     fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "系统内部错误，已记录 / internal error, it was logged")
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        let blame = match problem.status {
+            it if it.is_client_error() => Blame::Caller,
+            StatusCode::SERVICE_UNAVAILABLE => Blame::World,
+            _ => Blame::Us,
+        };
+        Error::Portrait { title: problem.title, blame }
     }
 }
 

@@ -7,6 +7,7 @@ mod access;
 mod app;
 mod audit;
 mod error;
+mod portrait;
 mod routes;
 mod rows;
 mod state;
@@ -23,9 +24,13 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use access::note_read;
 pub use audit::StoreAudit;
 pub use error::Error;
-pub use state::{Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, RuleWords};
+pub use portrait::portrait;
+pub use state::{
+    Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, RuleWords, SourceWords, TagWords,
+};
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const REQUEST_S_MAX: u64 = 60;
@@ -42,11 +47,15 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/students", get(routes::students::list))
         .route("/students/{student_key}/portrait", get(routes::portrait::portrait))
         .route("/students/{student_key}/record", get(routes::record::record))
+        .route("/students/{student_key}/archive", get(routes::archive::archive))
+        .route("/students/{student_key}/lineage/{measure}", get(routes::lineage::lineage))
+        .route("/students/{student_key}/export", get(routes::archive::export))
         .route("/warnings", get(routes::warnings::list))
         .route("/lists", get(routes::lists::index))
         .route("/lists/{list}", get(routes::lists::one))
         .route("/tickets", get(routes::tickets::tickets))
         .route("/catalog", get(routes::catalog::catalog))
+        .route("/catalog/quality", get(routes::quality::quality))
         .route("/runs", get(routes::runs::list))
         .route_layer(middleware::from_fn(access::same_origin))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_S_MAX)))

@@ -8,7 +8,7 @@ use schema::PersonKind;
 use serde_json::{Map, Value};
 
 use crate::error::Problem;
-use crate::state::State;
+use crate::state::Parts;
 
 pub(crate) type Row = Map<String, Value>;
 
@@ -86,12 +86,12 @@ pub(crate) fn key(value: i64) -> datafusion::scalar::ScalarValue {
 
 /// Names and masked numbers of students, as far as the session may name them.
 pub(crate) async fn names(
-    state: &State,
+    parts: &Parts,
     session: &Session,
     keys: &[i64],
 ) -> Result<HashMap<i64, (Option<String>, Option<String>)>, Problem> {
     let allowed: Vec<i64> = keys.iter().copied().filter(|it| session.may_name(*it)).collect();
-    let vault = state.parts.store.vault();
+    let vault = parts.store.vault();
     let known = vault.identities(PersonKind::Student, &allowed, &["name"]).await?;
     let mut named = HashMap::new();
     for key in allowed {

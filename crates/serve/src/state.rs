@@ -100,6 +100,10 @@ pub struct Catalog {
     pub tables: Vec<CatalogTable>,
     /// Measures of the portrait.
     pub measures: Vec<MeasureWords>,
+    /// Tags of the portrait.
+    pub tags: Vec<TagWords>,
+    /// Sources.
+    pub sources: Vec<SourceWords>,
     /// Rules that offer warnings or findings.
     pub rules: Vec<RuleWords>,
     /// Work lists.
@@ -144,14 +148,58 @@ pub struct MeasureWords {
     pub unit: String,
     /// Part of the portrait.
     pub dimension: String,
+    /// What it is about within the dimension.
+    pub facet: String,
+    /// Whether it lies in the closed compartment.
+    pub is_closed: bool,
+    /// File that defines it.
+    pub path: String,
+    /// Its query.
+    pub sql: String,
     /// Days that it looks back on.
     pub window: String,
     /// Tables that it is made of.
-    pub source: String,
+    pub source: Vec<String>,
     /// Least support.
     pub n_min: i64,
     /// Least coverage.
     pub cov_min: f64,
+}
+
+/// One tag as a portrait shows it.
+#[derive(Debug, Clone)]
+pub struct TagWords {
+    /// Name.
+    pub tag: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// Part of the portrait.
+    pub dimension: String,
+}
+
+/// One source of the catalogue: who answers for it, what for, and until when that is approved.
+#[derive(Debug, Clone)]
+pub struct SourceWords {
+    /// Pipeline.
+    pub source: String,
+    /// One sentence.
+    pub about: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// event or state.
+    pub shape: String,
+    /// What it may be used for.
+    pub purpose: Vec<String>,
+    /// How long raw rows are kept, in days.
+    pub retention_days: i64,
+    /// How long a row usually takes to arrive, in hours.
+    pub usual_delay_h: i64,
+    /// Columns that are taken in.
+    pub column_n: usize,
+    /// Columns that stay in the vault.
+    pub identity_n: usize,
 }
 
 /// One rule as a notice shows it.
@@ -197,9 +245,5 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(config: Config, parts: Parts) -> Self {
         Self { config: Arc::new(config), parts }
-    }
-
-    pub(crate) fn rule(&self, name: &str) -> Option<&RuleWords> {
-        self.parts.catalog.rules.iter().find(|it| it.rule == name)
     }
 }

@@ -162,7 +162,9 @@ fn internships(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error
     let mut lines = Lines::new("实习编号,学号,单位,开始日期,结束日期,校内指导教师工号,登记时间");
     for (index, it) in world.people.students.iter().enumerate() {
         let all = leaves(world.seed, index as u32, it, 40, 60);
-        if let Some(leave) = all.iter().find(|it| it.kind == LeaveKind::Internship) {
+        // A placement that is registered after the end of the data is not known yet.
+        let end = i64::from(world.days) * DAY;
+        if let Some(leave) = all.iter().find(|it| it.kind == LeaveKind::Internship && it.approved < end) {
             let firm = ["一号企业", "二号企业", "三号企业", "四号企业"][index % 4];
             let tutor = staff_number(teacher(world, it.class, 0));
             let day = |at: i64| date(at.div_euclid(DAY) as i32);

@@ -101,8 +101,9 @@ pub(crate) fn write_tickets(world: &World, desk: &mut Desk, out: &Path, high: i3
     ];
     write_sheet(&out.join(format!("ticket/ticket_{on}.xlsx")), &heads, &rows)?;
     let mut feedbacks = Lines::new("工单号,评价时间,满意度,是否解决");
+    let end = i64::from(high + 1) * DAY - 1;
     for it in tickets.iter().filter(|it| !it.satisfaction.is_empty()) {
-        let at = it.closed.unwrap_or(it.opened) + 1800;
+        let at = (it.closed.unwrap_or(it.opened) + 1800).min(end);
         let is_solved = if it.satisfaction == "不满意" { "否" } else { "是" };
         feedbacks.row(&[&it.id, &second(at), &it.satisfaction, &is_solved]);
     }

@@ -59,6 +59,10 @@ impl Graph {
                 nodes.insert(model.name.clone(), Node::of_model(model));
             }
         }
+        if pipelines.iter().any(Pipeline::is_event) {
+            let node = issued::quality_source_day(pipelines);
+            nodes.insert(node.name.clone(), node);
+        }
         if let Some(subject) = subject.filter(|_| !measures.is_empty()) {
             let (closed, open): (Vec<&Model>, Vec<&Model>) =
                 measures.iter().partition(|it| it.front.class == Some(Class::Closed));

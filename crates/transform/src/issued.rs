@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Subject};
+use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Pipeline, Subject};
 
 use crate::node::{Node, Origin};
 
@@ -192,6 +192,41 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
         .collect();
     node.columns.insert("measures_n".to_owned(), column("Measures computed for the person.", Class::Trace));
     node.columns.insert("known_n".to_owned(), column("Measures above their floors.", Class::Trace));
+    node
+}
+
+/// `quality_source_day`: what each source of events delivered on each day, for freshness, volume and drift.
+pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
+    let part = |name: &str| {
+        let hours =
+            |from: u32, to: u32| format!("sum(CASE WHEN minute_of_day >= {from} AND minute_of_day < {to} THEN 1 ELSE 0 END)");
+        format!(
+            "SELECT '{name}' AS source, count(*) AS rows_n, {night} AS night_n, {morning} AS morning_n, {afternoon} AS afternoon_n, \
+             {evening} AS evening_n, sum(CASE WHEN known_lag(known_at, occurred_on) > 2 THEN 1 ELSE 0 END) AS late_n, occurred_on \
+             FROM raw_{name} GROUP BY occurred_on",
+            night = hours(0, 360),
+            morning = hours(360, 720),
+            afternoon = hours(720, 1080),
+            evening = hours(1080, 1440),
+        )
+    };
+    let branches: Vec<String> = pipelines.iter().filter(|it| it.is_event()).map(|it| part(it.name())).collect();
+    let about = "What each source of events delivered on each campus day, by part of the day (数据到达日统计).";
+    let mut node = as_of("quality_source_day", about, "", &["source"], branches.join(" UNION ALL "), Origin::Query);
+    node.materialized = Materialized::Day;
+    node.subject = None;
+    node.purpose = vec!["cockpit".to_owned()];
+    let words = [
+        ("source", "Pipeline."),
+        ("rows_n", "Rows."),
+        ("night_n", "Rows from 00:00 to 06:00."),
+        ("morning_n", "Rows from 06:00 to 12:00."),
+        ("afternoon_n", "Rows from 12:00 to 18:00."),
+        ("evening_n", "Rows from 18:00 to 24:00."),
+        ("late_n", "Rows that became known two days or more after their own."),
+        ("occurred_on", "Campus day."),
+    ];
+    node.columns = words.into_iter().map(|(name, about)| (name.to_owned(), column(about, Class::Internal))).collect();
     node
 }
 

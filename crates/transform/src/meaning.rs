@@ -69,13 +69,47 @@ pub(crate) fn of_plan(plan: &LogicalPlan) -> Vec<Meaning> {
         _ => inputs.first().cloned().unwrap_or_default(),
     };
     if result.len() == width {
-        return result;
+        return sealed(plan, &inputs, result);
     }
     // Semi joins, marks and the like: whatever comes out is made of what went in.
     let highest = inputs.iter().map(|it| highest(it)).max().unwrap_or(Class::Closed);
     let mut padded = result;
     padded.resize(width, Meaning::computed(highest));
     padded
+}
+
+/// Rows that were chosen by what a closed column says tell what it says: everything in them is closed then.
+///
+/// Below closed the choice is the meaning itself, as in purchases of canteens, and the columns keep their classes.
+fn sealed(plan: &LogicalPlan, inputs: &[Vec<Meaning>], mut result: Vec<Meaning>) -> Vec<Meaning> {
+    let chosen_by: Vec<Expr> = match plan {
+        LogicalPlan::Filter(it) => vec![it.predicate.clone()],
+        LogicalPlan::Join(it) => {
+            let pairs = it.on.iter().flat_map(|(left, right)| [left.clone(), right.clone()]);
+            pairs.chain(it.filter.clone()).collect()
+        }
+        _ => return result,
+    };
+    let columns = inputs.concat();
+    let schemas: Vec<_> = plan.inputs().into_iter().map(|it| it.schema().clone()).collect();
+    let is_closed = chosen_by.iter().any(|expr| {
+        expr.column_refs().into_iter().any(|column| {
+            let mut offset = 0;
+            for schema in &schemas {
+                if let Some(place) = schema.maybe_index_of_column(column) {
+                    return columns.get(offset + place).is_some_and(|it| Class::Closed <= it.class);
+                }
+                offset += schema.fields().len();
+            }
+            false
+        })
+    });
+    if is_closed {
+        for it in &mut result {
+            it.class = it.class.max(Class::Closed);
+        }
+    }
+    result
 }
 
 fn highest(meanings: &[Meaning]) -> Class {

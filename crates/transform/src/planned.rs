@@ -104,6 +104,12 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
     {
         return refuse(format!("[columns] describes \"{name}\", which the query does not return"));
     }
+    if node.is_versioned && node.origin == Origin::Query && plan.schema().field_with_unqualified_name("known_at").is_err() {
+        return refuse(
+            "a staging table says when its rows became known: return known_at, and superseded_at where rows are versions"
+                .to_owned(),
+        );
+    }
     let subject = node.subject.iter();
     if let Some(missing) = node.grain.iter().chain(subject).find(|it| plan.schema().field_with_unqualified_name(it).is_err()) {
         return refuse(format!("the grain or subject names \"{missing}\", which the query does not return"));

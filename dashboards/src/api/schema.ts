@@ -243,6 +243,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/students/{student_key}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A whole study of a student */
+        get: operations["get_students_student_key_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/students/{student_key}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Copy of one's own data */
+        get: operations["get_students_student_key_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/students/{student_key}/lineage/{measure}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a figure came about */
+        get: operations["get_students_student_key_lineage_measure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/catalog/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sources and what they deliver */
+        get: operations["get_catalog_quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -429,7 +497,7 @@ export interface components {
          * @description Unit of a measure.
          * @enum {string}
          */
-        MeasureUnit: "share" | "count" | "yuan" | "hour" | "minute_of_day" | "ratio" | "log_ratio";
+        MeasureUnit: "count" | "credits" | "days" | "hour" | "index" | "log_ratio" | "minute_of_day" | "minutes" | "nats" | "points" | "ratio" | "share" | "yuan";
         /** @description A value of a past date. */
         MeasurePoint: {
             /** Format: date */
@@ -453,11 +521,21 @@ export interface components {
             window: string;
             history: components["schemas"]["MeasurePoint"][];
             source: string;
+            facet: string;
+            /** @description Of the closed compartment: shown to psychologists only. */
+            is_closed: boolean;
+            /** Format: date */
+            as_of_on: string | null;
         };
-        /** @description One part of a portrait. */
+        /** @description One part of a portrait (画像维度). */
         Dimension: {
             /** @enum {string} */
-            dimension: "study" | "life" | "economy" | "rhythm" | "request" | "safety";
+            dimension: "ideology_participation" | "academic" | "life" | "practice" | "request" | "safety" | "social" | "wellbeing";
+            /**
+             * @description closed: the role may not see it; no_source: the school connects no source.
+             * @enum {string}
+             */
+            state: "ok" | "insufficient" | "closed" | "no_source";
             measures: components["schemas"]["Measure"][];
         };
         /** @description How far a source reaches. */
@@ -483,8 +561,10 @@ export interface components {
             coverage: components["schemas"]["Coverage"];
             dimensions: components["schemas"]["Dimension"][];
             notices: components["schemas"]["Notice"][];
-            missing_dimensions: string[];
             self_note: string | null;
+            /** Format: date */
+            newest_on: string;
+            tags: components["schemas"]["Tag"][];
         };
         /** @description One entry of a process record. */
         RecordRow: {
@@ -501,6 +581,8 @@ export interface components {
             source: string;
             /** @enum {string} */
             trust: "device" | "system" | "staff" | "self";
+            /** @description Belongs into the archive of a whole study. */
+            is_milestone: boolean;
         };
         /** @description Entries of a kind. */
         KindCount: {
@@ -744,6 +826,118 @@ export interface components {
             is_full?: boolean;
             is_json?: boolean;
         };
+        /** @description A statement of fact about a student, with its date, evidence and expiry (画像标签). */
+        Tag: {
+            tag: string;
+            title_zh: string;
+            title_en: string;
+            dimension: string;
+            /** Format: date */
+            since_on: string | null;
+            /** Format: date */
+            expires_on: string | null;
+            n: number | null;
+            evidence_zh: string | null;
+            evidence_en: string | null;
+            source: string | null;
+        };
+        /** @description One figure of an academic year. */
+        ArchiveItem: {
+            item: string;
+            value: number | null;
+            n: number | null;
+        };
+        /** @description One academic year of a study. */
+        ArchiveYear: {
+            academic_year: string;
+            items: components["schemas"]["ArchiveItem"][];
+            milestones: components["schemas"]["RecordRow"][];
+        };
+        /** @description A whole study at a glance (成长档案), oldest year first. */
+        Archive: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** Format: date */
+            as_of_on: string;
+            head: components["schemas"]["StudentRow"];
+            years: components["schemas"]["ArchiveYear"][];
+        };
+        /** @description A copy of everything that the platform holds of the reader. */
+        OwnData: {
+            about: string;
+            portrait: components["schemas"]["Portrait"];
+            archive: components["schemas"]["Archive"];
+            record: components["schemas"]["RecordRow"][];
+        };
+        /** @description A table behind a figure. */
+        LineageTable: {
+            table: string;
+            kind: string;
+            about: string;
+            owner: string;
+            inputs: string[];
+            version: number | null;
+            /** @description Condition under which the rows behind the figure are found in a raw table. */
+            filter: string | null;
+        };
+        /** @description How one figure about a student came about, down to its rows (数据血缘). */
+        Lineage: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            measure: string;
+            title_zh: string;
+            title_en: string;
+            about: string;
+            unit: components["schemas"]["MeasureUnit"];
+            /** Format: date */
+            as_of_on: string;
+            window: string;
+            value: number | null;
+            n: number | null;
+            cov: number | null;
+            n_min: number;
+            cov_min: number;
+            path: string;
+            sql: string;
+            tables: components["schemas"]["LineageTable"][];
+        };
+        /** @description The approval under which a source is used (数据使用审批). */
+        Approval: {
+            doc_no: string | null;
+            approver: string | null;
+            /** Format: date */
+            valid_to: string | null;
+        };
+        /** @description A source: who answers for it, and what it delivers. */
+        SourceQuality: {
+            source: string;
+            about: string;
+            owner: string;
+            /** @enum {string} */
+            shape: "event" | "state";
+            purpose: string[];
+            retention_days: number;
+            usual_delay_h: number;
+            column_n: number;
+            identity_n: number;
+            rows_n: number | null;
+            /** Format: date-time */
+            updated_at: string | null;
+            /** Format: date */
+            fresh_to: string | null;
+            rows_last: number | null;
+            rows_usual: number | null;
+            late_share: number | null;
+            psi: number | null;
+            /** @enum {string} */
+            state: "ok" | "late" | "low" | "drift" | "missing";
+            approval: components["schemas"]["Approval"];
+        };
+        /** @description Every source with approval, freshness, volume and drift (数据质量). */
+        Quality: {
+            sources: components["schemas"]["SourceQuality"][];
+            data_item_n: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -804,6 +998,16 @@ export type Run = components['schemas']['Run'];
 export type Runs = components['schemas']['Runs'];
 export type Done = components['schemas']['Done'];
 export type Order = components['schemas']['Order'];
+export type Tag = components['schemas']['Tag'];
+export type ArchiveItem = components['schemas']['ArchiveItem'];
+export type ArchiveYear = components['schemas']['ArchiveYear'];
+export type Archive = components['schemas']['Archive'];
+export type OwnData = components['schemas']['OwnData'];
+export type LineageTable = components['schemas']['LineageTable'];
+export type Lineage = components['schemas']['Lineage'];
+export type Approval = components['schemas']['Approval'];
+export type SourceQuality = components['schemas']['SourceQuality'];
+export type Quality = components['schemas']['Quality'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -1029,6 +1233,10 @@ export interface operations {
                 kind?: string;
                 before?: string;
                 limit?: string;
+                trust?: string;
+                source?: string;
+                since?: string;
+                until?: string;
             };
             header?: never;
             path: {
@@ -1260,6 +1468,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_students_student_key_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                student_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A whole study at a glance (成长档案). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_students_student_key_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                student_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything that the platform holds of the reader, for the student alone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnData"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_students_student_key_lineage_measure: {
+        parameters: {
+            query?: {
+                as_of?: string;
+            };
+            header?: never;
+            path: {
+                student_key: string;
+                measure: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How one figure about a student came about (数据血缘). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lineage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_catalog_quality: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every source with approval, freshness, volume and drift (数据质量). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quality"];
                 };
             };
             /** @description Problem document (RFC 9457) */

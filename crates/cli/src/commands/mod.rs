@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod ingest;
 mod init;
+mod portrait;
 mod quarantine;
 mod rollover;
 mod run;
@@ -77,6 +78,8 @@ enum Command {
     Serve(serve::Serve),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
+    /// Everything that may be said of one student, through the policy of an account.
+    Portrait(portrait::Portrait),
     /// Rows that were refused: counts, another try, a workbook for who mends them.
     Quarantine(quarantine::Quarantine),
     /// The annual rollover: who leaves, who comes, and what the school must still do.
@@ -105,6 +108,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
+        Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
         Command::Rollover(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,

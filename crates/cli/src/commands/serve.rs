@@ -145,7 +145,7 @@ async fn schedule(jobs: Arc<HouseJobs>) {
 }
 
 /// What the catalogue page shows, and the words of measures, rules and lists.
-async fn catalog(house: &House) -> anyhow::Result<Catalog> {
+pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
     let builder = house.builder().await?;
     let mut catalog = Catalog::default();
     for node in house.graph.nodes() {
@@ -161,9 +161,35 @@ async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             schema: builder.schema(&node.name).context("a table without columns")?,
         });
     }
+    for it in &house.project.pipelines {
+        let (identity, taken): (Vec<_>, Vec<_>) =
+            it.columns.iter().partition(|(_, column)| column.class == schema::Class::Identity && column.person.is_none());
+        catalog.sources.push(serve::SourceWords {
+            source: it.name().to_owned(),
+            about: it.pipeline.about.clone(),
+            owner: it.pipeline.owner.clone(),
+            shape: if it.is_event() { "event" } else { "state" }.to_owned(),
+            purpose: it.pipeline.purpose.clone(),
+            retention_days: it.pipeline.retention.days(),
+            usual_delay_h: it.contract.usual_delay.micros() / 3_600_000_000,
+            column_n: taken.len(),
+            identity_n: identity.len(),
+        });
+    }
+    for it in house.graph.tags() {
+        let front = &it.front;
+        catalog.tags.push(serve::TagWords {
+            tag: it.name.clone(),
+            title_zh: front.title_zh.clone().unwrap_or_default(),
+            title_en: front.title_en.clone().unwrap_or_default(),
+            dimension: front.dimension.clone().unwrap_or_default(),
+        });
+    }
     for it in house.graph.measures() {
         let front = &it.front;
-        let tables: Vec<String> = house.graph.node("feat_measure").map(|it| it.inputs.clone()).unwrap_or_default();
+        let is_closed = front.class == Some(schema::Class::Closed);
+        let table = if is_closed { "closed_measure" } else { "feat_measure" };
+        let tables: Vec<String> = house.graph.node(table).map(|it| it.inputs.clone()).unwrap_or_default();
         catalog.measures.push(serve::MeasureWords {
             measure: it.name.clone(),
             title_zh: front.title_zh.clone().unwrap_or_default(),
@@ -171,8 +197,12 @@ async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             about: front.about.clone(),
             unit: front.unit.clone().unwrap_or_default(),
             dimension: front.dimension.clone().unwrap_or_default(),
+            facet: front.facet.clone().unwrap_or_default(),
+            is_closed,
+            path: it.path.clone(),
+            sql: it.query(),
             window: front.window.map(|it| format!("{}d", it.days())).unwrap_or_default(),
-            source: tables.iter().filter(|table| it.sql.contains(table.as_str())).cloned().collect::<Vec<_>>().join(", "),
+            source: tables.iter().filter(|table| it.sql.contains(table.as_str())).cloned().collect(),
             n_min: front.n_min.unwrap_or_default(),
             cov_min: front.cov_min.unwrap_or_default(),
         });

@@ -9,7 +9,7 @@ use arrow::csv::WriterBuilder;
 use arrow::json::LineDelimitedWriter;
 use clap::Args;
 use parquet::arrow::ArrowWriter;
-use policy::{Principal, Scope};
+use policy::{Principal, Scope, Session, Sessions};
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -31,24 +31,7 @@ impl Sql {
             as_system(&house, &self.query, common.format()).await?;
             return Ok(ExitCode::SUCCESS);
         };
-        let Some(account) = house.store.accounts().get(account).await? else {
-            anyhow::bail!(Caller(format!("there is no account \"{account}\": see `yizhan user list`")));
-        };
-        let Some(grant) = account.grants.first() else {
-            anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
-        };
-        let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
-        let sessions = crate::tables::sessions(&house, audit)?;
-        let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
-        let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
-        let principal = Principal {
-            account: account.account.clone(),
-            role: grant.role.clone(),
-            scopes: vec![scopes],
-            purpose,
-            person_key: account.person_key,
-        };
-        let session = sessions.open(principal).await?;
+        let (session, _) = session_of(&house, account).await?;
         let mut rows = session.sql(&self.query).await?;
         let batches = rows.collect().await?;
         print(&batches, common.format())?;
@@ -56,10 +39,34 @@ impl Sql {
     }
 }
 
-/// Asks as the system: every table, generated staging included; views as of the newest date that is built.
+/// A session of an account's first role, and the sessions that it came from.
+pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(Session, Arc<Sessions>)> {
+    let Some(account) = house.store.accounts().get(account).await? else {
+        anyhow::bail!(Caller(format!("there is no account \"{account}\": see `yizhan user list`")));
+    };
+    let Some(grant) = account.grants.first() else {
+        anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
+    };
+    let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
+    let sessions = Arc::new(crate::tables::sessions(house, audit)?);
+    let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
+    let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
+    let principal = Principal {
+        account: account.account.clone(),
+        role: grant.role.clone(),
+        scopes: vec![scopes],
+        purpose,
+        person_key: account.person_key,
+    };
+    Ok((sessions.open(principal).await?, sessions))
+}
+
+/// Asks as the system: every table, generated staging included; views as of `--now`, else of the newest date
+/// that is built.
 pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> anyhow::Result<()> {
     let built = house.lake.snapshot(&house.settings.subject.table).await?;
-    let as_of_on = match built.and_then(|it| it.files.iter().filter_map(|it| it.partition).max()) {
+    let newest = built.and_then(|it| it.files.iter().filter_map(|it| it.partition).max());
+    let as_of_on = match newest.filter(|_| house.fixed_now_us.is_none()) {
         Some(newest) => newest,
         None => house.as_of_on().await?,
     };

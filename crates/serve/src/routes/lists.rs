@@ -45,7 +45,7 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY student_key LIMIT {ROWS_MAX}");
     let found = rows::rows(&session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
-    let names = rows::names(&reader.state, &session, &keys).await?;
+    let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let shown: Vec<&str> =
         schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
     let mut columns = vec![json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })];

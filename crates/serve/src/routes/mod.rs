@@ -1,12 +1,15 @@
 //! One file a resource.
 
+pub(crate) mod archive;
 pub(crate) mod catalog;
 pub(crate) mod cockpit;
 pub(crate) mod health;
+pub(crate) mod lineage;
 pub(crate) mod lists;
 pub(crate) mod login;
 pub(crate) mod openapi;
 pub(crate) mod portrait;
+pub(crate) mod quality;
 pub(crate) mod record;
 pub(crate) mod runs;
 pub(crate) mod students;

@@ -61,7 +61,7 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     found.truncate(usize::from(limit));
     let next = if has_more { found.last().and_then(|it| text(it, "student_key")) } else { None };
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
-    let names = rows::names(&reader.state, &session, &keys).await?;
+    let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let care = care(&session, &as_of_on).await?;
     let shown: Vec<Value> = found
         .iter()

@@ -9,6 +9,7 @@ use super::students::limit;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
 use crate::rows::{self, Row, cell, number, text};
+use crate::state::Parts;
 
 /// What a finding of no trace looks for before it is shown.
 const EXPLANATIONS: [(&str, &str, &str); 4] = [
@@ -53,8 +54,8 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     let campus = &reader.state.config.campus;
     Ok(Json(json!({
         "as_of_on": as_of_on,
-        "findings": notices(&reader, &session, &findings).await?,
-        "rows": notices(&reader, &session, &offers).await?,
+        "findings": notices(&reader.state.parts, &session, &findings).await?,
+        "rows": notices(&reader.state.parts, &session, &offers).await?,
         "next": has_more.then(|| (skipped + limit).to_string()),
         "emergency_zh": campus.emergency_zh,
         "emergency_en": campus.emergency_en,
@@ -62,21 +63,21 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
 }
 
 /// What is offered for one student on a date; empty for a role that reads no offers, as students themselves.
-pub(crate) async fn of_student(reader: &Reader, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
+pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
     if session.schema("warning_student").await.is_err() {
         return Ok(Vec::new());
     }
     let sql = "SELECT * FROM warning_student WHERE as_of_on = $on AND student_key = $key ORDER BY severity DESC NULLS FIRST, warning_id";
     let found = rows::rows(session, sql, vec![("on", rows::date(as_of_on)?), ("key", rows::key(key))]).await?;
-    notices(reader, session, &found).await
+    notices(parts, session, &found).await
 }
 
-async fn notices(reader: &Reader, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {
+async fn notices(parts: &Parts, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let names = rows::names(&reader.state, session, &keys).await?;
+    let names = rows::names(parts, session, &keys).await?;
     let as_of_on = found.first().and_then(|it| text(it, "as_of_on")).unwrap_or_default();
     // The keys are our own numbers, read from the lake a moment ago.
     let list: Vec<String> = keys.iter().map(ToString::to_string).collect();
@@ -88,15 +89,15 @@ async fn notices(reader: &Reader, session: &Session, found: &[Row]) -> Result<Ve
             let key = text(it, "student_key");
             let person = people.iter().find(|it| text(it, "student_key") == key).cloned().unwrap_or_default();
             let name = key.as_ref().and_then(|it| names.get(&it.parse::<i64>().ok()?)).and_then(|it| it.0.clone());
-            notice(reader, it, &person, name)
+            notice(parts, it, &person, name)
         })
         .collect())
 }
 
-fn notice(reader: &Reader, it: &Row, person: &Row, name: Option<String>) -> Value {
+fn notice(parts: &Parts, it: &Row, person: &Row, name: Option<String>) -> Value {
     let rule = text(it, "rule").unwrap_or_default();
-    let words = reader.state.rule(&rule);
-    let measured = words.and_then(|it| reader.state.parts.catalog.measures.iter().find(|measure| measure.measure == it.measure));
+    let words = parts.catalog.rules.iter().find(|it| it.rule == rule);
+    let measured = words.and_then(|it| parts.catalog.measures.iter().find(|measure| measure.measure == it.measure));
     let mut notice = json!({
         "warning_id": cell(it, "warning_id"), "student_key": cell(it, "student_key"),
         "student": {

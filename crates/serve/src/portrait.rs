@@ -1,0 +1,165 @@
+//! One portrait: everything that may be said of one student as of a date, with evidence, coverage and date.
+//!
+//! Called by the API and by `yizhan portrait`; both read through a session of `policy`, so a reader gets what their role
+//! may see and nothing else, whichever way they come.
+
+use datafusion::scalar::ScalarValue;
+use policy::Session;
+use serde_json::{Value, json};
+
+use crate::error::Problem;
+use crate::routes::{students, warnings};
+use crate::rows::{self, Row, cell, number, text};
+use crate::state::{MeasureWords, Parts};
+
+/// Parts of a portrait in the order in which they are shown (画像维度).
+const DIMENSIONS: [&str; 8] =
+    ["ideology_participation", "academic", "life", "practice", "request", "safety", "social", "wellbeing"];
+/// Days of history behind a value.
+const HISTORY_DAYS: i32 = 182;
+
+/// The portrait of a student whom the session reaches, as JSON; as of the newest date if none is asked for.
+///
+/// # Errors
+/// If there is no portrait of the student on that date, or the tables are not built.
+pub async fn portrait(parts: &Parts, session: &Session, student_key: i64, as_of_on: Option<&str>) -> Result<Value, crate::Error> {
+    Ok(of_student(parts, session, student_key, as_of_on).await?)
+}
+
+pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of_on: Option<&str>) -> Result<Value, Problem> {
+    let newest = newest(parts, session).await?;
+    let as_of_on = as_of_on.unwrap_or(&newest).to_owned();
+    let on = rows::date(&as_of_on)?;
+    let who = || vec![("on", on.clone()), ("key", rows::key(key))];
+    let keys = [key];
+    let person_sql = "SELECT * FROM portrait_student WHERE as_of_on = $on AND student_key = $key";
+    let (found, measured, closed, tags, notices, mut named) = tokio::try_join!(
+        rows::rows(session, person_sql, who()),
+        history(session, "feat_measure", key, &on),
+        history(session, "closed_measure", key, &on),
+        tags(parts, session, key, &on),
+        warnings::of_student(parts, session, key, &as_of_on),
+        rows::names(parts, session, &keys),
+    )?;
+    let person = found.first().ok_or_else(Problem::not_found)?;
+    let measured = measured.unwrap_or_default();
+    let is_closed_seen = closed.is_some();
+    let closed = closed.unwrap_or_default();
+    let dimensions: Vec<Value> = DIMENSIONS
+        .into_iter()
+        .map(|dimension| {
+            let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension);
+            let (open, shut): (Vec<&MeasureWords>, Vec<&MeasureWords>) = words.partition(|it| !it.is_closed);
+            let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured, &as_of_on)).collect();
+            if is_closed_seen {
+                shown.extend(shut.iter().map(|it| measure(it, &closed, &as_of_on)));
+            }
+            let is_known = shown.iter().any(|it| it["status"] == "ok");
+            // A role that may not see the closed compartment is told that there is one, and who talks about it.
+            let state = match (shown.is_empty(), is_known, shut.is_empty()) {
+                (true, _, false) => "closed",
+                (true, _, true) => "no_source",
+                (false, false, _) => "insufficient",
+                (false, true, _) => "ok",
+            };
+            json!({ "dimension": dimension, "state": state, "measures": shown })
+        })
+        .collect();
+    let known_n = number(person, "known_n").unwrap_or_default() as i64;
+    let open_n = parts.catalog.measures.iter().filter(|it| !it.is_closed).count();
+    let is_student = session.role().role == "student";
+    Ok(json!({
+        "student_key": key.to_string(),
+        "as_of_on": as_of_on,
+        "newest_on": newest,
+        "head": students::head(person, named.remove(&key).unwrap_or_default(), notices.len()),
+        "coverage": { "measures_n": open_n, "known_n": known_n, "sources": sources(parts).await? },
+        "dimensions": dimensions,
+        "tags": tags,
+        "notices": notices,
+        "self_note": is_student.then_some(
+            "这些数据来自学校各业务系统；只用于关心与服务，不用于评优或处分。如有不符，请联系辅导员更正。"
+        ),
+    }))
+}
+
+/// The newest date with portraits, from the log alone; no row is read for it.
+pub(crate) async fn newest(parts: &Parts, session: &Session) -> Result<String, Problem> {
+    session.schema("portrait_student").await?;
+    let snapshot = parts.lake.snapshot("portrait_student").await?.ok_or_else(Problem::not_ready)?;
+    let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
+    newest.and_then(schema::time::days_date).map(|it| it.to_string()).ok_or_else(Problem::not_ready)
+}
+
+/// Values of half a year from one long table; `None` where the role has no such table.
+async fn history(session: &Session, table: &str, key: i64, on: &ScalarValue) -> Result<Option<Vec<Row>>, Problem> {
+    if session.schema(table).await.is_err() {
+        return Ok(None);
+    }
+    let ScalarValue::Date32(Some(day)) = on else { return Ok(None) };
+    let since = ScalarValue::Date32(Some(day - HISTORY_DAYS));
+    // The dates that are shown, and no others: Mondays make the line, other days come and go with the last two weeks.
+    let mondays: Vec<String> = (day - HISTORY_DAYS..=*day)
+        .filter(|it| it == day || (it - 4).rem_euclid(7) == 0)
+        .filter_map(schema::time::days_date)
+        .map(|it| format!("DATE '{it}'"))
+        .collect();
+    let sql = format!(
+        "SELECT measure, as_of_on, value, n, cov, z_self, z_peer FROM {table} \
+         WHERE student_key = $key AND as_of_on >= $since AND as_of_on IN ({}) ORDER BY as_of_on",
+        mondays.join(", ")
+    );
+    rows::rows(session, &sql, vec![("key", rows::key(key)), ("since", since)]).await.map(Some)
+}
+
+/// A measure with its value of the date, and its history. One that is built on Mondays only has its newest.
+fn measure(words: &MeasureWords, rows: &[Row], as_of_on: &str) -> Value {
+    let own: Vec<&Row> = rows.iter().filter(|it| it.get("measure").and_then(Value::as_str) == Some(&words.measure)).collect();
+    let now = if words.is_closed {
+        own.last()
+    } else {
+        own.iter().rev().find(|it| it.get("as_of_on").and_then(Value::as_str) == Some(as_of_on))
+    };
+    let value = now.and_then(|it| number(it, "value"));
+    let at = |column: &str| now.map_or(Value::Null, |it| cell(it, column));
+    let history: Vec<Value> =
+        own.iter().map(|it| json!({ "as_of_on": cell(it, "as_of_on"), "value": cell(it, "value") })).collect();
+    json!({
+        "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
+        "unit": words.unit, "facet": words.facet, "is_closed": words.is_closed, "as_of_on": at("as_of_on"),
+        "value": value, "n": at("n"), "cov": at("cov"), "z_self": at("z_self"), "z_peer": at("z_peer"),
+        "status": if value.is_some() { "ok" } else { "insufficient" },
+        "window": words.window, "history": history, "source": words.source.join(", "),
+    })
+}
+
+async fn tags(parts: &Parts, session: &Session, key: i64, on: &ScalarValue) -> Result<Vec<Value>, Problem> {
+    if session.schema("portrait_tag").await.is_err() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT * FROM portrait_tag WHERE as_of_on = $on AND student_key = $key ORDER BY since_on DESC, tag";
+    let found = rows::rows(session, sql, vec![("on", on.clone()), ("key", rows::key(key))]).await?;
+    let tag = |it: &Row| {
+        let name = text(it, "tag")?;
+        let words = parts.catalog.tags.iter().find(|it| it.tag == name)?;
+        Some(json!({
+            "tag": name, "title_zh": words.title_zh, "title_en": words.title_en, "dimension": words.dimension,
+            "since_on": cell(it, "since_on"), "expires_on": cell(it, "expires_on"), "n": cell(it, "n"),
+            "evidence_zh": cell(it, "evidence_zh"), "evidence_en": cell(it, "evidence_en"), "source": cell(it, "source"),
+        }))
+    };
+    Ok(found.iter().filter_map(tag).collect())
+}
+
+/// How fresh each source of events is: a figure about devices and offices, not about the student.
+async fn sources(parts: &Parts) -> Result<Vec<Value>, Problem> {
+    let mut sources = Vec::new();
+    for it in parts.catalog.sources.iter().filter(|it| it.shape == "event" && it.purpose.iter().any(|it| it == "portrait")) {
+        if let Some(snapshot) = parts.lake.snapshot(&format!("raw_{}", it.source)).await? {
+            let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
+            let fresh_to = newest.and_then(schema::time::days_date).map(|it| it.to_string());
+            sources.push(json!({ "source": it.source, "fresh_to": fresh_to, "cov": null }));
+        }
+    }
+    Ok(sources)
+}

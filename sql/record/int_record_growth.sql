@@ -1,0 +1,56 @@
+/*---
+kind         = "table"
+about        = "Entries of the record about growing: activities, awards (过程记录: 成长)."
+owner        = "student_affairs_office"
+materialized = "view"
+subject      = "student_key"
+purpose      = ["portrait", "service"]
+
+[columns]
+event_id    = { about = "Id of the entry: source and its own number.", class = "trace" }
+student_key = { about = "The student, pseudonymous.", class = "personal" }
+kind        = { about = "What it is about: leave, bed, grade, activity, talk and so on.", class = "trace" }
+step        = { about = "What happened, as a word of the source.", class = "trace" }
+title_zh    = { about = "What happened, in Chinese.", class = "trace" }
+title_en    = { about = "What happened, in English.", class = "trace" }
+detail_zh   = { about = "Which, in Chinese; rooms and titles as they are.", class = "trace" }
+detail_en   = { about = "Which, in English.", class = "trace" }
+occurred_at = { about = "When it happened; the beginning of the campus day where only the day is known.", class = "trace" }
+known_at    = { about = "When the platform could know it.", class = "trace" }
+source      = { about = "Pipeline that it comes from.", class = "trace" }
+trust       = { about = "device, system, staff or self: who says so.", class = "trace" }
+is_milestone = { about = "Whether it belongs into the archive of a whole study.", class = "trace" }
+---*/
+
+WITH activity AS (
+    SELECT activity_id, title, dimension
+    FROM stg_activity
+    WHERE superseded_at IS NULL
+),
+
+role AS (
+    SELECT activity_id, student_key, min(role) AS role
+    FROM stg_activity_signup
+    GROUP BY activity_id, student_key
+)
+
+SELECT concat('activity/', stg_activity_attendance.checkin_id) AS event_id, stg_activity_attendance.student_key, 'activity' AS kind,
+    coalesce(role.role, 'participant') AS step,
+    CASE role.role WHEN 'organiser' THEN '组织活动' WHEN 'volunteer' THEN '志愿服务' ELSE '参加活动' END AS title_zh,
+    CASE role.role WHEN 'organiser' THEN 'Organised an activity' WHEN 'volunteer' THEN 'Volunteered' ELSE 'Took part in an activity' END AS title_en,
+    coalesce(activity.title, stg_activity_attendance.activity_id) AS detail_zh,
+    coalesce(activity.title, stg_activity_attendance.activity_id) AS detail_en,
+    stg_activity_attendance.checked_in_at AS occurred_at, stg_activity_attendance.known_at, 'activity_attendance' AS source,
+    -- A scanned code can be passed on; a card and a list of the organisers say more.
+    CASE stg_activity_attendance.method WHEN 'card' THEN 'device' WHEN 'roster' THEN 'staff' ELSE 'self' END AS trust,
+    coalesce(role.role IN ('organiser', 'volunteer'), FALSE) AS is_milestone
+FROM stg_activity_attendance
+LEFT JOIN activity ON activity.activity_id = stg_activity_attendance.activity_id
+LEFT JOIN role ON role.activity_id = stg_activity_attendance.activity_id AND role.student_key = stg_activity_attendance.student_key
+
+UNION ALL
+
+SELECT concat('award/', award_id), student_key, 'award', coalesce(level, 'award'), '获得奖项', 'Received an award',
+    title AS detail_zh, title AS detail_en, day_start(awarded_on), known_at, 'award', 'staff', TRUE
+FROM stg_award
+WHERE superseded_at IS NULL

@@ -1,0 +1,76 @@
+/*---
+kind         = "table"
+about        = "Entries of the record about living here: leave, beds, moves, holidays, cards (过程记录: 生活)."
+owner        = "student_affairs_office"
+materialized = "view"
+subject      = "student_key"
+purpose      = ["portrait", "service"]
+
+[columns]
+event_id    = { about = "Id of the entry: source and its own number.", class = "trace" }
+student_key = { about = "The student, pseudonymous.", class = "personal" }
+kind        = { about = "What it is about: leave, bed, grade, activity, talk and so on.", class = "trace" }
+step        = { about = "What happened, as a word of the source.", class = "trace" }
+title_zh    = { about = "What happened, in Chinese.", class = "trace" }
+title_en    = { about = "What happened, in English.", class = "trace" }
+detail_zh   = { about = "Which, in Chinese; rooms and titles as they are.", class = "trace" }
+detail_en   = { about = "Which, in English.", class = "trace" }
+occurred_at = { about = "When it happened; the beginning of the campus day where only the day is known.", class = "trace" }
+known_at    = { about = "When the platform could know it.", class = "trace" }
+source      = { about = "Pipeline that it comes from.", class = "trace" }
+trust       = { about = "device, system, staff or self: who says so.", class = "trace" }
+is_milestone = { about = "Whether it belongs into the archive of a whole study.", class = "trace" }
+---*/
+
+WITH leave_version AS (
+    SELECT *, row_number() OVER (PARTITION BY leave_id ORDER BY known_at DESC, returned_at DESC, file_no DESC, row_no DESC) AS place
+    FROM stg_leave_record
+)
+
+SELECT concat('leave/', leave_id, '/approved') AS event_id, student_key, 'leave' AS kind, 'approved' AS step,
+    '请假获批' AS title_zh, 'Leave approved' AS title_en,
+    CASE leave_kind WHEN 'personal' THEN '事假' WHEN 'sick' THEN '病假' WHEN 'internship' THEN '实习' WHEN 'away' THEN '离校' ELSE leave_kind END AS detail_zh,
+    CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END AS detail_en,
+    approved_at AS occurred_at, known_at, 'leave_record' AS source, 'staff' AS trust, FALSE AS is_milestone
+FROM leave_version
+WHERE place = 1
+
+UNION ALL
+
+SELECT concat('leave/', leave_id, '/returned'), student_key, 'leave', 'returned', '已销假', 'Reported back from leave',
+    CASE leave_kind WHEN 'personal' THEN '事假' WHEN 'sick' THEN '病假' WHEN 'internship' THEN '实习' WHEN 'away' THEN '离校' ELSE leave_kind END,
+    CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END,
+    returned_at, known_at, 'leave_record', 'staff', FALSE
+FROM leave_version
+WHERE place = 1 AND returned_at IS NOT NULL
+
+UNION ALL
+
+SELECT concat('bed/', CAST(student_key AS VARCHAR), '/', CAST(moved_in_on AS VARCHAR)), student_key, 'bed', 'moved_in',
+    '入住寝室', 'Moved into a room', room_id AS detail_zh, room_id AS detail_en, day_start(moved_in_on), known_at, 'bed_assignment', 'staff', TRUE
+FROM stg_bed_assignment
+WHERE superseded_at IS NULL
+
+UNION ALL
+
+SELECT concat('transfer/', transfer_id), student_key, 'bed', 'transfer', '调宿获批', 'Move between rooms approved',
+    concat(from_room_id, ' → ', to_room_id) AS detail_zh, concat(from_room_id, ' → ', to_room_id) AS detail_en, approved_at, known_at, 'room_transfer', 'staff', FALSE
+FROM stg_room_transfer
+WHERE superseded_at IS NULL AND approved_at IS NOT NULL
+
+UNION ALL
+
+SELECT concat('stay/', stay_id), student_key, 'holiday_stay', 'registered', '登记假期留校', 'Registered to stay over a holiday',
+    CASE holiday WHEN 'national_day' THEN '国庆' WHEN 'new_year' THEN '元旦' WHEN 'winter' THEN '寒假' WHEN 'summer' THEN '暑假' WHEN 'tomb_sweeping' THEN '清明' WHEN 'labour_day' THEN '五一' WHEN 'dragon_boat' THEN '端午' ELSE holiday END,
+    CASE holiday WHEN 'national_day' THEN 'National Day' WHEN 'new_year' THEN 'New Year' WHEN 'winter' THEN 'winter vacation' WHEN 'summer' THEN 'summer vacation' WHEN 'tomb_sweeping' THEN 'Qingming' WHEN 'labour_day' THEN 'Labour Day' WHEN 'dragon_boat' THEN 'Dragon Boat' ELSE holiday END,
+    registered_at, known_at, 'holiday_stay', 'self', FALSE
+FROM stg_holiday_stay
+WHERE superseded_at IS NULL
+
+UNION ALL
+
+SELECT concat('card/', status_id), student_key, 'card_status', card_status,
+    CASE card_status WHEN 'lost' THEN '校园卡挂失' WHEN 'found' THEN '校园卡解挂' WHEN 'reissued' THEN '补办校园卡' ELSE card_status END,
+    CASE card_status WHEN 'lost' THEN 'Card reported lost' WHEN 'found' THEN 'Card found' WHEN 'reissued' THEN 'Card reissued' ELSE card_status END,
+    '' AS detail_zh, '' AS detail_en, occurred_at, known_at, 'card_status', 'system', FALSE
+FROM stg_card_status

@@ -1,0 +1,73 @@
+/*---
+kind         = "table"
+about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions and requests: the work log that nobody has to type (工作日志)."
+owner        = "student_affairs_office"
+materialized = "whole"
+grain        = ["staff_key", "occurred_on"]
+purpose      = ["duty", "evaluation"]
+
+[columns]
+staff_key        = { about = "Member of staff, pseudonymous.", class = "personal" }
+occurred_on      = { about = "Campus day.", class = "internal" }
+shift_minutes    = { unit = "minutes", about = "On shift in a building or at a window.", class = "personal" }
+room_n           = { about = "Rooms visited.", class = "personal" }
+resident_n       = { about = "Residents seen in them; a visited room is not its residents seen.", class = "personal" }
+visit_minutes    = { unit = "minutes", about = "Time in rooms.", class = "personal" }
+talk_n           = { about = "Talks, a meeting of a group counting once.", class = "personal" }
+talk_student_n   = { about = "Students talked with.", class = "personal" }
+talk_minutes     = { unit = "minutes", about = "Time in talks.", class = "personal" }
+reception_minutes = { unit = "minutes", about = "Present at a reception day.", class = "personal" }
+ticket_step_n    = { about = "Steps taken in requests.", class = "personal" }
+---*/
+
+WITH talk AS (
+    SELECT staff_key, occurred_on, contact_id, count(DISTINCT student_key) AS student_n, max(minutes) AS minutes
+    FROM stg_contact_record
+    GROUP BY staff_key, occurred_on, contact_id
+),
+
+done AS (
+    SELECT staff_key, occurred_on,
+        CAST(date_part('epoch', ends_at) - date_part('epoch', begins_at) AS BIGINT) / 60 AS shift_minutes,
+        0 AS room_n, 0 AS resident_n, 0 AS visit_minutes, 0 AS talk_n, 0 AS talk_student_n, 0 AS talk_minutes,
+        0 AS reception_minutes, 0 AS ticket_step_n
+    FROM stg_duty_shift
+
+    UNION ALL
+
+    SELECT staff_key, occurred_on, 0, 1, coalesce(seen_n, 0), coalesce(minutes, 0), 0, 0, 0, 0, 0
+    FROM stg_room_visit
+
+    UNION ALL
+
+    SELECT staff_key, occurred_on, 0, 0, 0, 0, 1, student_n, coalesce(minutes, 0), 0, 0
+    FROM talk
+
+    UNION ALL
+
+    SELECT staff_key, occurred_on, 0, 0, 0, 0, 0, 0, 0,
+        CAST(date_part('epoch', ends_at) - date_part('epoch', begins_at) AS BIGINT) / 60, 0
+    FROM stg_reception_session
+
+    UNION ALL
+
+    SELECT handler_key, occurred_on, 0, 0, 0, 0, 0, 0, 0, 0, 1
+    FROM stg_ticket_event
+    WHERE handler_key IS NOT NULL
+)
+
+SELECT
+    staff_key,
+    occurred_on,
+    sum(shift_minutes) AS shift_minutes,
+    sum(room_n) AS room_n,
+    sum(resident_n) AS resident_n,
+    sum(visit_minutes) AS visit_minutes,
+    sum(talk_n) AS talk_n,
+    sum(talk_student_n) AS talk_student_n,
+    sum(talk_minutes) AS talk_minutes,
+    sum(reception_minutes) AS reception_minutes,
+    sum(ticket_step_n) AS ticket_step_n
+FROM done
+WHERE staff_key IS NOT NULL
+GROUP BY staff_key, occurred_on

@@ -1,0 +1,72 @@
+/*---
+kind         = "table"
+about        = "What a student did in each academic year, one row a figure: the growth archive (成长档案)."
+owner        = "student_affairs_office"
+materialized = "whole"
+grain        = ["student_key", "academic_year", "item"]
+subject      = "student_key"
+purpose      = ["portrait", "evaluation"]
+
+[columns]
+academic_year = { about = "Academic year, as 2025-2026.", class = "trace" }
+item          = { about = "What is counted: activities and hours by dimension, awards, talks, mean score.", class = "trace" }
+value         = { about = "The figure, in the item's own unit.", class = "trace" }
+n             = { about = "Rows behind it.", class = "trace" }
+---*/
+
+WITH attended AS (
+    SELECT
+        record_student_event.student_key,
+        record_student_event.academic_year,
+        stg_activity.dimension,
+        stg_activity.kind,
+        stg_activity_attendance.hour_tenths
+    FROM record_student_event
+    INNER JOIN stg_activity_attendance ON concat('activity/', stg_activity_attendance.checkin_id) = record_student_event.event_id
+    INNER JOIN stg_activity ON stg_activity.activity_id = stg_activity_attendance.activity_id AND stg_activity.superseded_at IS NULL
+    WHERE record_student_event.kind = 'activity'
+),
+
+scored AS (
+    SELECT student_key, substr(term, 1, 9) AS academic_year, score * credit_tenths AS points, credit_tenths
+    FROM stg_grade_record
+    WHERE superseded_at IS NULL AND exam_kind = 'final'
+)
+
+SELECT student_key, academic_year, concat('activity_', dimension, '_n') AS item, CAST(count(*) AS DOUBLE) AS value, count(*) AS n
+FROM attended
+WHERE dimension IS NOT NULL
+GROUP BY student_key, academic_year, dimension
+
+UNION ALL
+
+SELECT student_key, academic_year, concat('activity_', dimension, '_hours'), CAST(sum(hour_tenths) AS DOUBLE) / 10, count(*)
+FROM attended
+WHERE dimension IS NOT NULL
+GROUP BY student_key, academic_year, dimension
+
+UNION ALL
+
+SELECT student_key, academic_year, 'volunteer_hours', CAST(sum(hour_tenths) AS DOUBLE) / 10, count(*)
+FROM attended
+WHERE kind = 'volunteering'
+GROUP BY student_key, academic_year
+
+UNION ALL
+
+SELECT student_key, academic_year, concat(kind, '_n'), CAST(count(*) AS DOUBLE), count(*)
+FROM record_student_event
+WHERE kind IN ('award', 'talk', 'activity', 'reception') OR (kind = 'leave' AND step = 'approved') OR (kind = 'ticket' AND step = 'reported')
+GROUP BY student_key, academic_year, kind
+
+UNION ALL
+
+SELECT student_key, academic_year, 'mean_score', CAST(sum(points) AS DOUBLE) / nullif(sum(credit_tenths), 0), count(*)
+FROM scored
+GROUP BY student_key, academic_year
+
+UNION ALL
+
+SELECT student_key, academic_year, 'credits', CAST(sum(CASE WHEN points >= 60 * credit_tenths THEN credit_tenths ELSE 0 END) AS DOUBLE) / 10, count(*)
+FROM scored
+GROUP BY student_key, academic_year
