@@ -7,6 +7,7 @@ mod policy;
 mod quarantine;
 mod readers;
 mod restart;
+mod rollover;
 mod serve;
 mod support;
 mod truth;

@@ -5,7 +5,8 @@
 
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use chrono::NaiveDate;
 use schema::time::{date_days, days_date};
 use serde::Serialize;
@@ -284,10 +285,12 @@ fn day(day: i32) -> String {
 async fn counts(house: &House, check: &str, sql: &str) -> anyhow::Result<Vec<(String, i64)>> {
     let context = house.builder().await?.context(sql, check, today(house)).await?;
     let batches = context.sql(sql).await.with_context(|| format!("could not plan {check}"))?.collect().await?;
-    let rows = |batch: &RecordBatch| -> Vec<(String, i64)> {
-        let (labels, n) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
+    let rows = |batch: &RecordBatch| -> anyhow::Result<Vec<(String, i64)>> {
+        // Text that a query makes comes as views, text of a table does not.
+        let labels = cast(batch.column(0), &DataType::Utf8)?;
+        let (labels, n) = (labels.as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
         let label = |row: usize| if labels.is_null(row) { "-".to_owned() } else { labels.value(row).to_owned() };
-        (0..batch.num_rows()).map(|row| (label(row), n.value(row))).collect()
+        Ok((0..batch.num_rows()).map(|row| (label(row), n.value(row))).collect())
     };
-    Ok(batches.iter().flat_map(rows).collect())
+    Ok(batches.iter().map(rows).collect::<anyhow::Result<Vec<_>>>()?.concat())
 }
