@@ -1,8 +1,8 @@
 /*---
 kind      = "measure"
-about     = "Share of nights on which all of the room were in, of those on which it is known of all (寝室同在率)."
+about     = "Share of nights on which all of the room were seen coming in or washing after 20:00, of those on which the gates worked and nobody was on leave (寝室同在率). Passages by face are left out."
 title_zh  = "寝室同在率"
-title_en  = "Nights with all roommates"
+title_en  = "Evenings with all roommates"
 owner     = "psychology_center"
 subject   = "student_key"
 purpose   = ["care"]
@@ -16,24 +16,38 @@ mad_floor = 0.05
 class     = "closed"
 ---*/
 
-WITH room_night AS (
+-- Only what gates and terminals saw without a face: who came in unseen was there all the same, so this is a lower bound.
+WITH evening AS (
+    SELECT
+        int_night.student_key,
+        int_night.room_id,
+        int_night.occurred_on,
+        int_night.gate_minutes,
+        int_night.gate_minutes_due,
+        int_campus_day.evening_last_in_minute IS NOT NULL OR coalesce(int_campus_day.shower_minute >= 1200, FALSE) AS is_seen,
+        int_night.is_on_leave OR NOT int_night.is_gate_seen AS is_unknown
+    FROM int_night
+    LEFT JOIN int_campus_day ON int_campus_day.student_key = int_night.student_key AND int_campus_day.occurred_on = int_night.occurred_on
+    WHERE int_night.room_id IS NOT NULL AND NOT int_night.is_free
+),
+
+room_night AS (
     SELECT
         room_id,
         occurred_on,
         count(*) AS people,
-        sum(CASE WHEN is_back THEN 1 ELSE 0 END) AS back_n,
-        sum(CASE WHEN is_back OR is_absent OR is_on_leave THEN 1 ELSE 0 END) AS known_n
-    FROM int_night
-    WHERE room_id IS NOT NULL AND NOT is_free
+        sum(CASE WHEN is_seen THEN 1 ELSE 0 END) AS seen_n,
+        sum(CASE WHEN is_unknown THEN 1 ELSE 0 END) AS unknown_n
+    FROM evening
     GROUP BY room_id, occurred_on
 )
 
 SELECT
-    int_night.student_key,
-    CAST(sum(CASE WHEN room_night.back_n = room_night.people THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / count(*) AS value,
+    evening.student_key,
+    CAST(sum(CASE WHEN room_night.seen_n = room_night.people THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
-    CAST(sum(int_night.gate_minutes) AS DECIMAL(18, 6)) / nullif(sum(int_night.gate_minutes_due), 0) AS cov
-FROM int_night
-INNER JOIN room_night ON room_night.room_id = int_night.room_id AND room_night.occurred_on = int_night.occurred_on
-WHERE room_night.people > 1 AND room_night.known_n = room_night.people
-GROUP BY int_night.student_key
+    CAST(sum(evening.gate_minutes) AS DECIMAL(18, 6)) / nullif(sum(evening.gate_minutes_due), 0) AS cov
+FROM evening
+INNER JOIN room_night ON room_night.room_id = evening.room_id AND room_night.occurred_on = evening.occurred_on
+WHERE room_night.people > 1 AND room_night.unknown_n = 0
+GROUP BY evening.student_key

@@ -26,7 +26,7 @@ fn one_more_day_equals_a_full_build_over_the_same_rows() {
 
 /// Everything that was said of the dates before the last one, without those that leave the two weeks of daily dates.
 fn snapshots(data: &std::path::Path) -> Vec<Vec<String>> {
-    ["feat_measure", "portrait_student", "warning_student", "fct_night", "cockpit_ticket"]
+    ["feat_measure", "closed_measure", "portrait_student", "portrait_tag", "warning_student", "fct_night", "cockpit_ticket"]
         .map(|table| {
             let found = sql(data, &format!("SELECT * FROM {table} WHERE as_of_on < DATE '2025-10-10' AND (as_of_on >= DATE '2025-09-28' OR date_part('dow', as_of_on) = 1)"));
             let mut rows: Vec<String> = found.iter().map(ToString::to_string).collect();

@@ -3,6 +3,7 @@
 mod approval;
 mod bad_input;
 mod incremental;
+mod measures;
 mod policy;
 mod quarantine;
 mod readers;

@@ -22,6 +22,7 @@ use crate::Error;
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
 use crate::planned::{self, Schemas};
+use crate::standing::Past;
 use crate::state::{Made, Need};
 
 /// How a build goes about its work.
@@ -382,6 +383,8 @@ impl<'a> Builder<'a> {
             }
             expired.insert(&node.name, gone);
         }
+        // Values of past Mondays are read once and serve every date after them.
+        let mut pasts: BTreeMap<&str, Past> = BTreeMap::new();
         let total = todo.len();
         for (done, (on, nodes)) in todo.into_iter().enumerate() {
             let label = days_date(on).map(|it| it.to_string()).unwrap_or_default();
@@ -399,7 +402,10 @@ impl<'a> Builder<'a> {
                 }
                 let mut made = self.made(node).await?;
                 let rows = match (&node.origin, &self.graph.subject) {
-                    (Origin::Measures, Some(subject)) => self.measures(node, &context, subject, on).await?,
+                    (Origin::Measures, Some(subject)) => {
+                        let past = pasts.entry(node.name.as_str()).or_default();
+                        self.measures(node, &context, subject, on, past).await?
+                    }
                     _ => {
                         let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
                         frame.collect().await.map_err(Error::query("build", &node.path))?

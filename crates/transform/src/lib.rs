@@ -14,6 +14,7 @@ mod node;
 mod planned;
 mod soundness;
 mod staging;
+mod standing;
 mod state;
 
 pub use build::{Action, Builder, Built, Config, Progress, Violation};

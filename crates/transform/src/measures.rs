@@ -1,19 +1,19 @@
 //! `feat_measure`: floors, the person's own past and the peer group, each written once for all measures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, Date32Array, RecordBatch};
-use datafusion::datasource::MemTable;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Array, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
 use schema::{Class, Model, Subject};
 
 use crate::Error;
 use crate::build::{Builder, date, with_as_of};
 use crate::node::Node;
+use crate::standing::{Past, Peer, Rules, Valued, standing};
 
-/// Turns a median absolute deviation into a standard deviation of a normal distribution.
-const MAD_TO_SD: f64 = 1.4826;
 /// Weeks that are looked through for taught ones: the longest vacation and two terms.
 const PAST_WEEKS: i32 = 40;
 /// Days that make a week a teaching week.
@@ -27,6 +27,7 @@ impl Builder<'_> {
         context: &SessionContext,
         subject: &Subject,
         as_of_on: i32,
+        past: &mut Past,
     ) -> Result<Vec<RecordBatch>, Error> {
         let fail = || Error::query("build", &node.path);
         let mut rows = Vec::new();
@@ -35,19 +36,70 @@ impl Builder<'_> {
             let frame = context.sql(&sql).await.map_err(Error::query("build", &measure.path))?;
             rows.extend(frame.collect().await.map_err(Error::query("build", &measure.path))?);
         }
-        let Some(schema) = rows.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
-        let rows: Vec<RecordBatch> = rows
-            .into_iter()
-            .map(|it| RecordBatch::try_new(schema.clone(), it.columns().to_vec()))
-            .collect::<Result<_, _>>()
-            .map_err(|it| fail()(it.into()))?;
-        let table = MemTable::try_new(schema, vec![rows]).map_err(fail())?;
-        let _ = context.deregister_table("measured");
-        context.register_table("measured", Arc::new(table)).map_err(fail())?;
-        let past = self.past_mondays(context, subject, as_of_on).await?;
-        let sql = standing(subject, &node.name, as_of_on, &past, &self.floors(&node.name));
-        let frame = context.sql(&sql).await.map_err(fail())?;
-        frame.collect().await.map_err(fail())
+        let names: HashMap<&str, usize> =
+            self.graph.measures_of(&node.name).enumerate().map(|(place, it)| (it.name.as_str(), place)).collect();
+        let rules = Rules {
+            floors: self.graph.measures_of(&node.name).map(|it| it.front.mad_floor.unwrap_or(1.0)).collect(),
+            peer_min: usize::try_from(subject.peer_min).unwrap_or(0),
+            self_weeks_min: usize::try_from(subject.self_weeks_min).unwrap_or(0),
+        };
+        let mondays = self.past_mondays(context, subject, as_of_on).await?;
+        for monday in &mondays {
+            if !past.has(*monday) {
+                let sql = format!(
+                    "SELECT {key}, measure, value FROM {own} WHERE as_of_on = {on} AND value IS NOT NULL",
+                    key = subject.key,
+                    own = node.name,
+                    on = date(*monday)
+                );
+                let known = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
+                past.add(*monday, names.len(), known.iter().flat_map(|it| valued(it, &names)));
+            }
+        }
+        if let Some(oldest) = mondays.last() {
+            past.forget_before(*oldest);
+        }
+        let peers = self.peers(context, subject, as_of_on, &node.path).await?;
+        let values: Vec<Valued> = rows.iter().flat_map(|it| valued(it, &names)).collect();
+        let mut stood = standing(&rules, &values, past, &mondays, &peers).into_iter();
+        rows.iter()
+            .map(|it| {
+                let (own, peer): (Vec<_>, Vec<_>) = stood.by_ref().take(it.num_rows()).unzip();
+                let mut fields: Vec<FieldRef> = it.schema().fields().iter().cloned().collect();
+                fields.extend(["z_self", "z_peer"].map(|name| Arc::new(Field::new(name, DataType::Float64, true))));
+                let mut columns = it.columns().to_vec();
+                columns.extend([own, peer].map(|it| Arc::new(Float64Array::from(it)) as ArrayRef));
+                RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|it| fail()(it.into()))
+            })
+            .collect()
+    }
+
+    /// The groups of every person of a date.
+    async fn peers(&self, context: &SessionContext, subject: &Subject, as_of_on: i32, path: &str) -> Result<Vec<Peer>, Error> {
+        let group = |columns: &[String]| {
+            let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
+            format!("concat_ws('|', {})", parts.join(", "))
+        };
+        let sql = format!(
+            "SELECT {key}, CAST({near} AS VARCHAR) AS near, CAST({far} AS VARCHAR) AS far FROM {table} WHERE as_of_on = {on}",
+            key = subject.key,
+            near = group(&subject.peer),
+            far = group(&subject.peer_wide),
+            table = subject.table,
+            on = date(as_of_on)
+        );
+        let fail = || Error::query("build", path);
+        let rows = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
+        let mut peers = Vec::new();
+        for batch in &rows {
+            let text = |place: usize| cast(batch.column(place), &DataType::Utf8).map_err(|it| fail()(it.into()));
+            let (near, far) = (text(1)?, text(2)?);
+            let (near, far) = (near.as_string::<i32>(), far.as_string::<i32>());
+            for (row, key) in batch.column(0).as_primitive::<Int64Type>().iter().enumerate() {
+                peers.extend(key.map(|key| Peer { key, near: near.value(row).to_owned(), far: far.value(row).to_owned() }));
+            }
+        }
+        Ok(peers)
     }
 
     /// The Mondays before a date whose week before was taught, newest first, as many as the setting says.
@@ -73,15 +125,18 @@ impl Builder<'_> {
         mondays.truncate(subject.self_weeks);
         Ok(mondays)
     }
+}
 
-    /// The least denominators as rows of SQL.
-    fn floors(&self, table: &str) -> String {
-        self.graph
-            .measures_of(table)
-            .map(|it| format!("('{}', CAST({:?} AS DOUBLE))", it.name, it.front.mad_floor.unwrap_or(1.0)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
+/// Values of a batch of key, measure, value; a measure that is no longer there is left out.
+fn valued<'a>(batch: &'a RecordBatch, names: &'a HashMap<&str, usize>) -> impl Iterator<Item = Valued> + 'a {
+    let keys = batch.column(0).as_primitive::<Int64Type>();
+    let words = cast(batch.column(1), &DataType::Utf8).ok();
+    let values = batch.column(2).as_primitive::<Float64Type>();
+    (0..batch.num_rows()).filter_map(move |row| {
+        let words = words.as_ref()?.as_string::<i32>();
+        let measure = *names.get(words.value(row))?;
+        Some(Valued { key: keys.value(row), measure, value: values.is_valid(row).then(|| values.value(row)) })
+    })
 }
 
 /// A measure with its value NULL below the floors: missing data is never guilt.
@@ -95,52 +150,5 @@ fn floored(measure: &Model, key: &str) -> String {
         n_min = front.n_min.unwrap_or(1),
         cov_min = front.cov_min.unwrap_or(0.0),
         sql = measure.query(),
-    )
-}
-
-/// Values with their distance from the person's own past and from the peers.
-fn standing(subject: &Subject, own: &str, as_of_on: i32, past: &[i32], floors: &str) -> String {
-    let Subject { key, table, peer_min, self_weeks_min, .. } = subject;
-    let group = |columns: &[String]| {
-        let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
-        format!("concat_ws('|', {})", parts.join(", "))
-    };
-    let on = date(as_of_on);
-    // No past is said by a date that has none, so that the query keeps one shape.
-    let past = match past {
-        [] => "DATE '1970-01-01'".to_owned(),
-        dates => dates.iter().map(|it| date(*it)).collect::<Vec<_>>().join(", "),
-    };
-    format!(
-        "WITH floor AS (SELECT * FROM (VALUES {floors}) AS floor (measure, least)), \
-         person AS (SELECT {key}, {peer} AS near, {wide} AS far FROM {table} WHERE as_of_on = {on}), \
-         near AS (SELECT near, count(*) AS people FROM person GROUP BY near), \
-         grouped AS (SELECT person.{key}, CASE WHEN near.people >= {peer_min} THEN person.near ELSE person.far END AS peers \
-         FROM person INNER JOIN near ON near.near = person.near), \
-         valued AS (SELECT measured.{key}, measured.measure, measured.value, grouped.peers \
-         FROM measured INNER JOIN grouped ON grouped.{key} = measured.{key} WHERE measured.value IS NOT NULL), \
-         middle AS (SELECT measure, peers, median(value) AS centre, count(*) AS people FROM valued GROUP BY measure, peers), \
-         spread AS (SELECT valued.measure, valued.peers, median(abs(valued.value - middle.centre)) AS mad \
-         FROM valued INNER JOIN middle ON middle.measure = valued.measure AND middle.peers = valued.peers \
-         GROUP BY valued.measure, valued.peers), \
-         past AS (SELECT {key}, measure, value FROM {own} WHERE as_of_on IN ({past}) AND value IS NOT NULL), \
-         own_middle AS (SELECT {key}, measure, median(value) AS centre FROM past GROUP BY {key}, measure \
-         HAVING count(*) >= {self_weeks_min}), \
-         own_spread AS (SELECT past.{key}, past.measure, median(abs(past.value - own_middle.centre)) AS mad \
-         FROM past INNER JOIN own_middle ON own_middle.{key} = past.{key} AND own_middle.measure = past.measure \
-         GROUP BY past.{key}, past.measure) \
-         SELECT measured.{key}, measured.measure, measured.value, measured.n, measured.cov, \
-         (measured.value - own_middle.centre) / greatest({MAD_TO_SD} * own_spread.mad, floor.least) AS z_self, \
-         CASE WHEN middle.people >= {peer_min} \
-         THEN (measured.value - middle.centre) / greatest({MAD_TO_SD} * spread.mad, floor.least) END AS z_peer \
-         FROM measured INNER JOIN floor ON floor.measure = measured.measure \
-         LEFT JOIN grouped ON grouped.{key} = measured.{key} \
-         LEFT JOIN middle ON middle.measure = measured.measure AND middle.peers = grouped.peers \
-         LEFT JOIN spread ON spread.measure = measured.measure AND spread.peers = grouped.peers \
-         LEFT JOIN own_middle ON own_middle.{key} = measured.{key} AND own_middle.measure = measured.measure \
-         LEFT JOIN own_spread ON own_spread.{key} = measured.{key} AND own_spread.measure = measured.measure \
-         ORDER BY measured.{key}, measured.measure",
-        peer = group(&subject.peer),
-        wide = group(&subject.peer_wide),
     )
 }

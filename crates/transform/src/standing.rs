@@ -1,0 +1,225 @@
+//! How far a value lies from the person's own past and from the peers: `z_self` and `z_peer`, once for all measures.
+//!
+//! Values of one date and of earlier Mondays go in, distances come out. Written here and not in SQL because it is the
+//! same two medians for millions of small groups, which a query engine hashes again for every date.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Turns a median absolute deviation into a standard deviation of a normal distribution.
+const MAD_TO_SD: f64 = 1.4826;
+
+/// What is compared with what.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// Least denominator of each measure.
+    pub(crate) floors: Vec<f64>,
+    /// Least size of a peer group; below it the wider group is taken.
+    pub(crate) peer_min: usize,
+    /// Least number of past Mondays with a value.
+    pub(crate) self_weeks_min: usize,
+}
+
+/// A value of a date: whose, which measure, how much.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Valued {
+    pub(crate) key: i64,
+    pub(crate) measure: usize,
+    pub(crate) value: Option<f64>,
+}
+
+/// Groups of a person: the near one, and the wider one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) key: i64,
+    pub(crate) near: String,
+    pub(crate) far: String,
+}
+
+/// Values of past Mondays, kept from one date to the next: each is read once in a build.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    places: HashMap<i64, usize>,
+    /// Persons times measures, NaN where nothing is known.
+    mondays: BTreeMap<i32, Vec<f64>>,
+}
+
+impl Past {
+    /// Whether a Monday was read already.
+    pub(crate) fn has(&self, monday: i32) -> bool {
+        self.mondays.contains_key(&monday)
+    }
+
+    /// Takes in the values of a Monday.
+    pub(crate) fn add(&mut self, monday: i32, measures: usize, values: impl Iterator<Item = Valued>) {
+        let mut matrix = vec![f64::NAN; self.places.len() * measures];
+        for it in values {
+            let next = self.places.len();
+            let row = *self.places.entry(it.key).or_insert(next);
+            if matrix.len() < (row + 1) * measures {
+                matrix.resize((row + 1) * measures, f64::NAN);
+            }
+            matrix[row * measures + it.measure] = it.value.unwrap_or(f64::NAN);
+        }
+        self.mondays.insert(monday, matrix);
+    }
+
+    /// Forgets Mondays before a date.
+    pub(crate) fn forget_before(&mut self, monday: i32) {
+        self.mondays = self.mondays.split_off(&monday);
+    }
+}
+
+/// Distances of every value, in the order of the values: own past, peers.
+pub(crate) fn standing(
+    rules: &Rules,
+    values: &[Valued],
+    past: &Past,
+    mondays: &[i32],
+    peers: &[Peer],
+) -> Vec<(Option<f64>, Option<f64>)> {
+    let measures = rules.floors.len();
+    let past_of: Vec<&Vec<f64>> = mondays.iter().filter_map(|it| past.mondays.get(it)).collect();
+    let groups = Groups::new(rules, values, peers);
+    let mut own = Vec::with_capacity(past_of.len());
+    values
+        .iter()
+        .map(|it| {
+            let Some(value) = it.value else { return (None, None) };
+            own.clear();
+            if let Some(row) = past.places.get(&it.key) {
+                let at = row * measures + it.measure;
+                own.extend(past_of.iter().filter_map(|matrix| matrix.get(at)).copied().filter(|it| !it.is_nan()));
+            }
+            let z_self = (rules.self_weeks_min.max(1) <= own.len()).then(|| {
+                let (centre, mad) = middle(&mut own);
+                (value - centre) / (MAD_TO_SD * mad).max(rules.floors[it.measure])
+            });
+            let z_peer = groups
+                .middle_of(it.key, it.measure)
+                .map(|(centre, mad)| (value - centre) / (MAD_TO_SD * mad).max(rules.floors[it.measure]));
+            (z_self, z_peer)
+        })
+        .collect()
+}
+
+/// Median, and median distance from it; sorts what it is given.
+fn middle(values: &mut [f64]) -> (f64, f64) {
+    let centre = median(values);
+    values.iter_mut().for_each(|it| *it = (*it - centre).abs());
+    (centre, median(values))
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 { values[half] } else { (values[half - 1] + values[half]) / 2.0 }
+}
+
+/// Middles of the peer groups by measure.
+struct Groups {
+    of_person: HashMap<i64, usize>,
+    /// Group times measures.
+    middles: Vec<Option<(f64, f64)>>,
+    measures: usize,
+}
+
+impl Groups {
+    fn new(rules: &Rules, values: &[Valued], peers: &[Peer]) -> Self {
+        let measures = rules.floors.len();
+        let mut near_sizes: HashMap<&str, usize> = HashMap::new();
+        for it in peers {
+            *near_sizes.entry(&it.near).or_default() += 1;
+        }
+        // A person is held against the near group, or against the whole wider one where the near one is small.
+        let mut groups: HashMap<(bool, &str), usize> = HashMap::new();
+        let (mut of_person, mut near_of, mut far_of) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for it in peers {
+            let next = groups.len();
+            let near = *groups.entry((true, it.near.as_str())).or_insert(next);
+            let next = groups.len();
+            let far = *groups.entry((false, it.far.as_str())).or_insert(next);
+            let is_small = near_sizes[it.near.as_str()] < rules.peer_min;
+            of_person.insert(it.key, if is_small { far } else { near });
+            near_of.insert(it.key, near);
+            far_of.insert(it.key, far);
+        }
+        let mut members: Vec<Vec<f64>> = vec![Vec::new(); groups.len() * measures];
+        for it in values {
+            if let (Some(value), Some(near), Some(far)) = (it.value, near_of.get(&it.key), far_of.get(&it.key)) {
+                members[near * measures + it.measure].push(value);
+                members[far * measures + it.measure].push(value);
+            }
+        }
+        let of = |values: &mut Vec<f64>| (rules.peer_min.max(1) <= values.len()).then(|| middle(values));
+        Self { of_person, middles: members.iter_mut().map(of).collect(), measures }
+    }
+
+    fn middle_of(&self, key: i64, measure: usize) -> Option<(f64, f64)> {
+        self.middles[self.of_person.get(&key)? * self.measures + measure]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn valued(key: i64, value: f64) -> Valued {
+        Valued { key, measure: 0, value: Some(value) }
+    }
+
+    fn peer(key: i64, near: &str, far: &str) -> Peer {
+        Peer { key, near: near.to_owned(), far: far.to_owned() }
+    }
+
+    #[test]
+    fn a_value_is_held_against_the_own_mondays_and_no_others() {
+        let rules = Rules { floors: vec![0.5], peer_min: 20, self_weeks_min: 3 };
+        let mut past = Past::default();
+        for (monday, value) in [(0, 1.0), (7, 2.0), (14, 3.0), (21, 4.0), (28, 100.0)] {
+            past.add(monday, 1, [valued(7, value)].into_iter());
+        }
+        let z = |mondays: &[i32]| standing(&rules, &[valued(7, 6.0)], &past, mondays, &[])[0].0;
+        // Median 2.5, deviations 1.5 0.5 0.5 1.5, so 1.0: (6 - 2.5) / 1.4826.
+        let expected = 3.5 / 1.4826;
+        assert!((z(&[0, 7, 14, 21]).expect("a past") - expected).abs() < 1e-12);
+        // Two weeks are too few to be a past.
+        assert_eq!(z(&[0, 7]), None);
+        // Of somebody else nothing is known.
+        assert_eq!(standing(&rules, &[valued(8, 6.0)], &past, &[0, 7, 14, 21], &[])[0].0, None);
+    }
+
+    #[test]
+    fn the_denominator_has_a_floor() {
+        let rules = Rules { floors: vec![0.5], peer_min: 20, self_weeks_min: 3 };
+        let mut past = Past::default();
+        for monday in [0, 7, 14] {
+            past.add(monday, 1, [valued(7, 1.0)].into_iter());
+        }
+        assert_eq!(standing(&rules, &[valued(7, 2.0)], &past, &[0, 7, 14], &[])[0].0, Some(2.0));
+    }
+
+    #[test]
+    fn a_small_group_is_held_against_the_whole_wider_one() {
+        let rules = Rules { floors: vec![1.0], peer_min: 3, self_weeks_min: 3 };
+        // Three of class a, one of class b, all of one year.
+        let peers = [peer(1, "a", "y"), peer(2, "a", "y"), peer(3, "a", "y"), peer(4, "b", "y")];
+        let values = [valued(1, 1.0), valued(2, 2.0), valued(3, 3.0), valued(4, 10.0)];
+        let z: Vec<_> = standing(&rules, &values, &Past::default(), &[], &peers).into_iter().map(|it| it.1).collect();
+        // Class a: median 2, deviation 1. The year: 1 2 3 10, median 2.5, deviations 1.5 0.5 0.5 7.5, so 1.
+        assert_eq!(z[0], Some(-1.0 / 1.4826));
+        assert_eq!(z[1], Some(0.0));
+        assert_eq!(z[3], Some(7.5 / 1.4826));
+        // A wider group that is small as well says nothing.
+        let few = [peer(1, "a", "x"), peer(4, "b", "y")];
+        assert_eq!(standing(&rules, &values, &Past::default(), &[], &few)[3].1, None);
+    }
+
+    #[test]
+    fn a_monday_before_the_window_is_forgotten() {
+        let mut past = Past::default();
+        past.add(0, 1, [valued(1, 1.0)].into_iter());
+        past.add(7, 1, [valued(2, 1.0)].into_iter());
+        past.forget_before(7);
+        assert!(!past.has(0) && past.has(7));
+    }
+}

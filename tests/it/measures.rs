@@ -1,0 +1,183 @@
+//! What the measures are made of: traits that were planted move them, faces and the future do not.
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+
+use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run, sql};
+
+/// Measures that serve safety only; all others must not know of a face.
+const SAFETY: [&str; 5] = ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "contact_gap"];
+
+#[test]
+fn measures_follow_the_traits_that_were_planted() {
+    let data = demo();
+    let truth = std::fs::read_to_string(data.join("exports/truth/students.csv")).expect("the students");
+    let mut lines = truth.lines();
+    let heads: Vec<&str> = lines.next().expect("a head").split(',').collect();
+    let rows: Vec<Vec<&str>> = lines.map(|it| it.split(',').collect()).collect();
+    let keys = sql(data, "SELECT student_key FROM raw_student ORDER BY row_no");
+    let keys: Vec<i64> = keys.iter().map(|it| it["student_key"].as_i64().expect("a key")).collect();
+    assert_eq!(keys.len(), rows.len());
+    let trait_of = |name: &str| -> BTreeMap<i64, f64> {
+        let place = heads.iter().position(|it| *it == name).expect("a trait");
+        keys.iter().zip(&rows).map(|(key, row)| (*key, row[place].parse().expect("a number"))).collect()
+    };
+    let value_of = |measure: &str| -> BTreeMap<i64, f64> {
+        let query = format!(
+            "SELECT student_key, value FROM feat_measure WHERE measure = '{measure}' AND value IS NOT NULL \
+             AND as_of_on = (SELECT max(as_of_on) FROM feat_measure)"
+        );
+        let found = sql(data, &query);
+        found.iter().map(|it| (it["student_key"].as_i64().expect("a key"), it["value"].as_f64().expect("a value"))).collect()
+    };
+    // Rank correlation with 300 students has an error of 0.06: the bounds leave room for it.
+    for (measure, name, low, high) in [
+        ("meal_price", "budget", 0.75, 1.0),
+        ("canteen_spend", "budget", 0.3, 1.0),
+        ("low_balance_days", "budget", -1.0, -0.12),
+        ("library_in_n", "diligence", 0.5, 1.0),
+        ("study_water_n", "diligence", 0.45, 1.0),
+        ("class_attendance_rate", "diligence", 0.35, 1.0),
+        ("gpa", "diligence", 0.75, 1.0),
+        ("grade_residual", "diligence", 0.75, 1.0),
+        ("failed_credits", "diligence", -1.0, -0.45),
+        ("activity_n", "sociability", 0.4, 1.0),
+        ("ideology_participation_n", "sociability", 0.2, 1.0),
+        ("breakfast_rate", "rhythm", -1.0, -0.12),
+        ("social_jet_lag", "rhythm", 0.35, 1.0),
+        // What has nothing to do with a trait does not follow it.
+        ("meal_price", "diligence", -0.2, 0.2),
+        ("library_in_n", "budget", -0.2, 0.2),
+        ("activity_n", "diligence", -0.2, 0.2),
+        ("gpa", "sociability", -0.2, 0.2),
+    ] {
+        let (of_trait, of_measure) = (trait_of(name), value_of(measure));
+        let pairs: Vec<(f64, f64)> = of_measure.iter().filter_map(|(key, value)| Some((*of_trait.get(key)?, *value))).collect();
+        assert!(100 < pairs.len(), "{measure} is known of {} students only", pairs.len());
+        let rank = spearman(&pairs);
+        assert!((low..=high).contains(&rank), "{measure} against {name}: {rank:.2}, not within {low} to {high}");
+    }
+}
+
+#[test]
+fn without_faces_nothing_but_safety_changes() {
+    let input = TempDir::new().expect("a folder");
+    copy(campus(), input.path(), &|it| !it.contains("gate/gate_"));
+    let mut dropped = 0;
+    for entry in std::fs::read_dir(campus().join("gate")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if name.starts_with("gate_") {
+            let unpacked = output(std::process::Command::new("gzip").arg("-dc").arg(&path)).stdout;
+            let text = String::from_utf8_lossy(&unpacked).into_owned();
+            let kept: Vec<&str> = text.lines().filter(|it| !it.contains("\"face\"")).collect();
+            dropped += text.lines().count() - kept.len();
+            std::fs::write(input.path().join("gate").join(name.trim_end_matches(".gz")), kept.join("\n") + "\n").expect("a file");
+            let plain = input.path().join("gate").join(name.trim_end_matches(".gz"));
+            let packed = output(std::process::Command::new("gzip").arg("-n").arg(&plain));
+            assert!(packed.status.success(), "gzip packs {name}");
+        }
+    }
+    assert!(500 < dropped, "only {dropped} passages were by face");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+    let list = SAFETY.map(|it| format!("'{it}'")).join(", ");
+    let query = format!("SELECT * FROM feat_measure WHERE measure NOT IN ({list}) ORDER BY as_of_on, student_key, measure");
+    let (with, without) = (sql(built().0.path(), &query), sql(data.path(), &query));
+    assert!(10_000 < with.len(), "there is something to compare");
+    assert_eq!(with.len(), without.len());
+    let differs = with.iter().zip(&without).find(|(a, b)| a != b);
+    assert!(differs.is_none(), "a face moved a measure: {differs:?}");
+    let closed = "SELECT * FROM closed_measure ORDER BY as_of_on, student_key, measure";
+    assert_eq!(sql(built().0.path(), closed), sql(data.path(), closed), "a face moved a closed measure");
+}
+
+#[test]
+fn a_school_with_cards_only_has_portraits_that_say_what_is_missing() {
+    let input = TempDir::new().expect("a folder");
+    let is_there =
+        |it: &str| it.contains("card/card_2") || it.contains("registry/student.xlsx") || it.contains("data_use_approval");
+    copy(campus(), input.path(), &is_there);
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM feat_measure)";
+    let found = sql(
+        data.path(),
+        &format!("SELECT measure, count(*) AS n, count(value) AS known_n FROM feat_measure WHERE {newest} GROUP BY measure"),
+    );
+    let known: BTreeMap<&str, (i64, i64)> = found
+        .iter()
+        .map(|it| (it["measure"].as_str().expect("a word"), (it["n"].as_i64().expect("n"), it["known_n"].as_i64().expect("n"))))
+        .collect();
+    // Without heartbeats nobody knows whether terminals worked, so what they count is not said.
+    for measure in ["meals_per_day", "canteen_spend", "library_hours"] {
+        assert_eq!(known.get(measure).map_or(0, |it| it.1), 0, "{measure} was said without coverage");
+    }
+    for measure in ["gpa", "activity_n", "ticket_n", "evening_return", "class_attendance_rate"] {
+        assert!(!known.contains_key(measure) || known[measure].1 == 0, "{measure} was made of nothing");
+    }
+    let portraits = sql(
+        data.path(),
+        "SELECT count(*) AS n, max(known_n) AS known_n FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student)",
+    );
+    assert_eq!(portraits[0]["n"].as_i64(), Some(300), "everybody has a portrait, however little is known");
+    assert!(sql(data.path(), "SELECT * FROM warning_student").is_empty(), "missing data is never guilt");
+}
+
+#[test]
+fn a_measure_of_the_future_or_of_an_outcome_is_refused() {
+    for (name, query, word) in [
+        (
+            "raw",
+            "SELECT student_key, count(*) AS value, count(*) AS n, 1.0 AS cov FROM raw_card_txn GROUP BY student_key",
+            "known",
+        ),
+        ("closed", "SELECT student_key, 1 AS value, 1 AS n, 1.0 AS cov FROM stg_aid_status WHERE level = 'severe'", "closed"),
+        (
+            "joined",
+            "SELECT dim_student.student_key, 1 AS value, 1 AS n, 1.0 AS cov FROM dim_student \
+             INNER JOIN stg_aid_status ON stg_aid_status.student_key = dim_student.student_key AND stg_aid_status.level = 'severe' \
+             WHERE dim_student.as_of_on = $as_of",
+            "closed",
+        ),
+        ("clock", "SELECT student_key, 1 AS value, 1 AS n, 1.0 AS cov FROM stg_student WHERE occurred_at < now()", "as_of"),
+    ] {
+        let project = TempDir::new().expect("a folder");
+        std::fs::write(project.path().join("yizhan.toml"), "packs = [\"campus\"]\n").expect("a file");
+        std::fs::create_dir_all(project.path().join("sql/measures")).expect("a folder");
+        let text = format!(
+            "/*---\nkind = \"measure\"\nabout = \"Leak.\"\ntitle_zh = \"泄漏\"\ntitle_en = \"Leak\"\nowner = \"nobody\"\nsubject = \"student_key\"\n\
+             purpose = [\"portrait\"]\ndimension = \"life\"\nunit = \"count\"\nwindow = \"28d\"\nn_min = 1\ncov_min = 0.0\nmad_floor = 1.0\n\
+             class = \"trace\"\n---*/\n\n{query}\n"
+        );
+        std::fs::write(project.path().join("sql/measures/leak.sql"), text).expect("a file");
+        let mut check = std::process::Command::new(binary());
+        let out = output(check.args(["check", "--project"]).arg(project.path()).current_dir(repository()));
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success(), "{name}: the leak was let in");
+        assert!(said.contains("leak.sql") && said.contains(word), "{name}: {said}");
+    }
+}
+
+/// Rank correlation, ties sharing their middle rank.
+fn spearman(pairs: &[(f64, f64)]) -> f64 {
+    let rank = |values: Vec<f64>| -> Vec<f64> {
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+        let mut ranks = vec![0.0; values.len()];
+        let mut at = 0;
+        while at < order.len() {
+            let same = order[at..].iter().take_while(|it| values[**it] == values[order[at]]).count();
+            for it in &order[at..at + same] {
+                ranks[*it] = at as f64 + (same as f64 - 1.0) / 2.0;
+            }
+            at += same;
+        }
+        ranks
+    };
+    let (a, b) = (rank(pairs.iter().map(|it| it.0).collect()), rank(pairs.iter().map(|it| it.1).collect()));
+    let mean = (pairs.len() as f64 - 1.0) / 2.0;
+    let product = |x: &[f64], y: &[f64]| -> f64 { x.iter().zip(y).map(|(x, y)| (x - mean) * (y - mean)).sum() };
+    product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
+}
