@@ -58,7 +58,7 @@ def main():
 
         def ours():
             shutil.rmtree(root / "data", ignore_errors=True)
-            command = [given.yizhan, "ingest", "card_txn", "--input", str(raw), "--data", str(root / "data"), "--format", "json"]
+            command = [given.yizhan, "ingest", "card_txn", "--set", "ingest.approvals=off", "--input", str(raw), "--data", str(root / "data"), "--format", "json"]
             out = subprocess.run(command, check=True, capture_output=True, text=True)
             report = json.loads(out.stdout.splitlines()[0])
             if report["rows_in"] != rows:

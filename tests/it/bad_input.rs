@@ -9,7 +9,9 @@ use crate::support::{NOW, output, tables, yizhan};
 /// A project with one file of its own over the pack, and one export.
 fn refuse(file: Option<(&str, &str)>, export: Option<(&str, &[u8])>) -> (i32, String, Vec<String>) {
     let (project, data) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
-    std::fs::write(project.path().join("yizhan.toml"), "packs = [\"campus\"]\n").expect("written");
+    // What is looked at here is the file, not whether its use is approved.
+    let settings = "packs = [\"campus\"]\n[ingest]\napprovals = \"off\"\n";
+    std::fs::write(project.path().join("yizhan.toml"), settings).expect("written");
     let write = |path: &Path, bytes: &[u8]| {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, bytes).expect("written");

@@ -1,11 +1,14 @@
 //! One integration binary: the real `yizhan` on real files, from exports at the door to rows in the lake.
 
+mod approval;
 mod bad_input;
 mod incremental;
 mod measures;
 mod policy;
+mod quarantine;
 mod readers;
 mod restart;
+mod rollover;
 mod serve;
 mod support;
 mod truth;

@@ -67,6 +67,36 @@ pub(crate) fn campus() -> &'static Path {
         .path()
 }
 
+/// A campus of 30 students and 40 days, made once.
+pub(crate) fn small() -> &'static Path {
+    static SMALL: OnceLock<TempDir> = OnceLock::new();
+    SMALL
+        .get_or_init(|| {
+            let folder = TempDir::new().expect("a temporary folder");
+            let out = Command::new(binary())
+                .args(["simulate", "--students", "30", "--days", "40", "--seed", "5", "--out"])
+                .arg(folder.path())
+                .output()
+                .expect("the binary starts");
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            folder
+        })
+        .path()
+}
+
+/// What a command said: exit code, lines of JSON, standard error.
+pub(crate) fn said(command: &mut Command) -> (i32, Vec<Value>, String) {
+    let out = output(command);
+    let lines = String::from_utf8_lossy(&out.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    (out.status.code().unwrap_or(-1), lines, String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+/// Writes a file and the folders above it.
+pub(crate) fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("written");
+}
+
 /// What the simulator planted.
 pub(crate) fn manifest() -> Value {
     let text = std::fs::read_to_string(campus().join("truth/manifest.json")).expect("a manifest");

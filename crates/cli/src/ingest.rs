@@ -21,8 +21,10 @@ use schema::{Pipeline, quarantine_schema, raw_schema, raw_sort};
 use serde::Serialize;
 use store::{FileState, LoadState, Numbered};
 
+use crate::approval::{self, Approvals};
 use crate::house::House;
 use crate::progress::Bars;
+use crate::settings;
 
 pub(crate) const QUARANTINE: &str = "ops_quarantine";
 
@@ -39,7 +41,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) files: usize,
     pub(crate) reasons: BTreeMap<String, u64>,
-    /// Feeds that were refused whole: file and reason.
+    /// What was refused whole, and why: a file, or all files of a source whose use is not approved.
     pub(crate) refused: Vec<String>,
 }
 
@@ -53,13 +55,7 @@ pub(crate) struct Request<'a> {
 
 /// Takes in what is new, pipeline by pipeline.
 pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) -> anyhow::Result<Vec<Report>> {
-    let known: Vec<&str> = house.project.pipelines.iter().map(Pipeline::name).collect();
-    for name in request.pipelines {
-        if !known.contains(&name.as_str()) {
-            let hint = schema::nearest(name, known.iter().copied()).map(|it| format!("; did you mean \"{it}\"?"));
-            anyhow::bail!(crate::exit::Caller(format!("there is no pipeline \"{name}\"{}", hint.unwrap_or_default())));
-        }
-    }
+    refuse_unknown(house, request.pipelines)?;
     if !request.input.is_dir() {
         anyhow::bail!(crate::exit::Caller(format!(
             "there is no input folder {}: put the exports there or name it with --input",
@@ -67,17 +63,41 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
         )));
     }
     let persons = Persons::new(&house.settings.person)?;
+    let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
     let mut reports = Vec::new();
-    for pipeline in &house.project.pipelines {
-        if request.pipelines.is_empty() || request.pipelines.iter().any(|it| it == pipeline.name()) {
-            let report = one(house, pipeline, &persons, request, bars).await?;
-            // A pipeline without files is silent unless it was asked for.
-            if 0 < report.files || !report.refused.is_empty() || !request.pipelines.is_empty() {
-                reports.push(report);
+    // A pipeline without files is silent unless it was asked for.
+    let speaks = |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || is_named;
+    let approvals = match house.settings.ingest.approvals {
+        settings::Approvals::Off => None,
+        settings::Approvals::Required => {
+            // Before all others, whoever is asked for: what was approved an hour ago counts now.
+            if let Some(register) = house.project.pipelines.iter().find(|it| it.name() == approval::REGISTER) {
+                let report = one(house, register, &persons, request, bars, None).await?;
+                reports.extend(Some(report).filter(|it| speaks(it, is_named(register))));
             }
+            Some(Approvals::read(house, request.input).await?)
+        }
+    };
+    for pipeline in &house.project.pipelines {
+        let is_taken = approvals.is_some() && pipeline.name() == approval::REGISTER;
+        if !is_taken && (request.pipelines.is_empty() || is_named(pipeline)) {
+            let report = one(house, pipeline, &persons, request, bars, approvals.as_ref()).await?;
+            reports.extend(Some(report).filter(|it| speaks(it, is_named(pipeline))));
         }
     }
     Ok(reports)
+}
+
+/// Refuses a name that no pipeline has.
+pub(crate) fn refuse_unknown(house: &House, names: &[String]) -> anyhow::Result<()> {
+    let known: Vec<&str> = house.project.pipelines.iter().map(Pipeline::name).collect();
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            let hint = schema::nearest(name, known.iter().copied()).map(|it| format!("; did you mean \"{it}\"?"));
+            anyhow::bail!(crate::exit::Caller(format!("there is no pipeline \"{name}\"{}", hint.unwrap_or_default())));
+        }
+    }
+    Ok(())
 }
 
 struct Waiting {
@@ -93,6 +113,7 @@ async fn one(
     persons: &Persons,
     request: &Request<'_>,
     bars: &Bars,
+    approvals: Option<&Approvals>,
 ) -> anyhow::Result<Report> {
     let began = Instant::now();
     let name = pipeline.name();
@@ -102,7 +123,16 @@ async fn one(
         // Repairs a crash between the commit and the note of it.
         house.store.files().land(name, position).await?;
     }
-    let waiting = waiting(house, pipeline, request.input, &mut report).await?;
+    let candidates = candidates(house, pipeline, request.input).await?;
+    if let Some(lack) = approvals.and_then(|it| it.lacking(pipeline)) {
+        // Nothing is noted of the files, so that the first run under an approval finds them as new as they are now.
+        if has_news(house, pipeline, &candidates).await? {
+            report.refused.push(lack);
+        }
+        report.seconds = began.elapsed().as_secs_f64();
+        return Ok(report);
+    }
+    let waiting = waiting(house, pipeline, candidates, &mut report).await?;
     if waiting.is_empty() {
         report.seconds = began.elapsed().as_secs_f64();
         return Ok(report);
@@ -116,11 +146,7 @@ async fn one(
     let known = if is_first || request.is_backfill { KnownAt::Assumed } else { KnownAt::At(now_us) };
     let bar = bars.bytes(name, waiting.iter().map(|it| it.bytes).sum());
     let vault = house.vault();
-    let limits = Limits {
-        file_bytes_max: house.settings.ingest.file_bytes_max.0,
-        field_bytes_max: house.settings.ingest.field_bytes_max.0,
-        rows_max: house.settings.ingest.rows_max,
-    };
+    let limits = limits(house);
     let job = Arc::new(Job {
         pipeline: pipeline.clone(),
         persons: persons.clone(),
@@ -192,6 +218,15 @@ async fn one(
     Ok(report)
 }
 
+/// What a file may cost, as the settings say.
+pub(crate) fn limits(house: &House) -> Limits {
+    Limits {
+        file_bytes_max: house.settings.ingest.file_bytes_max.0,
+        field_bytes_max: house.settings.ingest.field_bytes_max.0,
+        rows_max: house.settings.ingest.rows_max,
+    }
+}
+
 /// A file that is not known by name, size and time.
 struct Candidate {
     path: PathBuf,
@@ -200,22 +235,50 @@ struct Candidate {
     modified_us: i64,
 }
 
-/// Files that have not landed, numbered in the order of their names.
-async fn waiting(house: &House, pipeline: &Pipeline, input: &Path, report: &mut Report) -> anyhow::Result<Vec<Waiting>> {
+/// Name, size and time of a file, by which the register knows it again.
+pub(crate) fn looks(input: &Path, path: &Path) -> anyhow::Result<(String, i64, i64)> {
+    let meta = path.metadata().with_context(|| format!("could not look at {}", path.display()))?;
+    let display = path.strip_prefix(input).unwrap_or(path).to_string_lossy().into_owned();
+    let size = i64::try_from(meta.len()).unwrap_or(i64::MAX);
+    let modified = meta.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    Ok((display, size, modified.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(0))))
+}
+
+/// Files of a pipeline that have not landed, as far as their names, sizes and times say.
+async fn candidates(house: &House, pipeline: &Pipeline, input: &Path) -> anyhow::Result<Vec<Candidate>> {
     let register = house.store.files();
-    let name = pipeline.name();
     let mut candidates = Vec::new();
     for path in ::ingest::files(input, &pipeline.pipeline.source.path)? {
-        let meta = path.metadata().with_context(|| format!("could not look at {}", path.display()))?;
-        let display = path.strip_prefix(input).unwrap_or(&path).to_string_lossy().into_owned();
-        let size = i64::try_from(meta.len()).unwrap_or(i64::MAX);
-        let modified = meta.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
-        let modified_us = modified.map_or(0, |it| i64::try_from(it.as_micros()).unwrap_or(0));
-        let seen = register.known(name, &display, size, modified_us).await?;
+        let (display, size, modified_us) = looks(input, &path)?;
+        let seen = register.known(pipeline.name(), &display, size, modified_us).await?;
         if seen.is_none_or(|it| it.state != FileState::Landed) {
             candidates.push(Candidate { path, display, size, modified_us });
         }
     }
+    Ok(candidates)
+}
+
+/// Whether a content is among the files that never landed; numbers none.
+async fn has_news(house: &House, pipeline: &Pipeline, candidates: &[Candidate]) -> anyhow::Result<bool> {
+    if candidates.is_empty() {
+        return Ok(false);
+    }
+    let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
+    let hashes = tokio::task::block_in_place(|| hashes(candidates, threads))?;
+    let entries = house.store.files().list(Some(pipeline.name())).await?;
+    let is_landed = |hash: &String| entries.iter().any(|it| it.state == FileState::Landed && it.content_hash == *hash);
+    Ok(!hashes.iter().all(is_landed))
+}
+
+/// Files that have not landed, numbered in the order of their names.
+async fn waiting(
+    house: &House,
+    pipeline: &Pipeline,
+    candidates: Vec<Candidate>,
+    report: &mut Report,
+) -> anyhow::Result<Vec<Waiting>> {
+    let register = house.store.files();
+    let name = pipeline.name();
     let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
     let hashes = tokio::task::block_in_place(|| hashes(&candidates, threads))?;
     let mut waiting: BTreeMap<i64, Waiting> = BTreeMap::new();
@@ -356,7 +419,7 @@ impl Written {
     }
 }
 
-fn write_days(
+pub(crate) fn write_days(
     writer: &lake::TableWriter,
     days: BTreeMap<Option<i32>, Vec<RecordBatch>>,
     sort_by: &[String],
@@ -392,7 +455,7 @@ fn write_days(
 /// Rows of one day from several files, in one order.
 ///
 /// Each batch is in order already, so a stable sort finds the runs and merely merges them.
-fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Result<RecordBatch> {
+pub(crate) fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Result<RecordBatch> {
     let Some(first) = batches.first() else { anyhow::bail!("a day without rows") };
     if batches.len() == 1 {
         return Ok(first.clone());
@@ -434,7 +497,8 @@ async fn quarantine(house: &House, name: &str, last_no: i64, rejects: &[RecordBa
     Ok(())
 }
 
-fn raw_spec(pipeline: &Pipeline) -> TableSpec {
+/// The raw table of a pipeline.
+pub(crate) fn raw_spec(pipeline: &Pipeline) -> TableSpec {
     let schema = raw_schema(pipeline);
     TableSpec {
         name: pipeline.raw_table(),

@@ -1,6 +1,8 @@
 //! `yizhan`: settings, wiring, schedule; one file a command.
 
+mod approval;
 mod commands;
+mod correction;
 mod exit;
 mod handover;
 mod house;
@@ -8,6 +10,8 @@ mod ingest;
 mod memory;
 mod progress;
 mod project;
+mod replay;
+mod rollover;
 mod settings;
 mod tables;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use chrono::NaiveTime;
+use chrono::{Datelike, NaiveDate, NaiveTime};
 use ingest::PersonConfig;
 use schema::{Campus, PersonKind, Subject, nearest};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) person: BTreeMap<PersonKind, PersonConfig>,
     pub(crate) subject: Subject,
     pub(crate) ingest: Ingest,
+    pub(crate) rollover: Rollover,
     pub(crate) store: Store,
     pub(crate) lake: Lake,
     pub(crate) engine: Engine,
@@ -54,6 +55,44 @@ pub(crate) struct Ingest {
     pub(crate) file_bytes_max: Bytes,
     pub(crate) field_bytes_max: Bytes,
     pub(crate) rows_max: u64,
+    pub(crate) approvals: Approvals,
+}
+
+/// Whether a source needs an approval of its use to enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Approvals {
+    Required,
+    Off,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollover {
+    /// Years from entry to graduation, by stage of study.
+    pub(crate) years_undergraduate: u8,
+    pub(crate) years_graduate: u8,
+    #[serde(deserialize_with = "month_and_day")]
+    pub(crate) begins_on: MonthDay,
+}
+
+/// A day of every year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MonthDay(u32, u32);
+
+impl MonthDay {
+    /// The day of a year; the 29th of February is the 28th where there is none.
+    pub(crate) fn of(self, year: i32) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(year, self.0, self.1).or(NaiveDate::from_ymd_opt(year, self.0, 28))
+    }
+}
+
+fn month_and_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MonthDay, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // A leap year, so that every day there is can be said.
+    NaiveDate::parse_from_str(&format!("2024-{text}"), "%Y-%m-%d")
+        .map(|it| MonthDay(it.month(), it.day()))
+        .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is no month and day: write \"09-01\"")))
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -196,10 +235,11 @@ impl Settings {
 
 /// `a.b = value` as nested tables; what is no TOML value is a text.
 fn nested(key: &str, value: &str) -> Table {
-    let value = format!("it = {value}").parse::<Table>().ok().and_then(|mut it| it.remove("it"));
+    let parsed = format!("it = {value}").parse::<Table>().ok().and_then(|mut it| it.remove("it"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
     let mut parts: Vec<&str> = key.split('.').collect();
     let last = parts.pop().unwrap_or_default().to_owned();
-    let mut table = Table::from_iter([(last, value.unwrap_or_else(|| Value::String(String::new())))]);
+    let mut table = Table::from_iter([(last, value)]);
     for part in parts.into_iter().rev() {
         table = Table::from_iter([(part.to_owned(), Value::Table(table))]);
     }
@@ -272,6 +312,13 @@ mod tests {
         let (settings, origins) = Settings::read(Path::new("/nowhere"), &[]).expect("defaults");
         assert_eq!(settings.lake.durability as u8, Durability::Fsync as u8);
         assert!(origins.iter().all(|it| it.origin == "default"));
+    }
+
+    #[test]
+    fn a_word_needs_no_quotes_on_the_command_line() {
+        let (settings, _) =
+            Settings::read(Path::new("/nowhere"), &[("ingest.approvals".into(), "off".into())]).expect("settings");
+        assert_eq!(settings.ingest.approvals, Approvals::Off);
     }
 
     #[test]

@@ -24,10 +24,17 @@ pub(crate) type Keys = Vec<Vec<Option<i64>>>;
 ///
 /// # Errors
 /// If too many rows are bad, or the vault does not answer.
-pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows) -> Result<Taken, Error> {
-    let rows_in = rows.rows_in();
+pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows) -> Result<Taken, Error> {
     refuse_broken_feed(door, file, &rows)?;
+    hand_over(door, file, rows)
+}
 
+/// Turns rows into what the door hands over, however many of them are bad.
+///
+/// # Errors
+/// If the vault does not answer.
+pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows) -> Result<Taken, Error> {
+    let rows_in = rows.rows_in();
     let keys = ask(door, file, &rows)?;
     let is_erased = |&(kind, number): &(usize, u32)| keys[kind][number as usize].is_none();
     rows.rejects.retain(|it| !it.persons.iter().any(is_erased));

@@ -4,7 +4,7 @@
 //! readers let one stray quote swallow the rows up to the next; here it costs its own line (`columns`).
 
 use memchr::memchr;
-use schema::{Format, Source};
+use schema::{Encoding, Format, Pipeline, Source};
 
 use crate::cell::Cell;
 use crate::column::Slot;
@@ -42,6 +42,8 @@ pub(crate) fn read(
     let line = u64::from(source.skip_rows) + 1;
     let no_head = || Error::NoHead { file: file.display.to_owned(), line };
     let encoding = rows.context.encoding;
+    // A line that does not come apart can only be tried again beside the names of its columns.
+    let mut head_line: Option<&[u8]> = None;
     let (places, width) = if source.headless {
         // The first row is looked at and not taken: it is data.
         let first = Splitter::new(bytes, skipped, separator, door.limits.field_bytes_max as usize).next(&mut fields);
@@ -56,6 +58,7 @@ pub(crate) fn read(
         if split.is_broken {
             return Err(no_head());
         }
+        head_line = Some(split.raw);
         let mut heads = Vec::with_capacity(fields.len());
         for (at, field) in fields.iter().enumerate() {
             let cell = field.cell(bytes);
@@ -71,6 +74,10 @@ pub(crate) fn read(
         }
         (head::bind(door.pipeline, &heads, file.display)?, heads.len())
     };
+    let with_head = |line: &[u8]| match head_line {
+        Some(head) => [head, b"\n", line].concat(),
+        None => line.to_vec(),
+    };
     head::excuse(&mut rows.slots, &places);
 
     rows.reserve(bytes);
@@ -78,19 +85,103 @@ pub(crate) fn read(
     while let Some(split) = splitter.next(&mut fields) {
         let row_no = rows.next_row_no(file)?;
         if split.is_broken || fields.len() != width {
-            rows.reject(row_no, Reason::Columns, None, split.raw.to_vec());
+            rows.reject(row_no, Reason::Columns, None, with_head(split.raw));
         } else {
             cells.clear();
             cells.extend(places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))));
             let raw = |slots: &[Slot]| {
                 let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
-                reject::object(named, encoding).unwrap_or_else(|| split.raw.to_vec())
+                reject::object(named, encoding).unwrap_or_else(|| with_head(split.raw))
             };
             rows.take(row_no, &cells, raw);
         }
         progress.at(splitter.at);
     }
     Ok(())
+}
+
+/// Takes one line that was refused before, as it was sealed: the file's head, a line end, the line; without head the line.
+///
+/// Whatever keeps it from coming apart rejects it again; a line whose head was not kept is of an older version and stays.
+pub(crate) fn take_again(door: &Door<'_>, file: &FileInput<'_>, sealed: &[u8], row_no: i64, rows: &mut Rows) {
+    let source = &door.pipeline.pipeline.source;
+    let Some(separator) = separator(source) else { return rows.reject(row_no, Reason::Columns, None, sealed.to_vec()) };
+    let Some(text) = encoding::decode(sealed, sealed_in(source, separator)) else {
+        return rows.reject(row_no, Reason::Encoding, None, sealed.to_vec());
+    };
+    let bytes = text.as_bytes();
+    let split = Sealed::split(bytes, source.headless, separator, door.limits.field_bytes_max as usize);
+    let places = |it: &Sealed| -> Option<Vec<Option<usize>>> {
+        let places = match &it.names {
+            None => (0..rows.slots.len()).map(Some).collect(),
+            Some(names) => head::bind(door.pipeline, &texts(names, bytes), file.display).ok()?,
+        };
+        let width = it.names.as_ref().map_or(places.len(), Vec::len);
+        (it.is_whole && it.fields.len() == width).then_some(places)
+    };
+    let places = split.as_ref().and_then(places);
+    match (split, places) {
+        (Some(Sealed { fields, .. }), Some(places)) => {
+            let cells: Vec<Cell<'_>> =
+                places.iter().map(|place| place.map_or(Cell::Absent, |it| fields[it].cell(bytes))).collect();
+            rows.take(row_no, &cells, |_| sealed.to_vec());
+        }
+        _ => rows.reject(row_no, Reason::Columns, None, sealed.to_vec()),
+    }
+}
+
+/// The encoding of a sealed line, as `encoding::plain` left it: GB18030 that cannot be split on bytes became UTF-8.
+fn sealed_in(source: &Source, separator: u8) -> Encoding {
+    let is_gb18030 = source.encoding == Encoding::Gb18030 && encoding::is_never_trailing(separator);
+    if is_gb18030 { Encoding::Gb18030 } else { Encoding::Utf8 }
+}
+
+/// A sealed line that came apart.
+struct Sealed {
+    /// Names of the head; `None` where the source has none.
+    names: Option<Vec<Field>>,
+    fields: Vec<Field>,
+    /// Nothing follows the line.
+    is_whole: bool,
+}
+
+impl Sealed {
+    fn split(bytes: &[u8], headless: bool, separator: u8, field_bytes_max: usize) -> Option<Self> {
+        let mut splitter = Splitter::new(bytes, 0, separator, field_bytes_max);
+        let mut next = || {
+            let mut fields = Vec::new();
+            splitter.next(&mut fields).filter(|it| !it.is_broken).map(|_| fields)
+        };
+        let names = if headless { None } else { Some(next()?) };
+        let fields = next()?;
+        let is_whole = splitter.next(&mut Vec::new()).is_none();
+        Some(Self { names, fields, is_whole })
+    }
+}
+
+fn texts(fields: &[Field], bytes: &[u8]) -> Vec<String> {
+    let text = |it: &Field| String::from_utf8_lossy(it.cell(bytes).text().unwrap_or_default()).trim().to_owned();
+    fields.iter().map(text).collect()
+}
+
+/// The fields of a sealed line beside their names; `None` if it does not come apart.
+///
+/// For people: what is illegal in the encoding shows as such, and a field beyond the head gets its number as a name.
+pub(crate) fn named(pipeline: &Pipeline, sealed: &[u8]) -> Option<Vec<(String, String)>> {
+    let source = &pipeline.pipeline.source;
+    let separator = separator(source)?;
+    let text = match encoding::decode(sealed, sealed_in(source, separator)) {
+        Some(text) => text.into_owned(),
+        None => String::from_utf8_lossy(sealed).into_owned(),
+    };
+    let bytes = text.as_bytes();
+    let Sealed { names, fields, .. } = Sealed::split(bytes, source.headless, separator, bytes.len())?;
+    let names = match names {
+        Some(names) => texts(&names, bytes),
+        None => pipeline.columns.iter().map(|it| it.0.clone()).collect(),
+    };
+    let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| format!("第 {0} 列 / column {0}", at + 1));
+    Some(texts(&fields, bytes).into_iter().enumerate().map(|(at, text)| (name(at), text)).collect())
 }
 
 /// Where the lines to be passed over end.

@@ -56,6 +56,11 @@ pub fn hash_file(path: &Path) -> Result<String, Error> {
     }
 }
 
+/// Hashes a content that lies in memory, as [`hash_file`] does.
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 fn matching(folder: &Path, pattern: &str, want_file: bool, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let refuse = |source| Error::Io { verb: "list", path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
@@ -138,5 +143,6 @@ mod tests {
         fs::write(&path, "").expect("file");
         let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
         assert_eq!(hash_file(&path).expect("hash"), empty);
+        assert_eq!(hash_bytes(b""), empty);
     }
 }

@@ -10,7 +10,7 @@ use crate::cell::Cell;
 use crate::column::Slot;
 use crate::delimited::skip_lines;
 use crate::progress::Progress;
-use crate::reject::Reason;
+use crate::reject::{self, Reason};
 use crate::rows::Rows;
 use crate::{Door, Error, FileInput};
 
@@ -29,8 +29,7 @@ pub(crate) fn read(
     progress: &mut Progress<'_>,
 ) -> Result<(), Error> {
     rows.reserve(bytes);
-    let mut keys = Keys::new(&rows.slots);
-    let mut cells = vec![Cell::Absent; rows.slots.len()];
+    let mut lines = Lines::new(&rows.slots);
     let mut at = skip_lines(bytes, door.pipeline.pipeline.source.skip_rows);
     while at < bytes.len() {
         let rest = &bytes[at..];
@@ -40,24 +39,52 @@ pub(crate) fn read(
         if line.is_empty() {
             continue;
         }
-        take_line(line, rows.next_row_no(file)?, &mut keys, &mut cells, rows);
+        lines.take(line, rows.next_row_no(file)?, rows);
         progress.at(at);
     }
     Ok(())
 }
 
-fn take_line<'a>(line: &'a [u8], row_no: i64, keys: &mut Keys, cells: &mut Vec<Cell<'a>>, rows: &mut Rows) {
-    cells.fill(Cell::Absent);
-    keys.is_set.fill(false);
-    keys.fault = None;
-    let mut parser = serde_json::Deserializer::from_slice(line);
-    let parsed = Object { keys, cells }.deserialize(&mut parser).and_then(|()| parser.end());
-    match (parsed, keys.fault.take()) {
-        (Ok(()), None) => rows.take(row_no, cells, |_| line.to_vec()),
-        (Ok(()), Some(key)) => rows.reject_cells(row_no, cells, Reason::Columns, Some(key), line.to_vec()),
-        (Err(_), _) => {
-            let reason = if std::str::from_utf8(line).is_err() { Reason::Encoding } else { Reason::Json };
-            rows.reject_cells(row_no, cells, reason, None, line.to_vec());
+/// Reads objects one after the other into the same cells.
+pub(crate) struct Lines<'a> {
+    keys: Keys,
+    cells: Vec<Cell<'a>>,
+    /// Dates and times had types before they were written as objects.
+    restores: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(slots: &[Slot]) -> Self {
+        Self { keys: Keys::new(slots), cells: vec![Cell::Absent; slots.len()], restores: false }
+    }
+
+    /// For objects that the door wrote itself, out of a format in which dates and times have types.
+    pub(crate) fn restoring(slots: &[Slot]) -> Self {
+        Self { restores: true, ..Self::new(slots) }
+    }
+
+    /// Takes one line, or rejects it.
+    pub(crate) fn take(&mut self, line: &'a [u8], row_no: i64, rows: &mut Rows) {
+        let Self { keys, cells, restores } = self;
+        cells.fill(Cell::Absent);
+        keys.is_set.fill(false);
+        keys.fault = None;
+        let mut parser = serde_json::Deserializer::from_slice(line);
+        let parsed = Object { keys, cells }.deserialize(&mut parser).and_then(|()| parser.end());
+        if *restores {
+            for (slot, cell) in rows.slots.iter().zip(cells.iter_mut()) {
+                if let Some(restored) = reject::restored(slot, cell) {
+                    *cell = restored;
+                }
+            }
+        }
+        match (parsed, keys.fault.take()) {
+            (Ok(()), None) => rows.take(row_no, cells, |_| line.to_vec()),
+            (Ok(()), Some(key)) => rows.reject_cells(row_no, cells, Reason::Columns, Some(key), line.to_vec()),
+            (Err(_), _) => {
+                let reason = if std::str::from_utf8(line).is_err() { Reason::Encoding } else { Reason::Json };
+                rows.reject_cells(row_no, cells, reason, None, line.to_vec());
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! numbers leave it only through [`schema::Pseudonyms`], bad rows only through [`schema::Seal`]. `cli` calls it for files
 //! and streams alike, which differ only in how the bytes arrive.
 
+mod again;
 mod batch;
 mod cell;
 mod column;
@@ -34,9 +35,10 @@ mod taken;
 mod unpack;
 mod value;
 
+pub use again::named_cells;
 pub use door::{Door, FileInput, KnownAt, Limits};
 pub use error::{Error, Quoted};
-pub use files::{files, hash_file};
+pub use files::{files, hash_bytes, hash_file};
 pub use persons::{Normalise, PersonConfig, Persons};
 pub use postgres::{Pulled, database_url, pull};
 pub use reject::Reason;

@@ -81,6 +81,7 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
                 columns.iter_mut().map(|it| it.get_mut(at).map_or(Cell::Absent, |it| std::mem::replace(it, Cell::Absent))),
             );
             let object = |slots: &[Slot]| {
+                let row: Vec<Cell<'_>> = slots.iter().zip(&row).map(|(slot, cell)| reject::as_it_is_read(slot, cell)).collect();
                 let named = slots.iter().zip(&row).map(|(slot, cell)| (slot.head.as_str(), cell));
                 reject::object(named, Encoding::Utf8).unwrap_or_default()
             };

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{BinaryBuilder, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::record_batch::RecordBatch;
-use schema::time::days_date;
+use schema::time::{date_days, days_date};
 use schema::{Encoding, Seal};
 use serde_json::Value;
 
 use crate::cell::Cell;
+use crate::column::{Slot, Values};
 use crate::encoding::decode;
 
 /// Why a row was rejected: the first check that failed, in the order in which checks are made.
@@ -38,6 +39,38 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 10] = [
+        Reason::Columns,
+        Reason::Json,
+        Reason::Encoding,
+        Reason::Required,
+        Reason::Type,
+        Reason::Range,
+        Reason::Code,
+        Reason::Person,
+        Reason::Time,
+        Reason::Rule,
+    ];
+
+    /// What is wrong, in Chinese and in English, for whoever corrects the row.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Reason::Columns => {
+                ("列数不符、引号不配对，或有未声明的列", "wrong number of columns, a broken quote, or an undeclared column")
+            }
+            Reason::Json => ("不是完整的 JSON 对象", "no whole JSON object"),
+            Reason::Encoding => ("含有编码不合法的字节", "a byte that is illegal in the encoding"),
+            Reason::Required => ("必填项为空", "a required value is empty"),
+            Reason::Type => ("格式不符", "not of the column's type or format"),
+            Reason::Range => ("超出允许范围，或文字过长", "out of range, or too long"),
+            Reason::Code => ("不在允许的取值之内", "none of the values allowed"),
+            Reason::Person => ("不像是有效的人员编号", "does not look like a person's number"),
+            Reason::Time => ("时间不存在、过早，或在未来", "a time that does not exist, is too early, or lies in the future"),
+            Reason::Rule => ("违反列间规则", "a rule between columns is broken"),
+        }
+    }
+
     /// The word under which it is counted.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,8 +149,8 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
             Cell::Int(value) => Value::from(*value),
             Cell::Float(value) => Value::from(*value),
             Cell::Bool(value) => Value::from(*value),
-            Cell::Local(at) => Value::from(local_text(*at)),
-            Cell::Instant(at) => Value::from(format!("{}Z", local_text(*at))),
+            Cell::Local(at) => Value::from(local_text(*at, false)),
+            Cell::Instant(at) => Value::from(format!("{}Z", local_text(*at, false))),
             // Nothing a column takes, so that it is refused again and does not pass as empty.
             Cell::Unreadable => Value::Array(Vec::new()),
         };
@@ -128,12 +161,41 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
     Some(object)
 }
 
-/// A local time as ISO text.
-fn local_text(at_us: i64) -> String {
+/// A cell of a refused row as [`restored`] finds it again: an instant at midnight keeps its time of day.
+pub(crate) fn as_it_is_read<'a>(slot: &Slot, cell: &Cell<'a>) -> Cell<'a> {
+    match (&slot.values, cell) {
+        (Values::Instant(..), Cell::Local(at)) => Cell::Owned(local_text(*at, true).into_bytes()),
+        (Values::Instant(..), Cell::Instant(at)) => Cell::Owned(format!("{}Z", local_text(*at, true)).into_bytes()),
+        _ => cell.clone(),
+    }
+}
+
+/// A date or time of a refused row, of a format in which they have types, as it came: the type was lost in the object.
+pub(crate) fn restored(slot: &Slot, cell: &Cell<'_>) -> Option<Cell<'static>> {
+    let text = std::str::from_utf8(cell.text()?).ok()?;
+    let local = |text: &str| {
+        let at = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()?;
+        Some(at.and_utc().timestamp_micros())
+    };
+    match &slot.values {
+        Values::Instant(..) => match text.strip_suffix('Z') {
+            Some(text) => local(text).map(Cell::Instant),
+            None => local(text).map(Cell::Local),
+        },
+        Values::Date(..) => {
+            let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+            Some(Cell::Local(i64::from(date_days(day)) * 86_400_000_000))
+        }
+        _ => None,
+    }
+}
+
+/// A local time as ISO text; without `has_time` midnight is a date.
+fn local_text(at_us: i64, has_time: bool) -> String {
     let (days, of_day) = (at_us.div_euclid(86_400_000_000), at_us.rem_euclid(86_400_000_000) / 1_000_000);
     let date = days_date(days as i32).unwrap_or_default();
     let micros = at_us.rem_euclid(1_000_000);
-    if of_day == 0 && micros == 0 {
+    if of_day == 0 && micros == 0 && !has_time {
         return date.to_string();
     }
     let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };

@@ -131,6 +131,7 @@ fn take<'a, N: FnMut() -> Result<Found<'a>, Error>>(
             }
         }
         let object = |slots: &[Slot]| {
+            let cells: Vec<Cell<'_>> = slots.iter().zip(&cells).map(|(slot, cell)| reject::as_it_is_read(slot, cell)).collect();
             let named = slots.iter().zip(&cells).map(|(slot, cell)| (slot.head.as_str(), cell));
             let named = named.chain(beyond.iter().map(|(name, cell)| (name.as_str(), cell)));
             reject::object(named, encoding).unwrap_or_default()

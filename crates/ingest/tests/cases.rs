@@ -135,7 +135,10 @@ fn run(folder: &Path) -> BTreeMap<&'static str, String> {
         let display = path.file_name().and_then(|it| it.to_str()).expect("a name");
         let file = FileInput { path, file_no: file_no as i64 + 1, display };
         match door.take(&file, &|_| {}) {
-            Ok(it) => taken.push(it),
+            Ok(it) => {
+                refused_again(&door, &it);
+                taken.push(it);
+            }
             Err(error) => {
                 assert!(vault.is_untouched(), "{}: the vault was asked for a broken feed", folder.display());
                 actual.insert("error.txt", format!("{:?}: {error}\n{}", error.blame(), causes(&error)));
@@ -205,6 +208,25 @@ fn shown(column: &ArrayRef) -> ArrayRef {
         }
         None => column.clone(),
     }
+}
+
+/// What one contract refused it refuses again for the same reasons, whatever became of the row between the two.
+fn refused_again(door: &Door<'_>, taken: &Taken) {
+    let reasons = |taken: &Taken| -> Vec<(String, String)> {
+        let texts = |name: &str| {
+            let column = taken.rejects.column_by_name(name).expect("a column of the quarantine").as_string::<i32>();
+            column.iter().map(|it| it.unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        // Of a line that does not come apart it is not said again in which column.
+        let column =
+            |reason: &str, column: String| if ["encoding", "columns"].contains(&reason) { String::new() } else { column };
+        texts("reason").into_iter().zip(texts("column")).map(|(reason, it)| (reason.clone(), column(&reason, it))).collect()
+    };
+    let sealed = taken.rejects.column_by_name("sealed_row").expect("sealed rows").as_binary::<i32>();
+    let opened: Vec<Vec<u8>> = sealed.iter().flatten().map(|it| door.seal.open(it).expect("sealed")).collect();
+    let file = FileInput { path: Path::new(""), file_no: 9, display: "again" };
+    let again = door.take_again(&file, &opened).expect("rows alone break no feed");
+    assert_eq!((again.counts.rows_kept, reasons(&again)), (0, reasons(taken)), "{}", door.pipeline.name());
 }
 
 fn rejects(taken: &[Taken], vault: &vault::Vault) -> Option<String> {

@@ -24,6 +24,6 @@ pub use pipeline::{
     Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt, OnConflict,
     Pipeline, RowKey, Rule, Shape, Source, SourceKind,
 };
-pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort};
+pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort, replayed_schema};
 pub use settings::{Campus, Subject};
 pub use toml_text::{nearest, parse_toml};

@@ -99,6 +99,22 @@ pub fn described(name: &str, data_type: DataType, nullable: bool, about: &str, c
     Field::new(name, data_type, nullable).with_metadata(metadata)
 }
 
+/// Schema of `ops_quarantine_replayed`: what became of refused rows that were tried again and wait no longer.
+pub fn replayed_schema() -> SchemaRef {
+    let own = |name, data_type, about| described(name, data_type, false, about, Class::Internal, None);
+    Arc::new(Schema::new(vec![
+        own("pipeline", DataType::Utf8, "Pipeline that refused the row."),
+        own("file_no", DataType::Int64, "Number of the file in the register."),
+        own("row_no", DataType::Int64, "Row in the file, from 1."),
+        own("replayed_at", instant_type(), "Instant at which the row was tried again."),
+        own(
+            "outcome",
+            DataType::Utf8,
+            "kept: it is in the raw table; superseded: a later row of its key or a later full export holds; erased: its person was erased.",
+        ),
+    ]))
+}
+
 /// Schema of `ops_quarantine`, the one sealed table of rejected rows.
 pub fn quarantine_schema() -> SchemaRef {
     let own = |name, data_type, nullable, about, class| described(name, data_type, nullable, about, class, None);

@@ -57,10 +57,10 @@ pub trait Jobs: Send + Sync {
 }
 
 /// Work that another process hands over.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// `run`, `ingest` or `transform`.
+    /// `run`, `ingest`, `transform` or `replay`.
     pub stage: String,
     /// Folder with the exports; the server's own if there is none.
     #[serde(default)]
@@ -74,6 +74,12 @@ pub struct Order {
     /// Whether the report is lines of JSON instead of a table.
     #[serde(default)]
     pub is_json: bool,
+    /// Replay: rows that were refused for this reason only.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Replay: rows of the file of this number only.
+    #[serde(default)]
+    pub file_no: Option<i64>,
 }
 
 /// What a command prints and how it ends.

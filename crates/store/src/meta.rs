@@ -42,6 +42,25 @@ impl Meta {
         put(&mut tx, name, value).await?;
         tx.commit().await.map_err(Error::database("write", "meta"))
     }
+
+    /// Keeps a value under a name if what stands there is what was `expected`, and says whether it was.
+    ///
+    /// Of several processes that have seen the same, one writes.
+    ///
+    /// # Errors
+    /// As [`Meta::set`].
+    pub async fn replace(&self, name: &str, expected: Option<&str>, value: &str) -> Result<bool, Error> {
+        if name.starts_with(RESERVED) {
+            return Err(Error::MetaReserved { name: name.to_owned() });
+        }
+        let mut tx = self.database.begin("meta").await?;
+        if fetch(&mut tx, name).await?.as_deref() != expected {
+            return Ok(false);
+        }
+        put(&mut tx, name, value).await?;
+        tx.commit().await.map_err(Error::database("write", "meta"))?;
+        Ok(true)
+    }
 }
 
 /// Reads a fact inside a transaction, the store's own included.
@@ -79,6 +98,15 @@ mod tests {
         let store = scene.reopen(store).await;
 
         assert_eq!(store.meta().get("project").await.unwrap().as_deref(), Some("south"));
+    }
+
+    #[tokio::test]
+    async fn a_fact_is_replaced_only_by_who_has_seen_it() {
+        let store = Scene::new().open().await;
+        assert!(store.meta().replace("rollover.2026", None, "one").await.unwrap());
+        assert!(!store.meta().replace("rollover.2026", None, "two").await.unwrap());
+        assert!(store.meta().replace("rollover.2026", Some("one"), "three").await.unwrap());
+        assert_eq!(store.meta().get("rollover.2026").await.unwrap().as_deref(), Some("three"));
     }
 
     #[tokio::test]

@@ -32,6 +32,7 @@ impl Ingest {
             names: self.pipelines,
             is_full: self.backfill,
             is_json: common.format() == Format::Json,
+            ..Order::default()
         };
         let done = match common.open(Access::Write).await {
             Ok(house) => work(&house, &order).await?,

@@ -26,6 +26,11 @@ day_starts_at = "04:00"
 
 [person.student]
 pattern = '20\d{8}'     # what a student number looks like here
+
+# A source enters only under a valid line of input/registry/data_use_approval.csv (数据使用审批); its head is
+# 文号,来源,责任部门,用途,字段范围,保存期限,批准人,生效日期,失效日期. Data that are public need none: approvals = "off".
+[ingest]
+approvals = "required"
 "#;
 
 impl Init {

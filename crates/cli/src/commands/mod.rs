@@ -7,6 +7,7 @@ mod ingest;
 mod init;
 mod portrait;
 mod quarantine;
+mod rollover;
 mod run;
 mod serve;
 mod simulate;
@@ -79,8 +80,10 @@ enum Command {
     Sql(sql::Sql),
     /// Everything that may be said of one student, through the policy of an account.
     Portrait(portrait::Portrait),
-    /// Rows that were refused.
+    /// Rows that were refused: counts, another try, a workbook for who mends them.
     Quarantine(quarantine::Quarantine),
+    /// The annual rollover: who leaves, who comes, and what the school must still do.
+    Rollover(rollover::Rollover),
     /// Accounts that may log in.
     User(user::User),
     /// Checks the project's files without touching data.
@@ -107,6 +110,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sql(it) => it.run(&common).await,
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
+        Command::Rollover(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
@@ -161,6 +165,12 @@ pub(crate) fn say(done: &::serve::Done) -> ExitCode {
     done.messages.iter().for_each(|it| eprintln!("{it}"));
     print!("{}", done.report);
     ExitCode::from(done.exit_code)
+}
+
+/// Who runs the program, for the audit log: the account of the machine.
+pub(crate) fn owner() -> String {
+    let named = ["LOGNAME", "USER"].iter().find_map(|it| std::env::var(it).ok().filter(|it| !it.is_empty()));
+    named.unwrap_or_else(|| "owner".to_owned())
 }
 
 /// What to do about an error; kept apart from the message, which says what happened.

@@ -38,9 +38,8 @@ impl Run {
         let order = Order {
             stage: "run".to_owned(),
             input: handover::absolute(self.input.as_ref())?,
-            names: Vec::new(),
-            is_full: false,
             is_json: common.format() == Format::Json,
+            ..Order::default()
         };
         match common.open(Access::Write).await {
             Ok(house) => {
@@ -80,7 +79,7 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
         let rows_in = reports.iter().map(|it| it.rows_in as i64).sum();
         let rows_out = reports.iter().map(|it| it.rows_kept as i64).sum();
         let refused = reports.iter().map(|it| it.refused.len()).sum::<usize>();
-        let detail = if refused == 0 { String::new() } else { format!("{refused} files refused") };
+        let detail = if refused == 0 { String::new() } else { format!("{refused} refused") };
         Ok((rows_in, rows_out, detail, reports))
     })
     .await?;

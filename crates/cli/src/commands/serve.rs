@@ -12,7 +12,7 @@ use clap::Args;
 use serve::{Catalog, DemoLogin, Done, Jobs, Order};
 use tokio::sync::Mutex;
 
-use super::{Common, ingest, run, transform};
+use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 
@@ -109,6 +109,7 @@ impl Jobs for HouseJobs {
         let result = match order.stage.as_str() {
             "run" => run::work(&self.house, &order, &mut done).await,
             "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
+            "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
             "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
             other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
         };
@@ -132,7 +133,7 @@ async fn schedule(jobs: Arc<HouseJobs>) {
         let last = last.and_then(|it| chrono::DateTime::from_timestamp_micros(it.began_at_us));
         if last.is_none_or(|it| it.with_timezone(&zone).naive_local() < due) && jobs.input.is_dir() {
             tracing::info!("the nightly run begins");
-            let order = Order { stage: "run".to_owned(), input: None, names: Vec::new(), is_full: false, is_json: true };
+            let order = Order { stage: "run".to_owned(), is_json: true, ..Order::default() };
             let done = jobs.run(order).await;
             for message in &done.messages {
                 tracing::error!(message, "the nightly run");

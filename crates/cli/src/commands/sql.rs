@@ -84,7 +84,7 @@ pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> any
     print(&batches, format)
 }
 
-fn print(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {
+pub(super) fn print(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     match format {
         Format::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(batches)?)?,

@@ -38,7 +38,7 @@ impl Transform {
             print!("{}", report(&planned, is_json));
             return Ok(ExitCode::SUCCESS);
         }
-        let order = Order { stage: "transform".to_owned(), input: None, names: self.select, is_full: self.full, is_json };
+        let order = Order { stage: "transform".to_owned(), names: self.select, is_full: self.full, is_json, ..Order::default() };
         let (done, house) = match common.open(Access::Write).await {
             Ok(house) => (work(&house, &order).await?, Some(house)),
             Err(error) => (handover::hand_over(common, error, &order)?, None),
