@@ -282,7 +282,7 @@ const APPROVED: [(&str, &str, &str); 9] = [
     ),
     (
         "教务处",
-        "portrait;trend_warning;service;evaluation",
+        "portrait;trend_warning;service;evaluation;public_safety",
         "course_section timetable_slot class_attendance grade_record academic_warning internship_placement library_loan",
     ),
     (
@@ -293,7 +293,7 @@ const APPROVED: [(&str, &str, &str); 9] = [
     ("学生资助中心", "portrait;service", "aid_status aid_payment"),
     (
         "学生工作处",
-        "duty;evaluation;portrait;service;cockpit",
+        "duty;evaluation;portrait;service;cockpit;public_safety",
         "contact_record room_visit reception_session reception_visit duty_shift duty_roster duty_plan on_call_roster staff_link",
     ),
 ];
