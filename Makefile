@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test bench check release tools app python chromium shots
+.PHONY: help demo test bench check release tools app python chromium postgres shots
 
 help:
 	@echo "make demo     示例校园：从原始导出到驾驶舱 / a synthetic campus, from raw exports to the cockpit on http://127.0.0.1:8080"
@@ -28,7 +28,7 @@ demo: app
 	cargo build --workspace --bin yizhan
 	$(TARGET)/debug/yizhan demo
 
-test: app python chromium
+test: app python chromium postgres
 	cargo build --workspace --bins
 	cargo run --quiet --package xtask -- tidy
 	cd dashboards && npm test
@@ -46,11 +46,20 @@ chromium:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
 	  else echo "缺少 Chromium：apt-get install chromium fonts-noto-cjk，或用 CHROMIUM=路径 指明 / Chromium is missing: install it, or say CHROMIUM=path"; exit 1; fi; }
 
+# Tests of the database door start a PostgreSQL of their own.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; \
+	  else echo "缺少 PostgreSQL：apt-get install postgresql / PostgreSQL is missing: install it"; exit 1; fi; }
+
 # Ratios are told of release builds only.
 bench: tools python release
 	$(PYTHON) -m pip install --quiet --target .venv/bench -r benches/requirements.txt
 	PYTHONPATH=.venv/bench $(PYTHON) benches/card_ingest.py --yizhan target/release/yizhan
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan
+	$(PYTHON) benches/measures.py
+	target/release/yizhan demo --students 40000 --build-only --data .venv/portrait
+	$(PYTHON) benches/portrait.py --yizhan target/release/yizhan --data .venv/portrait
 
 check: tools
 	cargo build --workspace --bin yizhan

@@ -1,5 +1,7 @@
 //! How long the heavy measures take for a campus, and with how much memory:
-//! `cargo run -p portrait --example measure_speed -- [STUDENTS]`.
+//! `cargo run -p portrait --example measure_speed -- [STUDENTS] [FOLDER]`.
+//!
+//! With a folder the rows go there as text, so that somebody else can compute the same (`benches/measures.py`).
 //!
 //! The campus is invented here: 28 days of three meals at four canteens, everybody with habits, one in ten with a friend.
 
@@ -83,23 +85,35 @@ fn say(what: &str, since: Instant) {
     println!("{what}: {:.2} s{memory}", since.elapsed().as_secs_f64());
 }
 
+/// Writes rows as text, one a line, where a folder was named.
+fn dump(name: &str, lines: impl Iterator<Item = String>) {
+    if let Some(folder) = std::env::args().nth(2) {
+        let text: String = lines.map(|it| it + "\n").collect();
+        std::fs::write(std::path::Path::new(&folder).join(name), text).expect("the folder can be written");
+    }
+}
+
 fn main() {
     let students: i64 = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(40_000);
     let mut draw = Draw(1);
 
     let sequences: Vec<Vec<u16>> = (0..students).map(|_| half_hours(&mut draw)).collect();
+    dump("sequences.txt", sequences.iter().map(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
     let start = Instant::now();
     let sum: f64 = sequences.iter().filter_map(|it| actual_entropy(it)).sum();
-    say(&format!("actual_entropy of {students} x {MEALS} events (mean {:.4})", sum / students as f64), start);
+    say(&format!("actual_entropy of {students} x {MEALS} events (mean {:.9})", sum / students as f64), start);
     drop(sequences);
 
     let mut rows: Vec<Vec<Passage>> = (0..students).map(|_| passages(&mut draw)).collect();
+    let word = |it: &Passage| format!("{}:{}:{}", it.day, it.minute, u8::from(it.is_in == Some(true)));
+    dump("passages.txt", rows.iter().map(|it| it.iter().map(word).collect::<Vec<_>>().join(" ")));
     let start = Instant::now();
     let sum: f64 = rows.iter_mut().filter_map(presence_regularity).map(|it| it.value).sum();
-    say(&format!("presence_regularity of {students} x {DAYS} x 6 passages (mean {:.4})", sum / students as f64), start);
+    say(&format!("presence_regularity of {students} x {DAYS} x 6 passages (mean {:.9})", sum / students as f64), start);
     drop(rows);
 
     let swipes = swipes(students, &mut draw);
+    dump("swipes.txt", swipes.iter().map(|it| format!("{} {} {} {}", it.student, it.meal, it.group, it.at_s)));
     let start = Instant::now();
     let found = edges(&swipes, &Config::default());
     let planted = found.iter().filter(|it| it.u % 10 == 0 && it.v == it.u + 1).count();
