@@ -105,6 +105,8 @@ struct Waiting {
     path: PathBuf,
     display: String,
     bytes: u64,
+    /// What a database gave; a file is read when its turn comes.
+    content: Option<Vec<u8>>,
 }
 
 async fn one(
@@ -123,7 +125,25 @@ async fn one(
         // Repairs a crash between the commit and the note of it.
         house.store.files().land(name, position).await?;
     }
-    let candidates = candidates(house, pipeline, request.input).await?;
+    if let Some(lack) = approvals.filter(|_| pipeline.is_database()).and_then(|it| it.lacking(pipeline)) {
+        // A database is not even asked.
+        report.refused.push(lack);
+        report.seconds = began.elapsed().as_secs_f64();
+        return Ok(report);
+    }
+    let found = match pipeline.is_database() {
+        true => pulled(house, pipeline).await,
+        false => candidates(house, pipeline, request.input).await,
+    };
+    let candidates = match found {
+        // A database that does not answer keeps no other source waiting.
+        Err(error) if pipeline.is_database() && error.is::<::ingest::Error>() => {
+            report.refused.push(crate::exit::chain(error.as_ref()));
+            report.seconds = began.elapsed().as_secs_f64();
+            return Ok(report);
+        }
+        found => found?,
+    };
     if let Some(lack) = approvals.and_then(|it| it.lacking(pipeline)) {
         // Nothing is noted of the files, so that the first run under an approval finds them as new as they are now.
         if has_news(house, pipeline, &candidates).await? {
@@ -233,6 +253,7 @@ struct Candidate {
     display: String,
     size: i64,
     modified_us: i64,
+    content: Option<Vec<u8>>,
 }
 
 /// Name, size and time of a file, by which the register knows it again.
@@ -252,10 +273,28 @@ async fn candidates(house: &House, pipeline: &Pipeline, input: &Path) -> anyhow:
         let (display, size, modified_us) = looks(input, &path)?;
         let seen = register.known(pipeline.name(), &display, size, modified_us).await?;
         if seen.is_none_or(|it| it.state != FileState::Landed) {
-            candidates.push(Candidate { path, display, size, modified_us });
+            candidates.push(Candidate { path, display, size, modified_us, content: None });
         }
     }
     Ok(candidates)
+}
+
+/// What a database has that is new: the rows since the watermark of the last pull that landed, and its overlap.
+///
+/// The watermark stands in the name under which the pull is registered, so it moves with the rows and never without them:
+/// a pull that did not land is made again.
+async fn pulled(house: &House, pipeline: &Pipeline) -> anyhow::Result<Vec<Candidate>> {
+    let entries = house.store.files().list(Some(pipeline.name())).await?;
+    let landed = entries.iter().filter(|it| it.state == FileState::Landed).max_by_key(|it| it.file_no);
+    let high = landed.and_then(|it| it.path.split_once('@')).map(|it| it.1.to_owned()).filter(|it| !it.is_empty());
+    let url = ::ingest::database_url(pipeline)?;
+    let pulled = ::ingest::pull(pipeline, &url, high.as_deref(), &limits(house)).await?;
+    if pulled.rows == 0 {
+        return Ok(Vec::new());
+    }
+    let display = format!("database@{}", pulled.high.or(high).unwrap_or_default());
+    let size = i64::try_from(pulled.bytes.len()).unwrap_or(i64::MAX);
+    Ok(vec![Candidate { path: PathBuf::from(&display), display, size, modified_us: 0, content: Some(pulled.bytes) }])
 }
 
 /// Whether a content is among the files that never landed; numbers none.
@@ -285,7 +324,8 @@ async fn waiting(
     for (it, hash) in candidates.into_iter().zip(hashes) {
         match register.number(name, &it.display, it.size, it.modified_us, &hash).await? {
             Numbered::New(entry) => {
-                let it = Waiting { file_no: entry.file_no, path: it.path, display: it.display, bytes: it.size.unsigned_abs() };
+                let bytes = it.size.unsigned_abs();
+                let it = Waiting { file_no: entry.file_no, path: it.path, display: it.display, bytes, content: it.content };
                 if waiting.insert(entry.file_no, it).is_some() {
                     // The same content twice under two names: the second is passed over whole.
                     report.rows_skipped += entry.counts.rows_in.unsigned_abs();
@@ -306,7 +346,15 @@ async fn waiting(
 fn hashes(files: &[Candidate], threads: usize) -> anyhow::Result<Vec<String>> {
     let share = files.len().div_ceil(threads.max(1)).max(1);
     std::thread::scope(|scope| {
-        let hash = |files: &[Candidate]| files.iter().map(|it| Ok(::ingest::hash_file(&it.path)?)).collect();
+        let hash = |files: &[Candidate]| {
+            files
+                .iter()
+                .map(|it| match &it.content {
+                    Some(bytes) => Ok(::ingest::hash_bytes(bytes)),
+                    None => Ok(::ingest::hash_file(&it.path)?),
+                })
+                .collect()
+        };
         let workers: Vec<_> =
             files.chunks(share).map(|part| scope.spawn(move || -> anyhow::Result<Vec<String>> { hash(part) })).collect();
         let mut all = Vec::with_capacity(files.len());
@@ -345,7 +393,11 @@ impl Job {
             let place = self.next.fetch_add(1, atomic::Ordering::Relaxed);
             let Some(file) = self.waiting.get(place) else { return };
             let input = FileInput { path: &file.path, file_no: file.file_no, display: &file.display };
-            if sender.send((place, door.take(&input, progress))).is_err() {
+            let taken = match &file.content {
+                Some(bytes) => door.take_bytes(&input, bytes),
+                None => door.take(&input, progress),
+            };
+            if sender.send((place, taken)).is_err() {
                 return;
             }
         }
