@@ -14,9 +14,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility};
 use datafusion::prelude::SessionContext;
 use portrait::{Config, Passage, Swipe};
 
@@ -81,12 +79,20 @@ use Argument::{Number, NumberOrNull, Passages};
 static MEASURES: &[Measure] = &[
     Measure { name: "actual_entropy", arguments: &[Number, Number], width: 2, returns: Returns::Number, of: actual_entropy },
     Measure { name: "hour_entropy", arguments: &[Number], width: 1, returns: Returns::Number, of: hour_entropy },
-    Measure { name: "circular_mean", arguments: &[Number], width: 1, returns: Returns::Number, of: |it| {
-        Value::Number(portrait::mean_minute(&sorted(it)))
-    } },
-    Measure { name: "circular_concentration", arguments: &[Number], width: 1, returns: Returns::Number, of: |it| {
-        Value::Number(portrait::concentration(&sorted(it)))
-    } },
+    Measure {
+        name: "circular_mean",
+        arguments: &[Number],
+        width: 1,
+        returns: Returns::Number,
+        of: |it| Value::Number(portrait::mean_minute(&sorted(it))),
+    },
+    Measure {
+        name: "circular_concentration",
+        arguments: &[Number],
+        width: 1,
+        returns: Returns::Number,
+        of: |it| Value::Number(portrait::concentration(&sorted(it))),
+    },
     Measure { name: "gap_surprise", arguments: &[Number, Number], width: 2, returns: Returns::Number, of: gap_surprise },
     Measure { name: "theil_sen", arguments: &[Number, Number], width: 2, returns: Returns::Number, of: theil_sen },
     Measure { name: "mad", arguments: &[Number], width: 1, returns: Returns::Number, of: |it| Value::Number(portrait::mad(it)) },
@@ -482,4 +488,3 @@ fn lists(groups: &[Vec<f64>]) -> ListArray {
     }
     builder.finish()
 }
-

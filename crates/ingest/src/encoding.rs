@@ -89,6 +89,35 @@ pub(crate) fn hint(bytes: &[u8], declared: Encoding) -> String {
     }
 }
 
+/// What the bytes of a text say of their encoding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Found {
+    /// The encoding in which most lines are legal.
+    pub(crate) encoding: Encoding,
+    /// A byte order mark says so.
+    pub(crate) is_marked: bool,
+    /// There is nothing but ASCII, which is the same in both.
+    pub(crate) is_ascii: bool,
+    /// Lines that are illegal in it.
+    pub(crate) illegal_lines: usize,
+}
+
+/// Which encoding a text is in.
+pub(crate) fn found(bytes: &[u8]) -> Found {
+    let marked = |encoding| Found { encoding, is_marked: true, is_ascii: false, illegal_lines: 0 };
+    match Mark::of(bytes) {
+        Some(Mark::Utf8) => return marked(Encoding::Utf8),
+        Some(Mark::Utf16Little | Mark::Utf16Big) => return marked(Encoding::Utf16),
+        Some(Mark::Gb18030) => return marked(Encoding::Gb18030),
+        None => {}
+    }
+    let illegal = |encoding| bytes.split(|it| *it == b'\n').filter(|it| decode(it.trim_ascii_end(), encoding).is_none()).count();
+    let (utf8, gb18030) = (illegal(Encoding::Utf8), illegal(Encoding::Gb18030));
+    // Chinese UTF-8 is often legal GB18030 too, and hardly ever the other way round.
+    let (encoding, illegal_lines) = if utf8 <= gb18030 { (Encoding::Utf8, utf8) } else { (Encoding::Gb18030, gb18030) };
+    Found { encoding, is_marked: false, is_ascii: bytes.is_ascii(), illegal_lines }
+}
+
 #[derive(Clone, Copy)]
 enum Mark {
     Utf8,

@@ -129,7 +129,7 @@ pub(crate) fn object<'a>(cells: impl IntoIterator<Item = (&'a str, &'a Cell<'a>)
 }
 
 /// A local time as ISO text.
-fn local_text(at_us: i64) -> String {
+pub(crate) fn local_text(at_us: i64) -> String {
     let (days, of_day) = (at_us.div_euclid(86_400_000_000), at_us.rem_euclid(86_400_000_000) / 1_000_000);
     let date = days_date(days as i32).unwrap_or_default();
     let micros = at_us.rem_euclid(1_000_000);

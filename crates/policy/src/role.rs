@@ -139,7 +139,10 @@ impl Role {
             return refuse("clearance".to_owned(), "identity is in the vault only; the most is \"closed\"".to_owned());
         }
         if let Some((table, _)) = role.tables.iter().find(|it| it.1.clearance == Some(Class::Identity)) {
-            return refuse(format!("tables.{table}.clearance"), "identity is in the vault only; the most is \"closed\"".to_owned());
+            return refuse(
+                format!("tables.{table}.clearance"),
+                "identity is in the vault only; the most is \"closed\"".to_owned(),
+            );
         }
         let columns = role.tables.iter().flat_map(|(table, rule)| {
             rule.allow.iter().chain(&rule.deny).chain(rule.mask.keys()).map(move |it| (table.as_str(), it.as_str()))

@@ -60,7 +60,8 @@ impl Graph {
             }
         }
         if let Some(subject) = subject.filter(|_| !measures.is_empty()) {
-            let (closed, open): (Vec<&Model>, Vec<&Model>) = measures.iter().partition(|it| it.front.class == Some(Class::Closed));
+            let (closed, open): (Vec<&Model>, Vec<&Model>) =
+                measures.iter().partition(|it| it.front.class == Some(Class::Closed));
             let mut generated = vec![issued::feat_measure(&open, subject), issued::portrait_student(&open, subject)];
             if !closed.is_empty() {
                 generated.push(issued::closed_measure(&closed, subject));

@@ -127,7 +127,8 @@ impl Builder<'_> {
             if from == version {
                 continue;
             }
-            let changes = self.engine.lake_of(&input).changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
+            let changes =
+                self.engine.lake_of(&input).changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
             if !changes.is_complete {
                 return Ok(Need::All("the history of an input is gone"));
             }
