@@ -4,6 +4,7 @@ mod commands;
 mod exit;
 mod handover;
 mod house;
+mod import;
 mod ingest;
 mod memory;
 mod progress;

@@ -106,8 +106,6 @@ pub(crate) fn skip_lines(bytes: &[u8], lines: u32) -> usize {
 pub(crate) struct TextRow<'a> {
     /// Lines above it.
     pub(crate) above: usize,
-    /// Its bytes without the line end.
-    pub(crate) raw: &'a [u8],
     /// Its fields; one for all of a row that does not come apart.
     pub(crate) cells: Vec<Cell<'a>>,
 }
@@ -126,7 +124,7 @@ pub(crate) fn first_rows(text: &[u8], separator: u8, field_bytes_max: u64, rows_
         above += memchr::memchr_iter(b'\n', &text[counted..start]).count();
         counted = start;
         let cells = if split.is_broken { vec![Cell::Bytes(split.raw)] } else { fields.iter().map(|it| it.cell(text)).collect() };
-        rows.push(TextRow { above, raw: split.raw, cells });
+        rows.push(TextRow { above, cells });
     }
     (rows, true)
 }

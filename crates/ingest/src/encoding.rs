@@ -26,6 +26,20 @@ pub(crate) fn decode(bytes: &[u8], encoding: Encoding) -> Option<Cow<'_, str>> {
     }
 }
 
+/// GB18030 as far as it can be read, for whoever has to correct it.
+pub fn decode_lossy(bytes: &[u8]) -> String {
+    GB18030.decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// A text in an encoding; UTF-16 is little-endian with its mark.
+pub(crate) fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Utf8 => text.as_bytes().to_vec(),
+        Encoding::Gb18030 => GB18030.encode(text).0.into_owned(),
+        Encoding::Utf16 => [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect(),
+    }
+}
+
 /// Whether a byte of GB18030 is always a character of its own: trailing bytes lie in 0x30-0x39, 0x40-0x7E, 0x80-0xFE.
 ///
 /// A comma, quote, tab or line end is; `|` and `{` are not.

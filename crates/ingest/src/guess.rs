@@ -15,9 +15,10 @@ use schema::{Class, ColumnType, Encoding, EpochUnit, Export, Format, OnConflict,
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::plain::Plain as Value;
 use crate::said::Said;
 use crate::{Choices, ColumnChoice, Error, FileInput, Limits, Persons, unpack};
-use look::{Look, Row, Value, look};
+use look::{Look, Row, look};
 
 /// A value, how sure it is, and why it was taken.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

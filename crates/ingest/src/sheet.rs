@@ -52,7 +52,7 @@ fn open<'a>(file: &FileInput<'_>, bytes: &'a [u8], bytes_max: u64) -> Result<Xls
 
 /// The sheets of a workbook, and the first rows that have a cell of one of them: its number from 0 and its cells by place.
 ///
-/// Without a name it is the first sheet with two rows, or the first.
+/// Without a name it is the first sheet that has a row, or the first.
 pub(crate) fn first_rows(
     file: &FileInput<'_>,
     bytes: &[u8],
@@ -71,7 +71,7 @@ pub(crate) fn first_rows(
                 let mut used = range.used_cells();
                 let next = || Ok(used.next().map(|(row, at, value)| (top + row as u32, left + at as u32, old_cell(value))));
                 let found = SheetRows::read(&sheets, sheet, &mut Sheet::new(next), rows_max)?;
-                if 1 < found.rows.len() || wanted.is_some() {
+                if !found.rows.is_empty() || wanted.is_some() {
                     return Ok(found);
                 }
                 first.get_or_insert(found);
@@ -89,7 +89,7 @@ pub(crate) fn first_rows(
                     Ok(found.map(|it| (it.get_position().0, it.get_position().1, cell(it.get_value()))))
                 };
                 let found = SheetRows::read(&sheets, sheet, &mut Sheet::new(next), rows_max)?;
-                if 1 < found.rows.len() || wanted.is_some() {
+                if !found.rows.is_empty() || wanted.is_some() {
                     return Ok(found);
                 }
                 first.get_or_insert(found);

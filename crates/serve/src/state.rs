@@ -6,6 +6,8 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::imports::Imports;
+
 /// How the server runs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     pub campus: schema::Campus,
     /// Version of the program.
     pub version: String,
+    /// Bytes of a file that the import wizard takes.
+    pub import_bytes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
 }
@@ -47,6 +51,8 @@ pub struct Parts {
     pub catalog: Arc<Catalog>,
     /// Runs stages that other processes hand over.
     pub jobs: Arc<dyn Jobs>,
+    /// Guesses, previews and writes contracts.
+    pub imports: Arc<dyn Imports>,
 }
 
 /// Runs stages of the pipeline inside the serving process, which is the lake's one writer.

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod ingest;
 mod init;
+mod pipeline;
 mod quarantine;
 mod run;
 mod serve;
@@ -76,6 +77,8 @@ enum Command {
     Serve(serve::Serve),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
+    /// Contracts of new sources, and templates of those there are.
+    Pipeline(pipeline::Pipeline),
     /// Rows that were refused.
     Quarantine(quarantine::Quarantine),
     /// Accounts that may log in.
@@ -102,6 +105,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
+        Command::Pipeline(it) => it.run(&common),
         Command::Quarantine(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
@@ -140,6 +144,13 @@ impl Common {
         let now = self.now.as_deref().map(|it| parse_now(it, &mut clock));
         let now = now.transpose().map_err(|it| crate::exit::Caller(it.to_string()))?;
         House::open(&self.place(), settings, access, now).await
+    }
+
+    /// The instant that the command is at: `--now`, else the clock on the wall.
+    pub(crate) fn now_us(&self, settings: &Settings) -> anyhow::Result<i64> {
+        let now = self.now.as_deref().map(|it| parse_now(it, &mut settings.campus.clock())).transpose();
+        let now = now.map_err(|it| crate::exit::Caller(it.to_string()))?;
+        Ok(now.unwrap_or_else(|| chrono::Utc::now().timestamp_micros()))
     }
 
     /// Whether the command pretends that it is another time.

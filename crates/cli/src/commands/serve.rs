@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use super::{Common, ingest, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
+use crate::import::Wizard;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -54,6 +55,7 @@ pub(crate) async fn serve_house(
         demo_logins,
         campus: house.settings.campus.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
     };
     let parts = serve::Parts {
@@ -62,6 +64,7 @@ pub(crate) async fn serve_house(
         lake: house.lake.clone(),
         catalog: Arc::new(catalog(&house).await?),
         jobs: jobs.clone(),
+        imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
     };
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schema::time::TimeFormat;
 use schema::{Class, ColumnType, PersonKind, RAW_COLUMNS};
 
-use super::look::Value;
 use super::names::{self, Sense};
 use super::{ColumnGuess, Guessed};
 use crate::Persons;
 use crate::cell::{self, whole_float};
+use crate::plain::Plain as Value;
 use crate::said::{Said, example, type_words};
 
 /// How exports write an instant, the most frequent first.

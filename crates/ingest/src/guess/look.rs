@@ -3,63 +3,10 @@
 use schema::{Encoding, Format};
 
 use super::Guessed;
-use crate::cell::{Cell, float_text};
 use crate::encoding::{self, plain};
+use crate::plain::Plain as Value;
 use crate::said::Said;
 use crate::{Error, FileInput, delimited, parquet, sheet};
-
-/// A value as it stands in a file.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    Empty,
-    Text(String),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    /// A local date and time, microseconds of the civil calendar.
-    Local(i64),
-    /// An instant, microseconds UTC.
-    Instant(i64),
-    Unreadable,
-}
-
-impl Value {
-    fn of(cell: &Cell<'_>) -> Self {
-        let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-            Ok(text) if text.trim().is_empty() => Value::Empty,
-            Ok(text) => Value::Text(text.trim().to_owned()),
-            Err(_) => Value::Unreadable,
-        };
-        match cell {
-            Cell::Absent => Value::Empty,
-            Cell::Bytes(bytes) => text(bytes),
-            Cell::Owned(bytes) => text(bytes),
-            Cell::Int(value) => Value::Int(*value),
-            Cell::Float(value) => Value::Float(*value),
-            Cell::Bool(value) => Value::Bool(*value),
-            Cell::Local(at) => Value::Local(*at),
-            Cell::Instant(at) => Value::Instant(*at),
-            Cell::Unreadable => Value::Unreadable,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Value::Empty
-    }
-
-    /// The value as a person would write it.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Value::Empty | Value::Unreadable => String::new(),
-            Value::Text(text) => text.clone(),
-            Value::Int(value) => value.to_string(),
-            Value::Float(value) => float_text(*value),
-            Value::Bool(value) => if *value { "是" } else { "否" }.to_owned(),
-            Value::Local(at) | Value::Instant(at) => crate::reject::local_text(*at),
-        }
-    }
-}
-
 /// A row as it stands in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use schema::{Class, ColumnType, EpochUnit, Shape};
 
-use super::look::{Row, Value};
+use super::look::Row;
 use super::names::{self, Sense};
 use super::{ColumnGuess, Guessed};
+use crate::plain::Plain as Value;
 use crate::said::Said;
 
 /// Shape, key and time of a table.

@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod cockpit;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod login;
 pub(crate) mod openapi;
