@@ -249,7 +249,7 @@ pub fn contract_text(choices: &Choices) -> Result<(String, Pipeline), schema::Er
 fn written(it: &Choices) -> String {
     let mut text = String::from("#:schema pipeline.schema.json\n");
     let shape = crate::said::shape_words(it.shape);
-    text += &format!("# {} Written by the import wizard: look it over. {}。\n", one_line(&it.about), shape.zh);
+    text += &format!("# {} Written by the import wizard ({}).\n", one_line(&it.about), shape.zh);
 
     let mut head = vec![
         ("name", quote(&it.name)),

@@ -132,7 +132,10 @@ pub fn guess(file: &FileInput<'_>, persons: &Persons, limits: Limits, sheet: Opt
     if width == 0 {
         return Err(nothing());
     }
-    let rows: Vec<&Row> = rows.iter().skip(first).filter(|it| it.values.iter().any(|it| !it.is_empty())).collect();
+    // A row of another width is refused at the door, and tells nothing of the columns.
+    let is_delimited = matches!(format.value, Format::Csv | Format::Tsv);
+    let is_row = |it: &&Row| it.values.iter().any(|it| !it.is_empty()) && (!is_delimited || it.values.len() == width);
+    let rows: Vec<&Row> = rows.iter().skip(first).filter(is_row).collect();
     let values = |at: usize| rows.iter().map(|it| it.values.get(at).unwrap_or(&Value::Empty)).collect::<Vec<_>>();
     let columns: Vec<Vec<&Value>> = (0..width).map(values).collect();
     let is_typed = matches!(format.value, Format::Xlsx | Format::Xls | Format::Parquet);

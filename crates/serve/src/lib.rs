@@ -36,15 +36,13 @@ const UPLOAD_S_MAX: u64 = 600;
 
 /// Every route, ready to be served or called in memory.
 pub fn router(config: Config, parts: Parts) -> Router {
-    // One byte more than allowed is read, so that the route and not the connection says no.
-    let import_bytes_max = config.import_bytes_max.saturating_add(1);
     let state = state::State::new(config, parts);
+    // Files have a limit of their own, which the route keeps: its no is a sentence and no broken connection.
     let uploads = Router::new()
         .route("/import/guess", post(routes::import::guess))
         .route("/import/correct", post(routes::import::correct))
         .route_layer(middleware::from_fn(access::same_origin))
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(UPLOAD_S_MAX)))
-        .layer(RequestBodyLimitLayer::new(import_bytes_max));
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(UPLOAD_S_MAX)));
     let api = Router::new()
         .route("/login", post(routes::login::login))
         .route("/logout", post(routes::login::logout))

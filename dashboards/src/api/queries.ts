@@ -2,7 +2,7 @@ import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query"
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {get} from "./client";
 import type {
-  CarePage, Catalog, Cockpit, Health, ListHead, Me, Portrait, RecordPage, Run, StudentPage, Tickets, WorkList,
+  CarePage, Catalog, Cockpit, Health, ImportState, ListHead, Me, Portrait, RecordPage, Run, StudentPage, Tickets, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -103,4 +103,8 @@ export function useCatalog() {
 
 export function useRuns() {
   return useQuery({queryKey: ["runs"], queryFn: ({signal}) => get<{runs: Run[]}>("/runs", {}, signal)});
+}
+
+export function useImportState() {
+  return useQuery({queryKey: ["import"], queryFn: ({signal}) => get<ImportState>("/import", {}, signal)});
 }

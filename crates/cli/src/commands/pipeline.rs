@@ -114,7 +114,8 @@ impl New {
             say(&guess);
             let heads: Vec<String> = guess.columns.iter().map(|it| it.head.clone()).collect();
             if let Some(known) = fitting(&project, &heads).filter(|_| !guess.headless.value) {
-                println!("列与已有约定 {0} 一致 / these are the columns of the contract {0}", known.name());
+                let (name, path) = (known.name(), &known.pipeline.source.path);
+                println!("列与已有约定 {name}（input/{path}）一致 / these are the columns of the contract {name} (input/{path})");
             }
         }
         if !self.yes && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
@@ -170,27 +171,22 @@ fn say(guess: &Guess) {
         guess.rows_seen,
         if guess.is_whole { "" } else { " +" }
     );
-    println!(
-        "{:<4} {:<20} {:<20} {:<24} {:<10} {:<9} {:<4} 依据 / why",
-        "", "列 / head", "名称 / name", "类型 / type", "人员", "分级", "必填"
-    );
+    let widths = [4, 18, 18, 30, 8, 9, 5];
+    let line = |cells: [&str; 8]| {
+        let padded: String = cells.iter().zip(widths).map(|(it, width)| padded(it, width)).collect();
+        println!("{padded}{}", cells[7]);
+    };
+    line(["", "列 head", "名称 name", "类型 type", "人员", "分级", "必填", "依据 why"]);
     for (at, it) in guess.columns.iter().enumerate() {
         let mut type_ = word(&it.type_.value);
         type_ += &it.format.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
         type_ += &it.decimal_shift.map(|it| format!(" shift {it}")).unwrap_or_default();
-        let mark = if least(it) < SURE { "?" } else { " " };
-        println!(
-            "{mark}{:<3} {:<20} {:<20} {:<24} {:<10} {:<9} {:<4} {} / {}",
-            at + 1,
-            it.head,
-            it.name.value,
-            type_,
-            it.person.value.map(|it| it.to_string()).unwrap_or_default(),
-            it.class.value.as_str(),
-            if it.required.value { "是" } else { "" },
-            it.class.reason_zh,
-            it.class.reason_en,
-        );
+        let person = it.person.value.map(|it| it.to_string()).unwrap_or_default();
+        let required = if it.required.value { "是" } else { "" };
+        let (sure, zh, en) = least(it);
+        let mark = if sure < SURE { "?" } else { " " };
+        let (number, why) = (format!("{mark}{}", at + 1), format!("{zh} / {en}"));
+        line([&number, &it.head, &it.name.value, &type_, &person, it.class.value.as_str(), required, &why]);
     }
     let key = if guess.key.value.is_empty() { "row".to_owned() } else { guess.key.value.join(", ") };
     println!(
@@ -201,8 +197,22 @@ fn say(guess: &Guess) {
     );
 }
 
-fn least(it: &ingest::ColumnGuess) -> f64 {
-    [it.name.confidence, it.type_.confidence, it.class.confidence, it.person.confidence].into_iter().fold(1.0, f64::min)
+/// The least sure part of a column's guess, and why it was taken.
+fn least(it: &ingest::ColumnGuess) -> (f64, &str, &str) {
+    let parts = [
+        (it.name.confidence, &it.name.reason_zh, &it.name.reason_en),
+        (it.type_.confidence, &it.type_.reason_zh, &it.type_.reason_en),
+        (it.class.confidence, &it.class.reason_zh, &it.class.reason_en),
+        (it.person.confidence, &it.person.reason_zh, &it.person.reason_en),
+    ];
+    let least = parts.iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or(&parts[0]);
+    (least.0, least.1, least.2)
+}
+
+/// A cell of a table on a terminal, on which a Chinese character is two wide.
+fn padded(text: &str, width: usize) -> String {
+    let wide: usize = text.chars().map(|it| if u32::from(it) < 0x1100 { 1 } else { 2 }).sum();
+    format!("{text}{}", " ".repeat(width.saturating_sub(wide).max(1)))
 }
 
 /// Asks on the terminal what is unsure; an empty answer takes the guess.
@@ -217,7 +227,7 @@ fn ask(guess: &Guess, choices: &mut Choices, is_named: bool) -> anyhow::Result<(
     let purpose = asked("用途 purpose", &choices.purpose.join(","))?;
     choices.purpose = purpose.split([',', '，', ';']).map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect();
     for (column, guessed) in choices.columns.iter_mut().zip(&guess.columns) {
-        if SURE <= least(guessed) {
+        if SURE <= least(guessed).0 {
             continue;
         }
         let shown = if guessed.head.is_empty() { column.name.clone() } else { guessed.head.clone() };

@@ -83,7 +83,7 @@ pub(super) fn columns(
         let closed_text = class.value == Class::Closed && typed.type_.value == ColumnType::Text;
         guesses.push(ColumnGuess {
             head: head.clone(),
-            required: required(&facts, closed_text, is_whole),
+            required: required(sense, &facts, closed_text, is_whole),
             name,
             type_: typed.type_,
             decimal_shift: typed.decimal_shift,
@@ -473,7 +473,7 @@ fn name(
     wanted
 }
 
-fn required(facts: &Facts<'_>, is_closed_text: bool, is_whole: bool) -> Guessed<bool> {
+fn required(sense: Option<Sense>, facts: &Facts<'_>, is_closed_text: bool, is_whole: bool) -> Guessed<bool> {
     let (n, empty_n) = (facts.n(), facts.empty_n);
     match (empty_n, n) {
         (_, 0) => Guessed::new(false, 0.6, Said::new("这一列是空的", "the column is empty")),
@@ -482,6 +482,11 @@ fn required(facts: &Facts<'_>, is_closed_text: bool, is_whole: bool) -> Guessed<
         (0, _) => {
             let confidence = if is_whole { 0.85 } else { 0.75 };
             Guessed::new(true, confidence, Said::new("每一行都有值", "every row has a value"))
+        }
+        _ if (empty_n == 1 || empty_n * 20 <= n) && matches!(sense, Some(Sense::Person(_) | Sense::Number | Sense::When)) => {
+            let zh = format!("号码和时间不该为空；有 {empty_n} 行为空，会被退回");
+            let en = format!("numbers and times should be there; {empty_n} rows lack theirs and will be refused");
+            Guessed::new(true, 0.7, Said::new(zh, en))
         }
         _ if empty_n * 20 <= n => {
             let zh = format!("有 {empty_n} 行为空；若应必填，请改为必填，这些行会被退回");

@@ -87,6 +87,11 @@ fn is_moment(column: &ColumnGuess) -> bool {
     matches!(column.type_.value, ColumnType::Timestamp | ColumnType::Date)
 }
 
+/// Whether every row has a value, or is refused without.
+fn is_there(column: &ColumnGuess) -> bool {
+    column.empty_n == 0 || column.required.value
+}
+
 fn sense(column: &ColumnGuess) -> Option<Sense> {
     names::known(&column.head).map(|it| it.sense).or_else(|| names::hinted(&column.head))
 }
@@ -98,7 +103,7 @@ fn moment(columns: &[ColumnGuess]) -> Option<Moment> {
         let unit = epoch_unit(it);
         let is_day = it.type_.value == ColumnType::Date;
         if !(is_moment(it) || unit.is_some())
-            || 0 < it.empty_n
+            || !is_there(it)
             || it.class.value == Class::Closed
             || it.class.value == Class::Identity
         {
@@ -134,7 +139,7 @@ fn epoch_unit(column: &ColumnGuess) -> Option<EpochUnit> {
 
 /// Columns that tell one row from another.
 fn key(columns: &[ColumnGuess], rows: &[&Row], occurred_at: Option<&str>) -> Guessed<Vec<String>> {
-    let may = |it: &ColumnGuess| it.empty_n == 0 && (it.class.value != Class::Identity || it.person.value.is_some());
+    let may = |it: &ColumnGuess| is_there(it) && (it.class.value != Class::Identity || it.person.value.is_some());
     let sure = |confidence: f64| if rows.len() < 5 { confidence.min(0.5) } else { confidence };
     let named = |it: &ColumnGuess| if it.head.is_empty() { it.name.value.clone() } else { it.head.clone() };
     let numbers = columns.iter().filter(|it| may(it) && it.is_unique && sense(it) == Some(Sense::Number));

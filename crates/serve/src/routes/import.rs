@@ -1,7 +1,10 @@
 //! `/api/v1/import`: the wizard that writes contracts: guess, preview, correct, save. For the administrator only.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -15,6 +18,8 @@ use crate::error::{Problem, Query};
 use crate::imports::{Refusal, RefusalKind, Save, Upload, Workbook};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// So many times its greatest size is read of an upload that is refused.
+const DRAINED_MAX: usize = 4;
 /// Uploads that are held in memory at once.
 static RECEIVING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
 
@@ -103,7 +108,7 @@ async fn receive(reader: &Reader, file_name: String, body: Body) -> Result<(Uplo
     };
     let _one = RECEIVING.try_acquire().map_err(|_| busy())?;
     let bytes_max = reader.state.config.import_bytes_max;
-    let bytes = to_bytes(body, bytes_max).await.map_err(|_| {
+    let bytes = read(body, bytes_max).await.ok_or_else(|| {
         let mib = bytes_max >> 20;
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -112,7 +117,27 @@ async fn receive(reader: &Reader, file_name: String, body: Body) -> Result<(Uplo
         )
     })?;
     let digest = format!("{} bytes blake3 {}", bytes.len(), blake3::hash(&bytes));
-    Ok((Upload { file_name, bytes: bytes.into() }, digest))
+    Ok((Upload { file_name, bytes }, digest))
+}
+
+/// The bytes of a body; `None` of one that is cut or too large.
+///
+/// A browser that is still sending hears no answer: what is somewhat too large is read to its end and forgotten.
+async fn read(mut body: Body, bytes_max: usize) -> Option<Vec<u8>> {
+    let (mut bytes, mut n) = (Vec::new(), 0_usize);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        n += data.len();
+        if n <= bytes_max {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes = Vec::new();
+        }
+        if bytes_max.saturating_mul(DRAINED_MAX) < n {
+            return None;
+        }
+    }
+    (n <= bytes_max).then_some(bytes)
 }
 
 /// Writes into the audit log; without it nothing is done.
