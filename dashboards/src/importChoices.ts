@@ -22,7 +22,9 @@ export function trust(confidence: number): Trust {
 
 /** The least sure part of a column's guess: what the reader should look at. */
 export function leastSure(guess: ImportColumnGuess): Reason {
-  const parts: Reason[] = [guess.name, guess.type, guess.class, guess.person, guess.required];
+  const parts: Reason[] = [guess.class, guess.type, guess.name, guess.person];
+  // Whether a value may be missing is worth a word only where it cannot be told.
+  if (guess.required.confidence < 0.7) parts.push(guess.required);
   return parts.reduce((least, it) => (it.confidence < least.confidence ? it : least));
 }
 

@@ -337,7 +337,7 @@ fn the_wizard_goes_from_an_upload_to_a_contract() {
     let looked = server.send("/api/v1/import/guess?filename=rejects.xlsx", &cookie, &rejects.bytes).body;
     let last = looked["guess"]["columns"].as_array().and_then(|it| it.last()).expect("columns").clone();
     assert_eq!(last["head"], "原因 / reason");
-    assert!(last["examples"][0].as_str().is_some_and(|it| it.starts_with("第 4 行：“金额(元)”")), "{last}");
+    assert!(last["examples"][0].as_str().is_some_and(|it| it.starts_with("第 4 行数据：“金额(元)”")), "{last}");
     let corrected = workbook(&[
         &["流水号", "学号", "金额(元)", "交易时间", "备注", "原因 / reason"],
         &["9003", "2023000003", "3.50", "2025/9/4 7:03:03", "食堂", "done"],
@@ -374,6 +374,24 @@ fn the_wizard_goes_from_an_upload_to_a_contract() {
     assert!(project.path().join("input").join(&path).exists());
     document.check_problem(&ask("/api/v1/import/preview", &body), 404, "a file that was saved is kept no longer");
     assert!(!server.data.path().join("import").join(id).exists());
+
+    // A table of a contract that stands is taken in under it, and nothing is written over.
+    let leave = "请假单号,学号,请假类型,开始时间,结束时间,审批人工号,审批时间,销假时间\nL1,2023000001,事假,2025-09-01 08:00,2025-09-01 18:00,T00001,2025-09-01 07:00,\n";
+    let known = server.send("/api/v1/import/guess?filename=leave.csv", &cookie, leave.as_bytes()).body;
+    assert_eq!(
+        (&known["fits"]["pipeline"], &known["fits"]["choices"]["path"]),
+        (&json!("leave_record"), &json!("leave/leave_*.csv"))
+    );
+    let same = json!({ "upload_id": known["upload_id"], "choices": known["fits"]["choices"] });
+    let same_preview = ask("/api/v1/import/preview", &same);
+    check(&document, "/api/v1/import/preview", &same_preview);
+    assert_eq!((&same_preview.body["exists"], &same_preview.body["displaces"]), (&json!(false), &Value::Null));
+    let mut moved = same.clone();
+    moved["choices"]["path"] = json!("import/leave/*.csv*");
+    let moved = ask("/api/v1/import/preview", &moved).body;
+    assert_eq!((&moved["exists"], &moved["displaces"]), (&json!(true), &json!("leave/leave_*.csv")));
+    check(&document, "/api/v1/import/save", &ask("/api/v1/import/save", &same));
+    assert!(!project.path().join("pipelines/leave_record.toml").exists(), "the pack's contract holds");
 
     // Nobody else gets in, and every step stands in the log.
     let others = [("x-yizhan", "1"), ("cookie", leader.as_str())];

@@ -1110,7 +1110,10 @@ export interface components {
             heads: string[];
             refused: components["schemas"]["ImportRefused"][];
             toml: string;
+            /** @description Another contract of that name stands. */
             exists: boolean;
+            /** @description Files that would be read no longer if it were replaced. */
+            displaces: string | null;
             /** @description Number of an approval of the use that is valid today. */
             approval: string | null;
             /** @description Whether corrected rows can be put into the file. */

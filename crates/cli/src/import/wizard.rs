@@ -78,15 +78,30 @@ impl Wizard {
                 "row_no": it.row_no, "cells": it.cells, "words_zh": it.words.zh, "words_en": it.words.en,
             })).collect::<Vec<_>>(),
             "toml": text,
-            "exists": self.exists(&choices.name),
+            "exists": self.standing(choices).is_some_and(|it| !it.is_same),
+            "displaces": self.standing(choices).and_then(|it| it.path).filter(|it| *it != choices.path),
             "approval": approval,
             "is_mendable": is_mendable(&pipeline),
         }))
     }
 
-    fn exists(&self, name: &str) -> bool {
-        contract_path(&self.house.place.project, name).exists() || self.house.project.pipelines.iter().any(|it| it.name() == name)
+    /// The contract that stands under the name of the choices, the project's own before the pack's.
+    fn standing(&self, choices: &Choices) -> Option<Standing> {
+        let path = contract_path(&self.house.place.project, &choices.name);
+        let own = std::fs::read_to_string(&path).ok().map(|text| Pipeline::parse(&path, &text).ok());
+        let known = || self.house.project.pipelines.iter().find(|it| it.name() == choices.name).cloned().map(Some);
+        let found = own.or_else(known)?;
+        let standing = found.as_ref().and_then(Choices::of);
+        Some(Standing { is_same: standing.as_ref() == Some(choices), path: found.map(|it| it.pipeline.source.path) })
     }
+}
+
+/// A contract that is there already.
+struct Standing {
+    /// It says what was chosen.
+    is_same: bool,
+    /// Where its files are; `None` if it cannot be read.
+    path: Option<String>,
 }
 
 #[async_trait]
@@ -130,9 +145,14 @@ impl Imports for Wizard {
         let known = fits.and_then(|it| Some((it.name(), Choices::of(it)?)));
         let known = known.map(|(name, contract)| {
             let mut it = contract;
-            (it.format, it.encoding, it.separator) = (choices.format, choices.encoding, choices.separator);
-            (it.sheet, it.skip_rows, it.headless) = (choices.sheet.take(), choices.skip_rows, choices.headless);
-            it.path = choices.path.replacen(&format!("/{}/", choices.name), &format!("/{name}/"), 1);
+            let written = (choices.format, choices.encoding, choices.separator, choices.sheet.take(), choices.skip_rows);
+            if written != (it.format, it.encoding, it.separator, it.sheet.clone(), it.skip_rows)
+                || it.headless != choices.headless
+            {
+                (it.format, it.encoding, it.separator, it.sheet, it.skip_rows) = written;
+                it.headless = choices.headless;
+                it.path = choices.path.replacen(&format!("/{}/", choices.name), &format!("/{name}/"), 1);
+            }
             (name, it)
         });
         let fits = known.as_ref().map(|(name, it)| json!({ "pipeline": name, "about": it.about, "choices": it }));
@@ -195,7 +215,9 @@ impl Imports for Wizard {
         let choices = read(save.choices)?;
         let (text, pipeline) = contract(&choices)?;
         let name = choices.name.clone();
-        if self.exists(&name) && !save.replace {
+        let standing = self.standing(&choices);
+        let is_same = standing.as_ref().is_some_and(|it| it.is_same);
+        if standing.is_some() && !is_same && !save.replace {
             return Err(Refusal::new(
                 RefusalKind::Exists,
                 format!("已有名为 {name} 的约定；换个名字，或选择替换"),
@@ -212,9 +234,13 @@ impl Imports for Wizard {
             ));
         }
         let taken_to = if save.take { Some(self.put(&kept, &pipeline)?) } else { None };
-        write_whole(&contract_path(&self.house.place.project, &name), text.as_bytes()).map_err(failed)?;
+        // A contract that says the same already is left as somebody wrote it.
+        if !is_same {
+            write_whole(&contract_path(&self.house.place.project, &name), text.as_bytes()).map_err(failed)?;
+        }
         self.uploads.forget(&save.upload_id);
         let next_zh = match (&taken_to, &approval) {
+            (Some(path), _) if is_same => format!("文件已放入 input/{path}，下一次运行会接入。约定没有变化。"),
             (Some(path), _) => format!("文件已放入 input/{path}。服务在下次启动时读取新约定，之后的运行会接入数据。"),
             (None, Some(_)) => {
                 format!("把导出文件放到 input/{}；服务在下次启动时读取新约定，之后的运行会接入数据。", choices.path)
@@ -222,6 +248,9 @@ impl Imports for Wizard {
             (None, None) => format!("约定已保存。数据要等 {name} 的数据使用审批登记生效后才能接入；服务在下次启动时读取新约定。"),
         };
         let next_en = match (&taken_to, &approval) {
+            (Some(path), _) if is_same => {
+                format!("The file is in input/{path}: the next run takes it in. The contract is as it was.")
+            }
             (Some(path), _) => format!(
                 "The file is in input/{path}. The server reads the new contract at its next start; the run after that takes the data in."
             ),

@@ -49,7 +49,7 @@ fn fill_rejects(sheet: &mut Worksheet, heads: &[String], refused: &[Refused]) ->
             }
         }
         let Said { zh, en } = &it.words;
-        let said = format!("第 {0} 行：{zh} / row {0}: {en}", it.row_no);
+        let said = format!("第 {0} 行数据：{zh} / data row {0}: {en}", it.row_no);
         sheet.write_string_with_format(row, u16::try_from(heads.len()).unwrap_or(u16::MAX), &said, &wrong)?;
     }
     sheet.set_freeze_panes(1, 0)?;
