@@ -20,6 +20,13 @@ export function saveCsv(name: string, sheet: Sheet): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+/** A file that the server made. */
+export function saveBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
+  save(name, url);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
 export function savePng(name: string, dataUrl: string): void {
   save(fileName(name, "png"), dataUrl);
 }

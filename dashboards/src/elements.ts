@@ -9,8 +9,10 @@ import "element-plus/theme-chalk/el-drawer.css";
 import "element-plus/theme-chalk/el-input.css";
 import "element-plus/theme-chalk/el-overlay.css";
 import "element-plus/theme-chalk/el-segmented.css";
+import "element-plus/theme-chalk/el-step.css";
+import "element-plus/theme-chalk/el-steps.css";
 
-export {ElButton, ElDrawer, ElInput, ElSegmented} from "element-plus";
+export {ElButton, ElDrawer, ElInput, ElSegmented, ElStep, ElSteps} from "element-plus";
 
 // Under exactOptionalPropertyTypes Vue misreads its declared props; here is the one in use.
 export const ElConfigProvider = RawConfigProvider as unknown as DefineComponent<{locale: Language | undefined}>;

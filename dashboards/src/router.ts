@@ -32,13 +32,14 @@ const routes: RouteRecordRaw[] = [
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
   {path: "/catalog", component: () => import("./pages/CatalogPage.vue"), meta: {page: "catalog", title: "nav.catalog"}},
   {path: "/runs", component: () => import("./pages/RunsPage.vue"), meta: {page: "runs", title: "nav.runs"}},
+  {path: "/import", component: () => import("./pages/ImportPage.vue"), meta: {page: "import", title: "nav.import"}},
   {path: "/me", component: () => import("./pages/MePage.vue"), meta: {page: "me", title: "nav.me"}},
   {path: "/403", name: "forbidden", component: () => import("./pages/ForbiddenPage.vue"), meta: {title: "error.forbidden_title"}},
   {path: "/:rest(.*)*", name: "missing", component: () => import("./pages/NotFoundPage.vue"), meta: {title: "error.not_found_title"}},
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "tickets", "catalog", "runs"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "lists", "tickets", "catalog", "runs", "import"] as const;
 
 export function firstPage(me: Me): string {
   const page = navigation.find((it) => me.pages.includes(it));

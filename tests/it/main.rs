@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod import;
 mod incremental;
 mod measures;
 mod policy;

@@ -13,8 +13,8 @@ const PASSWORD: &str = "yizhan-demo";
 const ROLES: [&str; 6] = ["leader", "psychologist", "counselor", "analyst", "student", "administrator"];
 
 /// A living server; it is stopped when the case ends, however it ends.
-struct Server {
-    data: TempDir,
+pub(crate) struct Server {
+    pub(crate) data: TempDir,
     process: Child,
     url: String,
 }
@@ -26,21 +26,23 @@ impl Drop for Server {
     }
 }
 
-struct Answer {
-    status: u16,
-    kind: String,
-    cookie: Option<String>,
-    body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) kind: String,
+    pub(crate) cookie: Option<String>,
+    /// JSON, or the text of what is none.
+    pub(crate) body: Value,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let data = TempDir::new().expect("a folder");
         copy(demo(), data.path(), &|_| true);
         Self::on(data, &["demo", "--students", "300", "--days", "61"])
     }
 
-    fn on(data: TempDir, args: &[&str]) -> Self {
+    pub(crate) fn on(data: TempDir, args: &[&str]) -> Self {
         // The port is free when it is given away; another process would have to take it within milliseconds.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
         let listen = format!("127.0.0.1:{port}");
@@ -79,7 +81,7 @@ impl Server {
         std::fs::read_to_string(self.data.path().join("said.txt")).unwrap_or_default()
     }
 
-    fn get(&self, path: &str, cookie: Option<&str>) -> Answer {
+    pub(crate) fn get(&self, path: &str, cookie: Option<&str>) -> Answer {
         let request = ureq::get(format!("{}{path}", self.url)).config().http_status_as_error(false).build();
         let request = match cookie {
             Some(cookie) => request.header("cookie", cookie),
@@ -88,7 +90,7 @@ impl Server {
         answer(request.call().expect("the server answers"))
     }
 
-    fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let mut request = ureq::post(format!("{}{path}", self.url)).config().http_status_as_error(false).build();
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -96,7 +98,14 @@ impl Server {
         answer(request.header("content-type", "application/json").send(body.to_string()).expect("the server answers"))
     }
 
-    fn login(&self, account: &str) -> String {
+    /// Sends bytes as they are.
+    pub(crate) fn send(&self, path: &str, cookie: &str, bytes: &[u8]) -> Answer {
+        let request = ureq::post(format!("{}{path}", self.url)).config().http_status_as_error(false).build();
+        let request = request.header("x-yizhan", "1").header("cookie", cookie).header("content-type", "application/octet-stream");
+        answer(request.send(bytes).expect("the server answers"))
+    }
+
+    pub(crate) fn login(&self, account: &str) -> String {
         let answer = self.post("/api/v1/login", &[("x-yizhan", "1")], &json!({ "account": account, "password": PASSWORD }));
         assert_eq!(answer.status, 200, "{account}: {}", answer.body);
         answer.cookie.expect("a session")
@@ -108,15 +117,16 @@ fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     let cookie = header("set-cookie").and_then(|it| it.split(';').next().map(str::to_owned));
     let kind = header("content-type").unwrap_or_default();
     let status = response.status().as_u16();
-    let text = response.body_mut().read_to_string().expect("a body");
-    Answer { status, kind, cookie, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    let bytes = response.body_mut().read_to_vec().expect("a body");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Answer { status, kind, cookie, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), bytes }
 }
 
 /// The API's document, with which every answer is compared.
-struct Document(Value);
+pub(crate) struct Document(Value);
 
 impl Document {
-    fn of(server: &Server) -> Self {
+    pub(crate) fn of(server: &Server) -> Self {
         Self(server.get("/api/openapi.json", None).body)
     }
 
@@ -127,15 +137,20 @@ impl Document {
     }
 
     #[track_caller]
-    fn check(&self, schema: &Value, body: &Value, what: &str) {
+    pub(crate) fn check(&self, schema: &Value, body: &Value, what: &str) {
         let whole = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema], "components": self.0["components"] });
         let validator = jsonschema::options().should_validate_formats(true).build(&whole).expect("a schema");
         let errors: Vec<String> = validator.iter_errors(body).take(5).map(|it| format!("{}: {it}", it.instance_path())).collect();
         assert!(errors.is_empty(), "{what} is not as the document says: {errors:#?}");
     }
 
+    /// The schema of a JSON answer; `None` of one that is no JSON.
+    pub(crate) fn answer(&self, path: &str, verb: &str) -> Option<&Value> {
+        self.0["paths"][path][verb]["responses"]["200"]["content"]["application/json"].get("schema")
+    }
+
     #[track_caller]
-    fn check_problem(&self, answer: &Answer, status: u16, what: &str) {
+    pub(crate) fn check_problem(&self, answer: &Answer, status: u16, what: &str) {
         assert_eq!(answer.status, status, "{what}: {}", answer.body);
         assert_eq!(answer.kind, "application/problem+json", "{what}");
         self.check(&json!({ "$ref": "#/components/schemas/Problem" }), &answer.body, what);
@@ -158,12 +173,20 @@ fn every_answer_is_as_the_document_says_for_every_role() {
         for (path, operation) in document.reads() {
             let lists = if path.contains("{list}") { server.get("/api/v1/lists", Some(&cookie)).body } else { Value::Null };
             let list = lists["lists"][0]["list"].as_str().unwrap_or("unverified_absence").to_owned();
-            let filled = path.replace("{student_key}", &key).replace("{list}", &list).replace("{measure}", "meals_per_day");
+            let filled = path
+                .replace("{student_key}", &key)
+                .replace("{list}", &list)
+                .replace("{measure}", "meals_per_day")
+                .replace("{pipeline}", "student");
             let answer = server.get(&filled, Some(&cookie));
             let what = format!("{role} GET {filled}");
             match answer.status {
                 200 => {
-                    document.check(&operation["responses"]["200"]["content"]["application/json"]["schema"], &answer.body, &what);
+                    let content = operation["responses"]["200"]["content"].as_object().expect("content");
+                    match content.get("application/json") {
+                        Some(json) => document.check(&json["schema"], &answer.body, &what),
+                        None => assert!(content.contains_key(&answer.kind), "{what} is {}", answer.kind),
+                    }
                     *answered.entry(path).or_default() += 1;
                 }
                 403 | 404 => document.check_problem(&answer, answer.status, &what),
@@ -196,7 +219,8 @@ fn strangers_and_other_sites_get_nothing() {
         let filled = path
             .replace("{student_key}", "100000000000001")
             .replace("{list}", "unverified_absence")
-            .replace("{measure}", "meals_per_day");
+            .replace("{measure}", "meals_per_day")
+            .replace("{pipeline}", "student");
         document.check_problem(&server.get(&filled, None), 401, &filled);
         document.check_problem(&server.get(&filled, Some("yizhan_session=0123")), 401, &filled);
     }

@@ -6,6 +6,7 @@ mod correction;
 mod exit;
 mod handover;
 mod house;
+mod import;
 mod ingest;
 mod memory;
 mod progress;

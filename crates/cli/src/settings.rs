@@ -155,6 +155,7 @@ pub(crate) struct Serve {
     #[serde(deserialize_with = "local_time")]
     pub(crate) run_at: NaiveTime,
     pub(crate) is_demo: bool,
+    pub(crate) import_bytes_max: Bytes,
 }
 
 /// A size as people write it: `"256 MiB"`.

@@ -24,6 +24,21 @@ pub(crate) enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// The same value, held by itself.
+    pub(crate) fn owned(&self) -> Cell<'static> {
+        match self {
+            Cell::Absent => Cell::Absent,
+            Cell::Bytes(bytes) => Cell::Owned(bytes.to_vec()),
+            Cell::Owned(bytes) => Cell::Owned(bytes.clone()),
+            Cell::Int(value) => Cell::Int(*value),
+            Cell::Float(value) => Cell::Float(*value),
+            Cell::Bool(value) => Cell::Bool(*value),
+            Cell::Local(at) => Cell::Local(*at),
+            Cell::Instant(at) => Cell::Instant(*at),
+            Cell::Unreadable => Cell::Unreadable,
+        }
+    }
+
     /// The bytes of a text without the white space around them.
     #[inline]
     pub(crate) fn text(&self) -> Option<&[u8]> {

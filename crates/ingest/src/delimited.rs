@@ -193,6 +193,33 @@ pub(crate) fn skip_lines(bytes: &[u8], lines: u32) -> usize {
     at
 }
 
+/// A row of delimited text as it stands there.
+pub(crate) struct TextRow<'a> {
+    /// Lines above it.
+    pub(crate) above: usize,
+    /// Its fields; one for all of a row that does not come apart.
+    pub(crate) cells: Vec<Cell<'a>>,
+}
+
+/// The first rows of delimited text in UTF-8, and whether there are no more.
+pub(crate) fn first_rows(text: &[u8], separator: u8, field_bytes_max: u64, rows_max: usize) -> (Vec<TextRow<'_>>, bool) {
+    let mut splitter = Splitter::new(text, 0, separator, field_bytes_max as usize);
+    let (mut rows, mut fields): (Vec<TextRow<'_>>, Vec<Field>) = (Vec::new(), Vec::new());
+    let (mut above, mut counted) = (0, 0);
+    while let Some(split) = splitter.next(&mut fields) {
+        if rows_max <= rows.len() {
+            return (rows, false);
+        }
+        let start = splitter.at - split.raw.len();
+        let start = start.min(text.len());
+        above += memchr::memchr_iter(b'\n', &text[counted..start]).count();
+        counted = start;
+        let cells = if split.is_broken { vec![Cell::Bytes(split.raw)] } else { fields.iter().map(|it| it.cell(text)).collect() };
+        rows.push(TextRow { above, cells });
+    }
+    (rows, true)
+}
+
 /// Goes through delimited text row by row.
 struct Splitter<'a> {
     bytes: &'a [u8],

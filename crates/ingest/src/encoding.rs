@@ -26,6 +26,20 @@ pub(crate) fn decode(bytes: &[u8], encoding: Encoding) -> Option<Cow<'_, str>> {
     }
 }
 
+/// GB18030 as far as it can be read, for whoever has to correct it.
+pub fn decode_lossy(bytes: &[u8]) -> String {
+    GB18030.decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// A text in an encoding; UTF-16 is little-endian with its mark.
+pub(crate) fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Utf8 => text.as_bytes().to_vec(),
+        Encoding::Gb18030 => GB18030.encode(text).0.into_owned(),
+        Encoding::Utf16 => [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect(),
+    }
+}
+
 /// Whether a byte of GB18030 is always a character of its own: trailing bytes lie in 0x30-0x39, 0x40-0x7E, 0x80-0xFE.
 ///
 /// A comma, quote, tab or line end is; `|` and `{` are not.
@@ -87,6 +101,35 @@ pub(crate) fn hint(bytes: &[u8], declared: Encoding) -> String {
         Some(other) => format!(": it reads as {0}, declare source.encoding = \"{0}\"", word(other)),
         None => String::new(),
     }
+}
+
+/// What the bytes of a text say of their encoding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Found {
+    /// The encoding in which most lines are legal.
+    pub(crate) encoding: Encoding,
+    /// A byte order mark says so.
+    pub(crate) is_marked: bool,
+    /// There is nothing but ASCII, which is the same in both.
+    pub(crate) is_ascii: bool,
+    /// Lines that are illegal in it.
+    pub(crate) illegal_lines: usize,
+}
+
+/// Which encoding a text is in.
+pub(crate) fn found(bytes: &[u8]) -> Found {
+    let marked = |encoding| Found { encoding, is_marked: true, is_ascii: false, illegal_lines: 0 };
+    match Mark::of(bytes) {
+        Some(Mark::Utf8) => return marked(Encoding::Utf8),
+        Some(Mark::Utf16Little | Mark::Utf16Big) => return marked(Encoding::Utf16),
+        Some(Mark::Gb18030) => return marked(Encoding::Gb18030),
+        None => {}
+    }
+    let illegal = |encoding| bytes.split(|it| *it == b'\n').filter(|it| decode(it.trim_ascii_end(), encoding).is_none()).count();
+    let (utf8, gb18030) = (illegal(Encoding::Utf8), illegal(Encoding::Gb18030));
+    // Chinese UTF-8 is often legal GB18030 too, and hardly ever the other way round.
+    let (encoding, illegal_lines) = if utf8 <= gb18030 { (Encoding::Utf8, utf8) } else { (Encoding::Gb18030, gb18030) };
+    Found { encoding, is_marked: false, is_ascii: bytes.is_ascii(), illegal_lines }
 }
 
 #[derive(Clone, Copy)]

@@ -45,21 +45,11 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
     if door.limits.rows_max < rows_said {
         return Err(Error::TooLarge { file: file.display.to_owned(), limit: door.limits.rows_max, unit: "rows" });
     }
-    let fields = found.schema().fields();
-    let heads: Vec<String> = fields.iter().map(|it| it.name().clone()).collect();
+    let heads = heads(&found);
     let places = head::bind(door.pipeline, &heads, file.display)?;
     head::excuse(&mut rows.slots, &places);
 
-    let mut read_as = Vec::with_capacity(fields.len());
-    for field in fields {
-        let data_type = read_type(field.data_type()).ok_or_else(|| Error::ParquetType {
-            file: file.display.to_owned(),
-            head: field.name().clone(),
-            found: field.data_type().to_string(),
-        })?;
-        read_as.push(field.as_ref().clone().with_data_type(data_type));
-    }
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(read_as)));
+    let options = ArrowReaderOptions::new().with_schema(read_schema(file, &found)?);
     let found = ask(|| ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options)).map_err(refuse)?;
     let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(held, found).with_batch_size(BATCH_ROWS);
     let mut batches = ask(|| batches.build()).map_err(refuse)?;
@@ -89,6 +79,55 @@ pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &m
         }
     }
     Ok(())
+}
+
+fn heads(found: &ArrowReaderMetadata) -> Vec<String> {
+    found.schema().fields().iter().map(|it| it.name().clone()).collect()
+}
+
+/// The columns of a file as the types as which they are read.
+fn read_schema(file: &FileInput<'_>, found: &ArrowReaderMetadata) -> Result<Arc<Schema>, Error> {
+    let mut read_as = Vec::with_capacity(found.schema().fields().len());
+    for field in found.schema().fields() {
+        let data_type = read_type(field.data_type()).ok_or_else(|| Error::ParquetType {
+            file: file.display.to_owned(),
+            head: field.name().clone(),
+            found: field.data_type().to_string(),
+        })?;
+        read_as.push(field.as_ref().clone().with_data_type(data_type));
+    }
+    Ok(Arc::new(Schema::new(read_as)))
+}
+
+/// The names of a file's columns, its first rows, and whether there are no more.
+pub(crate) fn first_rows(
+    file: &FileInput<'_>,
+    bytes: &[u8],
+    bytes_max: u64,
+    rows_max: usize,
+) -> Result<(Vec<String>, Vec<Vec<Cell<'static>>>, bool), Error> {
+    let refuse = |source| Error::Parquet { file: file.display.to_owned(), source };
+    let held = held(bytes.to_vec(), <File as ChunkReader>::get_bytes);
+    let found = ask(|| ArrowReaderMetadata::load(&held, ArrowReaderOptions::new())).map_err(refuse)?;
+    if bytes_max < unpacked_bytes(found.metadata()) {
+        return Err(unpack::too_large(file, bytes_max));
+    }
+    let heads = heads(&found);
+    let options = ArrowReaderOptions::new().with_schema(read_schema(file, &found)?);
+    let found = ask(|| ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options)).map_err(refuse)?;
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(held, found).with_batch_size(BATCH_ROWS);
+    let mut batches = ask(|| batches.build()).map_err(refuse)?;
+    let mut rows = Vec::new();
+    while let Some(batch) = ask(|| batches.next().transpose()).map_err(refuse)? {
+        let columns: Vec<Vec<Cell<'_>>> = batch.columns().iter().map(cells).collect();
+        for at in 0..batch.num_rows() {
+            if rows_max <= rows.len() {
+                return Ok((heads, rows, false));
+            }
+            rows.push(columns.iter().map(|it| it.get(at).map_or(Cell::Absent, Cell::owned)).collect());
+        }
+    }
+    Ok((heads, rows, true))
 }
 
 /// Bytes in the form in which a reader of Parquet hands them out without copying them.

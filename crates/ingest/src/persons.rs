@@ -62,6 +62,11 @@ impl Persons {
         Ok(Self { kinds: configs.iter().map(rule).collect::<Result<_, Error>>()? })
     }
 
+    /// Whether a text is a number of a kind of person on this campus.
+    pub fn is_number(&self, kind: PersonKind, text: &str) -> bool {
+        self.rule(kind).is_some_and(|it| it.number(text).is_some())
+    }
+
     pub(crate) fn rule(&self, kind: PersonKind) -> Option<&PersonRule> {
         self.kinds.get(&kind)
     }

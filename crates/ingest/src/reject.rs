@@ -191,7 +191,7 @@ pub(crate) fn restored(slot: &Slot, cell: &Cell<'_>) -> Option<Cell<'static>> {
 }
 
 /// A local time as ISO text; without `has_time` midnight is a date.
-fn local_text(at_us: i64, has_time: bool) -> String {
+pub(crate) fn local_text(at_us: i64, has_time: bool) -> String {
     let (days, of_day) = (at_us.div_euclid(86_400_000_000), at_us.rem_euclid(86_400_000_000) / 1_000_000);
     let date = days_date(days as i32).unwrap_or_default();
     let micros = at_us.rem_euclid(1_000_000);

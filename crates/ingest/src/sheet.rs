@@ -21,47 +21,136 @@ use crate::{Door, Error, FileInput, head, old_workbook, unpack};
 /// contract, or is there where none should be, or there are too many rows.
 pub(crate) fn read(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8], rows: &mut Rows) -> Result<(), Error> {
     if door.pipeline.bytes_format() == Format::Xls {
-        let range = old_range(door, file, bytes)?;
+        let (_, range) = old_range(door.pipeline.pipeline.source.sheet.as_deref(), file, bytes, door.limits.file_bytes_max)?;
         let (top, left) = range.start().unwrap_or_default();
         let mut used = range.used_cells();
         let next = || Ok(used.next().map(|(row, at, value)| (top + row as u32, left + at as u32, old_cell(value))));
         return take(door, file, &mut Sheet::new(next), rows);
     }
-    let refuse = |source| Error::Workbook {
-        file: file.display.to_owned(),
-        format: "XLSX",
-        remedy: "save it again as .xlsx without a password",
-        source,
-    };
-    if door.limits.file_bytes_max < unpacked_bytes(bytes) {
-        return Err(unpack::too_large(file, door.limits.file_bytes_max));
-    }
-    let mut workbook: Xlsx<_> = ask(|| Xlsx::new(Cursor::new(bytes))).map_err(refuse)?;
-    let sheet = named(door, file, workbook.sheet_names())?;
-    let mut cells = ask(|| workbook.worksheet_cells_reader(&sheet)).map_err(refuse)?;
+    let mut workbook = open(file, bytes, door.limits.file_bytes_max)?;
+    let sheet = named(door.pipeline.pipeline.source.sheet.as_deref(), file, workbook.sheet_names())?;
+    let mut cells = ask(|| workbook.worksheet_cells_reader(&sheet)).map_err(|it| unreadable(file, it))?;
     let next = || {
-        let found = ask(|| cells.next_cell()).map_err(refuse)?;
+        let found = ask(|| cells.next_cell()).map_err(|it| unreadable(file, it))?;
         Ok(found.map(|it| (it.get_position().0, it.get_position().1, cell(it.get_value()))))
     };
     take(door, file, &mut Sheet::new(next), rows)
 }
 
+fn unreadable(file: &FileInput<'_>, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let remedy = "save it again as .xlsx without a password";
+    Error::Workbook { file: file.display.to_owned(), format: "XLSX", remedy, source }
+}
+
+/// Opens a new workbook that does not unpack beyond the limit.
+fn open<'a>(file: &FileInput<'_>, bytes: &'a [u8], bytes_max: u64) -> Result<Xlsx<Cursor<&'a [u8]>>, Error> {
+    if bytes_max < unpacked_bytes(bytes) {
+        return Err(unpack::too_large(file, bytes_max));
+    }
+    ask(|| Xlsx::new(Cursor::new(bytes))).map_err(|it| unreadable(file, it))
+}
+
+/// The sheets of a workbook, and the first rows that have a cell of one of them: its number from 0 and its cells by place.
+///
+/// Without a name it is the first sheet that has a row, or the first.
+pub(crate) fn first_rows(
+    file: &FileInput<'_>,
+    bytes: &[u8],
+    format: Format,
+    wanted: Option<&str>,
+    bytes_max: u64,
+    rows_max: usize,
+) -> Result<SheetRows, Error> {
+    let mut first: Option<SheetRows> = None;
+    if format == Format::Xls {
+        let (sheets, _) = old_range(wanted, file, bytes, bytes_max)?;
+        for sheet in &sheets {
+            if wanted.is_none_or(|it| it == sheet) {
+                let (_, range) = old_range(Some(sheet), file, bytes, bytes_max)?;
+                let (top, left) = range.start().unwrap_or_default();
+                let mut used = range.used_cells();
+                let next = || Ok(used.next().map(|(row, at, value)| (top + row as u32, left + at as u32, old_cell(value))));
+                let found = SheetRows::read(&sheets, sheet, &mut Sheet::new(next), rows_max)?;
+                if !found.rows.is_empty() || wanted.is_some() {
+                    return Ok(found);
+                }
+                first.get_or_insert(found);
+            }
+        }
+    } else {
+        let mut workbook = open(file, bytes, bytes_max)?;
+        let sheets = workbook.sheet_names();
+        named(wanted, file, sheets.clone())?;
+        for sheet in &sheets {
+            if wanted.is_none_or(|it| it == sheet) {
+                let mut cells = ask(|| workbook.worksheet_cells_reader(sheet)).map_err(|it| unreadable(file, it))?;
+                let next = || {
+                    let found = ask(|| cells.next_cell()).map_err(|it| unreadable(file, it))?;
+                    Ok(found.map(|it| (it.get_position().0, it.get_position().1, cell(it.get_value()))))
+                };
+                let found = SheetRows::read(&sheets, sheet, &mut Sheet::new(next), rows_max)?;
+                if !found.rows.is_empty() || wanted.is_some() {
+                    return Ok(found);
+                }
+                first.get_or_insert(found);
+            }
+        }
+    }
+    first.ok_or_else(|| Error::NoHead { file: file.display.to_owned(), line: 1 })
+}
+
+/// First rows of a sheet.
+pub(crate) struct SheetRows {
+    /// Names of all sheets.
+    pub(crate) sheets: Vec<String>,
+    /// The sheet that was read.
+    pub(crate) sheet: String,
+    /// Number of the row, and its cells by place.
+    pub(crate) rows: Vec<(u32, Vec<(usize, Cell<'static>)>)>,
+    /// There were no more.
+    pub(crate) is_whole: bool,
+}
+
+impl SheetRows {
+    fn read<'a, N: FnMut() -> Result<Found<'a>, Error>>(
+        sheets: &[String],
+        sheet: &str,
+        cells: &mut Sheet<'a, N>,
+        rows_max: usize,
+    ) -> Result<Self, Error> {
+        let mut read = Self { sheets: sheets.to_vec(), sheet: sheet.to_owned(), rows: Vec::new(), is_whole: false };
+        let mut found = Vec::new();
+        while let Some(row) = cells.row(&mut found)? {
+            if rows_max <= read.rows.len() {
+                return Ok(read);
+            }
+            read.rows.push((row, found.drain(..).map(|(at, it)| (at, it.owned())).collect()));
+        }
+        read.is_whole = true;
+        Ok(read)
+    }
+}
+
 /// The name of the sheet to be read.
-fn named(door: &Door<'_>, file: &FileInput<'_>, sheets: Vec<String>) -> Result<String, Error> {
-    let wanted = &door.pipeline.pipeline.source.sheet;
+fn named(wanted: Option<&str>, file: &FileInput<'_>, sheets: Vec<String>) -> Result<String, Error> {
     let sheet = match wanted {
         Some(sheet) => sheets.iter().find(|it| *it == sheet),
         None => sheets.first(),
     };
     sheet.cloned().ok_or_else(|| Error::NoSheet {
         file: file.display.to_owned(),
-        sheet: wanted.clone().unwrap_or_default(),
+        sheet: wanted.unwrap_or_default().to_owned(),
         sheets: crate::Quoted(sheets),
     })
 }
 
-/// The cells of the sheet of an old workbook, which cannot be read but whole.
-fn old_range(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8]) -> Result<Range<Data>, Error> {
+/// The sheets of an old workbook and the cells of one, which cannot be read but whole.
+fn old_range(
+    wanted: Option<&str>,
+    file: &FileInput<'_>,
+    bytes: &[u8],
+    bytes_max: u64,
+) -> Result<(Vec<String>, Range<Data>), Error> {
     let refuse = |source| Error::Workbook {
         file: file.display.to_owned(),
         format: "XLS",
@@ -75,12 +164,13 @@ fn old_range(door: &Door<'_>, file: &FileInput<'_>, bytes: &[u8]) -> Result<Rang
     let Some(cells) = old_workbook::cells(bytes) else {
         return Err(refuse("a sheet claims more cells than a sheet can have".into()));
     };
-    if door.limits.file_bytes_max / (size_of::<Data>() as u64) < cells {
-        return Err(unpack::too_large(file, door.limits.file_bytes_max));
+    if bytes_max / (size_of::<Data>() as u64) < cells {
+        return Err(unpack::too_large(file, bytes_max));
     }
     let mut workbook: Xls<_> = ask(|| Xls::new(Cursor::new(bytes))).map_err(refuse)?;
-    let sheet = named(door, file, workbook.sheet_names())?;
-    ask(|| workbook.worksheet_range(&sheet)).map_err(refuse)
+    let sheets = workbook.sheet_names();
+    let sheet = named(wanted, file, sheets.clone())?;
+    Ok((sheets, ask(|| workbook.worksheet_range(&sheet)).map_err(refuse)?))
 }
 
 /// Reads head and rows of an open sheet.

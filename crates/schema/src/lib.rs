@@ -21,8 +21,8 @@ mod toml_text;
 
 pub use model::{CLOSED_PREFIX, Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn, is_closed_table};
 pub use pipeline::{
-    Column, ColumnType, Columns, Comparison, Contract, Encoding, EpochUnit, Export, Format, Head, Key, OccurredAt, OnConflict,
-    Pipeline, RowKey, Rule, Shape, Source, SourceKind,
+    Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, Key, OccurredAt,
+    OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
 };
 pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort, replayed_schema};
 pub use settings::{Campus, Subject};

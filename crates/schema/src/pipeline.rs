@@ -267,7 +267,7 @@ pub enum EpochUnit {
 }
 
 /// A rule between two columns of the same row; rows in which either is empty pass.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What the rule says, for the person who reads the quarantine.

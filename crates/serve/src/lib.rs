@@ -7,6 +7,7 @@ mod access;
 mod app;
 mod audit;
 mod error;
+mod imports;
 mod portrait;
 mod routes;
 mod rows;
@@ -27,17 +28,27 @@ use tower_http::timeout::TimeoutLayer;
 pub use access::note_read;
 pub use audit::StoreAudit;
 pub use error::Error;
+pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use portrait::portrait;
 pub use state::{
-    Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, RuleWords, SourceWords, TagWords,
+    Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, Reading, RuleWords, SourceWords,
+    TagWords,
 };
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const REQUEST_S_MAX: u64 = 60;
+/// A file may come over a slow line.
+const UPLOAD_S_MAX: u64 = 600;
 
 /// Every route, ready to be served or called in memory.
 pub fn router(config: Config, parts: Parts) -> Router {
     let state = state::State::new(config, parts);
+    // Files have a limit of their own, which the route keeps: its no is a sentence and no broken connection.
+    let uploads = Router::new()
+        .route("/import/guess", post(routes::import::guess))
+        .route("/import/correct", post(routes::import::correct))
+        .route_layer(middleware::from_fn(access::same_origin))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(UPLOAD_S_MAX)));
     let api = Router::new()
         .route("/login", post(routes::login::login))
         .route("/logout", post(routes::login::logout))
@@ -57,10 +68,17 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/catalog", get(routes::catalog::catalog))
         .route("/catalog/quality", get(routes::quality::quality))
         .route("/runs", get(routes::runs::list))
+        .route("/import", get(routes::import::state))
+        .route("/import/preview", post(routes::import::preview))
+        .route("/import/rejects", post(routes::import::rejects))
+        .route("/import/save", post(routes::import::save))
+        .route("/import/template/{pipeline}", get(routes::import::template))
         .route_layer(middleware::from_fn(access::same_origin))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_S_MAX)))
         // A run that was handed over may take longer than a request of a person.
         .route("/runs", post(routes::runs::run))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .merge(uploads)
         .fallback(error::no_such_path)
         .layer(middleware::map_response(no_store));
     Router::new()
@@ -70,7 +88,6 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .fallback(app::file)
         .layer(middleware::map_response(security_headers))
         .layer(CompressionLayer::new())
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(error::panicked))
         .with_state(state)
 }

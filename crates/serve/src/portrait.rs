@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::error::Problem;
 use crate::routes::{students, warnings};
 use crate::rows::{self, Row, cell, number, text};
-use crate::state::{MeasureWords, Parts};
+use crate::state::{MeasureWords, Reading};
 
 /// Parts of a portrait in the order in which they are shown (画像维度).
 const DIMENSIONS: [&str; 8] =
@@ -22,11 +22,16 @@ const HISTORY_DAYS: i32 = 182;
 ///
 /// # Errors
 /// If there is no portrait of the student on that date, or the tables are not built.
-pub async fn portrait(parts: &Parts, session: &Session, student_key: i64, as_of_on: Option<&str>) -> Result<Value, crate::Error> {
+pub async fn portrait(
+    parts: &Reading,
+    session: &Session,
+    student_key: i64,
+    as_of_on: Option<&str>,
+) -> Result<Value, crate::Error> {
     Ok(of_student(parts, session, student_key, as_of_on).await?)
 }
 
-pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of_on: Option<&str>) -> Result<Value, Problem> {
+pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_of_on: Option<&str>) -> Result<Value, Problem> {
     let newest = newest(parts, session).await?;
     let as_of_on = as_of_on.unwrap_or(&newest).to_owned();
     let on = rows::date(&as_of_on)?;
@@ -90,7 +95,7 @@ pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of
 }
 
 /// The newest date with portraits, from the log alone; no row is read for it.
-pub(crate) async fn newest(parts: &Parts, session: &Session) -> Result<String, Problem> {
+pub(crate) async fn newest(parts: &Reading, session: &Session) -> Result<String, Problem> {
     session.schema("portrait_student").await?;
     let snapshot = parts.lake.snapshot("portrait_student").await?.ok_or_else(Problem::not_ready)?;
     let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
@@ -139,7 +144,7 @@ fn measure(words: &MeasureWords, rows: &[Row], as_of_on: &str) -> Value {
     })
 }
 
-async fn tags(parts: &Parts, session: &Session, key: i64, on: &ScalarValue) -> Result<Vec<Value>, Problem> {
+async fn tags(parts: &Reading, session: &Session, key: i64, on: &ScalarValue) -> Result<Vec<Value>, Problem> {
     if session.schema("portrait_tag").await.is_err() {
         return Ok(Vec::new());
     }
@@ -158,7 +163,7 @@ async fn tags(parts: &Parts, session: &Session, key: i64, on: &ScalarValue) -> R
 }
 
 /// How fresh each source of events is: a figure about devices and offices, not about the student.
-async fn sources(parts: &Parts) -> Result<Vec<Value>, Problem> {
+async fn sources(parts: &Reading) -> Result<Vec<Value>, Problem> {
     let mut sources = Vec::new();
     for it in parts.catalog.sources.iter().filter(|it| it.shape == "event" && it.purpose.iter().any(|it| it == "portrait")) {
         if let Some(snapshot) = parts.lake.snapshot(&format!("raw_{}", it.source)).await? {

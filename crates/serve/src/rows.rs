@@ -8,7 +8,7 @@ use schema::PersonKind;
 use serde_json::{Map, Value};
 
 use crate::error::Problem;
-use crate::state::Parts;
+use crate::state::Reading;
 
 pub(crate) type Row = Map<String, Value>;
 
@@ -86,7 +86,7 @@ pub(crate) fn key(value: i64) -> datafusion::scalar::ScalarValue {
 
 /// Names and masked numbers of students, as far as the session may name them.
 pub(crate) async fn names(
-    parts: &Parts,
+    parts: &Reading,
     session: &Session,
     keys: &[i64],
 ) -> Result<HashMap<i64, (Option<String>, Option<String>)>, Problem> {

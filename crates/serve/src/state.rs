@@ -1,10 +1,13 @@
 //! What the routes share: settings, sessions, store, words of the catalogue.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+use crate::imports::Imports;
 
 /// How the server runs.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Config {
     pub campus: schema::Campus,
     /// Version of the program.
     pub version: String,
+    /// Bytes of a file that the import wizard takes.
+    pub import_bytes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
 }
@@ -34,19 +39,36 @@ pub struct DemoLogin {
     pub role: String,
 }
 
-/// What the server works with.
+/// What a reader is answered from, through a session.
 #[derive(Clone)]
-pub struct Parts {
-    /// Opens a session of `policy` for a principal.
-    pub sessions: Arc<policy::Sessions>,
+pub struct Reading {
     /// Accounts, sessions, vault, audit.
     pub store: store::Store,
     /// For versions and row counts of the catalogue; rows are read through sessions only.
     pub lake: lake::Lake,
     /// What the tables and figures mean.
     pub catalog: Arc<Catalog>,
+}
+
+/// What the server works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Opens a session of `policy` for a principal.
+    pub sessions: Arc<policy::Sessions>,
+    /// What is read.
+    pub reading: Reading,
     /// Runs stages that other processes hand over.
     pub jobs: Arc<dyn Jobs>,
+    /// Guesses, previews and writes contracts.
+    pub imports: Arc<dyn Imports>,
+}
+
+impl Deref for Parts {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.reading
+    }
 }
 
 /// Runs stages of the pipeline inside the serving process, which is the lake's one writer.

@@ -66,6 +66,27 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+/** Sends a file as it is. */
+export async function upload<T>(path: string, params: Params, file: Blob, signal?: AbortSignal): Promise<T> {
+  const response = await send(address(path, params), {
+    method: "POST",
+    headers: {"content-type": "application/octet-stream", "x-yizhan": "1"},
+    body: file,
+    ...(signal ? {signal} : {}),
+  });
+  return (await response.json()) as T;
+}
+
+/** Asks for a file to be saved. */
+export async function fetchFile(path: string, body: unknown): Promise<Blob> {
+  const response = await send(address(path), {
+    method: "POST",
+    headers: {"content-type": "application/json", "x-yizhan": "1"},
+    body: JSON.stringify(body),
+  });
+  return response.blob();
+}
+
 /** The half of a "中文 / English" text that the reader reads. */
 export function half(text: string, locale: string): string {
   const at = text.indexOf(" / ");

@@ -2,7 +2,7 @@ import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query"
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {get} from "./client";
 import type {
-  Archive, CarePage, Catalog, Cockpit, Health, Lineage, ListHead, Me, Portrait, Quality, RecordPage, Run, StudentPage, Tickets, WorkList,
+  Archive, CarePage, Catalog, Cockpit, Health, ImportState, Lineage, ListHead, Me, Portrait, Quality, RecordPage, Run, StudentPage, Tickets, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -133,4 +133,8 @@ export function useQuality() {
 
 export function useRuns() {
   return useQuery({queryKey: ["runs"], queryFn: ({signal}) => get<{runs: Run[]}>("/runs", {}, signal)});
+}
+
+export function useImportState() {
+  return useQuery({queryKey: ["import"], queryFn: ({signal}) => get<ImportState>("/import", {}, signal)});
 }

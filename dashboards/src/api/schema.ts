@@ -311,6 +311,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the import wizard begins with; administrator */
+        get: operations["get_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/guess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a file for an hour and guesses its contract; administrator */
+        post: operations["post_import_guess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs a kept file through the door in memory; administrator */
+        post: operations["post_import_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The refused rows as a workbook, the reason in the last column; administrator */
+        post: operations["post_import_rejects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts corrected rows in the place of the refused ones; administrator */
+        post: operations["post_import_correct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/save": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Writes the contract, and takes the file in where that is approved; administrator */
+        post: operations["post_import_save"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import/template/{pipeline}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An empty workbook with the heads of a contract; administrator */
+        get: operations["get_import_template"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -938,6 +1057,278 @@ export interface components {
             sources: components["schemas"]["SourceQuality"][];
             data_item_n: number;
         };
+        /** @enum {string} */
+        ImportFormat: "csv" | "tsv" | "jsonl" | "xlsx" | "xls" | "parquet";
+        /** @enum {string} */
+        ImportEncoding: "utf-8" | "utf-16" | "gb18030";
+        /** @enum {string} */
+        ImportClass: "public" | "internal" | "personal" | "trace" | "closed" | "identity";
+        /** @enum {string} */
+        ImportType: "text" | "int64" | "float64" | "boolean" | "date" | "timestamp";
+        /** @enum {string} */
+        ImportShape: "event" | "state";
+        /** @enum {string} */
+        ImportPerson: "student" | "staff";
+        ImportTemplate: {
+            pipeline: string;
+            about: string;
+            owner: string;
+            columns_n: number;
+            is_own: boolean;
+        };
+        ImportState: {
+            bytes_max: number;
+            pipelines: components["schemas"]["ImportTemplate"][];
+            owners: string[];
+            purposes: string[];
+        };
+        ImportColumnGuess: {
+            head: string;
+            name: {
+                value: string;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            type: {
+                value: components["schemas"]["ImportType"];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            decimal_shift: number | null;
+            format: string | null;
+            unit: string | null;
+            person: {
+                value: components["schemas"]["ImportPerson"] | null;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            key_as: string | null;
+            required: {
+                value: boolean;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            one_of: {
+                value: string[];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            class: {
+                value: components["schemas"]["ImportClass"];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            examples: string[];
+            is_unique: boolean;
+            empty_n: number;
+        };
+        ImportFileGuess: {
+            name: {
+                value: string;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            format: {
+                value: components["schemas"]["ImportFormat"];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            encoding: {
+                value: components["schemas"]["ImportEncoding"];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            separator: {
+                value: string | null;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            sheets: string[];
+            sheet: {
+                value: string | null;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            skip_rows: {
+                value: number;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            headless: {
+                value: boolean;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            columns: components["schemas"]["ImportColumnGuess"][];
+            shape: {
+                value: components["schemas"]["ImportShape"];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            key: {
+                value: string[];
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            occurred_at: {
+                value: string | null;
+                confidence: number;
+                reason_zh: string;
+                reason_en: string;
+            };
+            occurred_as: ("epoch_s" | "epoch_ms") | null;
+            rows_seen: number;
+            is_whole: boolean;
+        };
+        ImportColumn: {
+            name: string;
+            head: string | null;
+            type: components["schemas"]["ImportType"];
+            about: string;
+            class: components["schemas"]["ImportClass"];
+            required: boolean;
+            optional: boolean;
+            person: components["schemas"]["ImportPerson"] | null;
+            key_as: string | null;
+            one_of: string[];
+            codes: {
+                [key: string]: string;
+            };
+            min: number | null;
+            max: number | null;
+            decimal_shift: number | null;
+            format: string | null;
+            epoch: unknown;
+            unit: string | null;
+            refers: string | null;
+        };
+        ImportChoices: {
+            name: string;
+            about: string;
+            shape: components["schemas"]["ImportShape"];
+            /** @enum {string} */
+            export: "changes" | "full";
+            owner: string;
+            purpose: string[];
+            retention: string;
+            approval: string | null;
+            path: string;
+            format: components["schemas"]["ImportFormat"];
+            encoding: components["schemas"]["ImportEncoding"];
+            separator: string | null;
+            sheet: string | null;
+            skip_rows: number;
+            headless: boolean;
+            version: number;
+            key: string[];
+            /** @enum {string} */
+            on_conflict: "first" | "latest";
+            occurred_at: string | null;
+            occurred_as: ("epoch_s" | "epoch_ms") | null;
+            changed_at: string[];
+            /** Format: date */
+            start: string | null;
+            usual_delay: string;
+            skew_max: string | null;
+            reject_share_max: number;
+            rules: {
+                name: string;
+                left: string;
+                op: string;
+                right: string;
+            }[];
+            columns: components["schemas"]["ImportColumn"][];
+        };
+        ImportFits: {
+            pipeline: string;
+            about: string;
+            choices: components["schemas"]["ImportChoices"];
+        };
+        ImportGuess: {
+            upload_id: string;
+            file_name: string;
+            bytes: number;
+            guess: components["schemas"]["ImportFileGuess"];
+            choices: components["schemas"]["ImportChoices"];
+            fits: components["schemas"]["ImportFits"] | null;
+        };
+        ImportAsk: {
+            upload_id: string;
+            choices: components["schemas"]["ImportChoices"];
+        };
+        ImportReason: {
+            reason: string;
+            column: string | null;
+            rows_n: number;
+            words_zh: string;
+            words_en: string;
+        };
+        ImportShownColumn: {
+            column: string;
+            head: string;
+            class: components["schemas"]["ImportClass"];
+            person: components["schemas"]["ImportPerson"] | null;
+        };
+        ImportRefused: {
+            row_no: number;
+            cells: string[];
+            words_zh: string;
+            words_en: string;
+        };
+        ImportPreview: {
+            rows_in: number;
+            rows_kept: number;
+            rows_refused: number;
+            is_over_share: boolean;
+            reject_share_max: number;
+            reasons: components["schemas"]["ImportReason"][];
+            columns: components["schemas"]["ImportShownColumn"][];
+            rows: {
+                [key: string]: components["schemas"]["Cell"];
+            }[];
+            heads: string[];
+            refused: components["schemas"]["ImportRefused"][];
+            toml: string;
+            /** @description Another contract of that name stands. */
+            exists: boolean;
+            /** @description Files that would be read no longer if it were replaced. */
+            displaces: string | null;
+            /** @description Number of an approval of the use that is valid today. */
+            approval: string | null;
+            /** @description Whether corrected rows can be put into the file. */
+            is_mendable: boolean;
+        };
+        ImportSave: {
+            upload_id: string;
+            choices: components["schemas"]["ImportChoices"];
+            replace?: boolean;
+            /** @description Puts the file into the input folder; needs a valid approval. */
+            take?: boolean;
+        };
+        ImportSaved: {
+            pipeline: string;
+            path: string;
+            toml: string;
+            taken_to: string | null;
+            approval: string | null;
+            next_zh: string;
+            next_en: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1008,6 +1399,27 @@ export type Lineage = components['schemas']['Lineage'];
 export type Approval = components['schemas']['Approval'];
 export type SourceQuality = components['schemas']['SourceQuality'];
 export type Quality = components['schemas']['Quality'];
+export type ImportFormat = components['schemas']['ImportFormat'];
+export type ImportEncoding = components['schemas']['ImportEncoding'];
+export type ImportClass = components['schemas']['ImportClass'];
+export type ImportType = components['schemas']['ImportType'];
+export type ImportShape = components['schemas']['ImportShape'];
+export type ImportPerson = components['schemas']['ImportPerson'];
+export type ImportTemplate = components['schemas']['ImportTemplate'];
+export type ImportState = components['schemas']['ImportState'];
+export type ImportColumnGuess = components['schemas']['ImportColumnGuess'];
+export type ImportFileGuess = components['schemas']['ImportFileGuess'];
+export type ImportColumn = components['schemas']['ImportColumn'];
+export type ImportChoices = components['schemas']['ImportChoices'];
+export type ImportFits = components['schemas']['ImportFits'];
+export type ImportGuess = components['schemas']['ImportGuess'];
+export type ImportAsk = components['schemas']['ImportAsk'];
+export type ImportReason = components['schemas']['ImportReason'];
+export type ImportShownColumn = components['schemas']['ImportShownColumn'];
+export type ImportRefused = components['schemas']['ImportRefused'];
+export type ImportPreview = components['schemas']['ImportPreview'];
+export type ImportSave = components['schemas']['ImportSave'];
+export type ImportSaved = components['schemas']['ImportSaved'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -1593,6 +2005,239 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Quality"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Templates, limits, and the words in use. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportState"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_import_guess: {
+        parameters: {
+            query: {
+                /** @description Name of the file; its end says whether it is packed. */
+                filename: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description A guess, each part with confidence and reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportGuess"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_import_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportAsk"];
+            };
+        };
+        responses: {
+            /** @description Rows as they would enter, and what would be refused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPreview"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_import_rejects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportAsk"];
+            };
+        };
+        responses: {
+            /** @description A workbook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_import_correct: {
+        parameters: {
+            query: {
+                /** @description The kept file, previewed before. */
+                upload_id: string;
+                /** @description Name of the workbook of corrected rows. */
+                filename: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The file previewed again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPreview"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_import_save: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportSave"];
+            };
+        };
+        responses: {
+            /** @description The contract as it was written, and what happens next. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportSaved"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_import_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A workbook; its second sheet explains each column. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 };
             };
             /** @description Problem document (RFC 9457) */

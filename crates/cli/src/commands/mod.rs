@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod ingest;
 mod init;
+mod pipeline;
 mod portrait;
 mod quarantine;
 mod rollover;
@@ -78,6 +79,8 @@ enum Command {
     Serve(serve::Serve),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
+    /// Contracts of new sources, and templates of those there are.
+    Pipeline(pipeline::Pipeline),
     /// Everything that may be said of one student, through the policy of an account.
     Portrait(portrait::Portrait),
     /// Rows that were refused: counts, another try, a workbook for who mends them.
@@ -108,6 +111,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
+        Command::Pipeline(it) => it.run(&common),
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
         Command::Rollover(it) => it.run(&common).await,
@@ -148,6 +152,13 @@ impl Common {
         let now = self.now.as_deref().map(|it| parse_now(it, &mut clock));
         let now = now.transpose().map_err(|it| crate::exit::Caller(it.to_string()))?;
         House::open(&self.place(), settings, access, now).await
+    }
+
+    /// The instant that the command is at: `--now`, else the clock on the wall.
+    pub(crate) fn now_us(&self, settings: &Settings) -> anyhow::Result<i64> {
+        let now = self.now.as_deref().map(|it| parse_now(it, &mut settings.campus.clock())).transpose();
+        let now = now.map_err(|it| crate::exit::Caller(it.to_string()))?;
+        Ok(now.unwrap_or_else(|| chrono::Utc::now().timestamp_micros()))
     }
 
     /// Whether the command pretends that it is another time.

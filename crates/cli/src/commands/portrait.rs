@@ -4,11 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use clap::Args;
 use schema::PersonKind;
 use serde_json::Value;
-use serve::{Done, Jobs, Order};
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -36,7 +34,7 @@ impl Portrait {
                     .to_owned()
             ));
         };
-        let (session, sessions) = super::sql::session_of(&house, account).await?;
+        let (session, _) = super::sql::session_of(&house, account).await?;
         let key = key(&house, &self.student)?.filter(|it| session.students().contains(*it));
         let Some(key) = key else {
             anyhow::bail!(Caller(format!(
@@ -44,14 +42,12 @@ impl Portrait {
                 self.student, self.student
             )));
         };
-        let parts = serve::Parts {
-            sessions,
+        let reading = serve::Reading {
             store: house.store.clone(),
             lake: house.lake.clone(),
             catalog: Arc::new(super::serve::catalog(&house).await?),
-            jobs: Arc::new(NoJobs),
         };
-        let portrait = serve::portrait(&parts, &session, key, self.as_of.as_deref()).await?;
+        let portrait = serve::portrait(&reading, &session, key, self.as_of.as_deref()).await?;
         serve::note_read(&house.store, account, &session.role().role, key, "portrait").await?;
         let mut out = std::io::stdout();
         match common.format() {
@@ -115,15 +111,4 @@ fn text(portrait: &Value) -> String {
         text += &format!("\n* {}：{}\n", word(&it["title_zh"]), word(&it["reasons_zh"][0]));
     }
     text
-}
-
-/// A command that reads runs no stages.
-struct NoJobs;
-
-#[async_trait]
-impl Jobs for NoJobs {
-    async fn run(&self, order: Order) -> Done {
-        let message = format!("this command only reads and cannot run \"{}\"", order.stage);
-        Done { messages: vec![message], exit_code: 2, ..Done::default() }
-    }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
+use crate::import::Wizard;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -54,14 +55,18 @@ pub(crate) async fn serve_house(
         demo_logins,
         campus: house.settings.campus.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
     };
     let parts = serve::Parts {
         sessions,
-        store: house.store.clone(),
-        lake: house.lake.clone(),
-        catalog: Arc::new(catalog(&house).await?),
+        reading: serve::Reading {
+            store: house.store.clone(),
+            lake: house.lake.clone(),
+            catalog: Arc::new(catalog(&house).await?),
+        },
         jobs: jobs.clone(),
+        imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
     };
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));

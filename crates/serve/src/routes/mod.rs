@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod catalog;
 pub(crate) mod cockpit;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod lineage;
 pub(crate) mod lists;
 pub(crate) mod login;

@@ -9,7 +9,7 @@ use super::students::limit;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
 use crate::rows::{self, Row, cell, number, text};
-use crate::state::Parts;
+use crate::state::Reading;
 
 /// What a finding of no trace looks for before it is shown.
 const EXPLANATIONS: [(&str, &str, &str); 4] = [
@@ -63,7 +63,7 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
 }
 
 /// What is offered for one student on a date; empty for a role that reads no offers, as students themselves.
-pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
+pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
     if session.schema("warning_student").await.is_err() {
         return Ok(Vec::new());
     }
@@ -72,7 +72,7 @@ pub(crate) async fn of_student(parts: &Parts, session: &Session, key: i64, as_of
     notices(parts, session, &found).await
 }
 
-async fn notices(parts: &Parts, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {
+async fn notices(parts: &Reading, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -94,7 +94,7 @@ async fn notices(parts: &Parts, session: &Session, found: &[Row]) -> Result<Vec<
         .collect())
 }
 
-fn notice(parts: &Parts, it: &Row, person: &Row, name: Option<String>) -> Value {
+fn notice(parts: &Reading, it: &Row, person: &Row, name: Option<String>) -> Value {
     let rule = text(it, "rule").unwrap_or_default();
     let words = parts.catalog.rules.iter().find(|it| it.rule == rule);
     let measured = words.and_then(|it| parts.catalog.measures.iter().find(|measure| measure.measure == it.measure));
