@@ -18,11 +18,11 @@ WHOLE = {"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64
 
 def by_yizhan(program, data, table, whole):
     sums = "".join(f', CAST(sum(CAST("{it}" AS DECIMAL(38, 0))) AS VARCHAR) AS "{it}"' for it in whole)
-    query = f"SELECT count(*) AS rows_n{sums} FROM {table}"
+    query = f"SELECT count(*) AS counted_rows{sums} FROM {table}"
     command = [program, "--data", data, "sql", query, "--format", "json"]
     out = subprocess.run(command, check=True, capture_output=True, text=True)
     row = json.loads(out.stdout.splitlines()[0])
-    return row["rows_n"], [None if row.get(it) is None else int(row[it]) for it in whole]
+    return row["counted_rows"], [None if row.get(it) is None else int(row[it]) for it in whole]
 
 
 def by_duckdb(connection, path, whole):
@@ -32,12 +32,12 @@ def by_duckdb(connection, path, whole):
 
 
 def by_polars(path, whole):
-    wanted = [polars.len().alias("rows_n")]
+    wanted = [polars.len().alias("counted rows")]
     wanted += [polars.col(it).cast(polars.Int128).sum().alias(it) for it in whole]
     wanted += [polars.col(it).count().alias(f"known {it}") for it in whole]
     row = polars.scan_delta(str(path)).select(wanted).collect().row(0, named=True)
     # Polars sums nothing to zero, SQL to NULL.
-    return row["rows_n"], [None if row[f"known {it}"] == 0 else int(row[it]) for it in whole]
+    return row["counted rows"], [None if row[f"known {it}"] == 0 else int(row[it]) for it in whole]
 
 
 def main():
