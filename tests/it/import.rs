@@ -314,6 +314,15 @@ fn the_wizard_goes_from_an_upload_to_a_contract() {
     let own = [("x-yizhan", "1"), ("cookie", cookie.as_str())];
     let ask = |path: &str, body: &Value| server.post(path, &own, body);
 
+    let state = server.get("/api/v1/import", Some(&cookie));
+    assert_eq!(state.status, 200, "{}", state.body);
+    document.check(document.answer("/api/v1/import", "get").expect("a schema"), &state.body, "the wizard's beginning");
+    let template = server.get("/api/v1/import/template/student", Some(&cookie));
+    assert_eq!((template.status, &template.bytes[..2]), (200, &b"PK"[..]));
+    assert!(template.kind.ends_with("spreadsheetml.sheet"), "{}", template.kind);
+    document.check_problem(&server.get("/api/v1/import/template/nothing", Some(&cookie)), 404, "no such contract");
+    document.check_problem(&server.get("/api/v1/import/template/student", Some(&leader)), 403, "a leader's template");
+
     let guess = server.send("/api/v1/import/guess?filename=swipe_20250901.csv", &cookie, &card(60, true));
     check(&document, "/api/v1/import/guess", &guess);
     let guess = guess.body;

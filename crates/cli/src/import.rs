@@ -64,9 +64,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut part = tempfile::Builder::new().prefix(".").suffix(".part").tempfile_in(folder)?;
     std::io::Write::write_all(&mut part, bytes).with_context(|| format!("could not write {}", path.display()))?;
     part.as_file().sync_all()?;
-    let kept = part.persist(path).with_context(|| format!("could not write {}", path.display()))?;
+    part.persist(path).with_context(|| format!("could not write {}", path.display()))?;
+    // A contract is for everybody to read; a table of persons stays its owner's.
     #[cfg(unix)]
-    std::os::unix::fs::PermissionsExt::set_mode(&mut kept.metadata()?.permissions(), 0o644);
-    drop(kept);
+    if path.extension().is_some_and(|it| it == "toml") {
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(path, readable).with_context(|| format!("could not open {} to readers", path.display()))?;
+    }
     Ok(())
 }

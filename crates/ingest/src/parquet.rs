@@ -100,12 +100,13 @@ fn read_schema(file: &FileInput<'_>, found: &ArrowReaderMetadata) -> Result<Arc<
 }
 
 /// The names of a file's columns, its first rows, and whether there are no more.
-pub(crate) fn first_rows(
-    file: &FileInput<'_>,
-    bytes: &[u8],
-    bytes_max: u64,
-    rows_max: usize,
-) -> Result<(Vec<String>, Vec<Vec<Cell<'static>>>, bool), Error> {
+pub(crate) type FirstRows = (Vec<String>, Vec<Vec<Cell<'static>>>, bool);
+
+/// Reads the first rows of a file.
+///
+/// # Errors
+/// If the file cannot be read or unpacks beyond the limit, or a column is of a type that cannot be read.
+pub(crate) fn first_rows(file: &FileInput<'_>, bytes: &[u8], bytes_max: u64, rows_max: usize) -> Result<FirstRows, Error> {
     let refuse = |source| Error::Parquet { file: file.display.to_owned(), source };
     let held = held(bytes.to_vec(), <File as ChunkReader>::get_bytes);
     let found = ask(|| ArrowReaderMetadata::load(&held, ArrowReaderOptions::new())).map_err(refuse)?;

@@ -79,7 +79,7 @@ pub(super) fn columns(
         let one_of = words(sense, &typed, person.value.is_some(), &facts, is_whole);
         let class = class(head, sense, &person, &typed, &facts, is_of_persons);
         // A real name, telephone or number is kept as it is written.
-        let typed = if class.value == Class::Identity { typed.as_text() } else { typed };
+        let typed = if class.value == Class::Identity { typed.kept_as_text() } else { typed };
         let closed_text = class.value == Class::Closed && typed.type_.value == ColumnType::Text;
         guesses.push(ColumnGuess {
             head: head.clone(),
@@ -194,7 +194,7 @@ impl Typed {
         Self { type_: Guessed::new(type_, confidence, reason), decimal_shift: None, format: None, unit: None }
     }
 
-    fn as_text(mut self) -> Self {
+    fn kept_as_text(mut self) -> Self {
         if self.type_.value != ColumnType::Text {
             self = Self::new(
                 ColumnType::Text,
