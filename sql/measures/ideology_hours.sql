@@ -16,22 +16,5 @@ mad_floor = 1.0
 class     = "trace"
 ---*/
 
--- Support is the days of the window that the activity system covers: who took part in nothing is known to have taken part in nothing.
-WITH covered AS (
-    SELECT least(120, CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', min(checked_in_at))) AS BIGINT) / 86400) AS n
-    FROM fct_participation
-    HAVING count(*) > 0
-)
-
-SELECT
-    dim_student.student_key,
-    CAST(sum(coalesce(fct_participation.hour_tenths, 0)) AS DECIMAL(18, 6)) / 10 AS value,
-    max(covered.n) AS n,
-    1.0 AS cov
-FROM dim_student
-CROSS JOIN covered
-LEFT JOIN fct_participation ON fct_participation.student_key = dim_student.student_key
-    AND fct_participation.occurred_on >= $as_of - INTERVAL '120' DAY
-    AND fct_participation.kind IN ('party_league_day', 'ideology_lecture')
-WHERE dim_student.as_of_on = $as_of
-GROUP BY dim_student.student_key
+SELECT student_key, CAST(ideology_hour_tenths AS DECIMAL(18, 6)) / 10 AS value, n, 1.0 AS cov
+FROM int_participation_window

@@ -16,21 +16,5 @@ mad_floor = 1.0
 class     = "trace"
 ---*/
 
--- Support is the days of the window that the request system covers: who asked for nothing is known to have asked for nothing.
-WITH covered AS (
-    SELECT least(180, CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', min(submitted_at))) AS BIGINT) / 86400) AS n
-    FROM fct_ticket
-    HAVING count(*) > 0
-)
-
-SELECT
-    dim_student.student_key,
-    sum(CASE WHEN fct_ticket.ticket_id IS NULL THEN 0 ELSE 1 END) AS value,
-    max(covered.n) AS n,
-    1.0 AS cov
-FROM dim_student
-CROSS JOIN covered
-LEFT JOIN fct_ticket ON fct_ticket.student_key = dim_student.student_key
-    AND fct_ticket.submitted_at >= day_start(CAST($as_of - INTERVAL '180' DAY AS DATE))
-WHERE dim_student.as_of_on = $as_of
-GROUP BY dim_student.student_key
+SELECT student_key, ticket_n AS value, n, 1.0 AS cov
+FROM int_ticket_window

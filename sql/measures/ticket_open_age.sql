@@ -16,20 +16,5 @@ mad_floor = 1.0
 class     = "trace"
 ---*/
 
-WITH covered AS (
-    SELECT least(180, CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', min(submitted_at))) AS BIGINT) / 86400) AS n
-    FROM fct_ticket
-    HAVING count(*) > 0
-)
-
-SELECT
-    dim_student.student_key,
-    coalesce(max(CASE WHEN fct_ticket.state = 'open'
-        THEN CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', fct_ticket.submitted_at)) AS BIGINT) / 86400 END), 0) AS value,
-    max(covered.n) AS n,
-    1.0 AS cov
-FROM dim_student
-CROSS JOIN covered
-LEFT JOIN fct_ticket ON fct_ticket.student_key = dim_student.student_key
-WHERE dim_student.as_of_on = $as_of
-GROUP BY dim_student.student_key
+SELECT student_key, open_age AS value, n, 1.0 AS cov
+FROM int_ticket_window

@@ -78,6 +78,12 @@ impl Approvals {
 
     /// What a source lacks to enter today, as a sentence that says what to do; `None` if an approval covers it.
     pub(crate) fn lacking(&self, pipeline: &Pipeline) -> Option<String> {
+        let (zh, en) = self.covering(pipeline).err()?;
+        Some(format!("{zh} / {en}"))
+    }
+
+    /// The approval that lets a source enter today, or what it lacks, in Chinese and in English.
+    pub(crate) fn covering(&self, pipeline: &Pipeline) -> Result<&Approval, (String, String)> {
         let name = pipeline.name();
         let document = pipeline.pipeline.approval.as_deref();
         let found = self.all.iter().filter(|it| it.source == name && document.is_none_or(|doc_no| doc_no == it.doc_no));
@@ -89,7 +95,7 @@ impl Approvals {
                 (false, _) => Lack::NotYet,
             };
             if lack == Lack::Words(0) {
-                return None;
+                return Ok(it);
             }
             // Of two that have expired the later one is nearer.
             let this = (lack, -it.valid_to, it);
@@ -114,9 +120,9 @@ impl Approvals {
             (Some((Lack::Words(_), _, it)), _) => beyond(pipeline, it),
         };
         let path = &self.path;
-        Some(format!(
-            "数据源 {name} {zh}，本次未接收：请在 {path} 增加一行后重新运行 / \
-             pipeline \"{name}\" {en}: add a line to {path}, then run again"
+        Err((
+            format!("数据源 {name} {zh}，未接收：请在 {path} 增加一行后重新运行"),
+            format!("pipeline \"{name}\" {en}: add a line to {path}, then run again"),
         ))
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! `yizhan pipeline` and the server's wizard share what is here; [`wizard`] is the server's side of it.
 
-mod approval;
 mod mend;
 mod trial;
 mod uploads;

@@ -14,7 +14,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Part, Persons, Taken};
 use anyhow::Context;
 use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array, make_comparator};
-use arrow::compute::{SortOptions, concat_batches, filter_record_batch, take_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::Int64Type;
 use lake::{Commit, TableSpec};
 use schema::{Pipeline, quarantine_schema, raw_schema, raw_sort};
@@ -513,9 +513,8 @@ pub(crate) fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Res
         return Ok(first.clone());
     }
     let all = concat_batches(&first.schema(), batches)?;
-    let nulls_last = SortOptions { descending: false, nulls_first: false };
     let columns = sort_by.iter().filter_map(|it| all.column_by_name(it));
-    let columns = columns.map(|it| make_comparator(it, it, nulls_last)).collect::<Result<Vec<_>, _>>()?;
+    let columns = columns.map(|it| make_comparator(it, it, lake::ASCENDING)).collect::<Result<Vec<_>, _>>()?;
     let mut places: Vec<u32> = (0..u32::try_from(all.num_rows())?).collect();
     places.sort_by(|a, b| {
         let (a, b) = (*a as usize, *b as usize);

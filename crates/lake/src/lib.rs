@@ -30,6 +30,7 @@ pub use commit::{Commit, Replace};
 pub use error::Error;
 pub use history::Changes;
 pub use lake::{Config, Durability, Lake};
+pub use order::ASCENDING;
 pub use shape::TableSpec;
 pub use snapshot::{LakeFile, Snapshot};
 pub use upkeep::{Upkeep, UpkeepReport};

@@ -12,7 +12,7 @@ use arrow::row::{RowConverter, SortField};
 use crate::error::Error;
 
 /// Ascending with nulls last, which is what SQL means by ORDER BY.
-pub(crate) const ASCENDING: SortOptions = SortOptions { descending: false, nulls_first: false };
+pub const ASCENDING: SortOptions = SortOptions { descending: false, nulls_first: false };
 
 /// Checks rows against the columns they claim to be sorted by.
 #[derive(Debug)]

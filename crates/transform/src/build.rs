@@ -507,7 +507,7 @@ impl<'a> Builder<'a> {
         let columns: Vec<_> = by
             .iter()
             .filter_map(|it| all.column_by_name(it))
-            .map(|it| datafusion::arrow::compute::SortColumn { values: it.clone(), options: None })
+            .map(|it| datafusion::arrow::compute::SortColumn { values: it.clone(), options: Some(lake::ASCENDING) })
             .collect();
         let all = if columns.is_empty() {
             all

@@ -1308,8 +1308,12 @@ export interface components {
             exists: boolean;
             /** @description Files that would be read no longer if it were replaced. */
             displaces: string | null;
-            /** @description Number of an approval of the use that is valid today. */
+            /** @description Number of the approval that lets it enter today; empty where none is asked for. */
             approval: string | null;
+            /** @description What it lacks to enter, and what to do. */
+            approval_lack_zh: string | null;
+            /** @description What it lacks to enter, and what to do. */
+            approval_lack_en: string | null;
             /** @description Whether corrected rows can be put into the file. */
             is_mendable: boolean;
         };

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use serve::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 
 use super::uploads::{Kept, Uploads};
-use super::{Ground, Trial, approval, contract_path, fitting, mend, trial, workbook, write_whole};
+use super::{Ground, Trial, contract_path, fitting, mend, trial, workbook, write_whole};
+use crate::approval::{Approvals, REGISTER};
 use crate::house::House;
+use crate::settings;
 
 /// Rows of a preview, kept and refused.
 const PREVIEW_ROWS: usize = 50;
@@ -59,7 +61,7 @@ impl Wizard {
     async fn answer(&self, kept: &Kept, choices: &Choices) -> Result<Value, Refusal> {
         let (text, pipeline) = contract(choices)?;
         let trial = self.tried(kept, &pipeline).await?;
-        let approval = approval::approved(&self.house, &choices.name).await.map_err(failed)?;
+        let (approval, lack) = self.approval(&pipeline).await?;
         Ok(json!({
             "rows_in": trial.counts.rows_in,
             "rows_kept": trial.counts.rows_kept,
@@ -81,8 +83,23 @@ impl Wizard {
             "exists": self.standing(choices).is_some_and(|it| !it.is_same),
             "displaces": self.standing(choices).and_then(|it| it.path).filter(|it| *it != choices.path),
             "approval": approval,
+            "approval_lack_zh": lack.as_ref().map(|(zh, _)| zh),
+            "approval_lack_en": lack.as_ref().map(|(_, en)| en),
             "is_mendable": is_mendable(&pipeline),
         }))
+    }
+
+    /// Number of the approval that lets a source enter today, empty where none is asked for; or what it lacks.
+    async fn approval(&self, pipeline: &Pipeline) -> Result<(Option<String>, Option<(String, String)>), Refusal> {
+        let is_asked = self.house.settings.ingest.approvals == settings::Approvals::Required;
+        if !is_asked || pipeline.name() == REGISTER {
+            return Ok((Some(String::new()), None));
+        }
+        let approvals = Approvals::read(&self.house, &self.input).await.map_err(failed)?;
+        Ok(match approvals.covering(pipeline) {
+            Ok(it) => (Some(it.doc_no.clone()), None),
+            Err(lack) => (None, Some(lack)),
+        })
     }
 
     /// The contract that stands under the name of the choices, the project's own before the pack's.
@@ -225,12 +242,12 @@ impl Imports for Wizard {
             ));
         }
         self.check_tables(&pipeline)?;
-        let approval = approval::approved(&self.house, &name).await.map_err(failed)?;
-        if save.take && approval.is_none() {
+        let (approval, lack) = self.approval(&pipeline).await?;
+        if let Some((zh, en)) = lack.filter(|_| save.take) {
             return Err(Refusal::new(
                 RefusalKind::Approval,
-                format!("没有 {name} 的有效数据使用审批，数据不能接入；约定可以先保存"),
-                format!("no valid approval covers \"{name}\": its data cannot be taken in; the contract may be saved"),
+                format!("{zh}。约定可以先保存"),
+                format!("{en}. The contract may be saved"),
             ));
         }
         let taken_to = if save.take { Some(self.put(&kept, &pipeline)?) } else { None };
