@@ -8,27 +8,35 @@ use serde_json::Value;
 use crate::output;
 
 /// A crate and the rooms of the house that it may name.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("schema", &[]),
     ("ingest", &["schema"]),
-    ("store", &["schema"]),
+    ("store", &["schema", "casework"]),
     ("simulate", &["schema"]),
     ("portrait", &[]),
+    ("warning", &["schema"]),
+    ("casework", &["schema"]),
+    ("notify", &["schema"]),
     ("lake", &["schema"]),
     ("engine", &["schema", "lake", "portrait"]),
     ("policy", &["schema"]),
-    ("transform", &["schema", "lake", "portrait", "engine"]),
-    ("serve", &["schema", "store", "lake", "policy"]),
-    ("cli", &["schema", "ingest", "store", "simulate", "lake", "engine", "policy", "transform", "serve"]),
+    ("transform", &["schema", "lake", "portrait", "warning", "engine"]),
+    ("serve", &["schema", "store", "lake", "policy", "warning", "casework", "notify"]),
+    (
+        "cli",
+        &["schema", "ingest", "store", "simulate", "lake", "engine", "policy", "transform", "serve", "warning", "casework", "notify"],
+    ),
     ("it", &[]),
     ("xtask", &["schema"]),
 ];
 
 /// Heavy libraries and the only rooms that may name them: the others build in seconds.
-const HEAVY: [(&str, &[&str]); 4] = [
+const HEAVY: [(&str, &[&str]); 6] = [
     ("datafusion", &["engine", "policy", "transform", "serve", "cli"]),
     ("deltalake", &["lake"]),
     ("axum", &["serve"]),
+    ("polars", &["warning"]),
+    ("reqwest", &["notify"]),
     ("sqlx", &["store", "ingest"]),
 ];
 

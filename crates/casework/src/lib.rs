@@ -1,0 +1,1 @@
+//! Rules of casework. Pure: `now` is a parameter.

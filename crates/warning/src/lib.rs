@@ -1,0 +1,1 @@
+//! Trend detection and risk models. Pure: seed and `now` are parameters.
