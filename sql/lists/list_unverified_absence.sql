@@ -9,9 +9,14 @@ subject  = "student_key"
 purpose  = ["public_safety"]
 
 [columns]
-night_on     = { about = "The night." }
-last_seen_at = { about = "Last evidence on any channel." }
-last_seen_source = { about = "Channel of that evidence." }
+night_on         = { about = "The night.", title_zh = "夜晚", title_en = "Night" }
+college_name     = { title_zh = "学院", title_en = "College" }
+class            = { title_zh = "班级", title_en = "Class" }
+building_name    = { title_zh = "楼栋", title_en = "Building" }
+floor            = { title_zh = "楼层", title_en = "Floor" }
+room_id          = { title_zh = "房间", title_en = "Room" }
+last_seen_at     = { about = "Last evidence on any channel.", title_zh = "最近一次记录", title_en = "Last evidence" }
+last_seen_source = { about = "Channel of that evidence.", title_zh = "记录来源", title_en = "Channel" }
 ---*/
 
 WITH last_day AS (

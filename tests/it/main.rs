@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod database;
 mod import;
 mod incremental;
 mod measures;
@@ -14,3 +15,4 @@ mod serve;
 mod support;
 mod truth;
 mod walk;
+mod warnings;

@@ -87,8 +87,11 @@ impl House {
 
     /// The tables, planned and checked.
     pub(crate) async fn builder(&self) -> anyhow::Result<Builder<'_>> {
-        let config =
-            transform::Config { chunk_rows: self.settings.transform.chunk_rows, as_of_days: self.settings.transform.as_of_days };
+        let config = transform::Config {
+            chunk_rows: self.settings.transform.chunk_rows,
+            as_of_days: self.settings.transform.as_of_days,
+            warning: self.settings.warning.clone(),
+        };
         Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, config).await?)
     }
 

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) lake: Lake,
     pub(crate) engine: Engine,
     pub(crate) transform: Transform,
+    pub(crate) warning: warning::Config,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
 }

@@ -3,10 +3,7 @@
 //! The server is the machine's own program over an empty folder, with a random port and a password; it ends with the test.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
@@ -14,104 +11,17 @@ use ingest::{Door, Error, FileInput, KnownAt, Limits, PersonConfig, Persons, Pul
 use schema::time::CampusClock;
 use schema::{Blame, PersonKind, Pipeline};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tempfile::TempDir;
+use testkit::postgres::{PASSWORD, Server, USER};
 
 mod vault;
 
-const PASSWORD: &str = "not-a-secret-7";
-
-/// A running server; it stops when this is dropped, even in a panic.
-struct Server {
-    folder: TempDir,
-    port: u16,
+async fn connection(server: &Server) -> PgConnection {
+    PgConnection::connect(&server.url()).await.expect("the server answers")
 }
 
-impl Server {
-    /// Starts a server of its own.
-    fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("temporary folder");
-        let mut server = Self { folder, port: 0 };
-        let password = server.folder.path().join("password");
-        fs::write(&password, PASSWORD).expect("a file");
-        if is_root() {
-            done(Command::new("chown").arg("-R").arg("postgres").arg(server.folder.path()));
-        }
-        let password = format!("--pwfile={}", password.display());
-        let data = server.data();
-        done(program("initdb").args(["-D", &data, "-U", "sis", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", &password]));
-        let sockets = server.folder.path().display().to_string();
-        let log = format!("{data}/log");
-        for _ in 0..5 {
-            // It was free a moment ago; another server may be quicker.
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
-            let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets} -c fsync=off");
-            let mut start = program("pg_ctl");
-            start.args(["-D", &data, "-l", &log, "-o", &options, "-w", "-t", "60", "start"]);
-            // The server keeps the pipes of whoever starts it: with one this would wait for its end.
-            let status = start.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a program");
-            if status.success() {
-                server.port = port;
-                return server;
-            }
-        }
-        panic!("the server did not start: {}", fs::read_to_string(log).unwrap_or_default());
-    }
-
-    fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://sis:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
-    }
-
-    async fn connection(&self) -> PgConnection {
-        PgConnection::connect(&self.url()).await.expect("the server answers")
-    }
-
-    async fn run(&self, sql: &str) {
-        let mut connection = self.connection().await;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|it| panic!("{sql}: {it}"));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may not have begun; what it says then is of no use.
-        let _ = program("pg_ctl").args(["-D", &self.data(), "-m", "immediate", "-w", "stop"]).output();
-    }
-}
-
-fn is_root() -> bool {
-    let said = Command::new("id").arg("-u").output().expect("id");
-    said.stdout.trim_ascii() == b"0"
-}
-
-/// A program of the server, run by somebody who may: it refuses root.
-fn program(name: &str) -> Command {
-    let path = find(name).unwrap_or_else(|| {
-        panic!("no {name} in PATH or under /usr/lib/postgresql: install the server, e.g. `apt-get install -y postgresql`")
-    });
-    if !is_root() {
-        return Command::new(path);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(path).current_dir("/");
-    command
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|it| Some(it.ok()?.path().join("bin"))).collect();
-    folders.sort();
-    folders.reverse();
-    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-    folders.into_iter().map(|it| it.join(name)).find(|it| it.is_file())
-}
-
-fn done(command: &mut Command) {
-    let said = command.output().expect("a program");
-    assert!(said.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said.stderr));
+async fn run(server: &Server, sql: &str) {
+    let mut connection = connection(server).await;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|it| panic!("{sql}: {it}"));
 }
 
 const TABLE: &str = r#"table = "public.student", watermark = "changed", overlap = "1h""#;
@@ -203,7 +113,7 @@ fn students(pulled: &Pulled) -> Vec<i64> {
 #[tokio::test]
 async fn every_value_of_the_first_pull_arrives_as_it_was() {
     let server = Server::start();
-    server.run(SCHEMA).await;
+    run(&server, SCHEMA).await;
     let pipeline = pipeline(TABLE);
     let pulled = pulled(&server, &pipeline, None).await;
     assert_eq!(students(&pulled), [1, 2, 3], "in the order of the watermark");
@@ -236,12 +146,12 @@ async fn every_value_of_the_first_pull_arrives_as_it_was() {
 #[tokio::test]
 async fn the_second_pull_takes_what_is_new_and_what_the_overlap_covers() {
     let server = Server::start();
-    server.run(SCHEMA).await;
+    run(&server, SCHEMA).await;
     let pipeline = pipeline(TABLE);
     let first = pulled(&server, &pipeline, None).await;
 
     // This row began before the first pull ended and is committed after it.
-    let mut late = server.connection().await;
+    let mut late = connection(&server).await;
     sqlx::raw_sql("BEGIN; INSERT INTO student VALUES ('2023000004', 'late', 1, true, NULL, NULL, '2025-09-01 02:30:00+00')")
         .execute(&mut late)
         .await
@@ -263,7 +173,7 @@ async fn the_second_pull_takes_what_is_new_and_what_the_overlap_covers() {
     assert_eq!(students(&second), [2, 4, 3, 1, 5]);
     assert_eq!(second.high.as_deref(), Some("2025-09-01 04:00:00+00"));
 
-    server.run("DELETE FROM student").await;
+    run(&server, "DELETE FROM student").await;
     let empty = pulled(&server, &pipeline, second.high.as_deref()).await;
     assert_eq!((empty.rows, empty.bytes.len(), empty.high), (0, 0, second.high), "the mark never goes back");
 }
@@ -323,8 +233,8 @@ async fn numbers_and_days_and_times_without_zone_are_watermarks_too() {
 #[tokio::test]
 async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
     let server = Server::start();
-    server.run(SCHEMA).await;
-    server.run("ALTER TABLE student ADD COLUMN phone text DEFAULT '13800000000'").await;
+    run(&server, SCHEMA).await;
+    run(&server, "ALTER TABLE student ADD COLUMN phone text DEFAULT '13800000000'").await;
     let expected = "file \"public.student\": column 8 \"phone\" is not declared in pipeline \"student\"; \
                     declare it, or leave it out of the export";
     assert_eq!(refused(&server, &pipeline(TABLE)).await.to_string(), expected);
@@ -341,7 +251,7 @@ async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
              GRANT SELECT (\"XH\", note, fee, is_open, born, seen_at, updated_at) ON student TO guest",
         )
         .await;
-    let url = server.url().replace(&format!("sis:{PASSWORD}"), "guest:guest");
+    let url = server.url().replace(&format!("{USER}:{PASSWORD}"), "guest:guest");
     assert_eq!(pull(&pipeline(TABLE), &url, None, &Limits::default()).await.expect("a pull").rows, 3);
 
     let more = r#"room = { type = "text", class = "internal", about = "Room." }"#;
@@ -363,9 +273,9 @@ async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
 #[tokio::test]
 async fn a_time_that_no_calendar_has_costs_its_row_and_not_the_pull() {
     let server = Server::start();
-    server.run(SCHEMA).await;
-    server.run("UPDATE student SET updated_at = 'infinity' WHERE \"XH\" = '2023000003'").await;
-    server.run("UPDATE student SET seen_at = '0044-03-15 12:00:00 BC' WHERE \"XH\" = '2023000002'").await;
+    run(&server, SCHEMA).await;
+    run(&server, "UPDATE student SET updated_at = 'infinity' WHERE \"XH\" = '2023000003'").await;
+    run(&server, "UPDATE student SET seen_at = '0044-03-15 12:00:00 BC' WHERE \"XH\" = '2023000002'").await;
     let mut pipeline = pipeline(TABLE);
     pipeline.contract.reject_share_max = 0.9;
     let pulled = pulled(&server, &pipeline, None).await;
@@ -377,7 +287,7 @@ async fn a_time_that_no_calendar_has_costs_its_row_and_not_the_pull() {
 #[tokio::test]
 async fn a_pull_stays_within_the_limits() {
     let server = Server::start();
-    server.run(SCHEMA).await;
+    run(&server, SCHEMA).await;
     let pipeline = pipeline(TABLE);
     let refusal = async |limits: Limits| pull(&pipeline, &server.url(), None, &limits).await.expect_err("too much").to_string();
     let said = refusal(Limits { rows_max: 2, ..Limits::default() }).await;
@@ -391,9 +301,9 @@ async fn a_server_that_does_not_let_us_in_or_is_not_there_is_the_worlds_fault_an
     let server = Server::start();
     let pipeline = pipeline(TABLE);
     let wrong = server.url().replace(PASSWORD, "wrong-secret-9");
-    let down = "postgres://sis:wrong-secret-9@127.0.0.1:1/postgres".to_owned();
+    let down = "postgres://ops:wrong-secret-9@127.0.0.1:1/postgres".to_owned();
     let cases = [
-        (wrong, format!("127.0.0.1:{}", server.port), "password authentication failed for user \"sis\""),
+        (wrong, format!("127.0.0.1:{}", server.port), "password authentication failed for user \"ops\""),
         (down, "127.0.0.1:1".to_owned(), "Connection refused"),
     ];
     for (url, at, because) in cases {
@@ -434,5 +344,5 @@ async fn an_address_that_is_none_is_refused_unseen() {
         format!("pipeline \"student\": environment variable YIZHAN_NO_SUCH_VARIABLE is not set: {shape}")
     );
     elsewhere.pipeline.source.url_env = Some("PATH".to_owned());
-    assert_eq!(database_url(&elsewhere).expect("set"), env::var("PATH").expect("set"));
+    assert_eq!(database_url(&elsewhere).expect("set"), std::env::var("PATH").expect("set"));
 }

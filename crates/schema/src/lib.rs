@@ -19,7 +19,9 @@ mod raw;
 mod settings;
 mod toml_text;
 
-pub use model::{CLOSED_PREFIX, Cadence, FrontMatter, Kind, Materialized, Model, ModelColumn, is_closed_table};
+pub use model::{
+    CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, Materialized, Model, ModelColumn, Thread, is_closed_table,
+};
 pub use pipeline::{
     Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, Key, OccurredAt,
     OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,

@@ -91,6 +91,15 @@ pub struct FrontMatter {
     /// Rules: severity, 1 or 2; absent for a finding that is no level.
     #[serde(default)]
     pub severity: Option<u8>,
+    /// Rules and trends: where it is seen, as `meal` or `return`; findings of one channel are one witness.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Rules and trends: the kind of work that follows.
+    #[serde(default)]
+    pub thread: Option<Thread>,
+    /// Trends: whether more or less is what somebody should look at.
+    #[serde(default)]
+    pub direction: Option<Direction>,
     /// Rules: the measure that the evidence is of.
     #[serde(default)]
     pub measure: Option<String>,
@@ -124,12 +133,50 @@ pub enum Kind {
     Measure,
     /// A rule that offers a warning: lands in `warning_student`, or a finding without severity.
     Rule,
+    /// A trend: `student_key, week_no, value, n, cov` by week; what left the own past lands in `warning_signal`.
+    Trend,
     /// A tag of the portrait: a statement of fact with a date, evidence and expiry; lands in `portrait_tag`.
     Tag,
     /// A complete work list: dated, owned, outside any budget.
     List,
     /// A query of offending rows; zero rows pass.
     Check,
+}
+
+/// Kind of work that follows a finding (线索类别): each has its own owner, readers and record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Thread {
+    /// Study (学业).
+    Academic,
+    /// Life and aid (生活与资助).
+    LifeAid,
+    /// Safety (安全核实).
+    Safety,
+    /// Psychology (心理): never raised by data alone.
+    Psych,
+}
+
+impl Thread {
+    /// The word in tables and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Thread::Academic => "academic",
+            Thread::LifeAid => "life_aid",
+            Thread::Safety => "safety",
+            Thread::Psych => "psych",
+        }
+    }
+}
+
+/// Which way a trend is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// More is what somebody should look at.
+    Rising,
+    /// Less is.
+    Falling,
 }
 
 /// How a model is stored, and so what a change dirties.
@@ -160,12 +207,18 @@ pub enum Cadence {
 }
 
 /// Meaning and class of an output column.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelColumn {
     /// What it means; may be left out where the unit says it all.
     #[serde(default)]
     pub about: Option<String>,
+    /// Lists: head of the column on screens, in Chinese.
+    #[serde(default)]
+    pub title_zh: Option<String>,
+    /// Lists: head of the column on screens, in English.
+    #[serde(default)]
+    pub title_en: Option<String>,
     /// Unit of the value.
     #[serde(default)]
     pub unit: Option<String>,
@@ -200,7 +253,7 @@ impl Model {
     /// How the model is stored; the kind decides where the front matter does not.
     pub fn materialized(&self) -> Materialized {
         self.front.materialized.unwrap_or(match self.front.kind {
-            Kind::Measure | Kind::Rule | Kind::Tag | Kind::List => Materialized::AsOf,
+            Kind::Measure | Kind::Rule | Kind::Trend | Kind::Tag | Kind::List => Materialized::AsOf,
             Kind::Check => Materialized::View,
             Kind::Table => Materialized::Whole,
         })
@@ -224,6 +277,17 @@ impl Model {
             Err(Error::Value { path: path.to_owned(), key: key.to_owned(), message: message.to_owned() })
         };
         let front = &self.front;
+        if matches!(front.kind, Kind::Rule | Kind::Trend) {
+            if front.channel.is_none() || front.thread.is_none() {
+                return refuse(
+                    "channel",
+                    "a rule or trend says the channel that it is seen on, and the thread of work that follows",
+                );
+            }
+            if front.thread == Some(Thread::Psych) {
+                return refuse("thread", "data alone opens no thread of psychology");
+            }
+        }
         match front.kind {
             Kind::Measure => {
                 if front.unit.is_none() || front.dimension.is_none() || front.class.is_none() {
@@ -242,6 +306,18 @@ impl Model {
                 }
                 if front.title_zh.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none() {
                     return refuse("caveat_zh", "a rule has a title, and says what it does not mean, in both languages");
+                }
+            }
+            Kind::Trend => {
+                if front.unit.is_none() || front.class.is_none() || front.direction.is_none() {
+                    return refuse("direction", "a trend says its unit, class and direction: rising or falling");
+                }
+                if front.n_min.is_none() || front.cov_min.is_none() || front.mad_floor.is_none() {
+                    return refuse("n_min", "a trend says its floors: n_min, cov_min, mad_floor");
+                }
+                if front.title_zh.is_none() || front.title_en.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none()
+                {
+                    return refuse("caveat_zh", "a trend has a title, and says what it does not mean, in both languages");
                 }
             }
             Kind::Table | Kind::List => {

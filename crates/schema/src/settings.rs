@@ -1,5 +1,7 @@
 //! Settings that several rooms share: what a campus is and who its people are.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,12 @@ pub struct Subject {
     pub self_weeks: usize,
     /// Least number of those weeks with a value.
     pub self_weeks_min: i64,
+    /// Column with the member of staff who takes up what is offered; without it, or with "", all share one budget.
+    #[serde(default, deserialize_with = "word_or_none")]
+    pub owner: Option<String>,
+    /// Groups that may move together, by kind: the columns that name one. Their shared shifts are told once, as theirs.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<String>>,
 }
 
 /// A project cannot take a default away, only empty it.

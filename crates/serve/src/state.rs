@@ -258,6 +258,10 @@ pub struct ListWords {
     pub about: String,
     /// Who works it off.
     pub owner: String,
+    /// Columns that make a row one, by which it is ordered.
+    pub grain: Vec<String>,
+    /// Heads of columns: name, Chinese, English, in the order of the file; others show their own name.
+    pub heads: Vec<(String, String, String)>,
 }
 
 #[derive(Clone)]

@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::Error;
 use crate::calendar::{DAY, DayKind, HOUR, MINUTE, NATIONAL, NEW_YEAR, WINTER, calendar_day, date};
 use crate::campus::FLOORS;
-use crate::leave::leaves;
 use crate::lines::{Lines, minute, or_empty, second, serial};
 use crate::random::{Draw, Purpose};
 use crate::student::{Living, staff_number};
@@ -162,7 +161,7 @@ fn night_checks(world: &World, low: i32, high: i32) -> Lines {
                     continue;
                 }
                 let is_in = world.stay(*index, student, day).is_some_and(|it| it.from < at && at < it.to);
-                let papers = || leaves(world.seed, *index, student, day - 1, day + 1);
+                let papers = || world.leaves(*index, student, day - 1, day + 1);
                 let told = || world.stories[*index as usize].iter().filter_map(|it| it.leave(world.seed, *index));
                 let result = if is_in {
                     "在寝"

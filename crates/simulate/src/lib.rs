@@ -57,12 +57,15 @@ pub struct Config {
     pub defects: bool,
     /// Strength of what a latent state does to behaviour: 1 as in the literature, 0 nothing at all.
     pub effect: f64,
+    /// Whether devices fail, students go on leave and cards get lost; without, the same people on the same days as if
+    /// nothing of it had happened.
+    pub events: bool,
 }
 
 impl Default for Config {
     fn default() -> Config {
         let out = PathBuf::from("campus");
-        Config { students: 5000, days: 150, seed: 20_250_901, out, defects: true, effect: 1.0 }
+        Config { students: 5000, days: 150, seed: 20_250_901, out, defects: true, effect: 1.0, events: true }
     }
 }
 

@@ -183,7 +183,7 @@ fn planted(world: &World) -> Planted {
             planted.late_return.push(number.clone());
         }
         let national = crate::calendar::NATIONAL;
-        let goes = crate::leave::leaves(world.seed, index as u32, student, national.0, national.0);
+        let goes = world.leaves(index as u32, student, national.0, national.0);
         if national.0 < days && goes.iter().any(|it| !it.has_record) {
             planted.holiday_away_without_leave.push(number);
         }

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::calendar::{DAY, DayKind, HOUR, calendar_day, date};
 use crate::campus::COLLEGES;
 use crate::day::PERIODS;
-use crate::leave::{LeaveKind, leaves};
+use crate::leave::LeaveKind;
 use crate::lines::{Lines, minute, or_empty, second, serial};
 use crate::random::{Draw, Purpose};
 use crate::scene::Roll;
@@ -161,7 +161,7 @@ fn warnings(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
 fn internships(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
     let mut lines = Lines::new("实习编号,学号,单位,开始日期,结束日期,校内指导教师工号,登记时间");
     for (index, it) in world.people.students.iter().enumerate() {
-        let all = leaves(world.seed, index as u32, it, 40, 60);
+        let all = world.leaves(index as u32, it, 40, 60);
         // A placement that is registered after the end of the data is not known yet.
         let end = i64::from(world.days) * DAY;
         if let Some(leave) = all.iter().find(|it| it.kind == LeaveKind::Internship && it.approved < end) {
@@ -204,7 +204,7 @@ pub(crate) fn write_attendance(world: &World, out: &Path, day: i32, roll: &[Roll
             let state = if is_there {
                 if late { "迟到" } else { "出勤" }
             } else {
-                let papers = papers.get_or_insert_with(|| leaves(world.seed, index as u32, it, day - 1, day + 1));
+                let papers = papers.get_or_insert_with(|| world.leaves(index as u32, it, day - 1, day + 1));
                 let told = world.stories[index].iter().filter_map(|story| story.leave(world.seed, index as u32));
                 let mut all = papers.iter().copied().chain(told).filter(|it| it.has_record);
                 if all.any(|it| it.from <= at && at < it.to) { "请假" } else { "缺勤" }

@@ -5,7 +5,7 @@
 use crate::Config;
 use crate::calendar::{DAWN, DAY, HOUR};
 use crate::campus::Campus;
-use crate::leave::leaves;
+use crate::leave::{Leave, LeaveKind, leaves};
 use crate::outage::{self, BuildingOutage, Outage};
 use crate::random::{Draw, Purpose};
 use crate::story::{self, Stories, StoryKind};
@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) days: i32,
     pub(crate) effect: f64,
+    is_eventful: bool,
     pub(crate) campus: Campus,
     pub(crate) people: People,
     /// Outages of each device.
@@ -64,7 +65,10 @@ impl World {
         let planned: Vec<BuildingOutage> = dark_nights.iter().chain(&dark_ends).copied().collect();
         let outages = outage::outages(seed, days + OUTAGES_AHEAD, &campus, &planned);
         let stories = story::tell(seed, days + STORIES_AHEAD, &campus, &people, &outages, &dark_ends);
-        World { seed, days, effect: config.effect, campus, people, outages, dark_nights, stories }
+        // Told after the stories, which look at them: both campuses have the same stories.
+        let is_eventful = config.events;
+        let outages = if is_eventful { outages } else { vec![Vec::new(); outages.len()] };
+        World { seed, days, effect: config.effect, is_eventful, campus, people, outages, dark_nights, stories }
     }
 
     /// Finds out which part of a campus day a student is on campus; `None` is away all day, or silent.
@@ -82,7 +86,7 @@ impl World {
             }
         }
         let is_watched = stay.arrives || stay.departs;
-        for it in leaves(self.seed, index, student, day, day + 1) {
+        for it in self.leaves(index, student, day, day + 1) {
             if let Some((from, to)) = it.away {
                 stay.cut(start, end, from, to);
             }
@@ -91,12 +95,19 @@ impl World {
         (stay.from < stay.to).then_some(stay)
     }
 
+    /// Lists the leaves of a student that touch the days from `low` to `high` (both included).
+    pub(crate) fn leaves(&self, index: u32, student: &Student, low: i32, high: i32) -> Vec<Leave> {
+        let mut found = leaves(self.seed, index, student, low, high);
+        found.retain(|it| self.is_eventful || it.kind == LeaveKind::Internship);
+        found
+    }
+
     /// When a card was reported lost and replaced, if that touches the month of a day; seconds.
     ///
     /// Silences with a lost card are stories and not counted here.
     pub(crate) fn lost_card(&self, index: u32, month: i32) -> Option<(i64, i64)> {
         let mut draw = Draw::new(self.seed, Purpose::LostCard, u64::from(index), month as u64);
-        if !draw.chance(0.01) {
+        if !draw.chance(0.01) || !self.is_eventful {
             return None;
         }
         let lost = i64::from(month) * 30 * DAY + draw.between(8 * HOUR, 26 * DAY);

@@ -32,6 +32,8 @@ pub struct Config {
     pub chunk_rows: i64,
     /// Days for which every as-of date is kept; of older ones Mondays are.
     pub as_of_days: i32,
+    /// How trends are told and offers are made.
+    pub warning: warning::Config,
 }
 
 /// How far a build is.
@@ -88,7 +90,7 @@ pub struct Builder<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) graph: &'a Graph,
     pub(crate) schemas: Schemas,
-    config: Config,
+    pub(crate) config: Config,
 }
 
 impl<'a> Builder<'a> {
@@ -363,6 +365,21 @@ impl<'a> Builder<'a> {
         self.query(node, &context, &sql).await
     }
 
+    /// What the trends say on a date, worked out again from all that the lake still holds and writing nothing.
+    ///
+    /// # Errors
+    /// If there are no trends, or a query fails.
+    pub async fn signals_again(&self, as_of_on: i32) -> Result<RecordBatch, Error> {
+        let (Some(node), Some(subject)) = (self.graph.node("warning_signal"), &self.graph.subject) else {
+            return Err(Error::NoSuchModel { model: "warning_signal".to_owned(), hint: None });
+        };
+        let context = self.engine.context();
+        for input in self.met(&[node]).into_iter().filter(|it| it.name != node.name) {
+            self.register_as_of(&context, input, as_of_on).await?;
+        }
+        self.signals(node, &context, subject, as_of_on).await
+    }
+
     async fn build_dates(
         &self,
         as_of_on: i32,
@@ -396,8 +413,8 @@ impl<'a> Builder<'a> {
                     continue;
                 }
                 let began = Instant::now();
-                if node.origin == Origin::Measures {
-                    // A person's own past stands in the table's earlier dates.
+                if matches!(node.origin, Origin::Measures | Origin::Offers) {
+                    // A person's own past, and what was offered lately, stand in the table's earlier dates.
                     self.register_as_of(&context, node, on).await?;
                 }
                 let mut made = self.made(node).await?;
@@ -406,6 +423,8 @@ impl<'a> Builder<'a> {
                         let past = pasts.entry(node.name.as_str()).or_default();
                         self.measures(node, &context, subject, on, past).await?
                     }
+                    (Origin::Signals, Some(subject)) => vec![self.signals(node, &context, subject, on).await?],
+                    (Origin::Offers, Some(subject)) => vec![self.offers(node, &context, subject, on).await?],
                     _ => {
                         let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
                         frame.collect().await.map_err(Error::query("build", &node.path))?

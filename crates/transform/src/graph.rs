@@ -22,6 +22,8 @@ pub struct Graph {
     pub(crate) checks: Vec<Model>,
     /// Rules, for titles and caveats.
     pub(crate) rules: Vec<Model>,
+    /// Trend files; what leaves the own past lands in `warning_signal`.
+    pub(crate) trends: Vec<Model>,
     /// Tags, for titles and dimensions.
     pub(crate) tags: Vec<Model>,
     pub(crate) subject: Option<Subject>,
@@ -39,12 +41,15 @@ impl Graph {
         }
         let measures = issued::of_kind(models, Kind::Measure);
         let rules = issued::of_kind(models, Kind::Rule);
+        let trends = issued::of_kind(models, Kind::Trend);
         let tags = issued::of_kind(models, Kind::Tag);
         let mut made = BTreeMap::new();
         for model in models {
-            // A rule may be called as the measure it looks at: neither is a table of its own.
+            // A rule or trend may be called as the measure it looks at: neither is a table of its own.
             let place = match model.front.kind {
-                Kind::Measure | Kind::Rule | Kind::Tag | Kind::Check => format!("{:?} {}", model.front.kind, model.name),
+                Kind::Measure | Kind::Rule | Kind::Trend | Kind::Tag | Kind::Check => {
+                    format!("{:?} {}", model.front.kind, model.name)
+                }
                 Kind::Table | Kind::List => model.name.clone(),
             };
             if let Some(first) = made.insert(place, model.path.clone()) {
@@ -73,8 +78,11 @@ impl Graph {
             if !tags.is_empty() {
                 generated.push(issued::portrait_tag(&tags, subject));
             }
-            if !rules.is_empty() {
-                generated.push(issued::warning_student(&rules, subject));
+            if !trends.is_empty() {
+                generated.extend([issued::warning_signal(subject), issued::warning_group()]);
+            }
+            if !rules.is_empty() || !trends.is_empty() {
+                generated.extend([issued::warning_candidate(&rules, &trends, subject), issued::warning_student(subject)]);
             }
             for node in generated {
                 nodes.insert(node.name.clone(), node);
@@ -84,7 +92,12 @@ impl Graph {
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw => {}
+                Origin::Raw | Origin::Offers => {}
+                Origin::Signals => {
+                    for trend in &trends {
+                        inputs.extend(tables_of(&trend.query(), &trend.path)?);
+                    }
+                }
                 Origin::Query => inputs.extend(tables_of(&node.sql, &node.path)?),
                 Origin::Measures => {
                     let is_closed = is_closed_table(&node.name);
@@ -113,6 +126,7 @@ impl Graph {
             measures: owned(measures),
             checks,
             rules: owned(rules),
+            trends: owned(trends),
             tags: owned(tags),
             subject: subject.cloned(),
         };
@@ -129,6 +143,11 @@ impl Graph {
     /// The rule files, for titles and caveats on screens.
     pub fn rules(&self) -> &[Model] {
         &self.rules
+    }
+
+    /// The trend files, for titles and caveats on screens.
+    pub fn trends(&self) -> &[Model] {
+        &self.trends
     }
 
     /// The tag files, for titles and dimensions on screens.

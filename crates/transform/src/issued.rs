@@ -7,7 +7,7 @@ use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Pipeline, S
 use crate::node::{Node, Origin};
 
 fn column(about: &str, class: Class) -> ModelColumn {
-    ModelColumn { about: Some(about.to_owned()), unit: None, class: Some(class) }
+    ModelColumn { about: Some(about.to_owned()), class: Some(class), ..Default::default() }
 }
 
 fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql: String, origin: Origin) -> Node {
@@ -104,60 +104,160 @@ pub(crate) fn portrait_tag(tags: &[&Model], subject: &Subject) -> Node {
     node
 }
 
-/// `warning_student`: what the rules offer on a date, with severity, and findings without one.
-pub(crate) fn warning_student(rules: &[&Model], subject: &Subject) -> Node {
+/// `warning_signal`: trends that left a person's own past, and groups that moved together.
+pub(crate) fn warning_signal(subject: &Subject) -> Node {
     let key = &subject.key;
-    let branches: Vec<String> = rules
+    let about =
+        "Trends of students' own weeks that left their past, net of what groups did together; and those groups (趋势信号).";
+    let grain = ["trend", "subject_kind", "subject_id"];
+    let mut node = as_of("warning_signal", about, key, &grain, String::new(), Origin::Signals);
+    node.kind = "trend".to_owned();
+    node.purpose = vec!["trend_warning".to_owned()];
+    node.inputs = vec![subject.table.clone()];
+    // Replay reads the input row for as long as the offer stands in its table.
+    node.is_kept = true;
+    let trace = |about| column(about, Class::Trace);
+    node.columns = BTreeMap::from([
+        ("trend".to_owned(), column("File in sql/trend.", Class::Internal)),
+        ("subject_kind".to_owned(), column("person, or the kind of a group such as building.", Class::Internal)),
+        ("subject_id".to_owned(), column("Key of the person or name of the group, as text.", Class::Personal)),
+        (key.clone(), column("The person, pseudonymous; empty for a group.", Class::Personal)),
+        ("is_standing".to_owned(), trace("Whether the signal stands: it reached the bound and has not fallen below half of it.")),
+        ("since_on".to_owned(), trace("First day of the week in which the change began.")),
+        ("baseline".to_owned(), trace("Median of the weeks before, in the trend's unit; empty for a group.")),
+        ("now_value".to_owned(), trace("Median of the weeks since, in the trend's unit; empty for a group.")),
+        ("n".to_owned(), trace("Days or events of the weeks since; of a group its students.")),
+        ("cov".to_owned(), column("Least coverage of the weeks since.", Class::Internal)),
+        (
+            "z".to_owned(),
+            trace("The newest week in robust deviations from the own past, net; more is worse. Of a group its shift."),
+        ),
+        ("shift".to_owned(), trace("What was taken off the newest week because a group moved.")),
+        ("ewma".to_owned(), trace("Moving average of z; empty for a group.")),
+        ("cusum".to_owned(), trace("One-sided sum of z; of a group its shift in standard errors.")),
+        ("reason_zh".to_owned(), trace("What changed, as a fact, in Chinese; empty for a group.")),
+        ("reason_en".to_owned(), trace("What changed, as a fact, in English; empty for a group.")),
+        ("input".to_owned(), trace("The input row that the figures follow from, as JSON; empty for a group.")),
+    ]);
+    node
+}
+
+/// `warning_group`: the groups of `warning_signal`, for those who look after places and classes.
+pub(crate) fn warning_group() -> Node {
+    let sql = "SELECT subject_kind AS group_kind, subject_id AS group_id, trend, since_on, n, z AS shift, cusum AS t \
+               FROM warning_signal WHERE as_of_on = $as_of AND subject_kind <> 'person'"
+        .to_owned();
+    let about = "Buildings, floors, classes, majors and colleges whose students moved together: a matter of places and plans, not of persons (环境变化).";
+    let mut node = as_of("warning_group", about, "", &["trend", "group_kind", "group_id"], sql, Origin::Query);
+    node.kind = "trend".to_owned();
+    node.subject = None;
+    node.purpose = vec!["trend_warning".to_owned()];
+    let words = [
+        ("group_kind", "building, floor, class, major or college."),
+        ("group_id", "Which one."),
+        ("trend", "File in sql/trend."),
+        ("since_on", "First day of the first week since which it lasts."),
+        ("n", "Students of the group with a value."),
+        ("shift", "Middle of the group beyond what wider groups explain, in robust deviations."),
+        ("t", "The shift in standard errors."),
+        ("as_of_on", "As-of date."),
+    ];
+    node.columns = words.into_iter().map(|(name, about)| (name.to_owned(), column(about, Class::Trace))).collect();
+    node.columns.insert("group_kind".to_owned(), column("building, floor, class, major or college.", Class::Personal));
+    node
+}
+
+/// `warning_candidate`: everything that rules and trends found on a date, before anybody's hours are looked at.
+pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], subject: &Subject) -> Node {
+    let key = &subject.key;
+    let word = |it: &Option<String>| it.clone().unwrap_or_default();
+    let mut branches: Vec<String> = rules
         .iter()
         .map(|rule| {
             let severity = rule.front.severity.map_or("CAST(NULL AS INT)".to_owned(), |it| format!("CAST({it} AS INT)"));
             format!(
-                "SELECT '{name}' AS rule, {severity} AS severity, {key}, since_on, CAST(baseline AS DOUBLE) AS baseline, \
+                "SELECT '{name}' AS rule, '{thread}' AS thread, '{channel}' AS channel, {severity} AS severity, {key}, \
+                 CAST(since_on AS DATE) AS since_on, CAST(baseline AS DOUBLE) AS baseline, \
                  CAST(now_value AS DOUBLE) AS now_value, CAST(n AS BIGINT) AS n, CAST(cov AS DOUBLE) AS cov, \
-                 reason_zh, reason_en, explanations, \
+                 CAST(NULL AS DOUBLE) AS score, reason_zh, reason_en, explanations, \
                  arrow_cast(last_seen_at, 'Timestamp(Microsecond, Some(\"UTC\"))') AS last_seen_at, \
                  CAST(last_seen_source AS VARCHAR) AS last_seen_source FROM ({sql}) AS {name}",
                 name = rule.name,
+                thread = rule.front.thread.map_or("", |it| it.as_str()),
+                channel = word(&rule.front.channel),
                 sql = rule.query(),
             )
         })
         .collect();
-    // The id says rule, person and date: issued twice it is the same, and it gives nothing away.
+    branches.extend(trends.iter().map(|trend| {
+        format!(
+            "SELECT trend AS rule, '{thread}' AS thread, '{channel}' AS channel, CAST(1 AS INT) AS severity, {key}, since_on, \
+             baseline, now_value, n, cov, cusum AS score, reason_zh, reason_en, '' AS explanations, \
+             arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))') AS last_seen_at, CAST(NULL AS VARCHAR) AS last_seen_source \
+             FROM warning_signal WHERE as_of_on = $as_of AND subject_kind = 'person' AND is_standing AND trend = '{name}'",
+            thread = trend.front.thread.map_or("", |it| it.as_str()),
+            channel = word(&trend.front.channel),
+            name = trend.name,
+        )
+    }));
+    let owner = subject.owner.as_ref().map_or("CAST(NULL AS BIGINT)".to_owned(), |it| format!("person.{it}"));
     let sql = format!(
-        "SELECT substr(md5(concat(rule, '/', CAST({key} AS VARCHAR), '/', CAST($as_of AS VARCHAR))), 1, 16) AS warning_id, \
-         {key}, rule, severity, since_on, baseline, now_value, n, cov, reason_zh, reason_en, explanations, \
-         last_seen_at, last_seen_source FROM ({}) AS offered",
-        branches.join(" UNION ALL ")
+        "SELECT found.rule, found.thread, found.channel, found.severity, found.{key}, {owner} AS owner_key, found.since_on, \
+         found.baseline, found.now_value, found.n, found.cov, found.score, found.reason_zh, found.reason_en, found.explanations, \
+         found.last_seen_at, found.last_seen_source FROM ({}) AS found \
+         INNER JOIN {table} AS person ON person.{key} = found.{key} AND person.as_of_on = $as_of",
+        branches.join(" UNION ALL "),
+        table = subject.table,
     );
-    let mut node = as_of(
-        "warning_student",
-        "Dated, explained offers of attention (关怀提示), and findings without severity (数据无记录).",
-        key,
-        &["warning_id"],
-        sql,
-        Origin::Query,
-    );
+    let about = "What rules and trends found of students on a date, before it is bundled and before anybody's hours are looked at (候选提示).";
+    let mut node = as_of("warning_candidate", about, key, &["rule", key], sql, Origin::Query);
+    node.kind = "rule".to_owned();
+    node.purpose = vec!["trend_warning".to_owned()];
+    node.columns = offered(key);
+    node.columns.insert("channel".to_owned(), column("Where it was seen.", Class::Trace));
+    node
+}
+
+/// `warning_student`: what is offered on a date, with severity, and findings without one.
+pub(crate) fn warning_student(subject: &Subject) -> Node {
+    let about = "Dated, explained offers of attention (关怀提示), one a student, and findings without severity (数据无记录).";
+    let mut node = as_of("warning_student", about, &subject.key, &["warning_id"], String::new(), Origin::Offers);
     node.kind = "rule".to_owned();
     node.is_kept = true;
+    node.inputs = vec!["warning_candidate".to_owned()];
     let trace = |about| column(about, Class::Trace);
-    node.columns = BTreeMap::from([
-        ("warning_id".to_owned(), column("Id of the warning.", Class::Trace)),
-        (key.clone(), column("The person, pseudonymous.", Class::Personal)),
-        ("rule".to_owned(), trace("File in sql/warning that offered it.")),
+    node.columns = offered(&subject.key);
+    node.columns.extend([
+        ("warning_id".to_owned(), trace("Id of the offer: the same for as long as it goes on.")),
+        ("rules".to_owned(), trace("All files that found something, the strongest first, comma-separated.")),
+        ("channels".to_owned(), trace("Where it was seen, comma-separated.")),
+        ("issued_on".to_owned(), trace("As-of date on which it was first offered.")),
+    ]);
+    node
+}
+
+/// Columns of a finding and of an offer.
+fn offered(key: &str) -> BTreeMap<String, ModelColumn> {
+    let trace = |about| column(about, Class::Trace);
+    BTreeMap::from([
+        (key.to_owned(), column("The person, pseudonymous.", Class::Personal)),
+        ("owner_key".to_owned(), column("Who takes it up, pseudonymous.", Class::Personal)),
+        ("rule".to_owned(), trace("File in sql/warning or sql/trend that found it; of an offer the strongest.")),
+        ("thread".to_owned(), trace("Kind of work that follows: academic, life_aid or safety.")),
         ("severity".to_owned(), trace("1 or 2; NULL for a finding, which is no level.")),
         ("since_on".to_owned(), trace("Day since which it holds.")),
-        ("baseline".to_owned(), trace("What was usual before, in the rule's unit.")),
-        ("now_value".to_owned(), trace("What is now, in the rule's unit.")),
+        ("baseline".to_owned(), trace("What was usual before, in the unit of the rule or trend.")),
+        ("now_value".to_owned(), trace("What is now, in the unit of the rule or trend.")),
         ("n".to_owned(), trace("Support.")),
         ("cov".to_owned(), trace("Coverage.")),
-        ("reason_zh".to_owned(), trace("What changed, as a fact, in Chinese.")),
-        ("reason_en".to_owned(), trace("What changed, as a fact, in English.")),
+        ("score".to_owned(), trace("By what offers of one severity are ordered: the trends' sums.")),
+        ("reason_zh".to_owned(), trace("What changed, as facts, in Chinese, a line each.")),
+        ("reason_en".to_owned(), trace("What changed, as facts, in English, a line each.")),
         ("explanations".to_owned(), trace("Explanations that were looked for and found, comma-separated; empty if none.")),
         ("last_seen_at".to_owned(), trace("Findings: last evidence on any channel.")),
         ("last_seen_source".to_owned(), trace("Findings: channel of that evidence.")),
         ("as_of_on".to_owned(), column("As-of date.", Class::Internal)),
-    ]);
-    node
+    ])
 }
 
 /// `portrait_student`: one row a person, the measures side by side.
@@ -187,7 +287,15 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
         .iter()
         .map(|it| {
             let front = &it.front;
-            (it.name.clone(), ModelColumn { about: Some(front.about.clone()), unit: front.unit.clone(), class: front.class })
+            (
+                it.name.clone(),
+                ModelColumn {
+                    about: Some(front.about.clone()),
+                    unit: front.unit.clone(),
+                    class: front.class,
+                    ..Default::default()
+                },
+            )
         })
         .collect();
     node.columns.insert("measures_n".to_owned(), column("Measures computed for the person.", Class::Trace));

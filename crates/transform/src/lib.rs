@@ -16,6 +16,7 @@ mod soundness;
 mod staging;
 mod standing;
 mod state;
+mod warnings;
 
 pub use build::{Action, Builder, Built, Config, Progress, Violation};
 pub use error::Error;

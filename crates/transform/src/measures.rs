@@ -75,7 +75,13 @@ impl Builder<'_> {
     }
 
     /// The groups of every person of a date.
-    async fn peers(&self, context: &SessionContext, subject: &Subject, as_of_on: i32, path: &str) -> Result<Vec<Peer>, Error> {
+    pub(crate) async fn peers(
+        &self,
+        context: &SessionContext,
+        subject: &Subject,
+        as_of_on: i32,
+        path: &str,
+    ) -> Result<Vec<Peer>, Error> {
         let group = |columns: &[String]| {
             let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
             format!("concat_ws('|', {})", parts.join(", "))

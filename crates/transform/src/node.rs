@@ -15,6 +15,10 @@ pub(crate) enum Origin {
     Query,
     /// `feat_measure`: every measure, its floors, the person's own past and peers.
     Measures,
+    /// `warning_signal`: every trend against the person's own past, cleared of what groups did together.
+    Signals,
+    /// `warning_student`: candidates bundled, within what people have hours for.
+    Offers,
 }
 
 /// One table of the graph.
@@ -157,6 +161,7 @@ impl Node {
             Kind::Table => "table",
             Kind::Measure => "measure",
             Kind::Rule => "rule",
+            Kind::Trend => "trend",
             Kind::Tag => "tag",
             Kind::List => "list",
             Kind::Check => "check",
@@ -192,5 +197,8 @@ impl Node {
 /// The one column that staging adds.
 fn superseded() -> BTreeMap<String, ModelColumn> {
     let about = "Instant from which a newer version of the row holds; empty for the current one.".to_owned();
-    BTreeMap::from([("superseded_at".to_owned(), ModelColumn { about: Some(about), unit: None, class: Some(Class::Internal) })])
+    BTreeMap::from([(
+        "superseded_at".to_owned(),
+        ModelColumn { about: Some(about), class: Some(Class::Internal), ..Default::default() },
+    )])
 }

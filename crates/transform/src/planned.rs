@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, meaning, soundness};
+use crate::{Error, meaning, soundness, warnings};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -37,8 +37,19 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
                 for measure in graph.measures_of(&node.name) {
                     check_measure(&context, measure).await?;
                 }
-                measure_schema(node, graph)
+                fixed_schema(node, &MEASURED, graph)
             }
+            Origin::Signals => {
+                for trend in &graph.trends {
+                    check_trend(&context, trend).await?;
+                }
+                if let Some(subject) = &graph.subject {
+                    // A group of columns that the table of persons does not have is found out before anything runs.
+                    plan(&context, &warnings::members_sql(subject), &node.path).await?;
+                }
+                fixed_schema(node, &SIGNALS, graph)
+            }
+            Origin::Offers => fixed_schema(node, &OFFERED, graph),
         };
         let empty = Arc::new(EmptyTable::new(schema.clone()));
         context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;
@@ -187,25 +198,96 @@ async fn check_measure(context: &SessionContext, measure: &Model) -> Result<(), 
     Ok(())
 }
 
-fn measure_schema(node: &Node, graph: &Graph) -> SchemaRef {
+/// Columns of tables that are not made by a query alone; `""` is the key of the person.
+type Columns = [(&'static str, DataType)];
+
+const MEASURED: [(&str, DataType); 7] = [
+    ("", DataType::Int64),
+    ("measure", DataType::Utf8),
+    ("value", DataType::Float64),
+    ("n", DataType::Int64),
+    ("cov", DataType::Float64),
+    ("z_self", DataType::Float64),
+    ("z_peer", DataType::Float64),
+];
+
+const SIGNALS: [(&str, DataType); 17] = [
+    ("trend", DataType::Utf8),
+    ("subject_kind", DataType::Utf8),
+    ("subject_id", DataType::Utf8),
+    ("", DataType::Int64),
+    ("is_standing", DataType::Boolean),
+    ("since_on", DataType::Date32),
+    ("baseline", DataType::Float64),
+    ("now_value", DataType::Float64),
+    ("n", DataType::Int64),
+    ("cov", DataType::Float64),
+    ("z", DataType::Float64),
+    ("shift", DataType::Float64),
+    ("ewma", DataType::Float64),
+    ("cusum", DataType::Float64),
+    ("reason_zh", DataType::Utf8),
+    ("reason_en", DataType::Utf8),
+    ("input", DataType::Utf8),
+];
+
+const OFFERED: [(&str, DataType); 20] = [
+    ("warning_id", DataType::Utf8),
+    ("", DataType::Int64),
+    ("owner_key", DataType::Int64),
+    ("rule", DataType::Utf8),
+    ("rules", DataType::Utf8),
+    ("thread", DataType::Utf8),
+    ("channels", DataType::Utf8),
+    ("severity", DataType::Int32),
+    ("since_on", DataType::Date32),
+    ("issued_on", DataType::Date32),
+    ("baseline", DataType::Float64),
+    ("now_value", DataType::Float64),
+    ("n", DataType::Int64),
+    ("cov", DataType::Float64),
+    ("score", DataType::Float64),
+    ("reason_zh", DataType::Utf8),
+    ("reason_en", DataType::Utf8),
+    ("explanations", DataType::Utf8),
+    ("last_seen_at", DataType::Null),
+    ("last_seen_source", DataType::Utf8),
+];
+
+fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {
     let key = graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
-    let types = [
-        (key, DataType::Int64),
-        ("measure", DataType::Utf8),
-        ("value", DataType::Float64),
-        ("n", DataType::Int64),
-        ("cov", DataType::Float64),
-        ("z_self", DataType::Float64),
-        ("z_peer", DataType::Float64),
-    ];
-    let mut fields: Vec<Field> = types
-        .into_iter()
+    let mut fields: Vec<Field> = columns
+        .iter()
         .map(|(name, data_type)| {
+            let name = if name.is_empty() { key } else { *name };
             let column = &node.columns[name];
             let about = column.about.as_deref().unwrap_or_default();
+            // An instant's type is no constant.
+            let data_type = if *data_type == DataType::Null { instant_type() } else { data_type.clone() };
             described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None)
         })
         .collect();
     fields.push(as_of_field());
     Arc::new(Schema::new(fields))
+}
+
+async fn check_trend(context: &SessionContext, trend: &Model) -> Result<(), Error> {
+    let plan = plan(context, &trend.query(), &trend.path).await?;
+    let names: Vec<&str> = plan.schema().fields().iter().map(|it| it.name().as_str()).collect();
+    if names != ["student_key", "week_no", "value", "n", "cov"] {
+        let message = format!("a trend returns student_key, week_no, value, n, cov; this one returns {}", names.join(", "));
+        return Err(Error::Refused { path: trend.path.clone(), message });
+    }
+    // Signals are read by those who look after students: a trend of closed data would tell them of it.
+    let declared = trend.front.class.unwrap_or(Class::Closed);
+    let found = meaning::of_plan(&plan).get(2).map_or(Class::Closed, |it| it.class);
+    if declared < found || Class::Trace < declared {
+        let message = format!(
+            "class is declared {}, the value is made of {} data: a trend is trace at most",
+            declared.as_str(),
+            found.as_str()
+        );
+        return Err(Error::Refused { path: trend.path.clone(), message });
+    }
+    Ok(())
 }

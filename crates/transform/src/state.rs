@@ -87,6 +87,11 @@ impl Builder<'_> {
             }
             add(&format!("{:?}", self.graph.subject));
         }
+        if node.origin == Origin::Signals {
+            for trend in &self.graph.trends {
+                add(&format!("{} {}", trend.name, trend.query()));
+            }
+        }
         for input in &node.inputs {
             if let Some(view) = self.graph.node(input).filter(|it| !it.is_stored()) {
                 add(&self.fingerprint(view));

@@ -20,11 +20,12 @@ impl Check {
         house.builder().await?;
         crate::tables::policies(&house)?;
         println!(
-            "{} pipelines, {} tables, {} measures, {} rules: 没有问题 / all sound",
+            "{} pipelines, {} tables, {} measures, {} rules, {} trends: 没有问题 / all sound",
             house.project.pipelines.len(),
             house.graph.nodes().len(),
             house.graph.measures().len(),
-            house.graph.rules().len()
+            house.graph.rules().len(),
+            house.graph.trends().len()
         );
         Ok(ExitCode::SUCCESS)
     }

@@ -51,7 +51,8 @@ impl Demo {
                 std::fs::remove_dir_all(&place.data).with_context(|| format!("could not clear {}", place.data.display()))?;
             }
             eprintln!("1/3 生成示例校园 / making a synthetic campus: {} students, {} days", self.students, self.days);
-            simulate_into(self.students, self.days, 20_250_901, exports.clone())?;
+            let Self { students, days, .. } = self;
+            simulate_into(&simulate::Config { students, days, out: exports.clone(), ..Default::default() })?;
             std::fs::write(&mark, &wanted)?;
         }
         let mut flags = vec![

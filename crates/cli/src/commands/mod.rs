@@ -15,6 +15,7 @@ mod simulate;
 mod sql;
 mod transform;
 mod user;
+mod warn;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +78,8 @@ enum Command {
     Run(run::Run),
     /// Serves API and web app, holds the lake and runs the schedule.
     Serve(serve::Serve),
+    /// Explains and replays what was offered (关怀提示).
+    Warn(warn::Warn),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
     /// Contracts of new sources, and templates of those there are.
@@ -111,6 +114,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
+        Command::Warn(it) => it.run(&common).await,
         Command::Pipeline(it) => it.run(&common),
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,

@@ -213,7 +213,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             cov_min: front.cov_min.unwrap_or_default(),
         });
     }
-    for it in house.graph.rules() {
+    for it in house.graph.rules().iter().chain(house.graph.trends()) {
         let front = &it.front;
         catalog.rules.push(serve::RuleWords {
             rule: it.name.clone(),
@@ -234,6 +234,12 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             title_en: front.and_then(|it| it.title_en.clone()).unwrap_or_default(),
             about: node.about.clone(),
             owner: node.owner.clone(),
+            grain: node.grain.clone(),
+            heads: node
+                .columns
+                .iter()
+                .filter_map(|(name, it)| Some((name.clone(), it.title_zh.clone()?, it.title_en.clone()?)))
+                .collect(),
         });
     }
     Ok(catalog)

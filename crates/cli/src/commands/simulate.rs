@@ -19,6 +19,9 @@ pub(crate) struct Simulate {
     /// The same seed makes the same bytes.
     #[arg(long, default_value_t = 20_250_901)]
     seed: u64,
+    /// No device fails, nobody goes on leave and no card is lost: the same people on the same days, to compare with.
+    #[arg(long)]
+    uneventful: bool,
     /// Folder to write into.
     #[arg(long)]
     out: PathBuf,
@@ -26,7 +29,9 @@ pub(crate) struct Simulate {
 
 impl Simulate {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let manifest = simulate_into(self.students, self.days, self.seed, self.out.clone())?;
+        let Self { students, days, seed, uneventful, .. } = self;
+        let config = simulate::Config { students, days, seed, out: self.out.clone(), events: !uneventful, ..Default::default() };
+        let manifest = simulate_into(&config)?;
         let rows: u64 = manifest.rows.values().sum();
         match common.format() {
             Format::Json => {
@@ -38,10 +43,9 @@ impl Simulate {
     }
 }
 
-pub(crate) fn simulate_into(students: u32, days: u32, seed: u64, out: PathBuf) -> anyhow::Result<simulate::Manifest> {
-    let bar = Bars::new().steps("simulate", u64::from(days));
-    let config = simulate::Config { students, days, seed, out, ..simulate::Config::default() };
-    let manifest = simulate::write(&config, &mut |it| bar.set_position(u64::from(it.days_done)))?;
+pub(crate) fn simulate_into(config: &simulate::Config) -> anyhow::Result<simulate::Manifest> {
+    let bar = Bars::new().steps("simulate", u64::from(config.days));
+    let manifest = simulate::write(config, &mut |it| bar.set_position(u64::from(it.days_done)))?;
     bar.finish_and_clear();
     Ok(manifest)
 }

@@ -42,25 +42,30 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let table = format!("list_{}", words.list);
     let schema = session.schema(&table).await?;
     let as_of_on = rows::newest(&session, "portrait_student").await.ok().flatten().ok_or_else(Problem::not_ready)?;
-    let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY student_key LIMIT {ROWS_MAX}");
+    let has_persons = schema.field_with_name("student_key").is_ok();
+    let order = words.grain.join(", ");
+    let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY {order} LIMIT {ROWS_MAX}");
     let found = rows::rows(&session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let shown: Vec<&str> =
         schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
-    let mut columns = vec![json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })];
-    columns.extend(shown.iter().map(|it| {
-        let (zh, en) = title(it);
-        json!({ "column": it, "title_zh": zh, "title_en": en })
+    let mut columns: Vec<Value> =
+        has_persons.then(|| json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })).into_iter().collect();
+    columns.extend(shown.iter().map(|name| {
+        let head = words.heads.iter().find(|it| it.0 == *name);
+        let (zh, en) = head.map_or((*name, *name), |it| (it.1.as_str(), it.2.as_str()));
+        json!({ "column": name, "title_zh": zh, "title_en": en })
     }));
     let rows: Vec<Value> = found
         .iter()
         .map(|it| {
             let key = text(it, "student_key").and_then(|it| it.parse::<i64>().ok()).unwrap_or_default();
-            let mut row = Map::from_iter([
-                ("student_key".to_owned(), cell(it, "student_key")),
-                ("name".to_owned(), json!(names.get(&key).and_then(|it| it.0.clone()))),
-            ]);
+            let mut row = Map::new();
+            if has_persons {
+                row.insert("student_key".to_owned(), cell(it, "student_key"));
+                row.insert("name".to_owned(), json!(names.get(&key).and_then(|it| it.0.clone())));
+            }
             row.extend(shown.iter().map(|name| ((*name).to_owned(), cell(it, name))));
             Value::Object(row)
         })
@@ -68,19 +73,4 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     Ok(Json(
         json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows }),
     ))
-}
-
-/// Heads of columns; a column without one shows its own name.
-fn title(column: &str) -> (&str, &str) {
-    match column {
-        "night_on" => ("夜晚", "Night"),
-        "college_name" => ("学院", "College"),
-        "class" => ("班级", "Class"),
-        "building_name" => ("楼栋", "Building"),
-        "floor" => ("楼层", "Floor"),
-        "room_id" => ("房间", "Room"),
-        "last_seen_at" => ("最近一次记录", "Last evidence"),
-        "last_seen_source" => ("记录来源", "Channel"),
-        own => (own, own),
-    }
 }

@@ -9,7 +9,7 @@ use super::students::limit;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
 use crate::rows::{self, Row, cell, number, text};
-use crate::state::Reading;
+use crate::state::{Reading, RuleWords};
 
 /// What a finding of no trace looks for before it is shown.
 const EXPLANATIONS: [(&str, &str, &str); 4] = [
@@ -45,7 +45,7 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     )
     .await?;
     let sql = format!(
-        "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NOT NULL ORDER BY severity DESC, since_on, warning_id LIMIT {} OFFSET {skipped}",
+        "SELECT * FROM warning_student WHERE as_of_on = $on AND severity IS NOT NULL ORDER BY severity DESC, score DESC, since_on, warning_id LIMIT {} OFFSET {skipped}",
         limit + 1
     );
     let mut offers = rows::rows(&session, &sql, on()?).await?;
@@ -96,8 +96,26 @@ async fn notices(parts: &Reading, session: &Session, found: &[Row]) -> Result<Ve
 
 fn notice(parts: &Reading, it: &Row, person: &Row, name: Option<String>) -> Value {
     let rule = text(it, "rule").unwrap_or_default();
+    // An offer may be made of several findings: the first gives the figures, all give reasons and caveats.
+    let rules = text(it, "rules").unwrap_or_default();
+    let found: Vec<&RuleWords> =
+        rules.split(',').filter_map(|name| parts.catalog.rules.iter().find(|it| it.rule == name)).collect();
     let words = parts.catalog.rules.iter().find(|it| it.rule == rule);
     let measured = words.and_then(|it| parts.catalog.measures.iter().find(|measure| measure.measure == it.measure));
+    let lines = |name: &str| -> Vec<String> {
+        let text = text(it, name).unwrap_or_default();
+        text.lines().filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    };
+    let each = |of: fn(&RuleWords) -> &String| {
+        let mut texts: Vec<&String> = Vec::new();
+        for text in found.iter().map(|it| of(it)) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
+    };
+    let joined = |texts: Vec<&String>, between: &str| texts.into_iter().map(String::as_str).collect::<Vec<_>>().join(between);
     let mut notice = json!({
         "warning_id": cell(it, "warning_id"), "student_key": cell(it, "student_key"),
         "student": {
@@ -105,12 +123,11 @@ fn notice(parts: &Reading, it: &Row, person: &Row, name: Option<String>) -> Valu
             "building": cell(person, "building_name"), "room": cell(person, "room_id"),
         },
         "rule": rule,
-        "title_zh": words.map(|it| it.title_zh.clone()), "title_en": words.map(|it| it.title_en.clone()),
+        "title_zh": joined(each(|it| &it.title_zh), "、"), "title_en": joined(each(|it| &it.title_en), ", "),
+        "thread": cell(it, "thread"), "issued_on": cell(it, "issued_on"),
         "severity": cell(it, "severity"), "as_of_on": cell(it, "as_of_on"), "since_on": cell(it, "since_on"),
-        "reasons_zh": text(it, "reason_zh").into_iter().collect::<Vec<_>>(),
-        "reasons_en": text(it, "reason_en").into_iter().collect::<Vec<_>>(),
-        "caveats_zh": words.map(|it| it.caveat_zh.clone()).into_iter().collect::<Vec<_>>(),
-        "caveats_en": words.map(|it| it.caveat_en.clone()).into_iter().collect::<Vec<_>>(),
+        "reasons_zh": lines("reason_zh"), "reasons_en": lines("reason_en"),
+        "caveats_zh": each(|it| &it.caveat_zh), "caveats_en": each(|it| &it.caveat_en),
         "baseline": cell(it, "baseline"), "now": cell(it, "now_value"), "unit": words.map(|it| it.unit.clone()),
         "evidence": [{
             "measure": words.map_or(rule.as_str(), |it| it.measure.as_str()),

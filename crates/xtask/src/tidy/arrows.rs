@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::output;
 
 /// A crate and the rooms of the house that it may name.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("schema", &[]),
-    ("ingest", &["schema"]),
-    ("store", &["schema", "casework"]),
+    ("testkit", &[]),
+    ("ingest", &["schema", "testkit"]),
+    ("store", &["schema", "casework", "testkit"]),
     ("simulate", &["schema"]),
     ("portrait", &[]),
     ("warning", &["schema"]),
@@ -24,9 +25,22 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("serve", &["schema", "store", "lake", "policy", "warning", "casework", "notify"]),
     (
         "cli",
-        &["schema", "ingest", "store", "simulate", "lake", "engine", "policy", "transform", "serve", "warning", "casework", "notify"],
+        &[
+            "schema",
+            "ingest",
+            "store",
+            "simulate",
+            "lake",
+            "engine",
+            "policy",
+            "transform",
+            "serve",
+            "warning",
+            "casework",
+            "notify",
+        ],
     ),
-    ("it", &[]),
+    ("it", &["testkit"]),
     ("xtask", &["schema"]),
 ];
 

@@ -1,0 +1,210 @@
+//! `yizhan warn`: what an offer was made of, and whether it would be made again.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
+use clap::{Args, Subcommand};
+use schema::time::days_date;
+use serde_json::{Value, json};
+
+use super::{Common, Format};
+use crate::exit::Caller;
+use crate::house::{Access, House};
+
+#[derive(Debug, Args)]
+pub(crate) struct Warn {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Says what an offer was made of: what changed, since when, against what, and what it does not mean.
+    Explain {
+        /// Id of the offer.
+        id: String,
+    },
+    /// Scores the stored input rows of an offer again and compares every bit; ends with 1 if one differs.
+    Replay {
+        /// Id of the offer.
+        id: String,
+        /// Work the input rows out again as well, from all that the lake still holds.
+        #[arg(long)]
+        from_bronze: bool,
+    },
+}
+
+impl Warn {
+    pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let house = common.open(Access::Read).await?;
+        match self.what {
+            What::Explain { id } => explain(&house, &id, common.format()).await,
+            What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
+        }
+    }
+}
+
+/// An offer on the date on which it was first made.
+struct Offer {
+    as_of_on: i32,
+    student_key: i64,
+    row: RecordBatch,
+    signals: Vec<Stored>,
+}
+
+/// A row of `warning_signal`.
+#[derive(Debug)]
+struct Stored {
+    trend: String,
+    z: f64,
+    ewma: f64,
+    cusum: f64,
+    is_standing: bool,
+    input: String,
+}
+
+async fn rows(house: &House, sql: &str) -> anyhow::Result<Option<RecordBatch>> {
+    let as_of_on = house.as_of_on().await?;
+    let context = house.builder().await?.context(sql, "the query", as_of_on).await?;
+    let batches = context.sql(sql).await?.collect().await?;
+    let Some(first) = batches.first() else { return Ok(None) };
+    let all = arrow::compute::concat_batches(&first.schema(), &batches)?;
+    Ok(Some(all).filter(|it| 0 < it.num_rows()))
+}
+
+fn word(batch: &RecordBatch, column: &str, row: usize) -> String {
+    let text = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Utf8);
+    text.map(|it| it.as_string::<i32>().value(row).to_owned()).unwrap_or_default()
+}
+
+impl Offer {
+    async fn read(house: &House, id: &str) -> anyhow::Result<Self> {
+        if !id.chars().all(|it| it.is_ascii_hexdigit()) {
+            anyhow::bail!(Caller(format!("\"{id}\" is no id of an offer: it is made of the digits 0 to 9 and a to f")));
+        }
+        let sql = format!("SELECT * FROM warning_student WHERE warning_id = '{id}' ORDER BY as_of_on LIMIT 1");
+        let Some(row) = rows(house, &sql).await? else {
+            anyhow::bail!(Caller(format!(
+                "没有编号为 {id} 的提示 / there is no offer {id}; `yizhan sql \"SELECT warning_id, as_of_on FROM warning_student\"` lists them"
+            )));
+        };
+        let key = house.settings.subject.key.as_str();
+        let as_of_on = row["as_of_on"].as_primitive::<Date32Type>().value(0);
+        let student_key = row[key].as_primitive::<Int64Type>().value(0);
+        let date = days_date(as_of_on).map(|it| it.to_string()).unwrap_or_default();
+        let sql = format!(
+            "SELECT * FROM warning_signal WHERE as_of_on = DATE '{date}' AND subject_kind = 'person' AND {key} = {student_key} \
+             AND is_standing ORDER BY trend"
+        );
+        let has_trends = !house.graph.trends().is_empty();
+        let signals = if has_trends { rows(house, &sql).await? } else { None };
+        Ok(Self { as_of_on, student_key, row, signals: signals.iter().flat_map(stored).collect() })
+    }
+}
+
+fn stored(batch: &RecordBatch) -> Vec<Stored> {
+    let number = |column: &str, row: usize| batch[column].as_primitive::<Float64Type>().value(row);
+    let one = |row: usize| Stored {
+        trend: word(batch, "trend", row),
+        z: number("z", row),
+        ewma: number("ewma", row),
+        cusum: number("cusum", row),
+        is_standing: batch["is_standing"].as_boolean().value(row),
+        input: word(batch, "input", row),
+    };
+    let persons = (0..batch.num_rows()).filter(|row| !batch["input"].is_null(*row));
+    persons.map(one).collect()
+}
+
+async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
+    let offer = Offer::read(house, id).await?;
+    let rules: Vec<String> = word(&offer.row, "rules", 0).split(',').map(str::to_owned).collect();
+    let models = house.graph.rules().iter().chain(house.graph.trends());
+    let caveats: Vec<(String, String)> = models
+        .filter(|it| rules.contains(&it.name))
+        .map(|it| (it.front.caveat_zh.clone().unwrap_or_default(), it.front.caveat_en.clone().unwrap_or_default()))
+        .collect();
+    let lines = |column: &str| word(&offer.row, column, 0).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (reasons_zh, reasons_en) = (lines("reason_zh"), lines("reason_en"));
+    let mut out = std::io::stdout();
+    if matches!(format, Format::Json) {
+        let said = json!({
+            "warning_id": id, "as_of_on": word(&offer.row, "as_of_on", 0), "since_on": word(&offer.row, "since_on", 0),
+            "rules": rules, "reasons_zh": reasons_zh, "reasons_en": reasons_en,
+            "caveats_zh": caveats.iter().map(|it| &it.0).collect::<Vec<_>>(),
+            "caveats_en": caveats.iter().map(|it| &it.1).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{said}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (as_of_on, since_on) = (word(&offer.row, "as_of_on", 0), word(&offer.row, "since_on", 0));
+    writeln!(out, "{id}  截至 / as of {as_of_on}，自 / since {since_on}")?;
+    for (zh, en) in reasons_zh.iter().zip(&reasons_en) {
+        writeln!(out, "  {zh}\n  {en}")?;
+    }
+    for (zh, en) in &caveats {
+        writeln!(out, "  * {zh}\n  * {en}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> anyhow::Result<ExitCode> {
+    let offer = Offer::read(house, id).await?;
+    let again: Option<Vec<Stored>> = if from_bronze && !offer.signals.is_empty() {
+        let batch = house.builder().await?.signals_again(offer.as_of_on).await?;
+        let key = house.settings.subject.key.as_str();
+        let is_theirs: arrow::array::BooleanArray =
+            batch[key].as_primitive::<Int64Type>().iter().map(|it| Some(it == Some(offer.student_key))).collect();
+        Some(stored(&arrow::compute::filter_record_batch(&batch, &is_theirs)?))
+    } else {
+        None
+    };
+    let (mut out, mut is_same) = (std::io::stdout(), true);
+    let mut report = |it: &Value, line: String| -> anyhow::Result<()> {
+        if matches!(format, Format::Json) {
+            writeln!(out, "{it}")?
+        } else {
+            writeln!(out, "{line}")?
+        }
+        Ok(())
+    };
+    for it in &offer.signals {
+        let input: warning::Input = serde_json::from_str(&it.input)?;
+        let told = input.told();
+        let bits = |it: [f64; 3]| it.map(f64::to_bits);
+        let same = bits([told.z, told.ewma, told.cusum]) == bits([it.z, it.ewma, it.cusum]) && told.is_standing == it.is_standing;
+        is_same &= same;
+        let found = again.as_ref().map(|all| all.iter().find(|other| other.trend == it.trend));
+        let bronze = match found {
+            None => Value::Null,
+            Some(None) => json!("gone"),
+            Some(Some(other)) if other.input == it.input => json!("same"),
+            Some(Some(_)) => json!("differs"),
+        };
+        let said = json!({
+            "warning_id": id, "trend": it.trend, "stored": { "z": it.z, "ewma": it.ewma, "cusum": it.cusum },
+            "replayed": { "z": told.z, "ewma": told.ewma, "cusum": told.cusum }, "is_same": same, "from_bronze": bronze,
+        });
+        let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
+        let rows = match bronze.as_str() {
+            Some("same") => "，输入行可由原始数据重算 / its input follows from the rows that the lake holds",
+            Some("differs") => "，原始数据已有变化（保留期、删除或更正） / rows behind it were removed or corrected since",
+            Some("gone") => "，原始数据已不足以重算（保留期或删除） / too little is left of the rows behind it",
+            _ => "",
+        };
+        report(
+            &said,
+            format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
+        )?;
+    }
+    for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !offer.signals.iter().any(|it| it.trend == *name)) {
+        let said = json!({ "warning_id": id, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0) });
+        report(
+            &said,
+            format!("{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay"),
+        )?;
+    }
+    Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,64 @@
+//! Settings of warnings: `[warning]`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::{OfferRules, TrendRules};
+
+/// `[warning]` in the settings.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Days after an offer in which the same student is not offered anew.
+    pub cool_down_days: i32,
+    /// What those who take offers up can do.
+    pub capacity: Capacity,
+    /// How trends are told.
+    pub trend: TrendRules,
+}
+
+/// Hours for talks (可用谈话工时): what a budget is made of, never a threshold.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// Hours a week that each person named as the owner gives to talks.
+    pub hours_a_week: f64,
+    /// Hours that a talk takes, with what comes before and after it.
+    pub hours_a_talk: f64,
+}
+
+impl Capacity {
+    /// Whole talks a week; none if a talk takes no time, which is a mistake and no licence.
+    pub fn talks(&self) -> u32 {
+        let talks = (self.hours_a_week / self.hours_a_talk).floor();
+        if talks.is_finite() && 0.0 < talks { talks as u32 } else { 0 }
+    }
+}
+
+impl Config {
+    /// The rules of offers that follow.
+    pub fn offers(&self) -> OfferRules {
+        OfferRules {
+            cool_down_days: self.cool_down_days,
+            budget_days: 7,
+            talks: self.capacity.talks(),
+            talks_of: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_make_whole_talks() {
+        let talks = |hours_a_week, hours_a_talk| Capacity { hours_a_week, hours_a_talk }.talks();
+        assert_eq!(talks(6.0, 0.75), 8);
+        assert_eq!(talks(1.0, 0.75), 1);
+        assert_eq!(talks(0.0, 0.75), 0);
+        assert_eq!(talks(6.0, 0.0), 0);
+        assert_eq!(talks(-1.0, 1.0), 0);
+    }
+}

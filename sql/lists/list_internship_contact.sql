@@ -1,0 +1,39 @@
+/*---
+kind     = "list"
+about    = "Interns whose tutor at the university has recorded no talk for a week (实习周联系)."
+title_zh = "实习周联系到期"
+title_en = "Interns to be contacted"
+owner    = "academic_affairs_office"
+grain    = ["placement_id"]
+subject  = "student_key"
+purpose  = ["service"]
+
+[columns]
+placement_id    = { title_zh = "实习编号", title_en = "Placement" }
+begins_on       = { title_zh = "开始日期", title_en = "From" }
+ends_on         = { title_zh = "结束日期", title_en = "To" }
+last_contact_on = { about = "Day of the last recorded talk; empty without one.", title_zh = "最近联系", title_en = "Last contact" }
+college_name    = { title_zh = "学院", title_en = "College" }
+class           = { title_zh = "班级", title_en = "Class" }
+---*/
+
+WITH met AS (
+    SELECT student_key, max(occurred_on) AS last_contact_on
+    FROM stg_contact_record
+    GROUP BY student_key
+)
+
+SELECT
+    stg_internship_placement.placement_id,
+    stg_internship_placement.student_key,
+    stg_internship_placement.begins_on,
+    stg_internship_placement.ends_on,
+    met.last_contact_on,
+    dim_student.college_name,
+    dim_student.class
+FROM stg_internship_placement
+INNER JOIN dim_student ON dim_student.student_key = stg_internship_placement.student_key AND dim_student.as_of_on = $as_of
+LEFT JOIN met ON met.student_key = stg_internship_placement.student_key
+WHERE stg_internship_placement.begins_on <= $as_of - INTERVAL '7' DAY
+    AND stg_internship_placement.ends_on >= $as_of
+    AND coalesce(met.last_contact_on < $as_of - INTERVAL '7' DAY, TRUE)

@@ -1,0 +1,29 @@
+/*---
+kind     = "list"
+about    = "Requests past their deadline and still open (工单超期)."
+title_zh = "工单超期"
+title_en = "Requests past their deadline"
+owner    = "student_affairs_office"
+grain    = ["ticket_id"]
+subject  = "student_key"
+purpose  = ["service"]
+
+[columns]
+ticket_id    = { title_zh = "工单号", title_en = "Request" }
+category     = { title_zh = "类别", title_en = "Category" }
+office       = { title_zh = "责任部门", title_en = "Office" }
+submitted_at = { title_zh = "提交时间", title_en = "Sent" }
+due_at       = { title_zh = "时限", title_en = "Due" }
+overdue_h    = { about = "Hours past the deadline.", title_zh = "已超期（小时）", title_en = "Hours over" }
+---*/
+
+SELECT
+    ticket_id,
+    student_key,
+    category,
+    office,
+    submitted_at,
+    due_at,
+    CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', due_at)) AS BIGINT) / 3600 AS overdue_h
+FROM fct_ticket
+WHERE is_overdue

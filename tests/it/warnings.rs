@@ -1,0 +1,151 @@
+//! What is offered of students: bundled, within what people have hours for, replayable, and net of what a building did.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{copy, demo, run, said, sql, yizhan};
+
+/// The instant as of which the demonstration ends.
+const NOW: &str = "2025-11-01T04:00:00+08:00";
+
+fn offers(data: &Path) -> Vec<Value> {
+    sql(data, "SELECT * FROM warning_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) AND severity IS NOT NULL")
+}
+
+/// A copy of the demonstration whose newest date is forgotten, so that another setting can build it anew.
+fn anew(settings: &[&str]) -> TempDir {
+    let data = TempDir::new().expect("a folder");
+    copy(demo(), data.path(), &|_| true);
+    for table in ["warning_signal", "warning_group", "warning_candidate", "warning_student", "cockpit_warning", "cockpit_environment"] {
+        std::fs::remove_dir_all(data.path().join("lake").join(table)).expect("a table");
+    }
+    let mut args = vec!["transform", "--now", NOW];
+    args.extend(settings);
+    let (code, _, wrong) = said(&mut yizhan(data.path(), &args));
+    assert_eq!(code, 0, "{wrong}");
+    data
+}
+
+#[test]
+fn an_offer_is_replayed_bit_for_bit_and_explained_in_plain_words() {
+    let found = sql(demo(), "SELECT warning_id, reason_zh, reason_en, rules FROM warning_student WHERE severity IS NOT NULL AND score IS NOT NULL");
+    let standing: Vec<String> = sql(demo(), "SELECT DISTINCT trend FROM warning_signal WHERE subject_kind = 'person' AND is_standing")
+        .iter()
+        .map(|it| it["trend"].as_str().expect("a word").to_owned())
+        .collect();
+    let is_trend = |it: &&Value| standing.iter().any(|name| it["rules"].as_str().expect("words").split(',').any(|rule| rule == name));
+    let offers: Vec<&Value> = found.iter().filter(is_trend).take(3).collect();
+    assert!(!offers.is_empty(), "no trend was offered: {found:?}");
+    for offer in offers {
+        let id = offer["warning_id"].as_str().expect("an id");
+        let (code, lines, wrong) = said(&mut yizhan(demo(), &["warn", "replay", id, "--from-bronze", "--format", "json"]));
+        assert_eq!(code, 0, "{id}: {wrong}");
+        let scored: Vec<&Value> = lines.iter().filter(|it| it["trend"].is_string()).collect();
+        assert!(!scored.is_empty(), "{id} has no score: {lines:?}");
+        for it in scored {
+            assert_eq!((&it["is_same"], &it["from_bronze"]), (&Value::Bool(true), &Value::from("same")), "{it}");
+        }
+        let (code, lines, _) = said(&mut yizhan(demo(), &["warn", "explain", id, "--format", "json"]));
+        assert_eq!(code, 0);
+        assert!(!lines[0]["reasons_zh"][0].as_str().expect("a reason").is_empty());
+        assert!(!lines[0]["caveats_zh"][0].as_str().expect("a caveat").is_empty());
+    }
+    let (code, _, wrong) = said(&mut yizhan(demo(), &["warn", "replay", "0123456789abcdef"]));
+    assert_eq!(code, 2);
+    assert!(wrong.contains("there is no offer 0123456789abcdef"), "{wrong}");
+}
+
+#[test]
+fn without_an_hour_to_give_every_safety_check_is_told_and_nothing_else() {
+    let none = anew(&["--set", "warning.capacity.hours_a_week=0.0"]);
+    assert!(!offers(demo()).is_empty(), "the demonstration offers something");
+    assert_eq!(offers(none.path()), Vec::<Value>::new());
+    let checks = "SELECT student_key, rule, now_value FROM warning_student WHERE severity IS NULL ORDER BY as_of_on, student_key, rule";
+    let told = sql(demo(), checks);
+    assert!(!told.is_empty(), "somebody left no trace");
+    assert_eq!(told, sql(none.path(), checks));
+    // What was cut is a figure, and nobody's list.
+    let cut = sql(none.path(), "SELECT max(shortfall_n) AS n FROM cockpit_warning WHERE scope = 'university'");
+    assert!(10 <= cut[0]["n"].as_i64().expect("a shortfall"), "{cut:?}");
+    let (code, _, wrong) = said(&mut yizhan(none.path(), &["sql", "SELECT * FROM warning_candidate", "--as", "psychologist"]));
+    assert_eq!(code, 2, "{wrong}");
+}
+
+#[test]
+fn no_owner_is_offered_more_in_a_week_than_was_said() {
+    let two = anew(&["--set", "warning.capacity.hours_a_week=2.0", "--set", "warning.capacity.hours_a_talk=1.0"]);
+    let query = "SELECT owner_key, as_of_on, count(DISTINCT warning_id) AS n FROM warning_student \
+                 WHERE severity IS NOT NULL AND issued_on > as_of_on - INTERVAL '7' DAY GROUP BY owner_key, as_of_on";
+    let found = sql(two.path(), query);
+    assert!(!found.is_empty());
+    for it in found {
+        assert!(it["n"].as_i64().expect("a count") <= 2, "{it}");
+    }
+}
+
+#[test]
+fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
+    let exports = demo().join("exports");
+    let truth = std::fs::read_to_string(exports.join("truth/students.csv")).expect("the students");
+    let numbers: Vec<&str> = truth.lines().skip(1).filter_map(|it| it.split(',').next()).collect();
+    let homes = sql(
+        demo(),
+        "SELECT raw_student.row_no, dim_student.building_id FROM raw_student LEFT JOIN dim_student \
+         ON dim_student.student_key = raw_student.student_key AND dim_student.as_of_on = (SELECT max(as_of_on) FROM dim_student) \
+         ORDER BY raw_student.row_no",
+    );
+    assert_eq!(homes.len(), numbers.len());
+    let mut of_building: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (number, home) in numbers.iter().zip(&homes) {
+        if let Some(building) = home["building_id"].as_str() {
+            of_building.entry(building).or_default().push(number);
+        }
+    }
+    let (building, residents) = of_building.iter().max_by_key(|it| it.1.len()).expect("a building");
+    assert!(40 <= residents.len(), "{building} has {} residents", residents.len());
+
+    // Nobody of the building has breakfast in a canteen any more: say, a shop opened downstairs.
+    let input = TempDir::new().expect("a folder");
+    copy(&exports, input.path(), &|_| true);
+    let mut dropped = 0;
+    for entry in std::fs::read_dir(input.path().join("card")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let Some(day) = name.strip_prefix("card_").and_then(|it| it.get(..8)).filter(|it| "20251018" <= *it) else { continue };
+        let bytes = std::fs::read(&path).expect("a file");
+        let kept: Vec<&[u8]> = bytes
+            .split_inclusive(|it| *it == b'\n')
+            .filter(|line| {
+                // The bytes of numbers and times are ASCII in every encoding that a card system exports.
+                let cells: Vec<&[u8]> = line.split(|it| *it == b',').collect();
+                let is_theirs = cells.get(1).is_some_and(|it| residents.iter().any(|number| number.as_bytes() == *it));
+                let time = cells.last().map(|it| String::from_utf8_lossy(it).into_owned()).unwrap_or_default();
+                let hour = time.split(' ').nth(1).and_then(|it| it.split(':').next()).and_then(|it| it.parse::<u32>().ok());
+                let is_canteen = cells.get(2).is_some_and(|it| it.starts_with(b"T-C"));
+                !(is_theirs && is_canteen && hour.is_some_and(|it| it < 10))
+            })
+            .collect();
+        dropped += bytes.split_inclusive(|it| *it == b'\n').count() - kept.len();
+        assert!(!day.is_empty());
+        std::fs::write(&path, kept.concat()).expect("written");
+    }
+    assert!(100 < dropped, "only {dropped} breakfasts were taken away");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
+    let notices = sql(data.path(), &format!("SELECT * FROM warning_group WHERE {newest} AND trend IN ('breakfast', 'meals') ORDER BY trend"));
+    let told: Vec<(&str, &str)> =
+        notices.iter().map(|it| (it["group_kind"].as_str().expect("a kind"), it["group_id"].as_str().expect("an id"))).collect();
+    assert!(told.contains(&("building", building)), "the building is not told: {notices:?}");
+    assert!(told.iter().all(|it| it == &("building", *building)), "more than the building is told: {notices:?}");
+    let count = |data: &Path| {
+        let query = format!("SELECT count(*) AS n FROM warning_signal WHERE {newest} AND subject_kind = 'person' AND is_standing");
+        sql(data, &query)[0]["n"].as_i64().expect("a count")
+    };
+    let (before, after) = (count(demo()), count(data.path()));
+    assert!(after <= before + 2 + before / 10, "{before} signals of students before, {after} with the shop");
+}
