@@ -269,7 +269,7 @@ mod tests {
         let store = scene.open().await;
         let mut tx = store.database().begin("meta").await.unwrap();
         let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                   VALUES (9999, 'from the future', 1, x'00', 0)";
+                   SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
         sqlx::query(sql).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
         store.close().await;
