@@ -21,6 +21,16 @@ codes! {
     }
 }
 
+codes! {
+    /// What somebody is to a student.
+    Relation {
+        Counselor = "counselor", "责任辅导员", "responsible counselor";
+        Tutor = "tutor", "班主任、导师", "class teacher or tutor";
+        Psychologist = "psychologist", "心理对接教师", "psychologist of the college";
+        Secretary = "secretary", "院系副书记", "deputy secretary of the college";
+    }
+}
+
 /// A counselor's responsibility for a student, from one instant to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {

@@ -27,8 +27,8 @@ pub use crisis::{
 pub use deadline::{Calendar, DAY_US, HOUR_US, MINUTE_US, Network, Rules, first_contact_due, review_due};
 pub use error::Error;
 pub use handover::{
-    Assignment, Delegation, DutyShift, HandOver, HandOverState, Post, Responsibility, covered_gaps, may_stand_in, responsibility,
-    responsible,
+    Assignment, Delegation, DutyShift, HandOver, HandOverState, Post, Relation, Responsibility, covered_gaps, may_stand_in,
+    responsibility, responsible,
 };
 pub use refusal::Refusal;
 pub use report::{
@@ -40,6 +40,7 @@ pub use safety::{CheckCause, CheckResult, CheckStepDone, Guardian, ParentsChoice
 pub use severity::{Colour, Label, LabelScheme, Severity, ShownSeverity};
 pub use sight::{Sight, may_act, may_read, sight};
 pub use thread::{
-    Act, Admission, Command, Entry, Event, Grant, How, Kind, Outcome, Reached, Source, State, Step, Thread, admit, apply, decide,
+    Act, Admission, Command, Entry, Event, Grant, How, Kind, Outcome, Reached, Source, State, Step, StepName, Thread, admit,
+    apply, decide,
 };
 pub use words::{FORBIDDEN, forbidden};

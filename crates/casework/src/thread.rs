@@ -442,35 +442,70 @@ pub enum Step {
     Died { readers: [String; 2] },
 }
 
+codes! {
+    /// What a step is called.
+    StepName {
+        Signalled = "signalled", "登记情况", "entered something new";
+        Claimed = "claimed", "认领", "claimed it";
+        TakenOver = "taken_over", "接手", "took it over";
+        Contacted = "contacted", "记录联系", "got in touch";
+        Assessed = "assessed", "评估", "assessed it";
+        SeveritySet = "severity_set", "调整等级", "changed the severity";
+        Planned = "planned", "制定帮扶方案", "made a plan";
+        Referred = "referred", "转介", "referred it";
+        RuledOut = "ruled_out", "排除", "ruled it out";
+        Reviewed = "reviewed", "复评", "reviewed it";
+        Closed = "closed", "结案", "closed it";
+        Declared = "declared", "启动应急流程", "declared a crisis";
+        CrisisStepped = "crisis_stepped", "记录应急步骤", "noted a step of the protocol";
+        Accompanied = "accompanied", "安排陪护", "arranged a companion";
+        Conferred = "conferred", "会商", "held a conference";
+        CrisisEnded = "crisis_ended", "解除应急流程", "ended the crisis";
+        CheckOpened = "check_opened", "启动安全核实", "opened a safety check";
+        CheckStepped = "check_stepped", "记录核实步骤", "noted a step of the check";
+        ParentsDecided = "parents_decided", "决定是否联系家长", "decided about the parents";
+        Granted = "granted", "按人授权", "gave somebody access";
+        Revoked = "revoked", "收回授权", "took access away";
+        Escalated = "escalated", "逾期上报上一级", "told the next level";
+        ExpiryProposed = "expiry_proposed", "提议结束", "proposed its end";
+        Died = "died", "停止一切操作", "stopped everything";
+    }
+}
+
 impl Step {
+    /// Returns what the step is called.
+    pub fn name(&self) -> StepName {
+        match self {
+            Step::Signalled { .. } => StepName::Signalled,
+            Step::Claimed {} => StepName::Claimed,
+            Step::TakenOver {} => StepName::TakenOver,
+            Step::Contacted { .. } => StepName::Contacted,
+            Step::Assessed { .. } => StepName::Assessed,
+            Step::SeveritySet { .. } => StepName::SeveritySet,
+            Step::Planned {} => StepName::Planned,
+            Step::Referred { .. } => StepName::Referred,
+            Step::RuledOut {} => StepName::RuledOut,
+            Step::Reviewed { .. } => StepName::Reviewed,
+            Step::Closed { .. } => StepName::Closed,
+            Step::Declared { .. } => StepName::Declared,
+            Step::CrisisStepped { .. } => StepName::CrisisStepped,
+            Step::Accompanied { .. } => StepName::Accompanied,
+            Step::Conferred { .. } => StepName::Conferred,
+            Step::CrisisEnded {} => StepName::CrisisEnded,
+            Step::CheckOpened { .. } => StepName::CheckOpened,
+            Step::CheckStepped { .. } => StepName::CheckStepped,
+            Step::ParentsDecided { .. } => StepName::ParentsDecided,
+            Step::Granted { .. } => StepName::Granted,
+            Step::Revoked { .. } => StepName::Revoked,
+            Step::Escalated { .. } => StepName::Escalated,
+            Step::ExpiryProposed {} => StepName::ExpiryProposed,
+            Step::Died { .. } => StepName::Died,
+        }
+    }
+
     /// Returns the word that stands in tables.
     pub fn code(&self) -> &'static str {
-        match self {
-            Step::Signalled { .. } => "signalled",
-            Step::Claimed {} => "claimed",
-            Step::TakenOver {} => "taken_over",
-            Step::Contacted { .. } => "contacted",
-            Step::Assessed { .. } => "assessed",
-            Step::SeveritySet { .. } => "severity_set",
-            Step::Planned {} => "planned",
-            Step::Referred { .. } => "referred",
-            Step::RuledOut {} => "ruled_out",
-            Step::Reviewed { .. } => "reviewed",
-            Step::Closed { .. } => "closed",
-            Step::Declared { .. } => "declared",
-            Step::CrisisStepped { .. } => "crisis_stepped",
-            Step::Accompanied { .. } => "accompanied",
-            Step::Conferred { .. } => "conferred",
-            Step::CrisisEnded {} => "crisis_ended",
-            Step::CheckOpened { .. } => "check_opened",
-            Step::CheckStepped { .. } => "check_stepped",
-            Step::ParentsDecided { .. } => "parents_decided",
-            Step::Granted { .. } => "granted",
-            Step::Revoked { .. } => "revoked",
-            Step::Escalated { .. } => "escalated",
-            Step::ExpiryProposed {} => "expiry_proposed",
-            Step::Died { .. } => "died",
-        }
+        self.name().code()
     }
 }
 

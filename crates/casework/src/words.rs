@@ -55,6 +55,8 @@ mod tests {
         texts.extend(all(Source::ALL, Source::text));
         texts.extend(all(Role::ALL, Role::text));
         texts.extend(all(Post::ALL, Post::text));
+        texts.extend(all(Relation::ALL, Relation::text));
+        texts.extend(all(StepName::ALL, StepName::text));
         texts.extend(all(Network::ALL, Network::text));
         texts.extend(all(CrisisStep::ALL, CrisisStep::text));
         texts.extend(all(CrisisResult::ALL, CrisisResult::text));

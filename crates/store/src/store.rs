@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::accounts::{Accounts, Hashing};
 use crate::audit::Audit;
+use crate::cases::Cases;
 use crate::database::{Company, Database, Door, shown, url};
 use crate::error::Error;
 use crate::files::FileRegister;
@@ -16,6 +17,7 @@ use crate::loads::Loads;
 use crate::meta::{self, Meta};
 use crate::mint::Mint;
 use crate::runs::{self, Runs};
+use crate::sealing::Sealer;
 use crate::sessions::Sessions;
 use crate::vault::Vault;
 
@@ -52,6 +54,7 @@ struct Inner {
     database: Database,
     root: RootKey,
     vault: Vault,
+    psychology: Arc<Sealer>,
     hashing: Hashing,
     opening: i64,
 }
@@ -79,7 +82,9 @@ impl Store {
 
         let opening = enter(&database, &root, company, config).await?;
         let vault = Vault::open(database.clone(), &root, config.mint, Handle::current()).await?;
-        let inner = Inner { database, root, vault, hashing: Hashing::new(), opening };
+        // A key of its own: who is handed the vault's cannot open what psychology wrote.
+        let psychology = Arc::new(Sealer::new(&root, "psychology", config.mint));
+        let inner = Inner { database, root, vault, psychology, hashing: Hashing::new(), opening };
         Ok(Store { inner: Arc::new(inner) })
     }
 
@@ -127,6 +132,11 @@ impl Store {
     /// Who read or changed what.
     pub fn audit(&self) -> Audit {
         Audit::new(self.inner.database.clone(), self.inner.root.derive("audit head"))
+    }
+
+    /// Cases and everything around them.
+    pub fn cases(&self) -> Cases {
+        Cases::new(self.inner.database.clone(), self.inner.psychology.clone())
     }
 
     /// Facts about the store itself.
