@@ -1,6 +1,6 @@
 //! Doing something on a case: load, decide, append, all or nothing.
 
-use casework::{Act, Actor, Command, Event, Refusal, Rules, Sight, Step, Thread, decide, sight};
+use casework::{Act, Actor, Command, Event, Refusal, Role, Rules, Sight, Step, Thread, decide, sight};
 
 use super::outbox::tell;
 use super::{Cases, Change, NEVER, NOTE_BYTES_MAX, Tx, Who, actor, event_from, load, place};
@@ -142,11 +142,11 @@ impl Cases {
 }
 
 fn sees_nothing(actor: &Actor, thread: &Thread, act: &Act, now: i64) -> bool {
+    let is_crisis_work = matches!(act, Act::TakeOver {} | Act::CrisisStep { .. } | Act::Companion { .. });
     // The platform sees nothing and works on everything; a declaration is taken from whoever makes it.
-    let needs_sight = actor.role != casework::Role::System && !matches!(act, Act::Declare { .. } | Act::Die { .. });
-    needs_sight
-        && sight(actor, thread, now) == Sight::Nothing
-        && !(actor.role == casework::Role::CollegeSecretary && actor.is_of_college)
+    let is_free = actor.role == Role::System || matches!(act, Act::Declare { .. } | Act::Die { .. });
+    let is_secretarys = actor.role == Role::CollegeSecretary && actor.is_of_college && is_crisis_work;
+    !is_free && !is_secretarys && sight(actor, thread, now) == Sight::Nothing
 }
 
 /// Acts that add to a case and overwrite nothing.
