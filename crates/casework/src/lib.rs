@@ -40,7 +40,7 @@ pub use safety::{CheckCause, CheckResult, CheckStepDone, Guardian, ParentsChoice
 pub use severity::{Colour, Label, LabelScheme, Severity, ShownSeverity};
 pub use sight::{Sight, may_act, may_read, sight};
 pub use thread::{
-    Act, Admission, Command, Entry, Event, Grant, How, Kind, Outcome, Reached, Source, State, Step, StepName, Thread, admit,
-    apply, decide,
+    Act, Admission, Command, EXPIRY_US, Entry, Event, Grant, How, Kind, Outcome, Reached, Source, State, Step, StepName, Thread,
+    admit, apply, decide,
 };
 pub use words::{FORBIDDEN, forbidden};

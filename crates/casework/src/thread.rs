@@ -21,8 +21,8 @@ use crate::safety::{CheckCause, CheckResult, Guardian, ParentsChoice, Rung, Safe
 use crate::severity::Severity;
 
 pub use applying::apply;
-pub use deciding::decide;
 pub(crate) use deciding::may_open_check;
+pub use deciding::{EXPIRY_US, decide};
 
 /// Machine signals of a matter that was closed less than this ago make no new case.
 const COOL_DOWN_US: i64 = 14 * DAY_US;

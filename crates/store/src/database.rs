@@ -318,7 +318,8 @@ async fn pool(dialect: Dialect, url: &str, connections: u32, is_writer: bool) ->
                     PRAGMAS
                 }
                 (Dialect::Sqlite, false) => PRAGMAS,
-                (Dialect::Postgres, true) => return Ok(()),
+                // As long as SQLite waits: a process that hangs in its turn must not hold up the house for ever.
+                (Dialect::Postgres, true) => "SET lock_timeout = '10s'",
                 (Dialect::Postgres, false) => "SET default_transaction_read_only = on",
             };
             sqlx::raw_sql(told).execute(&mut *connection).await.map(drop)

@@ -16,7 +16,7 @@ const QUIET_REVIEWS: i64 = 2;
 const COMPANION_US_MAX: i64 = 12 * HOUR_US;
 
 /// Severity 1 expires this long after the last signal.
-const EXPIRY_US: i64 = 28 * DAY_US;
+pub const EXPIRY_US: i64 = 28 * DAY_US;
 
 /// States from which a step is open; `contact` after the first leaves the state as it is.
 fn open_from(act: &Act) -> Option<&'static [State]> {

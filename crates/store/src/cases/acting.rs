@@ -1,6 +1,6 @@
 //! Doing something on a case: load, decide, append, all or nothing.
 
-use casework::{Act, Actor, Command, Event, Refusal, Role, Rules, Sight, Step, Thread, decide, sight};
+use casework::{Act, Actor, Command, EXPIRY_US, Event, Refusal, Role, Rules, Sight, Step, Thread, decide, sight};
 
 use super::outbox::tell;
 use super::{Cases, Change, NEVER, NOTE_BYTES_MAX, Tx, Who, actor, event_from, load, place};
@@ -64,11 +64,15 @@ impl Cases {
     /// # Errors
     /// If the store cannot be read or written.
     pub async fn tick(&self, rules: &Rules, now: i64, limit: usize) -> Result<usize, Error> {
+        // Not those that nobody can move: at the university's level only what expires is left to the platform.
         let late: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT thread_key, version FROM case_thread WHERE state <> 'closed' AND has_died = 0 AND due_us < $1 \
-             AND (level <> 'university' OR (severity <= 1 AND is_of_machines = 1)) ORDER BY due_us, thread_key LIMIT $2",
+             AND (level <> 'university' OR (severity <= 1 AND is_of_machines = 1 AND is_running = 0 AND kind <> 'safety' \
+             AND NOT EXISTS (SELECT 1 FROM case_event WHERE case_event.thread_key = case_thread.thread_key \
+             AND step = 'signalled' AND at_us > $2))) ORDER BY due_us, thread_key LIMIT $3",
         )
         .bind(now)
+        .bind(now - EXPIRY_US)
         .bind(super::page_limit(limit))
         .fetch_all(self.database.read())
         .await

@@ -5,8 +5,11 @@ use casework::{
     WeeklyObservation, feedback,
 };
 
+use sqlx::FromRow;
+
 use super::{Cases, NewEntry, Who, next_key, open_text, page_limit, place};
 use crate::error::Error;
+use crate::sealing::Sealer;
 
 /// A report as its reporter sees it: that it was taken, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,33 @@ pub struct OpenedReport {
     pub is_urgent: bool,
     /// What was written.
     pub text: String,
+}
+
+#[derive(FromRow)]
+struct Stored {
+    report_key: i64,
+    at_us: i64,
+    reporter: String,
+    reporter_role: String,
+    signs: String,
+    is_urgent: i64,
+    text_sealed: Vec<u8>,
+}
+
+impl Stored {
+    fn opened(self, psychology: &Sealer) -> Result<OpenedReport, Error> {
+        let damaged = |column| Error::Damaged { table: "observation_report", column };
+        let place = place("observation_report", self.report_key, 0);
+        Ok(OpenedReport {
+            report_key: self.report_key,
+            at_us: self.at_us,
+            reporter: self.reporter,
+            reporter_role: Role::from_code(&self.reporter_role).ok_or(damaged("reporter_role"))?,
+            signs: serde_json::from_str(&self.signs).map_err(|_| damaged("signs"))?,
+            is_urgent: self.is_urgent != 0,
+            text: open_text(psychology, &self.text_sealed, &place, "observation_report")?,
+        })
+    }
 }
 
 impl Cases {
@@ -118,7 +148,7 @@ impl Cases {
         if Severity::Serious <= thread.severity && sight < Sight::Closed {
             return Err(Error::NoSuchCase { thread_key });
         }
-        let rows: Vec<(i64, i64, String, String, String, i64, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<Stored> = sqlx::query_as(
             "SELECT report_key, at_us, reporter, reporter_role, signs, is_urgent, text_sealed FROM observation_report \
              WHERE thread_key = $1 AND report_key > $2 ORDER BY report_key LIMIT $3",
         )
@@ -128,21 +158,7 @@ impl Cases {
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::database("read", "observation_report"))?;
-        let damaged = |column| Error::Damaged { table: "observation_report", column };
-        let open =
-            |(report_key, at_us, reporter, role, signs, is_urgent, sealed): (i64, i64, String, String, String, i64, Vec<u8>)| {
-                let place = place("observation_report", report_key, 0);
-                Ok(OpenedReport {
-                    report_key,
-                    at_us,
-                    reporter,
-                    reporter_role: Role::from_code(&role).ok_or(damaged("reporter_role"))?,
-                    signs: serde_json::from_str(&signs).map_err(|_| damaged("signs"))?,
-                    is_urgent: is_urgent != 0,
-                    text: open_text(&self.psychology, &sealed, &place, "observation_report")?,
-                })
-            };
-        rows.into_iter().map(open).collect()
+        rows.into_iter().map(|it| it.opened(&self.psychology)).collect()
     }
 
     /// Takes the weekly answer of a room or class; a later one replaces it.

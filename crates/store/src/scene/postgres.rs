@@ -114,7 +114,7 @@ fn every_test_of_the_store_holds_on_postgresql_too() {
     });
 
     let said = Command::new(env::current_exe().expect("this program"))
-        .args(["--skip", "every_test_of_the_store_holds_on_postgresql_too"])
+        .args(["--show-output", "--skip", "every_test_of_the_store_holds_on_postgresql_too"])
         .env(URL, &url)
         .output()
         .expect("this program once more");
@@ -123,7 +123,7 @@ fn every_test_of_the_store_holds_on_postgresql_too() {
     assert!(said.status.success(), "on PostgreSQL:\n{out}\n{err}");
     let n_tests = out.lines().filter(|it| it.starts_with("test ") && it.ends_with(" ok")).count();
     assert!(80 <= n_tests, "only {n_tests} tests ran:\n{out}");
-    for line in out.lines().filter(|it| it.starts_with("test result")) {
+    for line in out.lines().filter(|it| it.starts_with("test result") || it.contains("first page")) {
         println!("on PostgreSQL: {line}");
     }
 }

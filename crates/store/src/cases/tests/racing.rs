@@ -97,6 +97,37 @@ proptest! {
 }
 
 #[test]
+fn numbers_of_two_openers_at_once_have_no_gap_and_no_double() {
+    runtime().block_on(async {
+        let scene = Scene::new();
+        let (here, there) = (scene.open().await, scene.open().await);
+        let tasks: Vec<_> = (0..40_i64)
+            .map(|student_key| {
+                let cases = if student_key % 2 == 0 { here.cases() } else { there.cases() };
+                tokio::spawn(async move {
+                    let command = signal(Source::Machine, 1);
+                    let entry = NewEntry { student_key: student_key / 4, kind: Kind::Academic, command: &command, note: None };
+                    cases.enter(entry, &Who::system(), &Rules::default(), 1).await.unwrap()
+                })
+            })
+            .collect();
+        // Whoever reads while others write sees numbers without a gap, so no fact is ever passed over.
+        let mut after = 0;
+        while after < 40 {
+            let facts = here.cases().outbox(after, 500).await.unwrap();
+            assert!(facts.iter().map(|it| it.seq).eq(after + 1..=after + facts.len() as i64));
+            after += facts.len() as i64;
+            tokio::task::yield_now().await;
+        }
+        let mut keys = std::collections::BTreeSet::new();
+        for task in tasks {
+            keys.extend(task.await.unwrap().thread_key);
+        }
+        assert_eq!(keys.len(), 10, "one open case a student");
+    });
+}
+
+#[test]
 fn of_two_editors_with_the_same_version_one_is_taken() {
     runtime().block_on(async {
         let scene = Scene::new();
