@@ -113,12 +113,17 @@ fn numbers_of_two_openers_at_once_have_no_gap_and_no_double() {
             .collect();
         // Whoever reads while others write sees numbers without a gap, so no fact is ever passed over.
         let mut after = 0;
-        while after < 40 {
+        loop {
+            let is_over = tasks.iter().all(tokio::task::JoinHandle::is_finished);
             let facts = here.cases().outbox(after, 500).await.unwrap();
             assert!(facts.iter().map(|it| it.seq).eq(after + 1..=after + facts.len() as i64));
             after += facts.len() as i64;
+            if is_over {
+                break;
+            }
             tokio::task::yield_now().await;
         }
+        assert_eq!(after, 40);
         let mut keys = std::collections::BTreeSet::new();
         for task in tasks {
             keys.extend(task.await.unwrap().thread_key);
