@@ -10,3 +10,13 @@ CREATE TRIGGER IF NOT EXISTS audit_event_no_delete BEFORE DELETE ON audit_event
 BEGIN
     SELECT RAISE(ABORT, 'audit_event is append-only');
 END;
+
+CREATE TRIGGER IF NOT EXISTS case_event_no_update BEFORE UPDATE ON case_event
+BEGIN
+    SELECT RAISE(ABORT, 'case_event is append-only');
+END;
+
+CREATE TRIGGER IF NOT EXISTS case_event_no_delete BEFORE DELETE ON case_event
+BEGIN
+    SELECT RAISE(ABORT, 'case_event is append-only');
+END;

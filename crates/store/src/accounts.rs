@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{Any, FromRow, Transaction};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -247,7 +247,7 @@ impl Accounts {
 }
 
 /// Refuses a role that the account does not hold.
-pub(crate) async fn expect_role(tx: &mut Transaction<'static, Sqlite>, account: &str, role: &str) -> Result<(), Error> {
+pub(crate) async fn expect_role(tx: &mut Transaction<'static, Any>, account: &str, role: &str) -> Result<(), Error> {
     let held: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM account_grant JOIN account ON account.account = account_grant.account \
          WHERE account_grant.account = $1 AND role = $2 AND is_disabled = 0",

@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{Any, FromRow, Transaction};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -184,16 +184,16 @@ impl Audit {
         hmac(&self.head_key, &[previous, hash])
     }
 
-    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        self.database.read().begin().await.map_err(Error::database("read", "audit_event"))
+    async fn snapshot(&self) -> Result<Transaction<'static, Any>, Error> {
+        self.database.snapshot("audit_event").await
     }
 }
 
-async fn page(tx: &mut Transaction<'static, Sqlite>, after: i64, limit: i64) -> Result<Vec<Stored>, Error> {
+async fn page(tx: &mut Transaction<'static, Any>, after: i64, limit: i64) -> Result<Vec<Stored>, Error> {
     sqlx::query_as(ROW).bind(after).bind(limit).fetch_all(&mut **tx).await.map_err(Error::database("read", "audit_event"))
 }
 
-async fn kept_head(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<Digest>, Error> {
+async fn kept_head(tx: &mut Transaction<'static, Any>) -> Result<Option<Digest>, Error> {
     let kept: Option<Vec<u8>> = sqlx::query_scalar("SELECT hash_hmac FROM audit_head")
         .fetch_optional(&mut **tx)
         .await

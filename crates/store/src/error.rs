@@ -186,6 +186,31 @@ pub enum Error {
         /// The first event that does not fit.
         seq: i64,
     },
+    /// There is no such case, or the reader sees nothing of it: the two must not be told apart.
+    #[error("there is no case {thread_key}")]
+    NoSuchCase {
+        /// The key.
+        thread_key: i64,
+    },
+    /// Somebody changed the case since the editor looked; [`crate::change_text`] makes the sentence for the screen.
+    #[error("case {thread_key} was changed meanwhile and is at version {version}")]
+    CaseStale {
+        /// The case.
+        thread_key: i64,
+        /// Its version now.
+        version: i64,
+        /// What was done, at most the last ten steps.
+        changes: Vec<crate::cases::Change>,
+    },
+    /// The rules do not allow the step; [`casework::Refusal::text`] says what is missing.
+    #[error("the rules of casework refuse the step")]
+    CaseRefused(#[source] casework::Refusal),
+    /// What was handed in contradicts itself.
+    #[error("the record is not consistent")]
+    Inconsistent(#[from] casework::Error),
+    /// A note is unreasonably long.
+    #[error("a note must have 16384 bytes at most")]
+    NoteLength,
     /// The name is the store's own.
     #[error("meta name \"{name}\" is the store's own")]
     MetaReserved {
@@ -207,6 +232,11 @@ impl Error {
             | Error::RoleNotGranted { .. }
             | Error::AccountLength
             | Error::PasswordLength
+            | Error::NoSuchCase { .. }
+            | Error::CaseStale { .. }
+            | Error::CaseRefused(_)
+            | Error::Inconsistent(_)
+            | Error::NoteLength
             | Error::NoSuchSession => Blame::Caller,
             Error::File { .. } | Error::Busy { .. } | Error::Random(_) => Blame::World,
             Error::Database { source, .. } => match source {
@@ -269,7 +299,7 @@ mod tests {
         let store = scene.open().await;
         let mut tx = store.database().begin("meta").await.unwrap();
         let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                   VALUES (9999, 'from the future', 1, x'00', 0)";
+                   SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
         sqlx::query(sql).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
         store.close().await;

@@ -1,10 +1,12 @@
-//! The operational store: who people are, which files were taken in, what ran, who may log in, who read what.
+//! The operational store: who people are, which files were taken in, what ran, who may log in, who read what, what cases
+//! there are.
 //!
-//! One SQLite file and one key file. Knows nothing of the lake, of HTTP or of clocks: the time comes in as microseconds
+//! One SQLite file or PostgreSQL schema, and one key file. Knows nothing of the lake, of HTTP or of clocks: the time comes in as microseconds
 //! since 1970. What differs between SQLite and PostgreSQL stands in `database.rs` and `guards/`.
 
 mod accounts;
 mod audit;
+mod cases;
 mod database;
 mod error;
 mod files;
@@ -22,6 +24,10 @@ mod vault;
 
 pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
+pub use cases::{
+    Cases, Change, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered, OpenedReport,
+    Page, QueueRow, View, Who, change_text,
+};
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
 pub use loads::{LoadState, Loads};

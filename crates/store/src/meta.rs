@@ -1,6 +1,6 @@
 //! Facts about the store itself, by name: schema version, project.
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, Transaction};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -64,7 +64,7 @@ impl Meta {
 }
 
 /// Reads a fact inside a transaction, the store's own included.
-pub(crate) async fn fetch(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Result<Option<String>, Error> {
+pub(crate) async fn fetch(tx: &mut Transaction<'static, Any>, name: &str) -> Result<Option<String>, Error> {
     sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut **tx)
@@ -73,7 +73,7 @@ pub(crate) async fn fetch(tx: &mut Transaction<'static, Sqlite>, name: &str) -> 
 }
 
 /// Writes a fact inside a transaction, the store's own included.
-pub(crate) async fn put(tx: &mut Transaction<'static, Sqlite>, name: &str, value: &str) -> Result<(), Error> {
+pub(crate) async fn put(tx: &mut Transaction<'static, Any>, name: &str, value: &str) -> Result<(), Error> {
     sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
         .bind(name)
         .bind(value)

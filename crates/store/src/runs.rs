@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{Any, FromRow, Transaction};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -200,7 +200,7 @@ impl Runs {
 }
 
 /// Marks runs that never ended, and returns how many there were.
-pub(crate) async fn interrupt(tx: &mut Transaction<'static, Sqlite>) -> Result<u64, Error> {
+pub(crate) async fn interrupt(tx: &mut Transaction<'static, Any>) -> Result<u64, Error> {
     sqlx::query("UPDATE run SET result = 'interrupted' WHERE result = 'running'")
         .execute(&mut **tx)
         .await

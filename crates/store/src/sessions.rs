@@ -1,7 +1,7 @@
 //! Who is logged in: a token in the browser, its hash here.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, Transaction};
 
 use crate::accounts::expect_role;
 use crate::database::Database;
@@ -154,7 +154,7 @@ impl Sessions {
     }
 }
 
-pub(crate) async fn end_all(tx: &mut Transaction<'static, Sqlite>, account: &str) -> Result<(), Error> {
+pub(crate) async fn end_all(tx: &mut Transaction<'static, Any>, account: &str) -> Result<(), Error> {
     sqlx::query("DELETE FROM session WHERE account = $1")
         .bind(account)
         .execute(&mut **tx)
@@ -164,7 +164,7 @@ pub(crate) async fn end_all(tx: &mut Transaction<'static, Sqlite>, account: &str
 }
 
 /// Ends the sessions in roles that the account does not hold any more.
-pub(crate) async fn end_ungranted(tx: &mut Transaction<'static, Sqlite>, account: &str) -> Result<(), Error> {
+pub(crate) async fn end_ungranted(tx: &mut Transaction<'static, Any>, account: &str) -> Result<(), Error> {
     sqlx::query(
         "DELETE FROM session WHERE account = $1 \
          AND role NOT IN (SELECT role FROM account_grant WHERE account = $1)",

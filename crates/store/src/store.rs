@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 
 use crate::accounts::{Accounts, Hashing};
 use crate::audit::Audit;
-use crate::database::{Company, Database, Door};
+use crate::cases::Cases;
+use crate::database::{Company, Database, Door, shown, url};
 use crate::error::Error;
 use crate::files::FileRegister;
 use crate::key_file::{RootKey, hmac, make_folder};
@@ -16,18 +17,31 @@ use crate::loads::Loads;
 use crate::meta::{self, Meta};
 use crate::mint::Mint;
 use crate::runs::{self, Runs};
+use crate::sealing::Sealer;
 use crate::sessions::Sessions;
 use crate::vault::Vault;
 
 /// Where the store lies and how it makes keys of persons.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
-    /// The database file; its folder is made if it is missing.
+    /// The database file, whose folder is made if it is missing; or the address of a PostgreSQL database as it stands,
+    /// `postgres://user:password@host:5432/database`, where the tables live in the first schema of the search path.
     pub path: PathBuf,
     /// The key file, outside of whatever is copied together with the database.
     pub key_path: PathBuf,
     /// Where keys of persons come from.
     pub mint: Mint,
+}
+
+impl fmt::Debug for Config {
+    // Written by hand because an address may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("path", &shown(&self.path))
+            .field("key_path", &self.key_path)
+            .field("mint", &self.mint)
+            .finish()
+    }
 }
 
 /// The operational store; clones share the connections.
@@ -40,6 +54,7 @@ struct Inner {
     database: Database,
     root: RootKey,
     vault: Vault,
+    psychology: Arc<Sealer>,
     hashing: Hashing,
     opening: i64,
 }
@@ -54,17 +69,22 @@ impl Store {
     /// If the key file is missing, damaged, foreign or readable by others, the store was written by a newer version,
     /// or the disk refuses.
     pub async fn open(config: &Config) -> Result<Store, Error> {
-        if let Some(folder) = config.path.parent() {
+        let shown = shown(&config.path);
+        if url(&config.path).is_none()
+            && let Some(folder) = config.path.parent()
+        {
             make_folder(folder)?;
         }
         let door = Door::enter(&config.path).await?;
         let company = door.company;
-        let root = RootKey::open(&config.key_path, &config.path, config.mint)?;
+        let root = RootKey::open(&config.key_path, &shown, door.is_there, config.mint)?;
         let database = Database::open(&config.path, door).await?;
 
         let opening = enter(&database, &root, company, config).await?;
         let vault = Vault::open(database.clone(), &root, config.mint, Handle::current()).await?;
-        let inner = Inner { database, root, vault, hashing: Hashing::new(), opening };
+        // A key of its own: who is handed the vault's cannot open what psychology wrote.
+        let psychology = Arc::new(Sealer::new(&root, "psychology", config.mint));
+        let inner = Inner { database, root, vault, psychology, hashing: Hashing::new(), opening };
         Ok(Store { inner: Arc::new(inner) })
     }
 
@@ -114,6 +134,11 @@ impl Store {
         Audit::new(self.inner.database.clone(), self.inner.root.derive("audit head"))
     }
 
+    /// Cases and everything around them.
+    pub fn cases(&self) -> Cases {
+        Cases::new(self.inner.database.clone(), self.inner.psychology.clone())
+    }
+
     /// Facts about the store itself.
     pub fn meta(&self) -> Meta {
         Meta::new(self.inner.database.clone())
@@ -135,7 +160,7 @@ async fn enter(database: &Database, root: &RootKey, company: Company, config: &C
     match meta::fetch(&mut tx, "store.key_check").await? {
         Some(kept) if kept == proof => {}
         Some(_) => {
-            return Err(Error::KeyMismatch { path: config.key_path.clone(), store: config.path.clone() });
+            return Err(Error::KeyMismatch { path: config.key_path.clone(), store: shown(&config.path) });
         }
         None => meta::put(&mut tx, "store.key_check", &proof).await?,
     }

@@ -31,8 +31,10 @@ async fn five_events(scene: &Scene) -> Store {
 /// Does what nobody may: changes rows with the guards taken away.
 async fn tamper(store: &Store, sql: &str) {
     let mut tx = store.database().begin("audit_event").await.unwrap();
-    let guards = "DROP TRIGGER audit_event_no_update; DROP TRIGGER audit_event_no_delete;";
-    sqlx::raw_sql(guards).execute(&mut *tx).await.unwrap();
+    for guard in ["audit_event_no_update", "audit_event_no_delete"] {
+        let drop = format!("DROP TRIGGER {guard}{}", store.database().of_table("audit_event"));
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *tx).await.unwrap();
+    }
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -152,8 +154,8 @@ async fn a_row_that_was_added_with_a_right_hash_is_found() {
         &store,
         &format!(
             "INSERT INTO audit_event SELECT 6, 6, actor, role, session, action, resource, purpose, row_count, \
-             outcome, x'{}' FROM audit_event WHERE seq = 5",
-            crate::store::hex(&hash)
+             outcome, {} FROM audit_event WHERE seq = 5",
+            store.database().bytes_literal(&hash)
         ),
     )
     .await;

@@ -1,6 +1,6 @@
 //! From a number to a landed file, and every way a crash can cut between.
 
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::{Counts, EntryRow, FileEntry, FileRegister, FileState, Numbered, select};
 use crate::error::Error;
@@ -152,7 +152,7 @@ impl FileRegister {
     }
 
     /// Whether a later file has been counted, and so is on its way, since the store was opened.
-    async fn is_overtaken(&self, tx: &mut Transaction<'static, Sqlite>, entry: &FileEntry) -> Result<bool, Error> {
+    async fn is_overtaken(&self, tx: &mut Transaction<'static, Any>, entry: &FileEntry) -> Result<bool, Error> {
         let later: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM file_register \
              WHERE pipeline = $1 AND file_no > $2 AND given_in = $3 AND is_counted = 1 AND state <> 'refused'",
@@ -167,7 +167,7 @@ impl FileRegister {
     }
 
     /// Closes what an earlier opening left below a number that is just being handed out.
-    async fn close_overtaken(&self, tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64) -> Result<(), Error> {
+    async fn close_overtaken(&self, tx: &mut Transaction<'static, Any>, pipeline: &str, file_no: i64) -> Result<(), Error> {
         sqlx::query(
             "UPDATE file_register SET state = 'refused', refused_why = $1 \
              WHERE pipeline = $2 AND file_no < $3 AND state = 'numbered' AND given_in <> $4",
@@ -182,7 +182,7 @@ impl FileRegister {
         .map_err(Error::database("write", "file_register"))
     }
 
-    async fn insert(&self, tx: &mut Transaction<'static, Sqlite>, entry: &FileEntry) -> Result<(), Error> {
+    async fn insert(&self, tx: &mut Transaction<'static, Any>, entry: &FileEntry) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO file_register (pipeline, file_no, path, size, modified_us, content_hash, state, given_in) \
              VALUES ($1, $2, $3, $4, $5, $6, 'numbered', $7)",
@@ -202,7 +202,7 @@ impl FileRegister {
 }
 
 /// Finds the one number of a content that was not refused.
-async fn find(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, content_hash: &str) -> Result<Option<FileEntry>, Error> {
+async fn find(tx: &mut Transaction<'static, Any>, pipeline: &str, content_hash: &str) -> Result<Option<FileEntry>, Error> {
     let sql = select("WHERE pipeline = $1 AND content_hash = $2 AND state <> 'refused'");
     let row: Option<EntryRow> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(pipeline)
@@ -213,7 +213,7 @@ async fn find(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, content_has
     row.map(FileEntry::try_from).transpose()
 }
 
-async fn next_number(tx: &mut Transaction<'static, Sqlite>, pipeline: &str) -> Result<i64, Error> {
+async fn next_number(tx: &mut Transaction<'static, Any>, pipeline: &str) -> Result<i64, Error> {
     sqlx::query_scalar("SELECT coalesce(max(file_no), 0) + 1 FROM file_register WHERE pipeline = $1")
         .bind(pipeline)
         .fetch_one(&mut **tx)
@@ -221,7 +221,7 @@ async fn next_number(tx: &mut Transaction<'static, Sqlite>, pipeline: &str) -> R
         .map_err(Error::database("read", "file_register"))
 }
 
-async fn expect_open(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64) -> Result<(), Error> {
+async fn expect_open(tx: &mut Transaction<'static, Any>, pipeline: &str, file_no: i64) -> Result<(), Error> {
     let state: Option<String> = sqlx::query_scalar("SELECT state FROM file_register WHERE pipeline = $1 AND file_no = $2")
         .bind(pipeline)
         .bind(file_no)
@@ -235,7 +235,7 @@ async fn expect_open(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file
     }
 }
 
-async fn close(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i64, why: &str) -> Result<(), Error> {
+async fn close(tx: &mut Transaction<'static, Any>, pipeline: &str, file_no: i64, why: &str) -> Result<(), Error> {
     sqlx::query("UPDATE file_register SET state = 'refused', refused_why = $1 WHERE pipeline = $2 AND file_no = $3")
         .bind(why)
         .bind(pipeline)
@@ -248,7 +248,7 @@ async fn close(tx: &mut Transaction<'static, Sqlite>, pipeline: &str, file_no: i
 
 /// Remembers what lies under a path, so that it need not be read again.
 async fn see(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Any>,
     pipeline: &str,
     path: &str,
     size: i64,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use schema::{Known, PersonKind};
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::load::digest_from;
 use super::{Inner, Vault, place};
@@ -135,7 +135,7 @@ impl Inner {
 
     async fn known_elsewhere(
         &self,
-        tx: &mut Transaction<'static, Sqlite>,
+        tx: &mut Transaction<'static, Any>,
         kind: PersonKind,
         candidates: &[Candidate<'_>],
     ) -> Result<HashMap<Digest, Known>, Error> {
@@ -166,7 +166,7 @@ impl Inner {
 
     async fn insert(
         &self,
-        tx: &mut Transaction<'static, Sqlite>,
+        tx: &mut Transaction<'static, Any>,
         kind: PersonKind,
         fresh: &[(&Candidate<'_>, i64)],
     ) -> Result<(), Error> {

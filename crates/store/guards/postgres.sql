@@ -1,0 +1,20 @@
+-- What `guards/sqlite.sql` is for SQLite; truncating goes past row triggers, so it has its own.
+
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
+
+CREATE OR REPLACE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE OR REPLACE TRIGGER case_event_no_update BEFORE UPDATE ON case_event
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER case_event_no_delete BEFORE DELETE ON case_event
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER case_event_no_truncate BEFORE TRUNCATE ON case_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,294 @@
+//! What people saw and wrote, and the answer they get (观察上报).
+
+use casework::{
+    Act, Code, Command, Kind, ObservationReport, Outcome, Role, Rules, ScreeningCampaign, Severity, Sight, Sign, Source, Text,
+    WeeklyObservation, feedback,
+};
+
+use sqlx::FromRow;
+
+use super::{Cases, NewEntry, Who, next_key, open_text, page_limit, place};
+use crate::error::Error;
+use crate::sealing::Sealer;
+
+/// A report as its reporter sees it: that it was taken, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MyReport {
+    /// The report.
+    pub report_key: i64,
+    /// When it was written, in microseconds since 1970.
+    pub at_us: i64,
+    /// Whom it was about.
+    pub student_key: i64,
+    /// The answer, which tells nothing of the case.
+    pub feedback: Text,
+    /// Whether that is the last answer.
+    pub is_answered: bool,
+}
+
+/// A report as those who follow up read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedReport {
+    /// The report.
+    pub report_key: i64,
+    /// When it was written, in microseconds since 1970.
+    pub at_us: i64,
+    /// Who wrote it.
+    pub reporter: String,
+    /// In which role.
+    pub reporter_role: Role,
+    /// What was seen.
+    pub signs: Vec<Sign>,
+    /// Whether the reporter believes somebody must go there now.
+    pub is_urgent: bool,
+    /// What was written.
+    pub text: String,
+}
+
+#[derive(FromRow)]
+struct Stored {
+    report_key: i64,
+    at_us: i64,
+    reporter: String,
+    reporter_role: String,
+    signs: String,
+    is_urgent: i64,
+    text_sealed: Vec<u8>,
+}
+
+impl Stored {
+    fn opened(self, psychology: &Sealer) -> Result<OpenedReport, Error> {
+        let damaged = |column| Error::Damaged { table: "observation_report", column };
+        let place = place("observation_report", self.report_key, 0);
+        Ok(OpenedReport {
+            report_key: self.report_key,
+            at_us: self.at_us,
+            reporter: self.reporter,
+            reporter_role: Role::from_code(&self.reporter_role).ok_or(damaged("reporter_role"))?,
+            signs: serde_json::from_str(&self.signs).map_err(|_| damaged("signs"))?,
+            is_urgent: self.is_urgent != 0,
+            text: open_text(psychology, &self.text_sealed, &place, "observation_report")?,
+        })
+    }
+}
+
+impl Cases {
+    /// Takes an observation: it opens the student's psychological case or is an entry of its own in the open one.
+    ///
+    /// # Errors
+    /// If it says nothing, the student has died, or the store cannot be written.
+    pub async fn report(&self, report: &ObservationReport, text: &str, who: &Who, rules: &Rules, now: i64) -> Result<i64, Error> {
+        report.check(text)?;
+        let severity = if report.goes_to_shift() { Severity::General } else { Severity::Attention };
+        let command = Command {
+            act: Act::Signal { source: Source::HumanReport, severity },
+            reason: Code::new("observation_report").expect("a code"),
+        };
+        let mut tx = self.database.begin("observation_report").await?;
+        let entry = NewEntry { student_key: report.student_key, kind: Kind::Psych, command: &command, note: None };
+        let entered = self.enter_in(&mut tx, entry, who, rules, now).await?;
+        let report_key = next_key(&mut tx, "observation_report", "report_key").await?;
+        sqlx::query(
+            "INSERT INTO observation_report (report_key, at_us, reporter, reporter_role, student_key, signs, is_urgent, \
+             text_sealed, thread_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(report_key)
+        .bind(now)
+        .bind(&who.account)
+        .bind(who.role.code())
+        .bind(report.student_key)
+        .bind(serde_json::to_string(&report.signs).expect("codes become JSON"))
+        .bind(i64::from(report.goes_to_shift()))
+        .bind(self.psychology.seal(text.as_bytes(), &place("observation_report", report_key, 0)))
+        .bind(entered.thread_key)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "observation_report"))?;
+        tx.commit().await.map_err(Error::database("write", "observation_report"))?;
+        Ok(report_key)
+    }
+
+    /// Returns what somebody reported and the answers, the newest first; what they wrote is not given back.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn my_reports(&self, account: &str, before: Option<i64>, limit: usize) -> Result<Vec<MyReport>, Error> {
+        let rows: Vec<(i64, i64, i64, Option<String>)> = sqlx::query_as(
+            "SELECT report_key, at_us, observation_report.student_key, outcome FROM observation_report \
+             JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
+             WHERE reporter = $1 AND report_key < $2 ORDER BY report_key DESC LIMIT $3",
+        )
+        .bind(account)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(page_limit(limit))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "observation_report"))?;
+        let shown = |(report_key, at_us, student_key, outcome): (i64, i64, i64, Option<String>)| {
+            let outcome = outcome.and_then(|it| Outcome::from_code(&it));
+            MyReport { report_key, at_us, student_key, feedback: feedback(outcome), is_answered: outcome.is_some() }
+        };
+        Ok(rows.into_iter().map(shown).collect())
+    }
+
+    /// Returns the reports a case rests on. From severity 3 on they are psychology's.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCase`] if there is none or the reader may not; otherwise if the store cannot be read.
+    pub async fn reports_of(
+        &self,
+        thread_key: i64,
+        who: &Who,
+        after: i64,
+        limit: usize,
+        now: i64,
+    ) -> Result<Vec<OpenedReport>, Error> {
+        let mut tx = self.database.snapshot("observation_report").await?;
+        let (thread, sight) = self.expect_record(&mut tx, thread_key, who, now).await?;
+        if Severity::Serious <= thread.severity && sight < Sight::Closed {
+            return Err(Error::NoSuchCase { thread_key });
+        }
+        let rows: Vec<Stored> = sqlx::query_as(
+            "SELECT report_key, at_us, reporter, reporter_role, signs, is_urgent, text_sealed FROM observation_report \
+             WHERE thread_key = $1 AND report_key > $2 ORDER BY report_key LIMIT $3",
+        )
+        .bind(thread_key)
+        .bind(after)
+        .bind(page_limit(limit))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "observation_report"))?;
+        rows.into_iter().map(|it| it.opened(&self.psychology)).collect()
+    }
+
+    /// Takes the weekly answer of a room or class; a later one replaces it.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn observe_week(&self, week: &WeeklyObservation, account: &str, now: i64) -> Result<(), Error> {
+        let mut tx = self.database.begin("weekly_observation").await?;
+        sqlx::query(
+            "INSERT INTO weekly_observation (week_day, scope, reporter, n_reports, at_us) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (week_day, scope) DO UPDATE SET reporter = excluded.reporter, n_reports = excluded.n_reports, \
+             at_us = excluded.at_us",
+        )
+        .bind(week.week_day)
+        .bind(&week.scope)
+        .bind(account)
+        .bind(week.n_reports)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "weekly_observation"))?;
+        tx.commit().await.map_err(Error::database("write", "weekly_observation"))
+    }
+
+    /// Returns the answers of a week by scope, so that who is missing can be asked.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn week(&self, week_day: i64, after_scope: &str, limit: usize) -> Result<Vec<WeeklyObservation>, Error> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT scope, n_reports FROM weekly_observation WHERE week_day = $1 AND scope > $2 ORDER BY scope LIMIT $3",
+        )
+        .bind(week_day)
+        .bind(after_scope)
+        .bind(page_limit(limit))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "weekly_observation"))?;
+        Ok(rows.into_iter().map(|(scope, n_reports)| WeeklyObservation { week_day, scope, n_reports }).collect())
+    }
+
+    /// Keeps how far a screening is.
+    ///
+    /// # Errors
+    /// If no consent form is named, a part is larger than its whole, or the store cannot be written.
+    pub async fn keep_campaign(&self, campaign: &ScreeningCampaign) -> Result<(), Error> {
+        campaign.check()?;
+        let mut tx = self.database.begin("screening_campaign").await?;
+        sqlx::query(
+            "INSERT INTO screening_campaign (name, consent_version, n_due, n_done, n_to_talk, n_talked) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET consent_version = excluded.consent_version, \
+             n_due = excluded.n_due, n_done = excluded.n_done, n_to_talk = excluded.n_to_talk, n_talked = excluded.n_talked",
+        )
+        .bind(&campaign.name)
+        .bind(&campaign.consent_version)
+        .bind(campaign.n_due)
+        .bind(campaign.n_done)
+        .bind(campaign.n_to_talk)
+        .bind(campaign.n_talked)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "screening_campaign"))?;
+        tx.commit().await.map_err(Error::database("write", "screening_campaign"))
+    }
+
+    /// Returns how far a screening is.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn campaign(&self, name: &str) -> Result<Option<ScreeningCampaign>, Error> {
+        let row: Option<(String, i64, i64, i64, i64)> =
+            sqlx::query_as("SELECT consent_version, n_due, n_done, n_to_talk, n_talked FROM screening_campaign WHERE name = $1")
+                .bind(name)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "screening_campaign"))?;
+        let name = name.to_owned();
+        Ok(row.map(|(consent_version, n_due, n_done, n_to_talk, n_talked)| ScreeningCampaign {
+            name,
+            consent_version,
+            n_due,
+            n_done,
+            n_to_talk,
+            n_talked,
+        }))
+    }
+
+    /// Keeps a score, sealed under the psychology key.
+    ///
+    /// # Errors
+    /// If the role is not psychology's, there is no such screening, or the store cannot be written.
+    pub async fn keep_score(&self, name: &str, student_key: i64, score: &str, who: &Who) -> Result<(), Error> {
+        self.expect_psychology(who)?;
+        let mut tx = self.database.begin("screening_score").await?;
+        let sealed = self.psychology.seal(score.as_bytes(), &score_place(name, student_key));
+        sqlx::query(
+            "INSERT INTO screening_score (name, student_key, score_sealed) VALUES ($1, $2, $3) \
+             ON CONFLICT (name, student_key) DO UPDATE SET score_sealed = excluded.score_sealed",
+        )
+        .bind(name)
+        .bind(student_key)
+        .bind(sealed)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "screening_score"))?;
+        tx.commit().await.map_err(Error::database("write", "screening_score"))
+    }
+
+    /// Returns a score to psychology.
+    ///
+    /// # Errors
+    /// If the role is not psychology's, or the score is damaged or cannot be read.
+    pub async fn score(&self, name: &str, student_key: i64, who: &Who) -> Result<Option<String>, Error> {
+        self.expect_psychology(who)?;
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT score_sealed FROM screening_score WHERE name = $1 AND student_key = $2")
+                .bind(name)
+                .bind(student_key)
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "screening_score"))?;
+        let place = score_place(name, student_key);
+        sealed.map(|it| open_text(&self.psychology, &it, &place, "screening_score")).transpose()
+    }
+
+    fn expect_psychology(&self, who: &Who) -> Result<(), Error> {
+        if who.role.is_psychology() { Ok(()) } else { Err(casework::Refusal::NotYours.into()) }
+    }
+}
+
+fn score_place(name: &str, student_key: i64) -> Vec<u8> {
+    format!("screening_score/{student_key}/{name}").into_bytes()
+}
