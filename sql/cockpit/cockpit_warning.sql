@@ -34,9 +34,9 @@ offered AS (
 person AS (
     SELECT
         dim_student.college,
-        offered.student_key IS NOT NULL AS is_offered,
-        coalesce(offered.issued_on = $as_of, FALSE) AS is_new,
-        found.student_key IS NOT NULL AND offered.student_key IS NULL AS is_cut
+        CASE WHEN offered.student_key IS NOT NULL THEN 1 ELSE 0 END AS offered,
+        CASE WHEN offered.issued_on = $as_of THEN 1 ELSE 0 END AS new,
+        CASE WHEN found.student_key IS NOT NULL AND offered.student_key IS NULL THEN 1 ELSE 0 END AS cut
     FROM dim_student
     LEFT JOIN found ON found.student_key = dim_student.student_key
     LEFT JOIN offered ON offered.student_key = dim_student.student_key
@@ -44,12 +44,12 @@ person AS (
 ),
 
 scoped AS (
-    SELECT 'university' AS scope, is_offered, is_new, is_cut
+    SELECT 'university' AS scope, offered, new, cut
     FROM person
 
     UNION ALL
 
-    SELECT college, is_offered, is_new, is_cut
+    SELECT college, offered, new, cut
     FROM person
     WHERE college IS NOT NULL
 ),
@@ -58,9 +58,9 @@ counted AS (
     SELECT
         scope,
         count(*) AS student_n,
-        sum(CASE WHEN is_offered THEN 1 ELSE 0 END) AS offered_n,
-        sum(CASE WHEN is_new THEN 1 ELSE 0 END) AS new_n,
-        sum(CASE WHEN is_cut THEN 1 ELSE 0 END) AS shortfall_n
+        sum(offered) AS offered_n,
+        sum(new) AS new_n,
+        sum(cut) AS shortfall_n
     FROM scoped
     GROUP BY scope
 )

@@ -15,7 +15,7 @@ gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
 building_id      = { about = "Building." }
 floor            = { about = "Floor." }
 room_id          = { about = "Room." }
-is_free          = { about = "The night belongs to a holiday or vacation, and no stay was registered: whoever is away needs no leave." }
+is_free          = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered: whoever is away needs no leave." }
 is_found_in      = { about = "A night check found the student in the room (查寝在寝)." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
@@ -115,6 +115,17 @@ staying AS (
     FROM calendar
     INNER JOIN stg_holiday_stay ON stg_holiday_stay.student_key = calendar.student_key
     WHERE stg_holiday_stay.begins_on <= calendar.occurred_on AND stg_holiday_stay.ends_on >= calendar.occurred_on
+),
+
+-- Whoever goes home for a holiday goes the evening before.
+free_night AS (
+    SELECT
+        date,
+        grade,
+        campus,
+        kind IN ('holiday', 'vacation')
+            OR coalesce(lead(kind) OVER (PARTITION BY grade, campus ORDER BY date), '') IN ('holiday', 'vacation') AS is_free
+    FROM int_calendar_day
 )
 
 SELECT
@@ -123,14 +134,14 @@ SELECT
     carried.building_id,
     carried.floor,
     carried.room_id,
-    coalesce(int_calendar_day.kind IN ('holiday', 'vacation'), FALSE) AND staying.student_key IS NULL AS is_free,
+    coalesce(free_night.is_free, FALSE) AND staying.student_key IS NULL AS is_free,
     found_in.student_key IS NOT NULL AS is_found_in,
     away.student_key IS NOT NULL AS is_on_leave,
     building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
     coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 OR coalesce(carried.next_direction = 'out', FALSE)
         OR found_in.student_key IS NOT NULL AS is_back,
     away.student_key IS NULL
-        AND (NOT coalesce(int_calendar_day.kind IN ('holiday', 'vacation'), FALSE) OR staying.student_key IS NOT NULL)
+        AND (NOT coalesce(free_night.is_free, FALSE) OR staying.student_key IS NOT NULL)
         AND found_in.student_key IS NULL
         AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
         AND carried.last_direction = 'out'
@@ -143,8 +154,8 @@ SELECT
 FROM carried
 INNER JOIN building_gate ON building_gate.building_id = carried.building_id AND building_gate.occurred_on = carried.occurred_on
 -- A school without a calendar has no free nights.
-LEFT JOIN int_calendar_day ON int_calendar_day.date = carried.occurred_on
-    AND int_calendar_day.grade = carried.grade AND int_calendar_day.campus = carried.campus
+LEFT JOIN free_night ON free_night.date = carried.occurred_on
+    AND free_night.grade = carried.grade AND free_night.campus = carried.campus
 LEFT JOIN found_in ON found_in.student_key = carried.student_key AND found_in.occurred_on = carried.occurred_on
 LEFT JOIN staying ON staying.student_key = carried.student_key AND staying.occurred_on = carried.occurred_on
 LEFT JOIN away ON away.student_key = carried.student_key AND away.occurred_on = carried.occurred_on

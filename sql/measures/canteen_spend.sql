@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Spent in canteens over 28 days, in yuan."
+about     = "Spent in canteens, in yuan, per 28 days on campus: days away are not days without."
 title_zh  = "食堂月消费"
 title_en  = "Canteen spend"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    CAST(sum(int_campus_day.canteen_fen) AS DECIMAL(18, 6)) / 100 AS value,
+    CAST(28 * sum(int_campus_day.canteen_fen) AS DECIMAL(18, 6)) / 100 / count(*) AS value,
     count(*) AS n,
     min(int_coverage.canteen_cov) AS cov
 FROM int_campus_day

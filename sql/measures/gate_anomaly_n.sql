@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Entries into the dormitory right after an entry over 28 days (连续进门): somebody walked out behind another, or the reader missed it. For the safety desk only."
+about     = "Entries into the dormitory right after an entry per 28 days on campus (连续进门): somebody walked out behind another, or the reader missed it. For the safety desk only."
 title_zh  = "连续进门次数"
 title_en  = "Entries after an entry"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    sum(int_campus_day.double_in_n) AS value,
+    CAST(28 * sum(int_campus_day.double_in_n) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
     min(int_coverage.dorm_cov) AS cov
 FROM int_campus_day

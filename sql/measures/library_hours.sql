@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Hours in the library over 28 days (在馆时长); an entry without exit counts nothing."
+about     = "Hours in the library per 28 days on campus (在馆时长); an entry without exit counts nothing."
 title_zh  = "在馆时长"
 title_en  = "Hours in the library"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    CAST(sum(int_campus_day.library_minutes) AS DECIMAL(18, 6)) / 60 AS value,
+    CAST(28 * sum(int_campus_day.library_minutes) AS DECIMAL(18, 6)) / 60 / count(*) AS value,
     count(*) AS n,
     min(int_coverage.library_cov) AS cov
 FROM int_campus_day

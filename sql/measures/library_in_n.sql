@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Entries into the library over 28 days (入馆次数)."
+about     = "Entries into the library per 28 days on campus (入馆次数)."
 title_zh  = "入馆次数"
 title_en  = "Library visits"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    sum(int_campus_day.library_in_n) AS value,
+    CAST(28 * sum(int_campus_day.library_in_n) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
     min(int_coverage.library_cov) AS cov
 FROM int_campus_day

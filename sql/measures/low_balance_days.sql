@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Days of 28 on which less than ten yuan were left on the card after some payment (余额不足天数)."
+about     = "Days on which less than ten yuan were left on the card after some payment, per 28 days on campus (余额不足天数)."
 title_zh  = "余额不足天数"
 title_en  = "Days of low balance"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    sum(CASE WHEN int_campus_day.is_low_balance THEN 1 ELSE 0 END) AS value,
+    CAST(28 * sum(CASE WHEN int_campus_day.is_low_balance THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
     min(int_coverage.canteen_cov) AS cov
 FROM int_campus_day

@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Hot water fetched in the teaching buildings over 28 days (教学楼打水): a trace of staying to study."
+about     = "Hot water fetched in the teaching buildings per 28 days on campus (教学楼打水): a trace of staying to study."
 title_zh  = "教学楼打水次数"
 title_en  = "Water in teaching buildings"
 owner     = "student_affairs_office"
@@ -18,7 +18,7 @@ class     = "trace"
 
 SELECT
     int_campus_day.student_key,
-    sum(int_campus_day.study_water_n) AS value,
+    CAST(28 * sum(int_campus_day.study_water_n) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
     min(int_coverage.all_cov) AS cov
 FROM int_campus_day

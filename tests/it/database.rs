@@ -69,7 +69,10 @@ impl Office {
         let query = "SELECT repair_id, state FROM stg_dorm_repair WHERE superseded_at IS NULL ORDER BY repair_id";
         let out = said(yizhan(self.data.path(), &["sql", query, "--format", "json", "--project"]).arg(project));
         assert_eq!(out.0, 0, "{}", out.2);
-        out.1.iter().map(|it| format!("{} {}", it["repair_id"].as_str().expect("text"), it["state"].as_str().expect("text"))).collect()
+        out.1
+            .iter()
+            .map(|it| format!("{} {}", it["repair_id"].as_str().expect("text"), it["state"].as_str().expect("text")))
+            .collect()
     }
 
     fn transform(&self) {
@@ -82,7 +85,10 @@ impl Office {
 fn changed_rows_come_once_late_ones_within_the_overlap_and_bad_ones_wait() {
     let office = Office::new();
     let first = office.take();
-    assert_eq!((first["rows_in"].as_i64(), first["rows_kept"].as_i64(), first["rows_quarantined"].as_i64()), (Some(3), Some(2), Some(1)));
+    assert_eq!(
+        (first["rows_in"].as_i64(), first["rows_kept"].as_i64(), first["rows_quarantined"].as_i64()),
+        (Some(3), Some(2), Some(1))
+    );
     office.transform();
     assert_eq!(office.states(), ["R1 open", "R2 open"]);
 
@@ -98,7 +104,10 @@ fn changed_rows_come_once_late_ones_within_the_overlap_and_bad_ones_wait() {
     // Nothing new: nothing is kept twice, however often one looks.
     let raw = |office: &Office| {
         let project = office.project.path().to_string_lossy().into_owned();
-        let out = said(&mut yizhan(office.data.path(), &["sql", "SELECT count(*) AS n FROM raw_dorm_repair", "--format", "json", "--project", &project]));
+        let out = said(&mut yizhan(
+            office.data.path(),
+            &["sql", "SELECT count(*) AS n FROM raw_dorm_repair", "--format", "json", "--project", &project],
+        ));
         out.1[0]["n"].as_i64()
     };
     let before = raw(&office);

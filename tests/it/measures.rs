@@ -61,6 +61,57 @@ fn measures_follow_the_traits_that_were_planted() {
 }
 
 #[test]
+fn no_outage_holiday_leave_or_lost_card_moves_a_measure() {
+    let plain = TempDir::new().expect("a folder");
+    let out = std::process::Command::new(binary())
+        .args(["simulate", "--students", "300", "--days", "40", "--seed", "5", "--uneventful", "--out"])
+        .arg(plain.path())
+        .output()
+        .expect("the binary starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), plain.path(), NOW);
+    // The same people on the same days, once with and once without what keeps them or the devices away.
+    let values = |data: &std::path::Path| -> BTreeMap<String, BTreeMap<i64, f64>> {
+        let keys = sql(data, "SELECT student_key FROM raw_student ORDER BY row_no");
+        let places: BTreeMap<i64, i64> =
+            keys.iter().zip(0..).map(|(it, place)| (it["student_key"].as_i64().expect("a key"), place)).collect();
+        let query = "SELECT student_key, measure, value FROM feat_measure WHERE value IS NOT NULL \
+                     AND as_of_on = (SELECT max(as_of_on) FROM feat_measure)";
+        let mut values: BTreeMap<String, BTreeMap<i64, f64>> = BTreeMap::new();
+        for it in sql(data, query) {
+            let (key, measure) = (it["student_key"].as_i64().expect("a key"), it["measure"].as_str().expect("a word"));
+            values.entry(measure.to_owned()).or_default().insert(places[&key], it["value"].as_f64().expect("a value"));
+        }
+        values
+    };
+    let (eventful, uneventful) = (values(built().0.path()), values(data.path()));
+    let mut looked_at = 0;
+    for (measure, with) in &eventful {
+        let without = &uneventful[measure];
+        let pairs: Vec<(f64, f64)> = with.iter().filter_map(|(place, value)| Some((*value, *without.get(place)?))).collect();
+        let n = pairs.len() as f64;
+        let mean = pairs.iter().map(|it| it.1).sum::<f64>() / n;
+        let spread = (pairs.iter().map(|it| (it.1 - mean).powi(2)).sum::<f64>() / n).sqrt();
+        if pairs.len() < 100 || spread == 0.0 {
+            continue;
+        }
+        looked_at += 1;
+        let mut moved: Vec<f64> = pairs.iter().map(|it| (it.0 - it.1) / spread).collect();
+        let shift = moved.iter().sum::<f64>() / n;
+        moved.sort_by(f64::total_cmp);
+        let middle = moved[moved.len() / 2];
+        // A third of a deviation is what fewer days alone do to an entropy; an absence that is counted shows as far more.
+        assert!(
+            shift.abs() < 0.35 && middle.abs() < 0.3,
+            "{measure} moved by {shift:.2} deviations, half of them by {middle:.2}"
+        );
+    }
+    assert!(35 < looked_at, "only {looked_at} measures were looked at");
+    assert_eq!(eventful["overnight_absence_n"], uneventful["overnight_absence_n"], "an explained night counts as an absence");
+}
+
+#[test]
 fn without_faces_nothing_but_safety_changes() {
     let input = TempDir::new().expect("a folder");
     copy(campus(), input.path(), &|it| !it.starts_with("gate_"));

@@ -12,14 +12,19 @@ use crate::support::{copy, demo, run, said, sql, yizhan};
 const NOW: &str = "2025-11-01T04:00:00+08:00";
 
 fn offers(data: &Path) -> Vec<Value> {
-    sql(data, "SELECT * FROM warning_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) AND severity IS NOT NULL")
+    sql(
+        data,
+        "SELECT * FROM warning_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) AND severity IS NOT NULL",
+    )
 }
 
 /// A copy of the demonstration whose newest date is forgotten, so that another setting can build it anew.
 fn anew(settings: &[&str]) -> TempDir {
     let data = TempDir::new().expect("a folder");
     copy(demo(), data.path(), &|_| true);
-    for table in ["warning_signal", "warning_group", "warning_candidate", "warning_student", "cockpit_warning", "cockpit_environment"] {
+    for table in
+        ["warning_signal", "warning_group", "warning_candidate", "warning_student", "cockpit_warning", "cockpit_environment"]
+    {
         std::fs::remove_dir_all(data.path().join("lake").join(table)).expect("a table");
     }
     let mut args = vec!["transform", "--now", NOW];
@@ -31,12 +36,17 @@ fn anew(settings: &[&str]) -> TempDir {
 
 #[test]
 fn an_offer_is_replayed_bit_for_bit_and_explained_in_plain_words() {
-    let found = sql(demo(), "SELECT warning_id, reason_zh, reason_en, rules FROM warning_student WHERE severity IS NOT NULL AND score IS NOT NULL");
-    let standing: Vec<String> = sql(demo(), "SELECT DISTINCT trend FROM warning_signal WHERE subject_kind = 'person' AND is_standing")
-        .iter()
-        .map(|it| it["trend"].as_str().expect("a word").to_owned())
-        .collect();
-    let is_trend = |it: &&Value| standing.iter().any(|name| it["rules"].as_str().expect("words").split(',').any(|rule| rule == name));
+    let found = sql(
+        demo(),
+        "SELECT warning_id, reason_zh, reason_en, rules FROM warning_student WHERE severity IS NOT NULL AND score IS NOT NULL",
+    );
+    let standing: Vec<String> =
+        sql(demo(), "SELECT DISTINCT trend FROM warning_signal WHERE subject_kind = 'person' AND is_standing")
+            .iter()
+            .map(|it| it["trend"].as_str().expect("a word").to_owned())
+            .collect();
+    let is_trend =
+        |it: &&Value| standing.iter().any(|name| it["rules"].as_str().expect("words").split(',').any(|rule| rule == name));
     let offers: Vec<&Value> = found.iter().filter(is_trend).take(3).collect();
     assert!(!offers.is_empty(), "no trend was offered: {found:?}");
     for offer in offers {
@@ -63,7 +73,8 @@ fn without_an_hour_to_give_every_safety_check_is_told_and_nothing_else() {
     let none = anew(&["--set", "warning.capacity.hours_a_week=0.0"]);
     assert!(!offers(demo()).is_empty(), "the demonstration offers something");
     assert_eq!(offers(none.path()), Vec::<Value>::new());
-    let checks = "SELECT student_key, rule, now_value FROM warning_student WHERE severity IS NULL ORDER BY as_of_on, student_key, rule";
+    let checks =
+        "SELECT student_key, rule, now_value FROM warning_student WHERE severity IS NULL ORDER BY as_of_on, student_key, rule";
     let told = sql(demo(), checks);
     assert!(!told.is_empty(), "somebody left no trace");
     assert_eq!(told, sql(none.path(), checks));
@@ -137,13 +148,17 @@ fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
     run(data.path(), input.path(), NOW);
 
     let newest = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
-    let notices = sql(data.path(), &format!("SELECT * FROM warning_group WHERE {newest} AND trend IN ('breakfast', 'meals') ORDER BY trend"));
+    let notices = sql(
+        data.path(),
+        &format!("SELECT * FROM warning_group WHERE {newest} AND trend IN ('breakfast', 'meals') ORDER BY trend"),
+    );
     let told: Vec<(&str, &str)> =
         notices.iter().map(|it| (it["group_kind"].as_str().expect("a kind"), it["group_id"].as_str().expect("an id"))).collect();
     assert!(told.contains(&("building", building)), "the building is not told: {notices:?}");
     assert!(told.iter().all(|it| it == &("building", *building)), "more than the building is told: {notices:?}");
     let count = |data: &Path| {
-        let query = format!("SELECT count(*) AS n FROM warning_signal WHERE {newest} AND subject_kind = 'person' AND is_standing");
+        let query =
+            format!("SELECT count(*) AS n FROM warning_signal WHERE {newest} AND subject_kind = 'person' AND is_standing");
         sql(data, &query)[0]["n"].as_i64().expect("a count")
     };
     let (before, after) = (count(demo()), count(data.path()));

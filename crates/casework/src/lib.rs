@@ -16,6 +16,7 @@ mod safety;
 mod severity;
 mod sight;
 mod thread;
+#[cfg(test)]
 mod words;
 
 pub use actor::{Actor, Role, Shift};
@@ -43,4 +44,3 @@ pub use thread::{
     Act, Admission, Command, EXPIRY_US, Entry, Event, Grant, How, Kind, Outcome, Reached, Source, State, Step, StepName, Thread,
     admit, apply, decide,
 };
-pub use words::{FORBIDDEN, forbidden};

@@ -34,6 +34,21 @@ pub(crate) enum Access {
     Read,
 }
 
+/// The store's file beside the data, or the address of the database that a variable holds: no password stands in a file.
+fn store_path(place: &Place, settings: &Settings) -> anyhow::Result<PathBuf> {
+    let name = &settings.store.url_env;
+    if name.is_empty() {
+        return Ok(place.data.join("store").join("yizhan.sqlite"));
+    }
+    match std::env::var(name) {
+        Ok(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => Ok(PathBuf::from(url)),
+        Ok(_) => anyhow::bail!(crate::exit::Caller(format!(
+            "store.url_env names {name}, which holds no address of a PostgreSQL database: write postgres://user:password@host/database"
+        ))),
+        Err(_) => anyhow::bail!(crate::exit::Caller(format!("store.url_env names {name}, which is not set in the environment"))),
+    }
+}
+
 impl House {
     /// Opens a project; with [`Access::Write`] as the one writer of its lake.
     pub(crate) async fn open(
@@ -64,7 +79,7 @@ impl House {
             Access::Read => Some(Lake::open_read(config("closed")).await?),
         };
         let store = Store::open(&store::Config {
-            path: place.data.join("store").join("yizhan.sqlite"),
+            path: store_path(place, &settings)?,
             key_path: place.data.join("keys").join("vault.key"),
             mint: match settings.store.mint {
                 Mint::Seed(seed) => store::Mint::Seeded(seed),

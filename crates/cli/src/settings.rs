@@ -100,6 +100,8 @@ fn month_and_day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Mo
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
     pub(crate) mint: Mint,
+    /// Environment variable with the address of a PostgreSQL database; empty for the file beside the data.
+    pub(crate) url_env: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

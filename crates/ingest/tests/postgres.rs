@@ -10,18 +10,13 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use ingest::{Door, Error, FileInput, KnownAt, Limits, PersonConfig, Persons, Pulled, Taken, database_url, pull};
 use schema::time::CampusClock;
 use schema::{Blame, PersonKind, Pipeline};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 use testkit::postgres::{PASSWORD, Server, USER};
 
 mod vault;
 
 async fn connection(server: &Server) -> PgConnection {
     PgConnection::connect(&server.url()).await.expect("the server answers")
-}
-
-async fn run(server: &Server, sql: &str) {
-    let mut connection = connection(server).await;
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|it| panic!("{sql}: {it}"));
 }
 
 const TABLE: &str = r#"table = "public.student", watermark = "changed", overlap = "1h""#;
@@ -113,7 +108,7 @@ fn students(pulled: &Pulled) -> Vec<i64> {
 #[tokio::test]
 async fn every_value_of_the_first_pull_arrives_as_it_was() {
     let server = Server::start();
-    run(&server, SCHEMA).await;
+    server.run(SCHEMA);
     let pipeline = pipeline(TABLE);
     let pulled = pulled(&server, &pipeline, None).await;
     assert_eq!(students(&pulled), [1, 2, 3], "in the order of the watermark");
@@ -146,7 +141,7 @@ async fn every_value_of_the_first_pull_arrives_as_it_was() {
 #[tokio::test]
 async fn the_second_pull_takes_what_is_new_and_what_the_overlap_covers() {
     let server = Server::start();
-    run(&server, SCHEMA).await;
+    server.run(SCHEMA);
     let pipeline = pipeline(TABLE);
     let first = pulled(&server, &pipeline, None).await;
 
@@ -161,19 +156,17 @@ async fn the_second_pull_takes_what_is_new_and_what_the_overlap_covers() {
     assert_eq!(nothing_new.high, first.high);
 
     sqlx::raw_sql("COMMIT").execute(&mut late).await.expect("the row is there");
-    server
-        .run(
-            "UPDATE student SET note = 'changed', updated_at = '2025-09-01 12:00:00+08' WHERE \"XH\" = '2023000001';
+    server.run(
+        "UPDATE student SET note = 'changed', updated_at = '2025-09-01 12:00:00+08' WHERE \"XH\" = '2023000001';
              INSERT INTO student (\"XH\") VALUES ('2023000005');
              INSERT INTO student (\"XH\", updated_at) VALUES ('2023000006', '2025-09-01 00:30:00+00')",
-        )
-        .await;
+    );
     let second = pulled(&server, &pipeline, nothing_new.high.as_deref()).await;
     // Five has no mark and may be new; six was dated below the overlap, which nobody promised to find.
     assert_eq!(students(&second), [2, 4, 3, 1, 5]);
     assert_eq!(second.high.as_deref(), Some("2025-09-01 04:00:00+00"));
 
-    run(&server, "DELETE FROM student").await;
+    server.run("DELETE FROM student");
     let empty = pulled(&server, &pipeline, second.high.as_deref()).await;
     assert_eq!((empty.rows, empty.bytes.len(), empty.high), (0, 0, second.high), "the mark never goes back");
 }
@@ -186,8 +179,7 @@ async fn numbers_and_days_and_times_without_zone_are_watermarks_too() {
             "CREATE TABLE thing (\"XH\" text, seq bigint, day date, at timestamp);
              INSERT INTO thing SELECT '202300000' || it, it, date '2025-09-01' + it, timestamp '2025-09-01 00:00' + it * interval '1 h'
              FROM generate_series(1, 5) AS it",
-        )
-        .await;
+        );
     let declared = |watermark: &str| {
         let text = format!(
             r#"
@@ -233,8 +225,8 @@ async fn numbers_and_days_and_times_without_zone_are_watermarks_too() {
 #[tokio::test]
 async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
     let server = Server::start();
-    run(&server, SCHEMA).await;
-    run(&server, "ALTER TABLE student ADD COLUMN phone text DEFAULT '13800000000'").await;
+    server.run(SCHEMA);
+    server.run("ALTER TABLE student ADD COLUMN phone text DEFAULT '13800000000'");
     let expected = "file \"public.student\": column 8 \"phone\" is not declared in pipeline \"student\"; \
                     declare it, or leave it out of the export";
     assert_eq!(refused(&server, &pipeline(TABLE)).await.to_string(), expected);
@@ -245,12 +237,10 @@ async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
     assert_eq!(pulled(&server, &pipeline(narrower), None).await.rows, 3);
 
     // A column that this user may not see is no column of theirs.
-    server
-        .run(
-            "CREATE ROLE guest LOGIN PASSWORD 'guest';
+    server.run(
+        "CREATE ROLE guest LOGIN PASSWORD 'guest';
              GRANT SELECT (\"XH\", note, fee, is_open, born, seen_at, updated_at) ON student TO guest",
-        )
-        .await;
+    );
     let url = server.url().replace(&format!("{USER}:{PASSWORD}"), "guest:guest");
     assert_eq!(pull(&pipeline(TABLE), &url, None, &Limits::default()).await.expect("a pull").rows, 3);
 
@@ -267,15 +257,15 @@ async fn an_undeclared_or_missing_column_is_refused_before_a_row_is_read() {
     assert_eq!(error.blame(), Blame::Caller, "{error}");
     let error = refused(&server, &pipeline(r#"query = "SELECT 1; DELETE FROM student""#)).await;
     assert_eq!(error.blame(), Blame::Caller, "{error}");
-    server.run("DO $$ BEGIN ASSERT (SELECT count(*) FROM student) = 3; END $$").await;
+    server.run("DO $$ BEGIN ASSERT (SELECT count(*) FROM student) = 3; END $$");
 }
 
 #[tokio::test]
 async fn a_time_that_no_calendar_has_costs_its_row_and_not_the_pull() {
     let server = Server::start();
-    run(&server, SCHEMA).await;
-    run(&server, "UPDATE student SET updated_at = 'infinity' WHERE \"XH\" = '2023000003'").await;
-    run(&server, "UPDATE student SET seen_at = '0044-03-15 12:00:00 BC' WHERE \"XH\" = '2023000002'").await;
+    server.run(SCHEMA);
+    server.run("UPDATE student SET updated_at = 'infinity' WHERE \"XH\" = '2023000003'");
+    server.run("UPDATE student SET seen_at = '0044-03-15 12:00:00 BC' WHERE \"XH\" = '2023000002'");
     let mut pipeline = pipeline(TABLE);
     pipeline.contract.reject_share_max = 0.9;
     let pulled = pulled(&server, &pipeline, None).await;
@@ -287,7 +277,7 @@ async fn a_time_that_no_calendar_has_costs_its_row_and_not_the_pull() {
 #[tokio::test]
 async fn a_pull_stays_within_the_limits() {
     let server = Server::start();
-    run(&server, SCHEMA).await;
+    server.run(SCHEMA);
     let pipeline = pipeline(TABLE);
     let refusal = async |limits: Limits| pull(&pipeline, &server.url(), None, &limits).await.expect_err("too much").to_string();
     let said = refusal(Limits { rows_max: 2, ..Limits::default() }).await;

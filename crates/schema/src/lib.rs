@@ -18,6 +18,7 @@ mod pipeline;
 mod raw;
 mod settings;
 mod toml_text;
+mod words;
 
 pub use model::{
     CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, Materialized, Model, ModelColumn, Thread, is_closed_table,
@@ -29,3 +30,4 @@ pub use pipeline::{
 pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort, replayed_schema};
 pub use settings::{Campus, Subject};
 pub use toml_text::{nearest, parse_toml};
+pub use words::{FORBIDDEN, forbidden};

@@ -13,4 +13,4 @@ pub use config::{Capacity, Config};
 pub use environment::{Notice, Rules as EnvironmentRules};
 pub use offer::{Candidate, Issued, Offer, Offers, Rules as OfferRules, offers};
 pub use trend::{Input, Member, Rules as TrendRules, Signal, Told, Trend, Week, signals};
-pub use words::{FORBIDDEN, forbidden, reason, said};
+pub use words::{reason, said};

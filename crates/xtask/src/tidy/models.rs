@@ -21,9 +21,14 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
             findings.push(format!("{path}: about is not a sentence"));
         }
         for (name, column) in &front.columns {
-            if column.about.is_none() && column.class.is_none() {
+            if column.about.is_none() && column.class.is_none() && column.title_zh.is_none() {
                 findings.push(format!("{path}: column {name} says neither what it means nor its class"));
             }
+        }
+        let said = [&front.title_zh, &front.title_en, &front.caveat_zh, &front.caveat_en].into_iter().flatten();
+        let sentences = matches!(front.kind, Kind::Rule | Kind::Trend | Kind::Tag | Kind::List).then_some(&model.sql);
+        for word in said.chain(sentences).flat_map(|it| schema::forbidden(it)) {
+            findings.push(format!("{path}: \"{word}\" judges or frightens: say what was seen"));
         }
         let has_titles = front.title_zh.is_some() && front.title_en.is_some();
         if matches!(front.kind, Kind::Measure | Kind::Rule | Kind::Trend | Kind::List) && !has_titles {
