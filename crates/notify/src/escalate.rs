@@ -249,16 +249,16 @@ pub fn next(situation: &Situation<'_>, now_us: i64) -> Action {
     let (step_us, level_us) = (i64::from(window.step_minutes) * MINUTE_US, i64::from(window.level_minutes) * MINUTE_US);
     let levels: Vec<&[Person]> = route.levels.iter().map(Vec::as_slice).chain([route.duty_officers.as_slice()]).collect();
     let first = deliveries.iter().map(|it| it.level).max().unwrap_or(0);
-    for level in first..levels.len() {
+    for (level, people) in levels.iter().enumerate().skip(first) {
         let here = || deliveries.iter().filter(|it| it.level == level);
         let level_ends_us = here().map(Delivery::created_us).min().map(|it| situation.awake(it + level_us, step_us));
         if level_ends_us.is_some_and(|it| it <= now_us) {
             continue;
         }
         if situation.begins_with_a_call() {
-            let people = situation.to_call(level, levels[level]);
-            if !people.is_empty() {
-                return Action::Call { people, level };
+            let uncalled = situation.uncalled(level, people);
+            if !uncalled.is_empty() {
+                return Action::Call { people: uncalled, level };
             }
         }
         let pending = here().filter(is_alive).filter(|it| it.channel != TELEPHONE);
@@ -267,7 +267,7 @@ pub fn next(situation: &Situation<'_>, now_us: i64) -> Action {
             let until_us = level_ends_us.map_or(until_us, |it| it.min(until_us));
             return Action::Wait { until_us, pause: Pause::Answer };
         }
-        for (index, person) in levels[level].iter().enumerate() {
+        for (index, person) in people.iter().enumerate() {
             let was_tried = |channel: &str| deliveries.iter().any(|it| it.to == person.staff_key && it.channel == channel);
             let Some(channel) = person.channels.iter().find(|it| *it != TELEPHONE && !was_tried(it)) else { continue };
             let step = if level == route.levels.len() {
@@ -294,7 +294,7 @@ impl Situation<'_> {
     }
 
     /// Those of a level who have not been called; the duty officers are called with the first.
-    fn to_call(&self, level: usize, people: &[Person]) -> Vec<StaffKey> {
+    fn uncalled(&self, level: usize, people: &[Person]) -> Vec<StaffKey> {
         let with_duty = if level == 0 { self.route.duty_officers.as_slice() } else { &[] };
         let mut keys = Vec::new();
         for person in people.iter().chain(with_duty) {
