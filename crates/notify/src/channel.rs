@@ -231,7 +231,7 @@ impl Channels {
 
     /// Sends a message by one channel to one person, with the retries of the settings.
     ///
-    /// It ends after `tries_max` tries, each within the timeout, with bounded pauses. A try whose end is unknown is repeated
+    /// It ends after `tries_max` tries, each request within the timeout, with bounded pauses. A try whose end is unknown is repeated
     /// only where the receiver drops repetitions.
     ///
     /// # Errors

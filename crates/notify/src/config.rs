@@ -22,7 +22,7 @@ pub struct Config {
     pub base_url: String,
     /// Language of those who chose none.
     pub language: Language,
-    /// How long one try may take, 100 to 60000.
+    /// How long one request may take, 100 to 60000. A try is one, or up to four where a token has to be fetched.
     pub timeout_ms: u64,
     /// Certificates of the campus's own authority (PEM), beside those of the system; "" for none.
     pub ca_file: PathBuf,

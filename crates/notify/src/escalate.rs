@@ -7,8 +7,6 @@
 //! The caller asks [`next`], stores a [`Delivery`] *before* it acts, acts, and asks again. So a crash leaves a delivery that
 //! was never sent and goes on with the next step in time; it never sends twice.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -54,6 +52,24 @@ pub struct QuietHours {
     pub until: u16,
 }
 
+/// Settings `[notify.escalation.kind]`: one window for each kind that needs an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindWindows {
+    /// A thread to claim.
+    pub new_thread: Window,
+    /// A deadline that has passed.
+    pub overdue: Window,
+    /// A hand-over to consent to.
+    pub hand_over_asked: Window,
+    /// The next step of a safety check.
+    pub safety_step_due: Window,
+    /// A crisis.
+    pub crisis_declared: Window,
+    /// A follow-up.
+    pub follow_up_due: Window,
+}
+
 /// Settings `[notify.escalation]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,10 +82,8 @@ pub struct Escalation {
     pub severity_2: Window,
     /// Windows of severity 1.
     pub severity_1: Window,
-    /// Windows of messages without a severity.
-    pub unrated: Window,
-    /// Windows of kinds. A kind and a severity with a window each take the shorter one.
-    pub kind: BTreeMap<Kind, Window>,
+    /// Windows of kinds; a message with a severity takes the shorter of the two.
+    pub kind: KindWindows,
     /// Hours in which severity 1 and 2 wait.
     pub quiet: QuietHours,
     /// Time of day at which what the platform itself raised at severity 1 goes out, minutes since midnight.
@@ -80,17 +94,22 @@ pub struct Escalation {
 impl Escalation {
     /// The windows of a message.
     pub fn window(&self, message: &Message) -> Window {
-        let kind = self.kind.get(&message.kind).copied();
-        let severity = message.severity.map(|it| match u8::from(it) {
-            4 => self.severity_4,
-            3 => self.severity_3,
-            2 => self.severity_2,
-            _ => self.severity_1,
-        });
-        match (kind, severity) {
-            (Some(kind), Some(severity)) => kind.and(severity),
-            (Some(window), None) | (None, Some(window)) => window,
-            (None, None) => self.unrated,
+        let kind = match message.kind {
+            Kind::NewThread => self.kind.new_thread,
+            Kind::Overdue => self.kind.overdue,
+            Kind::HandOverAsked => self.kind.hand_over_asked,
+            Kind::SafetyStepDue => self.kind.safety_step_due,
+            Kind::CrisisDeclared => self.kind.crisis_declared,
+            Kind::FollowUpDue => self.kind.follow_up_due,
+            // They wait for nobody, so that no window is ever used.
+            Kind::ListReady | Kind::Drill => self.severity_1,
+        };
+        match message.severity.map(u8::from) {
+            Some(4) => kind.and(self.severity_4),
+            Some(3) => kind.and(self.severity_3),
+            Some(2) => kind.and(self.severity_2),
+            Some(_) => kind.and(self.severity_1),
+            None => kind,
         }
     }
 
@@ -100,9 +119,14 @@ impl Escalation {
             ("severity_3", self.severity_3),
             ("severity_2", self.severity_2),
             ("severity_1", self.severity_1),
-            ("unrated", self.unrated),
+            ("kind.new_thread", self.kind.new_thread),
+            ("kind.overdue", self.kind.overdue),
+            ("kind.hand_over_asked", self.kind.hand_over_asked),
+            ("kind.safety_step_due", self.kind.safety_step_due),
+            ("kind.crisis_declared", self.kind.crisis_declared),
+            ("kind.follow_up_due", self.kind.follow_up_due),
         ];
-        for (name, window) in named.into_iter().chain(self.kind.values().map(|it| ("kind", *it))) {
+        for (name, window) in named {
             let fits = (1..=window.level_minutes).contains(&window.step_minutes) && window.level_minutes <= 60 * 24 * 60;
             if !fits {
                 let message = "step_minutes must be 1 or more and no more than level_minutes, and that 86400 or less";
@@ -373,8 +397,14 @@ mod tests {
             severity_3: window(120, 480),
             severity_2: window(720, 2880),
             severity_1: window(1440, 4320),
-            unrated: window(240, 1440),
-            kind: [(Kind::CrisisDeclared, window(5, 10)), (Kind::SafetyStepDue, window(10, 30))].into(),
+            kind: KindWindows {
+                new_thread: window(1440, 10_080),
+                overdue: window(720, 2880),
+                hand_over_asked: window(1440, 4320),
+                safety_step_due: window(10, 30),
+                crisis_declared: window(5, 10),
+                follow_up_due: window(240, 1440),
+            },
             quiet: QuietHours { from: 22 * 60 + 30, until: 7 * 60 },
             severity_1_at: 8 * 60 + 30,
         }
@@ -568,7 +598,7 @@ mod tests {
     #[test]
     fn severity_1_goes_out_once_a_day() {
         let mut drive = Drive::new(message(Kind::NewThread, Some(1)), at(1, 10, 0));
-        assert_eq!(drive.told(never)[..2], [format!("0 OnceADay"), format!("{} 1 wecom First", 22 * 60 + 30)]);
+        assert_eq!(drive.told(never)[..2], ["0 OnceADay", "1350 1 wecom First"]);
     }
 
     #[test]
@@ -699,7 +729,8 @@ mod tests {
         assert_eq!(escalation.window(&message(Kind::SafetyStepDue, Some(3))).level_minutes, 30);
         assert_eq!(escalation.window(&message(Kind::SafetyStepDue, Some(4))).level_minutes, 10);
         assert_eq!(escalation.window(&message(Kind::SafetyStepDue, None)).step_minutes, 10);
-        assert_eq!(escalation.window(&message(Kind::Overdue, None)).step_minutes, 240);
+        assert_eq!(escalation.window(&message(Kind::FollowUpDue, None)).step_minutes, 240);
+        assert_eq!(escalation.window(&message(Kind::FollowUpDue, Some(3))).step_minutes, 120);
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn a_misspelt_setting_is_refused() {
         (DEFAULTS.replace("timeout_ms", "timeout"), "unknown field `timeout`"),
         (DEFAULTS.replace("\"22:30\"", "\"25:00\""), "\"25:00\" is no time: write \"22:30\""),
         (DEFAULTS.replace("step_minutes = 5,", "steps = 5,"), "unknown field `steps`"),
-        (DEFAULTS.replace("crisis_declared", "crisis"), "unknown variant `crisis`"),
+        (DEFAULTS.replace("crisis_declared", "crisis"), "unknown field `crisis`"),
         (
             DEFAULTS.replace(
                 "channel    = []",

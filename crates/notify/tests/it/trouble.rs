@@ -91,6 +91,25 @@ async fn a_connection_that_breaks_may_have_carried_the_message() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let server = Server::vendors();
+    let robot = format!(
+        "[[channel]]\nkind = \"wecom_robot\"\nname = \"group\"\napi = \"{}\"\nkey = {{ env = \"WECOM_ROBOT_KEY\" }}",
+        server.url()
+    );
+    let channels = channels(&format!("{}{robot}", hook(&server, "")));
+    server.set(json!({ "padding": 4_000_000 })).await;
+
+    // The status says it all; where it does not, nobody knows, and a robot is not asked twice.
+    send(&channels, "hook", 1, &Addresses::new()).await.expect("sent");
+    let error = send(&channels, "group", 2, &Addresses::new()).await.expect_err("unreadable");
+
+    assert!(matches!(error, Error::Answer { what: "is no JSON", .. }), "{error:?}");
+    server.set(json!({ "padding": 0 })).await;
+    assert_eq!(server.requests("/webhook/send").await, 1);
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
     let channels = channels(&webhook(&format!("http://127.0.0.1:{port}/hook"), "WEBHOOK_SECRET"));

@@ -28,7 +28,7 @@ MEMBERS = {"zhangsan", "lisi"}
 lock = threading.Lock()
 told = {"requests": [], "faults": [], "shown": []}
 state = {"token_no": 0, "spent": [], "busy": 0, "retry_after": "1", "down": 0, "slow_s": 0.0, "errcode": {}, "expires_in": 7200,
-         "cut": 0, "redirect": 0, "slow_but_shown": 0, "wrap_88": 0}
+         "cut": 0, "redirect": 0, "slow_but_shown": 0, "wrap_88": 0, "padding": 0}
 
 
 def fault(text):
@@ -50,6 +50,7 @@ class Vendor(BaseHTTPRequestHandler):
 
     def answer(self, body, status=200, headers=()):
         payload = json.dumps(body).encode() if not isinstance(body, bytes) else body
+        payload = b" " * state["padding"] + payload
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(payload)))
