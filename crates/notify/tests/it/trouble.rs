@@ -91,6 +91,21 @@ async fn a_connection_that_breaks_may_have_carried_the_message() {
 }
 
 #[tokio::test]
+async fn an_address_that_holds_a_key_stands_in_no_error() {
+    let server = Server::vendors();
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+    server.set(json!({ "cut": 1 })).await;
+    // `send` looks for it in every error, down to its last cause.
+    for api in [format!("http://127.0.0.1:{port}"), server.url()] {
+        let robot = format!(
+            "[[channel]]\nkind = \"wecom_robot\"\nname = \"group\"\napi = \"{api}\"\nkey = {{ env = \"WECOM_ROBOT_KEY\" }}"
+        );
+        let error = send(&channels(&robot), "group", 1, &Addresses::new()).await.expect_err("no answer");
+        assert!(matches!(error, Error::Unreachable { .. } | Error::Cut { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_not_read_to_its_end() {
     let server = Server::vendors();
     let robot = format!(
