@@ -223,8 +223,7 @@ mod tests {
     use crate::matrix::RowKey;
 
     fn matrix(values: Vec<f64>) -> Matrix {
-        let keys: Vec<RowKey> =
-            (0..values.len()).map(|it| RowKey { as_of_on: 0, student_key: it as i64 }).collect();
+        let keys: Vec<RowKey> = (0..values.len()).map(|it| RowKey { as_of_on: 0, student_key: it as i64 }).collect();
         let values = Array2::from_shape_vec((values.len(), 1), values).unwrap();
         Matrix::from_wide(&keys, &["a".to_owned()], values.view()).unwrap()
     }

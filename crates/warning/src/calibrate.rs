@@ -63,12 +63,8 @@ impl Isotonic {
             while let [.., left, right] = &blocks[..]
                 && !left.is_below(right)
             {
-                let joined = Block {
-                    from: left.from,
-                    to: right.to,
-                    n_positive: left.n_positive + right.n_positive,
-                    n: left.n + right.n,
-                };
+                let joined =
+                    Block { from: left.from, to: right.to, n_positive: left.n_positive + right.n_positive, n: left.n + right.n };
                 blocks.truncate(blocks.len() - 2);
                 blocks.push(joined);
             }
@@ -158,10 +154,7 @@ mod tests {
 
     #[test]
     fn a_row_of_the_term_itself_is_refused() {
-        assert!(matches!(
-            Isotonic::fit(&past(&[(0.5, true)]), 10),
-            Err(Error::FutureRow { as_of_on: 10, before_on: 10 })
-        ));
+        assert!(matches!(Isotonic::fit(&past(&[(0.5, true)]), 10), Err(Error::FutureRow { as_of_on: 10, before_on: 10 })));
         assert!(matches!(Isotonic::fit(&[], 10), Err(Error::NothingToLearn { .. })));
         assert!(matches!(Isotonic::fit(&past(&[(f64::NAN, true)]), 11), Err(Error::NotFinite { .. })));
     }

@@ -180,8 +180,8 @@ impl Bag {
         let records = Array2::from_shape_fn((self.rows.len(), self.columns.len()), |(row, column)| {
             ranks[[self.rows[row], self.columns[column]]]
         });
-        let data = Dataset::new(records, Array1::from_vec(self.labels.clone()))
-            .with_weights(Array1::from_vec(self.weights.clone()));
+        let data =
+            Dataset::new(records, Array1::from_vec(self.labels.clone())).with_weights(Array1::from_vec(self.weights.clone()));
         let tree = DecisionTree::params()
             .max_depth(Some(config.depth))
             .min_weight_split(2.0 * config.leaf)
@@ -253,9 +253,10 @@ impl RiskModel for Forest {
     fn score(&self, matrix: &Matrix) -> Result<Vec<f64>, Error> {
         matrix.expect_features(&self.features)?;
         let ranks = ranks(&self.cuts, matrix);
-        let votes = ranks.rows().into_iter().map(|row| {
-            self.trees.iter().map(|nodes| nodes[walk(nodes, |feature| row[feature], |_| ())].votes).sum::<f64>()
-        });
+        let votes = ranks
+            .rows()
+            .into_iter()
+            .map(|row| self.trees.iter().map(|nodes| nodes[walk(nodes, |feature| row[feature], |_| ())].votes).sum::<f64>());
         Ok(votes.map(|it| it / self.trees.len() as f64).collect())
     }
 

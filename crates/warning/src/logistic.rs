@@ -76,8 +76,7 @@ impl Logistic {
                 Column { mean, deviation: if 0.0 < deviation { deviation } else { 1.0 }, weight: 0.0, missing: 0.0 }
             })
             .collect();
-        let with_missing: Vec<usize> =
-            (0..columns.len()).filter(|it| values.column(*it).iter().any(|it| it.is_nan())).collect();
+        let with_missing: Vec<usize> = (0..columns.len()).filter(|it| values.column(*it).iter().any(|it| it.is_nan())).collect();
 
         let mut records = Array2::zeros((values.nrows(), columns.len() + with_missing.len()));
         for (row, value) in values.rows().into_iter().enumerate() {
@@ -120,9 +119,11 @@ impl RiskModel for Logistic {
 
     fn score(&self, matrix: &Matrix) -> Result<Vec<f64>, Error> {
         matrix.expect_features(&self.features)?;
-        let sums = matrix.values().rows().into_iter().map(|row| {
-            self.intercept + self.columns.iter().zip(row).map(|(column, value)| column.adds(*value)).sum::<f64>()
-        });
+        let sums = matrix
+            .values()
+            .rows()
+            .into_iter()
+            .map(|row| self.intercept + self.columns.iter().zip(row).map(|(column, value)| column.adds(*value)).sum::<f64>());
         Ok(sums.map(|it| Scale::LogOdds.score(it)).collect())
     }
 
@@ -148,8 +149,7 @@ mod tests {
     use crate::matrix::RowKey;
 
     fn matrix(values: &[f64]) -> Matrix {
-        let keys: Vec<RowKey> =
-            (0..values.len()).map(|it| RowKey { as_of_on: 0, student_key: it as i64 }).collect();
+        let keys: Vec<RowKey> = (0..values.len()).map(|it| RowKey { as_of_on: 0, student_key: it as i64 }).collect();
         let values = Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap();
         Matrix::from_wide(&keys, &["a".to_owned()], values.view()).unwrap()
     }

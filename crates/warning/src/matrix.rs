@@ -22,30 +22,30 @@ use crate::metrics::auroc;
 /// # Source
 /// science.md 3.5 (11): labels and inputs that are forbidden.
 pub const SENSITIVE: &[&str] = &[
-    "screening",   // Results of the psychological census.
-    "scl",         // The same, by the name of the usual scale.
-    "psychology",  // Anything of the psychology compartment.
+    "screening",  // Results of the psychological census.
+    "scl",        // The same, by the name of the usual scale.
+    "psychology", // Anything of the psychology compartment.
     "psych",
     "mental",
     "counselling", // Visits to the centre must not cost anything.
     "counseling",
-    "case",        // What people did about a student.
-    "severity",    // How bad people thought it was.
-    "hospital",    // Medical facts.
+    "case",     // What people did about a student.
+    "severity", // How bad people thought it was.
+    "hospital", // Medical facts.
     "medical",
-    "harm",        // Self-harm.
+    "harm", // Self-harm.
     "suicide",
-    "religion",    // Belief and descent.
+    "religion", // Belief and descent.
     "religious",
     "ethnicity",
     "ethnic",
     "minority",
     "nationality",
-    "discipline",  // Punishment and complaint.
+    "discipline", // Punishment and complaint.
     "disciplinary",
     "punishment",
     "complaint",
-    "warned",      // "Was warned" makes a model predict itself.
+    "warned", // "Was warned" makes a model predict itself.
     "warning",
 ];
 
@@ -199,9 +199,7 @@ impl Matrix {
     /// As [`Matrix::from_frame`], and if the shape differs from the names.
     pub fn from_wide(keys: &[RowKey], features: &[String], values: ArrayView2<'_, f64>) -> Result<Matrix, Error> {
         refuse_sensitive(features)?;
-        for (what, expected, found) in
-            [("rows", keys.len(), values.nrows()), ("measures", features.len(), values.ncols())]
-        {
+        for (what, expected, found) in [("rows", keys.len(), values.nrows()), ("measures", features.len(), values.ncols())] {
             if expected != found {
                 return Err(Error::Length { what, expected, found });
             }

@@ -38,9 +38,7 @@ pub fn auroc(scores: &[f64], labels: &[bool]) -> Option<f64> {
 /// `scores` and `tie_break`: one a row; a score that is NaN is never chosen. Fewer than `k` rows give fewer.
 pub fn top_k(scores: &[f64], tie_break: &[u64], k: usize) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..scores.len()).filter(|row| !scores[*row].is_nan()).collect();
-    rows.sort_by(|a, b| {
-        scores[*b].total_cmp(&scores[*a]).then(tie_break[*a].cmp(&tie_break[*b])).then(a.cmp(b))
-    });
+    rows.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(tie_break[*a].cmp(&tie_break[*b])).then(a.cmp(b)));
     rows.truncate(k);
     rows
 }

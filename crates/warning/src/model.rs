@@ -178,9 +178,7 @@ mod tests {
         let keys: Vec<RowKey> =
             (0..n).map(|it| RowKey { as_of_on: (it % 4) as i32 * 7, student_key: 1000 + it as i64 }).collect();
         let mut values = Array2::from_shape_fn((n, 3), |_| random.gen_range(-1.0..1.0));
-        let labels = (0..n)
-            .map(|row| random.gen_range(-1.0..1.0) < 1.5 * values[[row, 0]] + values[[row, 1]] - 1.2)
-            .collect();
+        let labels = (0..n).map(|row| random.gen_range(-1.0..1.0) < 1.5 * values[[row, 0]] + values[[row, 1]] - 1.2).collect();
         for row in (0..n).step_by(7) {
             values[[row, row % 3]] = f64::NAN;
         }
@@ -271,9 +269,8 @@ mod tests {
             let read = from_bytes(&bytes).unwrap();
             assert_eq!(read.kind(), kind);
             assert_eq!(read.features(), rows.features());
-            let bits = |model: &dyn RiskModel| -> Vec<u64> {
-                model.score(&rows).unwrap().into_iter().map(f64::to_bits).collect()
-            };
+            let bits =
+                |model: &dyn RiskModel| -> Vec<u64> { model.score(&rows).unwrap().into_iter().map(f64::to_bits).collect() };
             assert_eq!(bits(&*model), bits(&*read), "{kind:?}");
             assert!(read.to_bytes().unwrap() == bytes);
         }
@@ -325,12 +322,7 @@ mod tests {
     #[test]
     fn other_measures_are_refused_at_scoring() {
         let (rows, labels) = matrix(100, 8);
-        let fewer = Matrix::from_wide(
-            rows.keys(),
-            &rows.features()[..2],
-            rows.values().slice(ndarray::s![.., ..2]),
-        )
-        .unwrap();
+        let fewer = Matrix::from_wide(rows.keys(), &rows.features()[..2], rows.values().slice(ndarray::s![.., ..2])).unwrap();
         for kind in KINDS {
             let model = train(kind, &rows, &labels, 0).unwrap();
             assert!(matches!(model.score(&fewer), Err(Error::OtherFeatures { .. })));

@@ -168,11 +168,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_counted() {
-        let rows = [
-            history(80, Some(70), None, None),
-            history(80, None, None, Some(85)),
-            history(120, Some(110), Some(125), None),
-        ];
+        let rows =
+            [history(80, Some(70), None, None), history(80, None, None, Some(85)), history(120, Some(110), Some(125), None)];
         let split = split(&rows, 120, HORIZON);
         assert_eq!((split.n_outcome_known, split.n_censored, split.n_outcome_hidden), (1, 1, 1));
         assert!(split.train.is_empty() && split.test.is_empty());
