@@ -83,9 +83,9 @@ impl Isotonic {
     /// Returns the probability that a score stands for; beyond the scores seen, that of the nearest one.
     pub fn probability(&self, score: f64) -> f64 {
         let at = self.points.partition_point(|it| it.0 < score);
-        match (at.checked_sub(1).map(|it| self.points[it]), self.points.get(at)) {
+        match (at.checked_sub(1).map(|it| self.points[it]), self.points.get(at).copied()) {
             (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (score - x0) / (x1 - x0),
-            (None, Some((_, y))) | (Some((_, y)), None) => *y,
+            (None, Some((_, y))) | (Some((_, y)), None) => y,
             (None, None) => f64::NAN,
         }
     }

@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn the_index_of_two_bands_by_hand() {
-        // Shares 49.5/99 + smoothing: (50.5, 50.5)/101 and (25.5, 75.5)/101.
-        let (p, q) = ([0.5, 0.5], [25.5 / 101.0, 75.5 / 101.0]);
+        // With half a row added to each band: (50.5, 50.5)/101 and (25.5, 75.5)/101.
+        let (p, q): ([f64; 2], [f64; 2]) = ([0.5, 0.5], [25.5 / 101.0, 75.5 / 101.0]);
         let expected: f64 = (0..2).map(|it| (p[it] - q[it]) * (p[it] / q[it]).ln()).sum();
         assert!((psi(&[50, 50], &[25, 75]) - expected).abs() < 1e-12);
         assert_eq!(psi(&[3, 7], &[3, 7]), 0.0);

@@ -119,8 +119,8 @@ impl RiskModel for Logistic {
 
     fn score(&self, matrix: &Matrix) -> Result<Vec<f64>, Error> {
         matrix.expect_features(&self.features)?;
-        let sums = matrix
-            .values()
+        let values = matrix.values();
+        let sums = values
             .rows()
             .into_iter()
             .map(|row| self.intercept + self.columns.iter().zip(row).map(|(column, value)| column.adds(*value)).sum::<f64>());

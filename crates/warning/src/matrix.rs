@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use polars::prelude::*;
+use polars_io::SerReader;
+use polars_io::ipc::IpcReader;
 
 use crate::error::Error;
 use crate::metrics::auroc;
