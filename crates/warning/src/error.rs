@@ -20,12 +20,14 @@ pub enum Error {
         label: String,
     },
     /// One student has two values of one measure as of one day.
-    #[error("{n_rows} rows of the long form make only {n_cells} cells: a student, day and measure stand there twice")]
+    #[error("measure \"{measure}\" of student_key {student_key} stands twice as of day {as_of_on}")]
     Duplicate {
-        /// Rows of the measures asked for.
-        n_rows: usize,
-        /// Cells they fill.
-        n_cells: usize,
+        /// The measure.
+        measure: String,
+        /// The student.
+        student_key: i64,
+        /// Days since 1970-01-01.
+        as_of_on: i32,
     },
     /// Two rows of a matrix have the same student and day.
     #[error("student_key {student_key} stands twice as of day {as_of_on}")]

@@ -5,12 +5,11 @@
 //! nobody has is NaN, never a median: what to do with it is each model's own decision. What may not be an input at all
 //! ([`refuse_sensitive`], [`refuse_leaks`]) is refused here, by name, before any model sees it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Cursor;
-use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
-use polars::prelude::*;
+use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, PolarsError, Series};
 use polars_io::SerReader;
 use polars_io::ipc::IpcReader;
 
@@ -91,7 +90,7 @@ impl Matrix {
     /// Builds the matrix of `measures` from the long form; a measure without rows is a column of missing values.
     ///
     /// # Shape
-    /// `long`: columns `student_key` (integer), `as_of_on` (days or a date), `measure` (text), `value` (double or NULL),
+    /// `long`: columns `student_key` (integer), `as_of_on` (days since 1970-01-01, integer), `measure` (text), `value` (double or NULL),
     /// `cov` (double, never NULL), in any order of rows and columns; others are ignored.
     ///
     /// # Errors
@@ -101,68 +100,47 @@ impl Matrix {
         let features = sorted_names(measures);
         let frame = |source| Error::Frame { source };
 
-        let wanted = Series::new("measure".into(), features.as_slice());
-        let names = DataFrame::new_infer_height(vec![wanted.clone().into()]).map_err(frame)?;
-        let rows = long
-            .clone()
-            .lazy()
-            .select([
-                col("student_key").strict_cast(DataType::Int64),
-                col("as_of_on").strict_cast(DataType::Int32),
-                col("measure").strict_cast(DataType::String),
-                col("value").strict_cast(DataType::Float64),
-                col("cov").strict_cast(DataType::Float64),
-            ])
-            .collect()
-            .map_err(frame)?;
+        // The measures were chosen above; a place in that list is all a row of the long form needs.
+        let places: HashMap<&str, usize> = features.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        let column = |name: &str, kind: DataType| long.column(name).and_then(|it| it.strict_cast(&kind)).map_err(frame);
+        let (students, days) = (column("student_key", DataType::Int64)?, column("as_of_on", DataType::Int32)?);
+        let (measures, seen) = (column("measure", DataType::String)?, column("cov", DataType::Float64)?);
+        let known = column("value", DataType::Float64)?;
+        for needed in [&students, &days, &measures, &seen] {
+            if needed.null_count() != 0 {
+                let source = PolarsError::NoData(format!("column {} has NULLs", needed.name()).into());
+                return Err(frame(source));
+            }
+        }
+        let (students, days) = (students.i64().map_err(frame)?, days.i32().map_err(frame)?);
+        let (measures, seen) = (measures.str().map_err(frame)?, seen.f64().map_err(frame)?);
+        let known = known.f64().map_err(frame)?;
+
+        let row_keys = || {
+            let pairs = days.into_no_null_iter().zip(students.into_no_null_iter());
+            pairs.map(|(as_of_on, student_key)| RowKey { as_of_on, student_key })
+        };
         // Every student of the long form is a row, even one with none of the wanted measures.
-        let wide = rows
-            .lazy()
-            .pivot(
-                by_name(["measure"], true, false),
-                Arc::new(names),
-                by_name(["as_of_on", "student_key"], true, false),
-                by_name(["value", "cov"], true, false),
-                element().first(),
-                true,
-                "|".into(),
-                PivotColumnNaming::Combine,
-            )
-            .sort(["as_of_on", "student_key"], SortMultipleOptions::default())
-            .collect()
-            .map_err(frame)?;
+        let mut keys: Vec<RowKey> = row_keys().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let rows: HashMap<RowKey, usize> = keys.iter().enumerate().map(|(at, key)| (*key, at)).collect();
 
-        let days = wide.column("as_of_on").and_then(|it| it.i32()).map_err(frame)?;
-        let students = wide.column("student_key").and_then(|it| it.i64()).map_err(frame)?;
-        let keys = days
-            .into_no_null_iter()
-            .zip(students.into_no_null_iter())
-            .map(|(as_of_on, student_key)| RowKey { as_of_on, student_key })
-            .collect::<Vec<_>>();
-        if keys.len() != wide.height() {
-            return Err(Error::Length { what: "rows with a student and a day", expected: wide.height(), found: keys.len() });
-        }
-
+        // A plain scatter: the pivot of polars 0.55 is one filtered aggregate for every column and group.
         let mut values = Array2::from_elem((keys.len(), features.len()), f64::NAN);
-        let mut cov = Array2::zeros((keys.len(), features.len()));
-        let mut n_cells = 0;
-        for (column, name) in features.iter().enumerate() {
-            let value = wide.column(&format!("value|{name}")).and_then(|it| it.f64()).map_err(frame)?;
-            for (row, it) in value.iter().enumerate() {
-                values[[row, column]] = it.unwrap_or(f64::NAN);
+        let mut cov = Array2::from_elem((keys.len(), features.len()), f64::NAN);
+        for (((key, measure), value), seen) in row_keys().zip(measures.iter()).zip(known.iter()).zip(seen.iter()) {
+            let Some(column) = measure.and_then(|it| places.get(it)) else { continue };
+            let cell = [rows[&key], *column];
+            // Coverage stands in every cell that was filled, so it tells a second value from the first.
+            if !cov[cell].is_nan() {
+                let RowKey { as_of_on, student_key } = key;
+                return Err(Error::Duplicate { measure: features[*column].clone(), student_key, as_of_on });
             }
-            let seen = wide.column(&format!("cov|{name}")).and_then(|it| it.f64()).map_err(frame)?;
-            for (row, it) in seen.iter().enumerate() {
-                if let Some(it) = it {
-                    cov[[row, column]] = it;
-                    n_cells += 1;
-                }
-            }
+            values[cell] = value.unwrap_or(f64::NAN);
+            cov[cell] = seen.filter(|it| !it.is_nan()).unwrap_or(0.0);
         }
-        let n_rows = count_of(long, &features).map_err(frame)?;
-        if n_rows != n_cells {
-            return Err(Error::Duplicate { n_rows, n_cells });
-        }
+        cov.mapv_inplace(|it| if it.is_nan() { 0.0 } else { it });
         Matrix { keys, features, values, cov }.checked()
     }
 
@@ -285,12 +263,6 @@ fn sorted_names(measures: &[String]) -> Vec<String> {
     names
 }
 
-/// Rows of the long form that belong to one of the measures.
-fn count_of(long: &DataFrame, features: &[String]) -> PolarsResult<usize> {
-    let wanted: HashSet<&str> = features.iter().map(String::as_str).collect();
-    Ok(long.column("measure")?.str()?.iter().filter(|it| it.is_some_and(|it| wanted.contains(it))).count())
-}
-
 /// Refuses names that may be neither input nor label, by the words of [`SENSITIVE`].
 ///
 /// # Errors
@@ -395,7 +367,7 @@ mod tests {
     #[test]
     fn a_value_that_stands_twice_is_refused() {
         let cells = [cell(1, 0, "a", Some(1.0)), cell(1, 0, "a", Some(2.0))];
-        assert!(matches!(Matrix::from_cells(&cells, &names(&["a"])), Err(Error::Duplicate { n_rows: 2, n_cells: 1 })));
+        assert!(matches!(Matrix::from_cells(&cells, &names(&["a"])), Err(Error::Duplicate { student_key: 1, as_of_on: 0, .. })));
     }
 
     #[test]

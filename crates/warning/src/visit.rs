@@ -289,10 +289,6 @@ mod tests {
             let (low, high) = share(naive, found, 0.05);
             naive_held += u32::from(low <= truth.recall && truth.recall <= high);
         }
-        println!(
-            "held: recall {recall_held} prevalence {prevalence_held} ppv {ppv_held} naive {naive_held}; width {:.3}",
-            width / 200.0
-        );
         for (name, held) in [("recall", recall_held), ("prevalence", prevalence_held), ("ppv", ppv_held)] {
             assert!(180 <= held, "{name}: {held} of 200 intervals hold the truth");
         }
