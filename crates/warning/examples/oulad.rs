@@ -55,12 +55,20 @@ const COHORTS: [(&str, Cohort); 4] = [
     ("risk_set", Cohort::RiskSet),
 ];
 
+/// An assessment that was handed in.
+struct HandedIn {
+    on: i32,
+    due_on: Option<i32>,
+    score: f64,
+    weight: f64,
+    is_banked: bool,
+}
+
 struct Tables {
     info: Vec<HashMap<String, String>>,
     registered: HashMap<Enrolment, (Option<i32>, Option<i32>)>,
     weekly: BTreeMap<i32, HashMap<i64, [f64; 8]>>,
-    /// Per enrolment: day submitted, day due, score, weight, banked.
-    assessed: HashMap<Enrolment, Vec<(i32, Option<i32>, f64, f64, bool)>>,
+    assessed: HashMap<Enrolment, Vec<HandedIn>>,
     /// Days on which an assessment of a course falls due.
     due: HashMap<(String, String), Vec<i32>>,
     before: HashMap<Enrolment, (f64, f64)>,
@@ -120,7 +128,13 @@ impl Tables {
             let Some(((module, presentation), due_on, weight)) = assessments.get(&row["id_assessment"]) else { continue };
             let key = (module.clone(), presentation.clone(), row["id_student"].parse()?);
             let (Some(on), Some(score)) = (day(&row["date_submitted"]), number(&row["score"])) else { continue };
-            tables.assessed.entry(key).or_default().push((on, *due_on, score, *weight, row["is_banked"] == "1"));
+            tables.assessed.entry(key).or_default().push(HandedIn {
+                on,
+                due_on: *due_on,
+                score,
+                weight: *weight,
+                is_banked: row["is_banked"] == "1",
+            });
         }
         for row in processed("vle_pre_course_features.csv.gz")? {
             let clicks = |it: &str| number(&row[it]).unwrap_or(f64::NAN);
@@ -193,21 +207,21 @@ impl Tables {
     /// What this enrolment itself has shown by the end of a day.
     fn own(&self, key: &Enrolment, as_of: i32) -> Vec<(&'static str, f64)> {
         let none = Vec::new();
-        let handed_in: Vec<_> = self.assessed.get(key).unwrap_or(&none).iter().filter(|it| it.0 <= as_of).collect();
+        let handed_in: Vec<_> = self.assessed.get(key).unwrap_or(&none).iter().filter(|it| it.on <= as_of).collect();
         let due = self.due.get(&(key.0.clone(), key.1.clone())).map_or(0, |it| it.iter().filter(|it| **it <= as_of).count());
         let n = handed_in.len() as f64;
-        let of_due = handed_in.iter().filter(|it| it.1.is_some_and(|due| due <= as_of)).count();
-        let mean = |of: &dyn Fn(&(i32, Option<i32>, f64, f64, bool)) -> f64| {
+        let of_due = handed_in.iter().filter(|it| it.due_on.is_some_and(|due| due <= as_of)).count();
+        let mean = |of: &dyn Fn(&HandedIn) -> f64| {
             if handed_in.is_empty() { f64::NAN } else { handed_in.iter().map(|it| of(it)).sum::<f64>() / n }
         };
         let (clicks, rows) = self.before.get(key).copied().unwrap_or((f64::NAN, f64::NAN));
         vec![
             ("own_assessed_n", n),
-            ("own_score_mean", mean(&|it| it.2)),
-            ("own_score_min", handed_in.iter().map(|it| it.2).reduce(f64::min).unwrap_or(f64::NAN)),
-            ("own_days_late", mean(&|it| it.1.map_or(0.0, |due| f64::from(it.0 - due)))),
-            ("own_weight", handed_in.iter().map(|it| it.3).sum()),
-            ("own_banked_n", handed_in.iter().filter(|it| it.4).count() as f64),
+            ("own_score_mean", mean(&|it| it.score)),
+            ("own_score_min", handed_in.iter().map(|it| it.score).reduce(f64::min).unwrap_or(f64::NAN)),
+            ("own_days_late", mean(&|it| it.due_on.map_or(0.0, |due| f64::from(it.on - due)))),
+            ("own_weight", handed_in.iter().map(|it| it.weight).sum()),
+            ("own_banked_n", handed_in.iter().filter(|it| it.is_banked).count() as f64),
             ("own_missing_n", due as f64 - of_due as f64),
             ("clicks_before_start", clicks),
             ("interactions_before_start", rows),

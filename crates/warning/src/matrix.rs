@@ -322,6 +322,8 @@ pub fn suspects(matrix: &Matrix, labels: &[bool], at_least: f64) -> Vec<(String,
 
 #[cfg(test)]
 mod tests {
+    use polars_io::SerWriter;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -368,6 +370,43 @@ mod tests {
     fn a_value_that_stands_twice_is_refused() {
         let cells = [cell(1, 0, "a", Some(1.0)), cell(1, 0, "a", Some(2.0))];
         assert!(matches!(Matrix::from_cells(&cells, &names(&["a"])), Err(Error::Duplicate { student_key: 1, as_of_on: 0, .. })));
+    }
+
+    #[test]
+    fn rows_come_over_as_arrow_ipc_and_columns_of_no_interest_are_ignored() {
+        let mut long = DataFrame::new_infer_height(vec![
+            Series::new("value".into(), [Some(2.5), None]).into_column(),
+            Series::new("measure".into(), ["a", "a"]).into_column(),
+            Series::new("student_key".into(), [9_i64, 4]).into_column(),
+            Series::new("z_self".into(), [0.1, 0.2]).into_column(),
+            Series::new("as_of_on".into(), [20_i64, 20]).into_column(),
+            Series::new("cov".into(), [1.0, 0.5]).into_column(),
+        ])
+        .unwrap();
+        let mut bytes = Vec::new();
+        polars_io::ipc::IpcWriter::new(&mut bytes).finish(&mut long).unwrap();
+        let matrix = Matrix::from_ipc(&bytes, &names(&["a"])).unwrap();
+        assert_eq!(matrix.keys()[1], RowKey { as_of_on: 20, student_key: 9 });
+        assert_eq!((matrix.values()[[1, 0]], matrix.cov()[[0, 0]]), (2.5, 0.5));
+        assert!(matches!(Matrix::from_ipc(b"no arrow", &names(&["a"])), Err(Error::Frame { .. })));
+    }
+
+    #[test]
+    fn a_student_without_a_key_or_a_column_that_is_absent_is_refused() {
+        let long = |key: Option<i64>| {
+            DataFrame::new_infer_height(vec![
+                Series::new("value".into(), [1.0]).into_column(),
+                Series::new("measure".into(), ["a"]).into_column(),
+                Series::new("student_key".into(), [key]).into_column(),
+                Series::new("as_of_on".into(), [20]).into_column(),
+                Series::new("cov".into(), [1.0]).into_column(),
+            ])
+            .unwrap()
+        };
+        assert!(Matrix::from_frame(&long(Some(1)), &names(&["a"])).is_ok());
+        assert!(matches!(Matrix::from_frame(&long(None), &names(&["a"])), Err(Error::Frame { .. })));
+        let narrow = long(Some(1)).drop("cov").unwrap();
+        assert!(matches!(Matrix::from_frame(&narrow, &names(&["a"])), Err(Error::Frame { .. })));
     }
 
     #[test]
