@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn other_measures_are_refused_at_scoring() {
         let (rows, labels) = matrix(100, 8);
-        let fewer = Matrix::from_wide(rows.keys(), &rows.features()[..2], rows.values().slice(ndarray::s![.., ..2])).unwrap();
+        let fewer = Matrix::from_wide(rows.keys(), &rows.features()[..2], rows.values().split_at(ndarray::Axis(1), 2).0).unwrap();
         for kind in KINDS {
             let model = train(kind, &rows, &labels, 0).unwrap();
             assert!(matches!(model.score(&fewer), Err(Error::OtherFeatures { .. })));
