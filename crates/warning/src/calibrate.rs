@@ -84,7 +84,10 @@ impl Isotonic {
     pub fn probability(&self, score: f64) -> f64 {
         let at = self.points.partition_point(|it| it.0 < score);
         match (at.checked_sub(1).map(|it| self.points[it]), self.points.get(at).copied()) {
-            (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (score - x0) / (x1 - x0),
+            (Some((x0, y0)), Some((x1, y1))) => {
+                // Rounding may step over the upper end by one bit, and a probability of more than 1 is none.
+                (y0 + (y1 - y0) * (score - x0) / (x1 - x0)).clamp(y0, y1)
+            }
             (None, Some((_, y))) | (Some((_, y)), None) => y,
             (None, None) => f64::NAN,
         }
