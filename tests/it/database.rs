@@ -20,7 +20,6 @@ source = { kind = "postgres", url_env = "REPAIR_DATABASE_URL", table = "public.r
 [contract]
 version = 1
 key = ["repair_id"]
-occurred_at = "updated_at"
 usual_delay = "1h"
 on_conflict = "latest"
 

@@ -753,6 +753,16 @@ export interface components {
             now: number | null;
             unit: string | null;
             evidence: components["schemas"]["Evidence"][];
+            /**
+             * @description Kind of work that follows.
+             * @enum {string}
+             */
+            thread: "academic" | "life_aid" | "safety";
+            /**
+             * Format: date
+             * @description As-of date on which it was first offered.
+             */
+            issued_on: string;
             /** @description null: the reader may not see it. */
             severity: number | null;
         };
@@ -786,6 +796,16 @@ export interface components {
             evidence: components["schemas"]["Evidence"][];
             /** @description Hours since the last evidence. */
             silence_h: number;
+            /**
+             * @description Kind of work that follows.
+             * @enum {string}
+             */
+            thread: "academic" | "life_aid" | "safety";
+            /**
+             * Format: date
+             * @description As-of date on which it was first offered.
+             */
+            issued_on: string;
             /** @description A finding is no level. */
             severity: null;
             /** Format: date-time */
