@@ -4,7 +4,7 @@ about        = "Devices online and portraits with data, one row a date (平安�
 owner        = "network_center"
 materialized = "as_of"
 grain        = ["scope"]
-purpose      = ["cockpit"]
+purpose      = ["cockpit", "operations"]
 
 [columns]
 scope              = { about = "university.", class = "internal" }

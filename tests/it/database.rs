@@ -22,6 +22,7 @@ version = 1
 key = ["repair_id"]
 usual_delay = "1h"
 on_conflict = "latest"
+reject_share_max = 0.5
 
 [columns]
 repair_id = { head = "repair_id", type = "text", required = true, class = "internal", about = "Number of the repair." }

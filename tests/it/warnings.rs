@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::support::{copy, demo, run, said, sql, yizhan};
 
 /// The instant as of which the demonstration ends.
-const NOW: &str = "2025-11-01T04:00:00+08:00";
+const NOW: &str = "2025-11-01T00:00:00+08:00";
 
 fn offers(data: &Path) -> Vec<Value> {
     sql(

@@ -43,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) reasons: BTreeMap<String, u64>,
     /// What was refused whole, and why: a file, or all files of a source whose use is not approved.
     pub(crate) refused: Vec<String>,
+    /// Sources that did not answer, and why: the next run asks again.
+    pub(crate) unreached: Vec<String>,
 }
 
 /// What to take in.
@@ -66,7 +68,8 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
     let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
     let mut reports = Vec::new();
     // A pipeline without files is silent unless it was asked for.
-    let speaks = |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || is_named;
+    let speaks =
+        |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || !it.unreached.is_empty() || is_named;
     let approvals = match house.settings.ingest.approvals {
         settings::Approvals::Off => None,
         settings::Approvals::Required => {
@@ -138,7 +141,11 @@ async fn one(
     let candidates = match found {
         // A database that does not answer keeps no other source waiting.
         Err(error) if pipeline.is_database() && error.is::<::ingest::Error>() => {
-            report.refused.push(crate::exit::chain(error.as_ref()));
+            let message = crate::exit::chain(error.as_ref());
+            match crate::exit::code(&error) {
+                75 => report.unreached.push(message),
+                _ => report.refused.push(message),
+            }
             report.seconds = began.elapsed().as_secs_f64();
             return Ok(report);
         }

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
 struct Found {
     n: usize,
     shift: f64,
+    /// Robust deviation of the members around their shift, never below that of z itself.
+    spread: f64,
     t: f64,
 }
 
@@ -96,7 +98,9 @@ pub(crate) fn shared(rules: &Rules, members: &[&Member], scored: &[Scored], rows
                     continue;
                 }
                 taken.extend(places);
-                places.iter().for_each(|place| left[*place] -= it.shift);
+                // Whoever of them always had breakfast fell further than who seldom did: a member stands out of the group
+                // only by more than the spread with which the group moved.
+                places.iter().for_each(|place| left[*place] = (left[*place] - it.shift) / it.spread);
                 of_week.insert(name, it);
             }
         }
@@ -125,10 +129,11 @@ fn moved(rules: &Rules, left: &[f64], places: &[usize]) -> Option<Found> {
         return None;
     }
     let (shift, mad) = middle(&mut values);
-    // Error of the median of normal values; a spread below that of z itself would make of few equal students a certainty.
-    let error = (std::f64::consts::FRAC_PI_2 / n as f64).sqrt() * (MAD_TO_SD * mad).max(1.0);
-    let t = shift / error;
-    (rules.shift_min <= shift && rules.t_min <= t).then_some(Found { n, shift, t })
+    // A spread below that of z itself would make of few equal students a certainty.
+    let spread = (MAD_TO_SD * mad).max(1.0);
+    // Error of the median of normal values.
+    let t = shift / ((std::f64::consts::FRAC_PI_2 / n as f64).sqrt() * spread);
+    (rules.shift_min <= shift && rules.t_min <= t).then_some(Found { n, shift, spread, t })
 }
 
 #[cfg(test)]

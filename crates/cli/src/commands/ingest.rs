@@ -61,12 +61,17 @@ pub(crate) async fn stage(
     ingest(house, &Request { pipelines, input: &input, is_backfill }, &Bars::new()).await
 }
 
-/// Adds what came through the door; a feed that was refused is the caller's to mend.
+/// Adds what came through the door; a feed that was refused is the caller's to mend, one that did not answer the world's.
 pub(crate) fn report(reports: &[Report], is_json: bool, done: &mut Done) {
     let refused = reports.iter().flat_map(|it| &it.refused);
     done.messages.extend(refused.map(|it| format!("错误 / refused: {it}")));
     if !done.messages.is_empty() {
         done.exit_code = 2;
+    }
+    let unreached: Vec<&String> = reports.iter().flat_map(|it| &it.unreached).collect();
+    done.messages.extend(unreached.iter().map(|it| format!("未连接 / not reached: {it}")));
+    if done.exit_code == 0 && !unreached.is_empty() {
+        done.exit_code = 75;
     }
     if is_json {
         let lines = reports.iter().filter_map(|it| serde_json::to_string(it).ok());

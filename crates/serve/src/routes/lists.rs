@@ -13,14 +13,13 @@ const ROWS_MAX: usize = 5000;
 pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
     let session = reader.session().await?;
+    let as_of_on = rows::built_on(&session).await?;
     let mut lists = Vec::new();
     for words in &reader.state.parts.catalog.lists {
         let table = format!("list_{}", words.list);
         if session.schema(&table).await.is_err() {
             continue;
         }
-        // A list may be empty on a day: the date is that of the portraits, which never are.
-        let as_of_on = rows::newest(&session, "portrait_student").await.ok().flatten().ok_or_else(Problem::not_ready)?;
         let count = rows::rows(
             &session,
             &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = $on"),
@@ -41,7 +40,7 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let words = reader.state.parts.catalog.lists.iter().find(|it| it.list == list).ok_or_else(Problem::not_found)?;
     let table = format!("list_{}", words.list);
     let schema = session.schema(&table).await?;
-    let as_of_on = rows::newest(&session, "portrait_student").await.ok().flatten().ok_or_else(Problem::not_ready)?;
+    let as_of_on = rows::built_on(&session).await?;
     let has_persons = schema.field_with_name("student_key").is_ok();
     let order = words.grain.join(", ");
     let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY {order} LIMIT {ROWS_MAX}");

@@ -67,15 +67,10 @@ pub(crate) async fn me(reader: Reader) -> Json<Value> {
 }
 
 async fn describe(reader: &Reader) -> Value {
-    let mut as_of_on = None;
-    if let Ok(session) = reader.session().await {
-        for table in ["cockpit_data", "portrait_student", "feat_measure"] {
-            // A role is asked only for what it reads.
-            if as_of_on.is_none() && session.schema(table).await.is_ok() {
-                as_of_on = rows::newest(&session, table).await.ok().flatten();
-            }
-        }
-    }
+    let as_of_on = match reader.session().await {
+        Ok(session) => rows::built_on(&session).await.ok(),
+        Err(_) => None,
+    };
     let student_key = (reader.grant.role == "student").then(|| reader.account.person_key.map(|it| it.to_string())).flatten();
     json!({
         "account": reader.account.account,
