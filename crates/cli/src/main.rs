@@ -15,6 +15,7 @@ mod replay;
 mod rollover;
 mod settings;
 mod tables;
+mod visits;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

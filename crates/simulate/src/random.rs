@@ -47,6 +47,7 @@ pub(crate) enum Purpose {
     Booking,
     Event,
     Water,
+    Sheet,
 }
 
 /// One run of draws (SplitMix64).

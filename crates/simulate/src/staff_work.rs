@@ -83,6 +83,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
 fn shifts(world: &World, low: i32, high: i32, path: &dyn Fn(&str) -> std::path::PathBuf, tally: &mut Tally) -> Result<(), Error> {
     let mut shifts = Lines::new("值班编号,工号,岗位,楼栋号,开始时间,结束时间");
     let mut visits = Lines::new("走访编号,工号,房间号,走访时间,时长(分钟),见到人数,发现问题");
+    let mut sheets = Lines::new("走访编号,房间号,学号,工号,见面时间,作息,学习,同伴,是否需要支持");
     let mut calls = Lines::new("值守编号,岗位,工号,备岗工号,开始时间,结束时间");
     let counselors = &world.people.counselors;
     for day in low..=high {
@@ -105,6 +106,8 @@ fn shifts(world: &World, low: i32, high: i32, path: &dyn Fn(&str) -> std::path::
                 let id = format!("ZF{}{}{place:02}", date(day).format("%y%m%d"), it.id);
                 let seen = draw.below(room.beds + 1);
                 visits.row(&[&id, &staff_number(staff), &room.id(), &minute(at), &draw.between(3, 15), &seen, &found]);
+                let room = rooms[(first + place) % rooms.len()] as u32;
+                met(world, (day, &id, staff, at), (number, room), seen, &mut sheets);
             }
         }
         for (place, post) in ["校总值班室", "心理夜间", "院系值班", "保卫处", "校医院"].iter().enumerate() {
@@ -124,7 +127,42 @@ fn shifts(world: &World, low: i32, high: i32, path: &dyn Fn(&str) -> std::path::
     }
     shifts.write(&path("duty_shift"), "duty_shift", tally)?;
     visits.write(&path("room_visit"), "room_visit", tally)?;
+    sheets.write(&path("visit_sheet"), "visit_sheet", tally)?;
     calls.write(&path("on_call_roster"), "on_call_roster", tally)
+}
+
+/// The sheet about everybody who was met: who is not well mostly says so, and now and then somebody else wants support too.
+fn met(
+    world: &World,
+    (day, visit, staff, at): (i32, &str, u32, i64),
+    (building, room): (usize, u32),
+    seen: u32,
+    sheets: &mut Lines,
+) {
+    let is_here = |it: &&u32| world.people.students[**it as usize].bed.is_some_and(|bed| u32::from(bed.0) == room);
+    for index in world.people.residents[building].iter().filter(is_here).take(seen as usize) {
+        let student = &world.people.students[*index as usize];
+        let mut draw = Draw::new(world.seed, Purpose::Sheet, u64::from(*index), day as u64);
+        let is_low = student.level != 0 && student.onset <= day;
+        let answer = |draw: &mut Draw| match draw.chance(0.2) {
+            true => "未谈及",
+            false if draw.chance(if is_low { 0.5 } else { 0.08 }) => "有变化",
+            false => "如常",
+        };
+        let (rest, study, company) = (answer(&mut draw), answer(&mut draw), answer(&mut draw));
+        let is_support_needed = draw.chance(if is_low { 0.6 } else { 0.03 });
+        sheets.row(&[
+            &visit,
+            &world.campus.rooms[room as usize].id(),
+            &student.number,
+            &staff_number(staff),
+            &minute(at),
+            &rest,
+            &study,
+            &company,
+            &if is_support_needed { "是" } else { "否" },
+        ]);
+    }
 }
 
 /// Talks of counselors with their own students, and tutors' meetings with groups; one row a participant.

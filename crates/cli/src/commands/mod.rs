@@ -15,7 +15,7 @@ mod simulate;
 mod sql;
 mod transform;
 mod user;
-mod warn;
+pub(crate) mod warn;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

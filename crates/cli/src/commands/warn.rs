@@ -34,6 +34,15 @@ enum What {
         #[arg(long)]
         from_bronze: bool,
     },
+    /// Says whom the offers found and missed, as far as visits to rooms drawn at random can see (相对走访所见召回).
+    Visits {
+        /// First Monday of the plans; all if none is named.
+        #[arg(long, value_name = "DATE")]
+        from: Option<chrono::NaiveDate>,
+        /// Last Monday of the plans.
+        #[arg(long, value_name = "DATE")]
+        until: Option<chrono::NaiveDate>,
+    },
 }
 
 impl Warn {
@@ -42,6 +51,7 @@ impl Warn {
         match self.what {
             What::Explain { id } => explain(&house, &id, common.format()).await,
             What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
+            What::Visits { from, until } => crate::visits::say(&house, from, until, common.format()).await,
         }
     }
 }
@@ -65,7 +75,8 @@ struct Stored {
     input: String,
 }
 
-async fn rows(house: &House, sql: &str) -> anyhow::Result<Option<RecordBatch>> {
+/// Rows of a query of ours as of the newest date; `None` if there are none.
+pub(crate) async fn rows(house: &House, sql: &str) -> anyhow::Result<Option<RecordBatch>> {
     let as_of_on = house.as_of_on().await?;
     let context = house.builder().await?.context(sql, "the query", as_of_on).await?;
     let batches = context.sql(sql).await?.collect().await?;
