@@ -87,7 +87,7 @@ pub struct Effect {
 /// If a probability lies outside `[0, 1]`.
 ///
 /// # Source
-/// Lift and doubts as Civitas Learning reports them (science.md 3.5, 10); caliper of Austin (2011).
+/// Lift and doubts as Civitas Learning reports them; caliper of Austin (2011).
 pub fn effect(candidates: &[Candidate]) -> Result<Effect, Error> {
     for it in candidates {
         for (setting, value) in [("risk", it.risk), ("propensity", it.propensity)] {

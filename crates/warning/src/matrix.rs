@@ -17,8 +17,7 @@ use crate::metrics::auroc;
 ///
 /// Compared with the words between underscores, singular or plural: `case_n` is refused, `showcase_n` is not.
 ///
-/// # Source
-/// science.md 3.5 (11): labels and inputs that are forbidden.
+/// What somebody was once suspected of, treated for or believes must not come back as a reason to suspect them again.
 pub const SENSITIVE: &[&str] = &[
     "screening",  // Results of the psychological census.
     "scl",        // The same, by the name of the usual scale.
