@@ -9,8 +9,8 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::{DataFusionError, Result};
 
 use crate::masking::Masking;
-use crate::secured::SecuredTable;
-use crate::{Error, Role, Scoped, Tables};
+use crate::secured::{Reach, SecuredTable};
+use crate::{Error, Role, Tables};
 
 /// Name of the only catalog.
 pub const CATALOG: &str = "lake";
@@ -20,7 +20,7 @@ pub const SCHEMA: &str = "public";
 /// The tables of one session. A table is secured when it is first named, and pinned from then on.
 pub(crate) struct SecuredTables {
     role: Arc<Role>,
-    students: Scoped,
+    reach: Reach,
     tables: Arc<dyn Tables>,
     masking: Arc<Masking>,
     names: Vec<String>,
@@ -29,17 +29,12 @@ pub(crate) struct SecuredTables {
 
 impl SecuredTables {
     /// The tables for which a role has a rule.
-    pub(crate) fn new(
-        role: Arc<Role>,
-        students: Scoped,
-        tables: Arc<dyn Tables>,
-        masking: Arc<Masking>,
-    ) -> Result<Arc<Self>, Error> {
+    pub(crate) fn new(role: Arc<Role>, reach: Reach, tables: Arc<dyn Tables>, masking: Arc<Masking>) -> Result<Arc<Self>, Error> {
         let mut names = tables.names().map_err(|source| Error::Tables { table: "*".to_owned(), source })?;
         names.retain(|it| role.rule(it).is_some());
         names.sort();
         names.dedup();
-        Ok(Arc::new(Self { role, students, tables, masking, names, pinned: Mutex::default() }))
+        Ok(Arc::new(Self { role, reach, tables, masking, names, pinned: Mutex::default() }))
     }
 
     /// Names of tables that may exist for the session.
@@ -57,9 +52,8 @@ impl SecuredTables {
             return Ok(table.clone());
         }
         let opened = self.tables.table(name).await.map_err(|source| Error::Tables { table: name.to_owned(), source })?;
-        let secured = opened.and_then(|entry| {
-            SecuredTable::new(&self.role, &self.students, name, entry, Arc::clone(&self.masking)).map(Arc::new)
-        });
+        let secured = opened
+            .and_then(|entry| SecuredTable::new(&self.role, &self.reach, name, entry, Arc::clone(&self.masking)).map(Arc::new));
         // Two who ask at once must get the same version, so the first to come stays.
         Ok(self.pinned().entry(name.to_owned()).or_insert(secured).clone())
     }

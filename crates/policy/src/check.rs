@@ -4,7 +4,7 @@ use std::fmt;
 
 use schema::Class;
 
-use crate::role::{Claim, Expected};
+use crate::role::{Claim, Expected, STAFF_KEY};
 use crate::{Error, Mask, Policies, Role, RowRule, Sight, TableEntry, Tables};
 
 /// One thing a policy says that does not hold.
@@ -107,6 +107,9 @@ fn misfits(role: &Role, table: &str, entry: &TableEntry) -> Vec<String> {
             }
             Some(_) => {}
         }
+    }
+    if rule.rows == RowRule::Own && schema.field_with_name(STAFF_KEY).is_err() {
+        messages.push(format!("rows = \"own\", but the table has no column \"{STAFF_KEY}\""));
     }
     for field in schema.fields() {
         let word = field.metadata().get("class");

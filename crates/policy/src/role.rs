@@ -73,9 +73,14 @@ pub enum RowRule {
     All,
     /// Those about a student in scope.
     Scope,
+    /// Those about the reader's own work, by [`STAFF_KEY`].
+    Own,
     /// None; the columns are known.
     None,
 }
+
+/// Column by which rows are about a member of staff.
+pub const STAFF_KEY: &str = "staff_key";
 
 /// One claim about a policy, checked by [`crate::check`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]

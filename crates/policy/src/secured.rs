@@ -18,6 +18,7 @@ use crate::barrier::BarrierExec;
 use crate::fault::Hidden;
 use crate::leakproof::is_leakproof;
 use crate::masking::Masking;
+use crate::role::STAFF_KEY;
 use crate::{Mask, Role, RowRule, Scoped, Sight, TableEntry};
 
 /// Metadata key under which a masked column says what was done to it, for screens.
@@ -35,6 +36,15 @@ pub struct SecuredTable {
     masking: Arc<Masking>,
 }
 
+/// Whose rows a session reaches.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    /// Students in scope.
+    pub(crate) students: Scoped,
+    /// The person behind the account.
+    pub(crate) person_key: Option<i64>,
+}
+
 /// A column that exists for the session.
 struct Seen {
     name: String,
@@ -47,7 +57,7 @@ impl SecuredTable {
     ///
     /// A rule by scope over a table that names no subject is a table that does not exist: there is no telling whose
     /// rows they are.
-    pub(crate) fn new(role: &Role, students: &Scoped, name: &str, entry: TableEntry, masking: Arc<Masking>) -> Option<Self> {
+    pub(crate) fn new(role: &Role, reach: &Reach, name: &str, entry: TableEntry, masking: Arc<Masking>) -> Option<Self> {
         let (pattern, rule) = role.rule(name)?;
         let base = entry.provider.schema();
         let filter = match rule.rows {
@@ -59,7 +69,15 @@ impl SecuredTable {
                     tracing::warn!(table = name, role = role.role, "table has no subject column and is hidden");
                     return None;
                 };
-                Some(students.predicate(column(subject)))
+                Some(reach.students.predicate(column(subject)))
+            }
+            RowRule::Own => {
+                if base.field_with_name(STAFF_KEY).is_err() {
+                    tracing::warn!(table = name, role = role.role, "table has no staff key and is hidden");
+                    return None;
+                }
+                // An account with nobody behind it did no work.
+                Some(reach.person_key.map_or(lit(false), |it| column(STAFF_KEY).eq(lit(it))))
             }
         };
         let (mut columns, mut hidden, mut fields) = (Vec::new(), Vec::new(), Vec::new());
@@ -103,6 +121,7 @@ impl SecuredTable {
                 };
                 format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))
             }
+            Some(RowRule::Own) => format!("own by {STAFF_KEY}"),
             Some(RowRule::None) | None => "none".to_owned(),
         };
         // Writing to a String cannot fail.

@@ -21,9 +21,10 @@ use crate::audit::{Audit, LogOnly};
 use crate::catalog::{CATALOG, LakeCatalog, SCHEMA, SecuredTables};
 use crate::masking::Masking;
 use crate::resolver::{Register, ScopeResolver, StudentScopes};
+use crate::secured::Reach;
 use crate::session::{Limits, Session};
 use crate::stores::LakeStores;
-use crate::{Error, Policies, Principal, Scoped, Tables};
+use crate::{Error, Policies, Principal, RowRule, Scoped, Tables};
 
 /// What bounds sessions, one by one and together.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -158,8 +159,8 @@ impl Sessions {
         let role = Arc::new(role.clone());
         let students = self.resolver.students(&role, &principal).await?;
         let policy_hash = self.policy_hash(&role, &principal, &students);
-        let tables =
-            SecuredTables::new(Arc::clone(&role), students.clone(), Arc::clone(&self.tables), Arc::clone(&self.masking))?;
+        let reach = Reach { students: students.clone(), person_key: principal.person_key };
+        let tables = SecuredTables::new(Arc::clone(&role), reach, Arc::clone(&self.tables), Arc::clone(&self.masking))?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(Arc::new(LakeCatalog(Arc::clone(&tables))))
             .build();
@@ -189,6 +190,10 @@ impl Sessions {
         match students {
             Scoped::All => part(b"all"),
             Scoped::Keys(keys) => part(keys.digest()),
+        }
+        // Whose work it is matters only where somebody's own is shown.
+        if role.tables.values().any(|it| it.rows == RowRule::Own) {
+            part(&principal.person_key.unwrap_or_default().to_le_bytes());
         }
         hasher.finalize().to_hex().as_str()[..32].to_owned()
     }

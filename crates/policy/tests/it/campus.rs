@@ -158,6 +158,13 @@ impl Lake {
         let figures = Arc::new(Schema::new(vec![field("n", arrow::datatypes::DataType::Int64, Some(Class::Internal))]));
         let figures = RecordBatch::try_new(figures, vec![Arc::new(Int64Array::from(vec![12, 60]))]).expect("figures");
         lake.insert("cockpit_day", figures, None);
+        let work = Arc::new(Schema::new(vec![
+            field("staff_key", arrow::datatypes::DataType::Int64, Some(Class::Personal)),
+            field("room_n", arrow::datatypes::DataType::Int64, Some(Class::Personal)),
+        ]));
+        let staff = Int64Array::from(vec![Some(COUNSELOR), Some(COUNSELOR), Some(COUNSELOR + 1), None]);
+        let work = RecordBatch::try_new(work, vec![Arc::new(staff), Arc::new(Int64Array::from(vec![10, 8, 3, 1]))]);
+        lake.insert("ledger_day", work.expect("a ledger"), None);
         lake
     }
 
@@ -200,6 +207,7 @@ pub const ROLES: [(&str, &str); 3] = [
         dim_student = { rows = "scope", deny = ["counselor_*"] }
         orphan = { rows = "scope" }
         emptied = { rows = "none" }
+        "ledger_*" = { rows = "own" }
         "cockpit_*" = { rows = "all" }
         "#,
     ),

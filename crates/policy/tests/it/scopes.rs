@@ -27,6 +27,22 @@ async fn a_scope_about_a_person_reaches_nobody_without_one() {
 }
 
 #[tokio::test]
+async fn a_ledger_shows_the_reader_their_own_work_and_nobody_elses() {
+    let rooms = "SELECT sum(room_n) FROM ledger_day";
+    assert_eq!(answer(&open(counselor()).await, rooms).await, Ok(vec!["18".to_owned()]));
+    let colleague = open(principal("watcher", &["university"], Some(COUNSELOR + 1))).await;
+    assert_eq!(answer(&colleague, rooms).await, Ok(vec!["3".to_owned()]));
+    // An account with nobody behind it did none of it, not even the work of nobody.
+    let nobody = open(principal("watcher", &["university"], None)).await;
+    assert_eq!(answer(&nobody, "SELECT count(*) FROM ledger_day").await, Ok(vec!["0".to_owned()]));
+    assert!(answer(&open(principal("clerk", &[], None)).await, rooms).await.is_err());
+    // Whose work is seen is part of what a stored answer hangs on.
+    let reaches = |it| principal("watcher", &["university"], Some(it));
+    let (one, two) = (open(reaches(COUNSELOR)).await, open(reaches(COUNSELOR + 1)).await);
+    assert_ne!(one.policy_hash(), two.policy_hash());
+}
+
+#[tokio::test]
 async fn names_are_for_students_in_scope_and_roles_that_may() {
     let session = open(counselor()).await;
     assert!(session.may_name(key(1)) && !session.may_name(key(7)));
