@@ -52,9 +52,10 @@ SELECT
     greatest(0, ${benchmark_fen} - month_sum.now_fen) AS gap_fen,
     month_sum.now_meals AS meal_n,
     month_sum.now_fen AS spend_fen
-FROM month_sum
-CROSS JOIN threshold
+-- The one row comes first: a join by comparison holds its first side in memory.
+FROM threshold
 CROSS JOIN int_coverage
+CROSS JOIN month_sum
 WHERE month_sum.now_meals >= ${meals_min}
     AND month_sum.past_meals >= ${meals_min}
     AND month_sum.now_fen <= threshold.fen

@@ -51,8 +51,9 @@ placed AS (
         date_part('epoch', grouped.submitted_at) AS submitted_s,
         date_part('epoch', grouped.due_at) AS due_s,
         date_part('epoch', grouped.closed_at) AS closed_s
-    FROM grouped
-    CROSS JOIN period
+    -- The few rows come first: a join by comparison holds its first side in memory.
+    FROM period
+    CROSS JOIN grouped
 ),
 
 marked AS (

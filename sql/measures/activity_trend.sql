@@ -26,20 +26,26 @@ covered AS (
     HAVING count(*) > 0
 ),
 
+-- Four rows, worked out before the students come in: a join by comparison holds its first side in memory.
+told AS (
+    SELECT month.month_no
+    FROM covered
+    CROSS JOIN month
+    WHERE arrow_cast(covered.first_on, 'Int32') <= arrow_cast($as_of, 'Int32') - 30 * (4 - month.month_no) - 15
+),
+
 counted AS (
     SELECT
         dim_student.student_key,
-        month.month_no,
+        told.month_no,
         count(DISTINCT fct_participation.activity_id) AS activity_n
-    FROM dim_student
-    CROSS JOIN month
-    CROSS JOIN covered
+    FROM told
+    CROSS JOIN dim_student
     LEFT JOIN fct_participation ON fct_participation.student_key = dim_student.student_key
-        AND arrow_cast(fct_participation.occurred_on, 'Int32') >= arrow_cast($as_of, 'Int32') - 30 * (5 - month.month_no)
-        AND arrow_cast(fct_participation.occurred_on, 'Int32') < arrow_cast($as_of, 'Int32') - 30 * (4 - month.month_no)
+        AND arrow_cast(fct_participation.occurred_on, 'Int32') >= arrow_cast($as_of, 'Int32') - 30 * (5 - told.month_no)
+        AND arrow_cast(fct_participation.occurred_on, 'Int32') < arrow_cast($as_of, 'Int32') - 30 * (4 - told.month_no)
     WHERE dim_student.as_of_on = $as_of
-        AND arrow_cast(covered.first_on, 'Int32') <= arrow_cast($as_of, 'Int32') - 30 * (4 - month.month_no) - 15
-    GROUP BY dim_student.student_key, month.month_no
+    GROUP BY dim_student.student_key, told.month_no
 )
 
 SELECT

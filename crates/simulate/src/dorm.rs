@@ -62,7 +62,36 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
     let path = |name: &str| out.join(format!("dorm/{name}_{on}.csv"));
     rooms(world, low, high, &path, tally)?;
     patrols(world, low, high).write(&path("safety_patrol"), "safety_patrol", tally)?;
-    night_checks(world, low, high).write(&path("night_check"), "night_check", tally)
+    night_checks(world, low, high).write(&path("night_check"), "night_check", tally)?;
+    checkins(world, low, high).write(&path("self_checkin"), "self_checkin", tally)
+}
+
+/// Evening check-ins from phones. Some have a script that says "in the dormitory" every evening, wherever its owner is.
+fn checkins(world: &World, low: i32, high: i32) -> Lines {
+    let mut lines = Lines::new("打卡编号,学号,打卡时间,填报位置");
+    for day in low..=high {
+        if matches!(calendar_day(day).kind, DayKind::Holiday | DayKind::Vacation) {
+            continue;
+        }
+        for index in world.people.residents.iter().flatten() {
+            let student = &world.people.students[*index as usize];
+            if student.living != Living::Dorm {
+                continue;
+            }
+            let mut draw = Draw::new(world.seed, Purpose::Checkin, u64::from(*index), day as u64);
+            let at = i64::from(day) * DAY + draw.between(21 * HOUR + 30 * MINUTE, 23 * HOUR);
+            let is_in = world.stay(*index, student, day).is_some_and(|it| it.from < at && at < it.to);
+            let is_bot = world.has_checkin_bot(*index);
+            // Whoever is away mostly forgets, and mostly tells the truth.
+            if !is_bot && !draw.chance(if is_in { 0.9 } else { 0.15 }) {
+                continue;
+            }
+            let place = if is_in || is_bot { "在寝" } else { "校外" };
+            let id = format!("DK{}{}", date(day).format("%y%m%d"), serial(student.number));
+            lines.row(&[&id, &student.number, &second(at), &place]);
+        }
+    }
+    lines
 }
 
 fn rooms(world: &World, low: i32, high: i32, path: &dyn Fn(&str) -> std::path::PathBuf, tally: &mut Tally) -> Result<(), Error> {

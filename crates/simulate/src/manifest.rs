@@ -227,13 +227,13 @@ fn list_of<'a>(planted: &'a mut Planted, story: &Story, days: i32) -> (Option<&'
 /// The latent traits, one line a student.
 fn traits(world: &World) -> String {
     let mut text = String::from(
-        "student_id,rhythm,budget,sociability,diligence,off_card_share,friend_group,level,onset,is_late_returner,is_stayer\n",
+        "student_id,rhythm,budget,sociability,diligence,off_card_share,friend_group,level,onset,is_late_returner,is_stayer,has_checkin_bot\n",
     );
-    for it in &world.people.students {
+    for (index, it) in world.people.students.iter().enumerate() {
         let onset = if it.level == 0 { String::new() } else { date(it.onset).to_string() };
         let _ = writeln!(
             text,
-            "{},{:.4},{:.4},{:.4},{:.4},{:.4},{},{},{onset},{},{}",
+            "{},{:.4},{:.4},{:.4},{:.4},{:.4},{},{},{onset},{},{},{}",
             it.number,
             it.rhythm,
             it.budget,
@@ -243,7 +243,8 @@ fn traits(world: &World) -> String {
             it.group,
             it.level,
             it.is_late_returner,
-            it.is_stayer
+            it.is_stayer,
+            world.has_checkin_bot(index as u32)
         );
     }
     text

@@ -48,6 +48,8 @@ pub(crate) enum Purpose {
     Event,
     Water,
     Sheet,
+    Checkin,
+    Bot,
 }
 
 /// One run of draws (SplitMix64).

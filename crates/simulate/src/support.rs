@@ -278,7 +278,7 @@ const APPROVED: [(&str, &str, &str); 9] = [
     (
         "后勤保卫处",
         "portrait;trend_warning;service;cockpit;public_safety;duty",
-        "gate_event device_heartbeat night_check hygiene_inspection safety_patrol room_power_reading violation_event",
+        "gate_event device_heartbeat night_check self_checkin hygiene_inspection safety_patrol room_power_reading violation_event",
     ),
     (
         "教务处",

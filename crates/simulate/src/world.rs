@@ -95,6 +95,12 @@ impl World {
         (stay.from < stay.to).then_some(stay)
     }
 
+    /// Says whether a script sends a student's evening check-ins: one in fifty, and every second who vanishes one day.
+    pub(crate) fn has_checkin_bot(&self, index: u32) -> bool {
+        let vanishes = self.stories[index as usize].iter().any(|it| it.kind == StoryKind::NoTrace);
+        Draw::new(self.seed, Purpose::Bot, u64::from(index), 0).chance(if vanishes { 0.5 } else { 0.02 })
+    }
+
     /// Lists the leaves of a student that touch the days from `low` to `high` (both included).
     pub(crate) fn leaves(&self, index: u32, student: &Student, low: i32, high: i32) -> Vec<Leave> {
         let mut found = leaves(self.seed, index, student, low, high);
