@@ -1,6 +1,6 @@
 /*---
 kind     = "list"
-about    = "Devices that gave no sign of life for most of the day before (设备离线). A silent gate is a fault of the gate: nobody behind it is absent."
+about    = "Devices that gave no sign of life for more than four hours of the day before (设备离线). A silent gate is a fault of the gate: nobody behind it is absent."
 title_zh = "设备离线"
 title_en = "Devices offline"
 owner    = "network_center"
@@ -8,7 +8,7 @@ grain    = ["device_id"]
 purpose  = ["operations"]
 
 [settings]
-alive_min = 1080   # of 1,440 minutes
+alive_min = 1200   # of 1,440 minutes
 
 [columns]
 device_id     = { title_zh = "设备", title_en = "Device" }

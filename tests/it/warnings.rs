@@ -1,6 +1,7 @@
 //! What is offered of students: bundled, within what people have hours for, replayable, and net of what a building did.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde_json::Value;
@@ -163,4 +164,57 @@ fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
     };
     let (before, after) = (count(demo()), count(data.path()));
     assert!(after <= before + 2 + before / 10, "{before} signals of students before, {after} with the shop");
+}
+
+#[test]
+fn a_gate_that_was_dead_for_six_hours_is_a_device_and_nobodys_fault() {
+    let input = TempDir::new().expect("a folder");
+    copy(&demo().join("exports"), input.path(), &|_| true);
+    // Both gates of a building, from six in the evening to midnight of the last day: no beat and no passage.
+    let (from_ms, to_ms) = (1_761_904_800_000_i64, 1_761_926_400_000_i64);
+    let gates = ["\"G-N2-1\"", "\"G-N2-2\""];
+    let mut dropped = 0;
+    for name in ["gate_20251031.jsonl.gz", "heartbeat_20251031.jsonl.gz"] {
+        let path = input.path().join("gate").join(name);
+        let mut text = String::new();
+        let bytes = std::fs::read(&path).expect("a file");
+        flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("lines");
+        let is_dead = |line: &str| {
+            let row: Value = serde_json::from_str(line).unwrap_or_default();
+            let at = row["event_ms"].as_i64().or(row["beat_ms"].as_i64());
+            gates.iter().any(|it| line.contains(it)) && at.is_some_and(|it| (from_ms..to_ms).contains(&it))
+        };
+        let kept: Vec<&str> = text.lines().filter(|it| !is_dead(it)).collect();
+        dropped += text.lines().count() - kept.len();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all((kept.join("\n") + "\n").as_bytes()).expect("packed");
+        std::fs::write(&path, packed.finish().expect("packed")).expect("written");
+    }
+    assert!(72 < dropped, "only {dropped} lines were dropped");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
+    let at_n2 = format!("student_key IN (SELECT student_key FROM dim_student WHERE {newest} AND building_id = 'N2')");
+    let told = |data: &Path, severity: &str| {
+        let query = format!(
+            "SELECT DISTINCT student_key FROM warning_student WHERE {newest} AND severity {severity} AND {at_n2} ORDER BY student_key"
+        );
+        sql(data, &query)
+    };
+    // Nobody of the building is told who was not told anyway.
+    for severity in ["IS NULL", "IS NOT NULL"] {
+        let before = told(demo(), severity);
+        let new: Vec<Value> = told(data.path(), severity).into_iter().filter(|it| !before.contains(it)).collect();
+        assert_eq!(new, Vec::<Value>::new(), "severity {severity}");
+    }
+    let absent = format!("SELECT student_key FROM list_unverified_absence WHERE {newest} AND {at_n2}");
+    assert_eq!(sql(data.path(), &absent), Vec::<Value>::new());
+    let offline = |data: &Path| {
+        let found = sql(data, &format!("SELECT device_id FROM list_device_offline WHERE {newest} ORDER BY device_id"));
+        found.iter().filter_map(|it| it["device_id"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let before = offline(demo());
+    let new: Vec<String> = offline(data.path()).into_iter().filter(|it| !before.contains(it)).collect();
+    assert_eq!(new, ["G-N2-1", "G-N2-2"]);
 }
