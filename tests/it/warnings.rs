@@ -170,11 +170,11 @@ fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
 fn a_gate_that_was_dead_for_six_hours_is_a_device_and_nobodys_fault() {
     let input = TempDir::new().expect("a folder");
     copy(&demo().join("exports"), input.path(), &|_| true);
-    // Both gates of a building, from six in the evening to midnight of the last day: no beat and no passage.
-    let (from_ms, to_ms) = (1_761_904_800_000_i64, 1_761_926_400_000_i64);
+    // Both gates of a building, from six in the evening to midnight of the day before the newest date: no beat and no passage.
+    let (from_ms, to_ms) = (1_761_818_400_000_i64, 1_761_840_000_000_i64);
     let gates = ["\"G-N2-1\"", "\"G-N2-2\""];
     let mut dropped = 0;
-    for name in ["gate_20251031.jsonl.gz", "heartbeat_20251031.jsonl.gz"] {
+    for name in ["gate_20251030.jsonl.gz", "heartbeat_20251030.jsonl.gz"] {
         let path = input.path().join("gate").join(name);
         let mut text = String::new();
         let bytes = std::fs::read(&path).expect("a file");
@@ -198,11 +198,13 @@ fn a_gate_that_was_dead_for_six_hours_is_a_device_and_nobodys_fault() {
     let at_n2 = format!("student_key IN (SELECT student_key FROM dim_student WHERE {newest} AND building_id = 'N2')");
     let told = |data: &Path, severity: &str| {
         let query = format!(
-            "SELECT DISTINCT student_key FROM warning_student WHERE {newest} AND severity {severity} AND {at_n2} ORDER BY student_key"
+            "SELECT DISTINCT student_key, rule FROM warning_candidate WHERE {newest} AND severity {severity} AND {at_n2} \
+             ORDER BY student_key, rule"
         );
         sql(data, &query)
     };
-    // Nobody of the building is told who was not told anyway.
+    // Nothing is found of anybody in the building that was not found anyway. What is offered of it may change places: where
+    // a figure is missing, another one comes within the hours that there are.
     for severity in ["IS NULL", "IS NOT NULL"] {
         let before = told(demo(), severity);
         let new: Vec<Value> = told(data.path(), severity).into_iter().filter(|it| !before.contains(it)).collect();
