@@ -16,6 +16,7 @@ mod rollover;
 mod settings;
 mod tables;
 mod visits;
+mod working_days;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -430,6 +430,267 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open cases in the reader's sight */
+        get: operations["get_cases"];
+        put?: never;
+        /** Opens a case by hand: a report, nobody answers, a crisis */
+        post: operations["post_cases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/forms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a person may open a case with */
+        get: operations["get_cases_forms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{thread_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A case */
+        get: operations["get_cases_thread_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{thread_key}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A step on a case; 409 names what others did since, 422 says what is missing */
+        post: operations["post_cases_thread_key_steps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/students/{student_key}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cases of a student */
+        get: operations["get_students_student_key_cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/observations/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The form of an observation */
+        get: operations["get_observations_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/observations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own reports and their answers */
+        get: operations["get_observations"];
+        put?: never;
+        /** Writes an observation; it cannot be read again */
+        post: operations["post_observations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/observations/unplaced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reports whose number is nobody's; psychologist */
+        get: operations["get_observations_unplaced"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/observations/{report_key}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says who was meant; psychologist */
+        post: operations["post_observations_report_key_place"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Contacts that the reader owes */
+        get: operations["get_follow_ups"];
+        put?: never;
+        /** Plans contacts for oneself after a return or over a break */
+        post: operations["post_follow_ups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{follow_up_key}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A contact was made */
+        post: operations["post_follow_ups_follow_up_key_done"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hand-overs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Hand-overs that wait */
+        get: operations["get_hand_overs"];
+        put?: never;
+        /** Offers students to another counselor */
+        post: operations["post_hand_overs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hand-overs/{hand_over_key}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms one side of a hand-over */
+        post: operations["post_hand_overs_hand_over_key_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Delegations that run or will */
+        get: operations["get_delegations"];
+        put?: never;
+        /** Lets another do one's work for a while */
+        post: operations["post_delegations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The duty roster and its gaps */
+        get: operations["get_roster"];
+        put?: never;
+        /** Keeps a shift */
+        post: operations["post_roster"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1353,6 +1614,540 @@ export interface components {
             next_zh: string;
             next_en: string;
         };
+        /** @description Whose case it is, as far as the reader may know; a case may be in sight although the person is not. */
+        CaseStudent: {
+            name: string | null;
+            college_name: string | null;
+            class: string | null;
+            building: string | null;
+            room: string | null;
+            /** @description Why there is no name; null where there is one. */
+            unnamed_zh: string | null;
+            unnamed_en: string | null;
+        };
+        /** @description How grave it is, as the role is shown it: the label, or priority care (重点关怀) alone. */
+        CaseSeverity: {
+            /** @description null: the reader may not see the number. */
+            level: number | null;
+            label_zh: string;
+            label_en: string;
+            /**
+             * @description Never the only carrier of meaning.
+             * @enum {string|null}
+             */
+            colour: "red" | "orange" | "yellow" | "blue" | "grey" | null;
+        };
+        /** @description One case in a work list. */
+        CaseRow: {
+            thread_key: string;
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            student: components["schemas"]["CaseStudent"];
+            /** @enum {string} */
+            kind: "academic" | "life_aid" | "safety" | "psych";
+            kind_zh: string;
+            kind_en: string;
+            /** @enum {string} */
+            state: "new" | "claimed" | "contacted" | "assessed" | "plan" | "referral" | "ruled_out" | "reviewing" | "closed";
+            state_zh: string;
+            state_en: string;
+            /** @description null: the role is shown none. */
+            severity: components["schemas"]["CaseSeverity"] | null;
+            /**
+             * @description Level of the network that must move next.
+             * @enum {string}
+             */
+            level: "dorm" | "class" | "college" | "university";
+            level_zh: string;
+            level_en: string;
+            /** @description Account that has it in hand. */
+            owner: string | null;
+            is_mine: boolean;
+            /** @description What a step must name as seen_version. */
+            version: number;
+            /**
+             * Format: date-time
+             * @description Until when the next step is due.
+             */
+            due_at: string | null;
+            is_overdue: boolean;
+        };
+        /** @description Open cases of the reader's whole work list, whatever the filter. */
+        CaseCounts: {
+            open_n: number;
+            overdue_n: number;
+            new_n: number;
+            mine_n: number;
+        };
+        /** @description Open cases in the reader's sight, those due first. */
+        CasePage: {
+            rows: components["schemas"]["CaseRow"][];
+            next: string | null;
+            counts: components["schemas"]["CaseCounts"];
+            /**
+             * Format: date
+             * @description Date of the data behind notices; null before the first build.
+             */
+            as_of_on: string | null;
+            emergency_zh: string;
+            emergency_en: string;
+        };
+        /** @description One fact of a step. */
+        CaseDetail: {
+            title_zh: string;
+            title_en: string;
+            value_zh: string;
+            value_en: string;
+        };
+        /** @description One step of a case's history. */
+        CaseStep: {
+            seq: number;
+            /** Format: date-time */
+            at: string;
+            /** @description Account; `system` is the platform. */
+            actor: string;
+            role: string;
+            role_zh: string;
+            role_en: string;
+            step: string;
+            step_zh: string;
+            step_en: string;
+            /** @description A code. */
+            reason: string;
+            /** @description Empty where the reader may not know them. */
+            details: components["schemas"]["CaseDetail"][];
+            /**
+             * Format: date-time
+             * @description When the next step was due.
+             */
+            due_at: string | null;
+            /** @description Notes of psychology are psychology's. */
+            note: string | null;
+        };
+        /** @description One choice of a field. */
+        ActChoice: {
+            code: string;
+            title_zh: string;
+            title_en: string;
+        };
+        /** @description What an act asks for; its value goes into `fields` under this name. */
+        ActField: {
+            field: string;
+            title_zh: string;
+            title_en: string;
+            /**
+             * @description code: one of the choices, as text; instant: RFC 3339.
+             * @enum {string}
+             */
+            kind: "code" | "text" | "number" | "flag" | "instant";
+            is_required: boolean;
+            /** @description Only those that the rules take now. */
+            choices: components["schemas"]["ActChoice"][];
+        };
+        /** @description Something that this reader may do on the case now. */
+        ActForm: {
+            act: string;
+            title_zh: string;
+            title_en: string;
+            /** @description The usual next step. */
+            is_primary: boolean;
+            /** @description Ask for a confirmation. */
+            is_grave: boolean;
+            fields: components["schemas"]["ActField"][];
+        };
+        /** @description From one instant to another. */
+        Span: {
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            until_at: string;
+        };
+        /** @description A step of the protocol that is not settled. */
+        CrisisOpenStep: {
+            step: string;
+            step_zh: string;
+            step_en: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+        };
+        /** @description A step of the protocol that was tried. */
+        CrisisDoneStep: {
+            step: string;
+            step_zh: string;
+            step_en: string;
+            result: string;
+            result_zh: string;
+            result_en: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description Somebody stays with the student. */
+        CompanionShift: {
+            account: string;
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            until_at: string;
+        };
+        /** @description The crisis protocol, declared by a person. */
+        CaseCrisis: {
+            declared_by: string;
+            /** Format: date-time */
+            declared_at: string;
+            is_danger_immediate: boolean;
+            is_running: boolean;
+            /** @description With a limit, the earliest first. */
+            open_steps: components["schemas"]["CrisisOpenStep"][];
+            done: components["schemas"]["CrisisDoneStep"][];
+            companions: components["schemas"]["CompanionShift"][];
+            /** @description Spans since the arrival in which nobody was with the student. */
+            alone: components["schemas"]["Span"][];
+            /**
+             * Format: date-time
+             * @description Latest case conference; without one it does not end.
+             */
+            conference_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        /** @description The rung that is to be climbed next. */
+        CheckNext: {
+            rung: string;
+            rung_zh: string;
+            rung_en: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+        };
+        /** @description A rung that was climbed. */
+        CheckDone: {
+            rung: string;
+            rung_zh: string;
+            rung_en: string;
+            result: string;
+            result_zh: string;
+            result_en: string;
+            reached: string | null;
+            reached_zh: string | null;
+            reached_en: string | null;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            due_at: string;
+        };
+        /** @description The safety check: a ladder from a telephone call to 110. */
+        CaseCheck: {
+            cause: string;
+            cause_zh: string;
+            cause_en: string;
+            guardian: string;
+            guardian_zh: string;
+            guardian_en: string;
+            /** @description What the psychologist decided; null: nothing yet. */
+            parents: string | null;
+            parents_zh: string | null;
+            parents_en: string | null;
+            /** Format: date-time */
+            opened_at: string;
+            is_running: boolean;
+            next: components["schemas"]["CheckNext"] | null;
+            done: components["schemas"]["CheckDone"][];
+            found: string | null;
+            found_zh: string | null;
+            found_en: string | null;
+        };
+        /** @description A sign that was seen or heard, in plain words. */
+        Sign: {
+            sign: string;
+            title_zh: string;
+            title_en: string;
+            /** @description Show the emergency line again beside it. */
+            is_urgent: boolean;
+        };
+        /** @description A person's observation, as those who follow up read it. */
+        CaseReport: {
+            report_key: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date */
+            seen_on: string | null;
+            reporter: string;
+            role: string;
+            role_zh: string;
+            role_en: string;
+            signs: components["schemas"]["Sign"][];
+            is_urgent: boolean;
+            text: string;
+        };
+        /** @description Another case of the student, of which the reader learns no more than this. */
+        CaseOther: {
+            /** @description 有其他专业跟进 */
+            text_zh: string;
+            text_en: string;
+        };
+        /** @description One case as the reader sees it. */
+        Case: {
+            /** @description null: the reader learns only that another profession follows up. */
+            row: components["schemas"]["CaseRow"] | null;
+            /**
+             * @description full: the record; limited: how far it is and what is asked of the reader.
+             * @enum {string}
+             */
+            sight: "full" | "limited" | "exists";
+            /** @description What the data offered of this kind on the newest date. */
+            notices: (components["schemas"]["Notice"] | components["schemas"]["Finding"])[];
+            reports: components["schemas"]["CaseReport"][];
+            history: components["schemas"]["CaseStep"][];
+            acts: components["schemas"]["ActForm"][];
+            crisis: components["schemas"]["CaseCrisis"] | null;
+            check: components["schemas"]["CaseCheck"] | null;
+            others: components["schemas"]["CaseOther"][];
+            /** Format: date */
+            as_of_on: string | null;
+            emergency_zh: string;
+            emergency_en: string;
+        };
+        /** @description A step on a case. */
+        CaseStepAsk: {
+            /** @description Version that the editor looked at. */
+            seen_version: number;
+            act: string;
+            /** @description Values by field, as the form's fields name them. */
+            fields?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @description A code of a-z, 0-9 and _; the act's own if there is none. */
+            reason?: string | null;
+            /** @description Sealed under the psychology key. */
+            note?: string | null;
+        };
+        /** @description A case that a person opens. */
+        CaseOpenAsk: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** @enum {string} */
+            kind: "academic" | "life_aid" | "safety" | "psych";
+            /** @enum {string} */
+            act: "signal" | "declare" | "open_check";
+            /** @description Values by field, as the form's fields name them. */
+            fields?: {
+                [key: string]: string | number | boolean | null;
+            };
+            reason?: string | null;
+            note?: string | null;
+        };
+        /** @description Cases of one student as the reader sees them, the newest first. */
+        StudentCases: {
+            rows: components["schemas"]["CaseRow"][];
+            others: components["schemas"]["CaseOther"][];
+        };
+        /** @description What a person may open a case with, by kind. */
+        OpenForms: {
+            kinds: {
+                /** @enum {string} */
+                kind: "academic" | "life_aid" | "safety" | "psych";
+                kind_zh: string;
+                kind_en: string;
+                acts: components["schemas"]["ActForm"][];
+            }[];
+        };
+        /** @description The form of an observation. */
+        ObservationForm: {
+            emergency_zh: string;
+            emergency_en: string;
+            signs: components["schemas"]["Sign"][];
+            text_bytes_max: number;
+        };
+        /** @description What somebody saw. One of student_no and student_key; students write the number. */
+        ObservationAsk: {
+            student_no?: string | null;
+            student_key?: string | null;
+            signs: string[];
+            /** Format: date */
+            seen_on?: string | null;
+            is_urgent?: boolean;
+            text: string;
+        };
+        /** @description That it was taken; the same whether or not the number is anybody's. */
+        ObservationTaken: {
+            report_key: string;
+        };
+        /** @description An own report and its answer; what was written is not given back. */
+        MyObservation: {
+            report_key: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date */
+            seen_on: string | null;
+            feedback_zh: string;
+            feedback_en: string;
+            is_answered: boolean;
+        };
+        /** @description Own reports, the newest first. */
+        MyObservations: {
+            rows: components["schemas"]["MyObservation"][];
+            next: string | null;
+        };
+        /** @description A report whose number is nobody's: somebody must find out who is meant. */
+        UnplacedObservation: {
+            report_key: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date */
+            seen_on: string | null;
+            reporter: string;
+            role: string;
+            role_zh: string;
+            role_en: string;
+            /** @description As it was written. */
+            student_no: string;
+            signs: components["schemas"]["Sign"][];
+            is_urgent: boolean;
+            text: string;
+        };
+        /** @description Reports that wait for a student, the oldest first. */
+        UnplacedObservations: {
+            rows: components["schemas"]["UnplacedObservation"][];
+        };
+        /** @description Who was meant. */
+        PlaceAsk: {
+            student_no: string;
+        };
+        /** @description A contact that is owed. */
+        FollowUp: {
+            follow_up_key: string;
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            student: components["schemas"]["CaseStudent"];
+            cause: string;
+            cause_zh: string;
+            cause_en: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+        };
+        /** @description Contacts that the reader owes, those due first. */
+        FollowUps: {
+            rows: components["schemas"]["FollowUp"][];
+        };
+        /** @description Contacts to plan: after a return (weeks 1, 2, 4, then monthly until the end of the term), or over a break. */
+        FollowUpPlanAsk: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** @enum {string} */
+            cause: "return" | "break";
+            /** Format: date */
+            from_on: string;
+            /**
+             * Format: date
+             * @description End of the term, or first day of the new one.
+             */
+            until_on: string;
+            /** @description Break: days between two contacts. */
+            every_days?: number | null;
+        };
+        /** @description How a contact ended, as a code. */
+        FollowUpDoneAsk: {
+            /** @enum {string} */
+            result: "well" | "talked" | "no_answer" | "needs_more";
+        };
+        /** @description Students and everything open of them go to another; nothing changes until both sides have confirmed. */
+        HandOver: {
+            hand_over_key: string;
+            from_account: string;
+            to_account: string;
+            student_n: number;
+            /** Format: date-time */
+            offered_at: string;
+            /** Format: date-time */
+            due_at: string;
+            /** Format: date-time */
+            given_at: string | null;
+            /** Format: date-time */
+            taken_at: string | null;
+            state: string;
+            state_zh: string;
+            state_en: string;
+            is_mine_to_confirm: boolean;
+        };
+        /** @description Hand-overs that wait for a confirmation, the oldest first; and accounts that may take. */
+        HandOvers: {
+            rows: components["schemas"]["HandOver"][];
+            takers: components["schemas"]["Colleague"][];
+        };
+        /** @description An account of the same role. */
+        Colleague: {
+            account: string;
+            display_name: string;
+        };
+        /** @description Whom to hand over to; all of the giver's students if none is named. */
+        HandOverAsk: {
+            to_account: string;
+            student_keys?: string[];
+        };
+        /** @description Somebody does another's work for a while. */
+        Delegation: {
+            from_account: string;
+            to_account: string;
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            until_at: string;
+            is_running: boolean;
+        };
+        /** @description Delegations by and to the reader that have not ended; and accounts that may take one. */
+        Delegations: {
+            rows: components["schemas"]["Delegation"][];
+            takers: components["schemas"]["Colleague"][];
+        };
+        /** @description A delegation, always with an end: the last day is its last. */
+        DelegationAsk: {
+            to_account: string;
+            /** Format: date */
+            from_on: string;
+            /** Format: date */
+            until_on: string;
+        };
+        /** @description A manned span of a post. */
+        RosterShift: {
+            account: string;
+            backup: string | null;
+            /** Format: date-time */
+            from_at: string;
+            /** Format: date-time */
+            until_at: string;
+        };
+        /** @description A post that is manned round the clock. */
+        RosterPost: {
+            post: string;
+            post_zh: string;
+            post_en: string;
+            shifts: components["schemas"]["RosterShift"][];
+            /** @description Spans without a person or without a backup. */
+            gaps: components["schemas"]["Span"][];
+        };
+        /** @description The duty roster of a span of days. */
+        Roster: {
+            /** Format: date */
+            from_on: string;
+            /** Format: date */
+            until_on: string;
+            posts: components["schemas"]["RosterPost"][];
+        };
+        /** @description A shift to keep; the same post, beginning and account is brought up to date. */
+        RosterAsk: {
+            /** @enum {string} */
+            post: "duty_office" | "psychology_night" | "college_duty" | "security_office" | "hospital";
+            account: string;
+            backup?: string | null;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1444,6 +2239,55 @@ export type ImportRefused = components['schemas']['ImportRefused'];
 export type ImportPreview = components['schemas']['ImportPreview'];
 export type ImportSave = components['schemas']['ImportSave'];
 export type ImportSaved = components['schemas']['ImportSaved'];
+export type CaseStudent = components['schemas']['CaseStudent'];
+export type CaseSeverity = components['schemas']['CaseSeverity'];
+export type CaseRow = components['schemas']['CaseRow'];
+export type CaseCounts = components['schemas']['CaseCounts'];
+export type CasePage = components['schemas']['CasePage'];
+export type CaseDetail = components['schemas']['CaseDetail'];
+export type CaseStep = components['schemas']['CaseStep'];
+export type ActChoice = components['schemas']['ActChoice'];
+export type ActField = components['schemas']['ActField'];
+export type ActForm = components['schemas']['ActForm'];
+export type Span = components['schemas']['Span'];
+export type CrisisOpenStep = components['schemas']['CrisisOpenStep'];
+export type CrisisDoneStep = components['schemas']['CrisisDoneStep'];
+export type CompanionShift = components['schemas']['CompanionShift'];
+export type CaseCrisis = components['schemas']['CaseCrisis'];
+export type CheckNext = components['schemas']['CheckNext'];
+export type CheckDone = components['schemas']['CheckDone'];
+export type CaseCheck = components['schemas']['CaseCheck'];
+export type Sign = components['schemas']['Sign'];
+export type CaseReport = components['schemas']['CaseReport'];
+export type CaseOther = components['schemas']['CaseOther'];
+export type Case = components['schemas']['Case'];
+export type CaseStepAsk = components['schemas']['CaseStepAsk'];
+export type CaseOpenAsk = components['schemas']['CaseOpenAsk'];
+export type StudentCases = components['schemas']['StudentCases'];
+export type OpenForms = components['schemas']['OpenForms'];
+export type ObservationForm = components['schemas']['ObservationForm'];
+export type ObservationAsk = components['schemas']['ObservationAsk'];
+export type ObservationTaken = components['schemas']['ObservationTaken'];
+export type MyObservation = components['schemas']['MyObservation'];
+export type MyObservations = components['schemas']['MyObservations'];
+export type UnplacedObservation = components['schemas']['UnplacedObservation'];
+export type UnplacedObservations = components['schemas']['UnplacedObservations'];
+export type PlaceAsk = components['schemas']['PlaceAsk'];
+export type FollowUp = components['schemas']['FollowUp'];
+export type FollowUps = components['schemas']['FollowUps'];
+export type FollowUpPlanAsk = components['schemas']['FollowUpPlanAsk'];
+export type FollowUpDoneAsk = components['schemas']['FollowUpDoneAsk'];
+export type HandOver = components['schemas']['HandOver'];
+export type HandOvers = components['schemas']['HandOvers'];
+export type Colleague = components['schemas']['Colleague'];
+export type HandOverAsk = components['schemas']['HandOverAsk'];
+export type Delegation = components['schemas']['Delegation'];
+export type Delegations = components['schemas']['Delegations'];
+export type DelegationAsk = components['schemas']['DelegationAsk'];
+export type RosterShift = components['schemas']['RosterShift'];
+export type RosterPost = components['schemas']['RosterPost'];
+export type Roster = components['schemas']['Roster'];
+export type RosterAsk = components['schemas']['RosterAsk'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -2262,6 +3106,675 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cases: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: string;
+                kind?: "academic" | "life_aid" | "safety" | "psych";
+                state?: "new" | "claimed" | "contacted" | "assessed" | "plan" | "referral" | "ruled_out" | "reviewing" | "closed";
+                mine?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the work list. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CasePage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseOpenAsk"];
+            };
+        };
+        responses: {
+            /** @description The case, as far as the reader sees it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cases_forms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forms by kind. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenForms"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cases_thread_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The case as the reader sees it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cases_thread_key_steps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseStepAsk"];
+            };
+        };
+        responses: {
+            /** @description The case after the step. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_students_student_key_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                student_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cases as the reader sees them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudentCases"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_observations_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signs in plain words. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObservationForm"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_observations: {
+        parameters: {
+            query?: {
+                after?: string;
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Own reports. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyObservations"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_observations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ObservationAsk"];
+            };
+        };
+        responses: {
+            /** @description That it was taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObservationTaken"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_observations_unplaced: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reports that wait for a student. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnplacedObservations"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_observations_report_key_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceAsk"];
+            };
+        };
+        responses: {
+            /** @description The case that the report is in now, as the reader sees it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_follow_ups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Contacts of the next two weeks and those overdue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUps"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_follow_ups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpPlanAsk"];
+            };
+        };
+        responses: {
+            /** @description Contacts that the reader owes now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUps"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_follow_ups_follow_up_key_done: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                follow_up_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpDoneAsk"];
+            };
+        };
+        responses: {
+            /** @description Contacts that are still owed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUps"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_hand_overs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Hand-overs of the reader. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOvers"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_hand_overs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandOverAsk"];
+            };
+        };
+        responses: {
+            /** @description Hand-overs of the reader. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOvers"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_hand_overs_hand_over_key_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hand_over_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Hand-overs that still wait. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOvers"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_delegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delegations of the reader. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delegations"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_delegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DelegationAsk"];
+            };
+        };
+        responses: {
+            /** @description Delegations of the reader. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delegations"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_roster: {
+        parameters: {
+            query?: {
+                from?: string;
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shifts and gaps by post. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_roster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterAsk"];
+            };
+        };
+        responses: {
+            /** @description The roster of the shift's days. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roster"];
                 };
             };
             /** @description Problem document (RFC 9457) */
