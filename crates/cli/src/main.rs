@@ -1,6 +1,7 @@
 //! `yizhan`: settings, wiring, schedule; one file a command.
 
 mod approval;
+mod cases;
 mod commands;
 mod correction;
 mod exit;

@@ -5,6 +5,7 @@
 
 mod acting;
 mod entering;
+mod offers;
 mod outbox;
 mod plans;
 mod reading;
@@ -25,6 +26,7 @@ use crate::sealing::Sealer;
 
 pub use acting::{Done, Edit};
 pub use entering::{Entered, NewEntry};
+pub use offers::{Synced, TakenUp};
 pub use outbox::Fact;
 pub use plans::{DueFollowUp, FollowUpCause};
 pub use reading::{HistoryRow, Page, QueueRow, View};

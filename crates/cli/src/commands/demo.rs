@@ -76,6 +76,8 @@ impl Demo {
             eprintln!("    {:<10} {:>10} -> {:<10} {:>7.1}s  {}", it.stage, it.rows_in, it.rows_out, it.seconds, it.result);
         }
         let logins = logins(&house).await?;
+        // Now that there are accounts, students have somebody who is responsible.
+        crate::cases::night(&house).await?;
         println!("3/3 演示账号 / demo logins (password {PASSWORD}):");
         for it in &logins {
             println!("    {:<14} {}", it.account, it.role);

@@ -1,5 +1,6 @@
 //! The commands of `yizhan`, and what they share: where the project is, when it is, how to print.
 
+mod cases;
 mod check;
 mod config;
 mod demo;
@@ -80,6 +81,8 @@ enum Command {
     Serve(serve::Serve),
     /// Explains and replays what was offered (关怀提示).
     Warn(warn::Warn),
+    /// Casework: what the schedule does, now (个案).
+    Cases(cases::Cases),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
     /// Contracts of new sources, and templates of those there are.
@@ -115,6 +118,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
         Command::Warn(it) => it.run(&common).await,
+        Command::Cases(it) => it.run(&common).await,
         Command::Pipeline(it) => it.run(&common),
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,

@@ -11,6 +11,7 @@ use serve::{Done, Order};
 use store::RunResult;
 
 use super::{Common, Format, ingest, transform};
+use crate::cases;
 use crate::handover;
 use crate::house::{Access, House};
 use crate::memory;
@@ -99,6 +100,11 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
         done.messages.extend(violations);
         done.exit_code = 1;
     }
+    stage(house, "cases", &mut stages, async {
+        let night = cases::night(house).await?;
+        Ok((night.offered_n as i64, night.entered_n as i64, night.detail(), ()))
+    })
+    .await?;
     stage(house, "upkeep", &mut stages, async {
         let mut files = 0;
         for lake in house.engine.lakes() {
