@@ -2,10 +2,12 @@
 
 mod approval;
 mod bad_input;
+mod casework;
 mod database;
 mod import;
 mod incremental;
 mod measures;
+mod messages;
 mod policy;
 mod quarantine;
 mod readers;

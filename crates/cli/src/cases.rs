@@ -13,6 +13,7 @@ use casework::{Act, Calendar, CheckCause, Code, Command, Guardian, Kind, Relatio
 use policy::Scope;
 use schema::time::days_date;
 use store::{NewEntry, TakenUp};
+use transform::Builder;
 
 use crate::house::House;
 
@@ -60,20 +61,32 @@ impl Night {
 pub(crate) async fn night(house: &House) -> anyhow::Result<Night> {
     let mut night = Night::default();
     let as_of_on = house.as_of_on().await?;
-    assign(house, as_of_on, &mut night).await?;
-    let rules = rules(house, as_of_on).await?;
-    enter(house, as_of_on, &rules, &mut night).await?;
+    let builder = house.builder().await?;
+    assign(house, &builder, as_of_on, &mut night).await?;
+    let rules = working_days(house, &builder, as_of_on).await?;
+    enter(house, &builder, as_of_on, &rules, &mut night).await?;
+    night.moved_n = escalate(house, &rules).await?;
+    Ok(night)
+}
+
+/// Escalates what is late and ends what has expired; returns how many cases moved.
+pub(crate) async fn escalate(house: &House, rules: &Rules) -> anyhow::Result<usize> {
+    let mut all = 0;
     loop {
-        let moved = house.store.cases().tick(&rules, house.now_us(), CASES_A_TICK).await?;
-        night.moved_n += moved;
+        let moved = house.store.cases().tick(rules, house.now_us(), CASES_A_TICK).await?;
+        all += moved;
         if moved < CASES_A_TICK {
-            return Ok(night);
+            return Ok(all);
         }
     }
 }
 
 /// The rules of cases for this campus: its working days, as the calendar of a date says.
 pub(crate) async fn rules(house: &House, as_of_on: i32) -> anyhow::Result<Rules> {
+    working_days(house, &house.builder().await?, as_of_on).await
+}
+
+async fn working_days(house: &House, builder: &Builder<'_>, as_of_on: i32) -> anyhow::Result<Rules> {
     let now = chrono::DateTime::from_timestamp_micros(house.now_us()).context("the clock is out of range")?;
     let offset = chrono::Offset::fix(now.with_timezone(&house.settings.campus.time_zone).offset());
     let mut calendar = Calendar { offset_us: i64::from(offset.local_minus_utc()) * 1_000_000, ..Calendar::default() };
@@ -82,7 +95,7 @@ pub(crate) async fn rules(house: &House, as_of_on: i32) -> anyhow::Result<Rules>
         let sql = format!(
             "SELECT CAST(date AS DATE) AS date, kind FROM {table} WHERE superseded_at IS NULL AND campus IS NULL AND cohort_scope IS NULL"
         );
-        for batch in rows(house, &sql, as_of_on).await? {
+        for batch in rows(builder, &sql, as_of_on).await? {
             let days = column(&batch, "date", &DataType::Date32)?;
             let kinds = column(&batch, "kind", &DataType::Utf8)?;
             for (day, kind) in days.as_primitive::<Date32Type>().iter().zip(kinds.as_string::<i32>()) {
@@ -99,7 +112,7 @@ pub(crate) async fn rules(house: &House, as_of_on: i32) -> anyhow::Result<Rules>
 }
 
 /// Brings whose the students are up to date with registers and accounts.
-async fn assign(house: &House, as_of_on: i32, night: &mut Night) -> anyhow::Result<()> {
+async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut Night) -> anyhow::Result<()> {
     let subject = &house.settings.subject;
     if house.graph.node(&subject.table).is_none() {
         return Ok(());
@@ -110,7 +123,7 @@ async fn assign(house: &House, as_of_on: i32, night: &mut Night) -> anyhow::Resu
         "SELECT {key} AS student_key, {owner} AS owner_key, college, status FROM {table} WHERE as_of_on = (SELECT max(as_of_on) FROM {table})"
     );
     let (mut students, mut college_of, mut owner_of) = (Vec::new(), Vec::new(), Vec::new());
-    for batch in rows(house, &sql, as_of_on).await? {
+    for batch in rows(builder, &sql, as_of_on).await? {
         let keys = column(&batch, "student_key", &DataType::Int64)?;
         let owners = column(&batch, "owner_key", &DataType::Int64)?;
         let (colleges, states) = (column(&batch, "college", &DataType::Utf8)?, column(&batch, "status", &DataType::Utf8)?);
@@ -168,7 +181,7 @@ async fn assign(house: &House, as_of_on: i32, night: &mut Night) -> anyhow::Resu
 
 /// Takes up what is offered: signals of all dates since the last night that ended, findings of the newest date only, for a
 /// student of whom there was news since is not to be looked for.
-async fn enter(house: &House, as_of_on: i32, rules: &Rules, night: &mut Night) -> anyhow::Result<()> {
+async fn enter(house: &House, builder: &Builder<'_>, as_of_on: i32, rules: &Rules, night: &mut Night) -> anyhow::Result<()> {
     if house.graph.node("warning_student").is_none() {
         return Ok(());
     }
@@ -184,7 +197,7 @@ async fn enter(house: &House, as_of_on: i32, rules: &Rules, night: &mut Night) -
          ORDER BY severity NULLS FIRST, as_of_on, warning_id"
     );
     let (cases, now_us) = (house.store.cases(), house.now_us());
-    for batch in rows(house, &sql, as_of_on).await? {
+    for batch in rows(builder, &sql, as_of_on).await? {
         let ids = column(&batch, "warning_id", &DataType::Utf8)?;
         let keys = column(&batch, "student_key", &DataType::Int64)?;
         let (named, threads) = (column(&batch, "rule", &DataType::Utf8)?, column(&batch, "thread", &DataType::Utf8)?);
@@ -221,8 +234,8 @@ async fn enter(house: &House, as_of_on: i32, rules: &Rules, night: &mut Night) -
     Ok(())
 }
 
-async fn rows(house: &House, sql: &str, as_of_on: i32) -> anyhow::Result<Vec<RecordBatch>> {
-    let context = house.builder().await?.context(sql, "casework", as_of_on).await?;
+async fn rows(builder: &Builder<'_>, sql: &str, as_of_on: i32) -> anyhow::Result<Vec<RecordBatch>> {
+    let context = builder.context(sql, "casework", as_of_on).await?;
     Ok(context.sql(sql).await.context("casework could not read the lake")?.collect().await?)
 }
 

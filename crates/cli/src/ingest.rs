@@ -175,7 +175,9 @@ async fn one(
     if matches!(first, LoadState::NotBegun) {
         house.store.loads().begin(name, now_us).await?;
     }
-    let known = if is_first || request.is_backfill { KnownAt::Assumed } else { KnownAt::At(now_us) };
+    // When the platform knew of its own facts needs no assumption.
+    let is_assumed = (is_first || request.is_backfill) && pipeline.topic().is_none();
+    let known = if is_assumed { KnownAt::Assumed } else { KnownAt::At(now_us) };
     let bar = bars.bytes(name, waiting.iter().map(|it| it.bytes).sum());
     let vault = house.vault();
     let limits = limits(house);

@@ -10,6 +10,7 @@ mod house;
 mod import;
 mod ingest;
 mod memory;
+mod messages;
 mod progress;
 mod project;
 mod replay;

@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod key_file;
 mod loads;
+mod messages;
 mod meta;
 mod mint;
 mod runs;
@@ -25,12 +26,13 @@ mod vault;
 pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
-    Cases, Change, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered, OpenedReport,
-    Page, QueueRow, Synced, TakenUp, View, Who, change_text,
+    Asked, Cases, Change, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered,
+    OpenedReport, Page, QueueRow, Synced, TakenUp, View, Who, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
 pub use loads::{LoadState, Loads};
+pub use messages::{Fate, Messages, OpenMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
 pub use runs::{RunResult, RunRow, Runs};

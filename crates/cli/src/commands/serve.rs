@@ -46,6 +46,8 @@ pub(crate) async fn serve_house(
     let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
     let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
     let jobs = Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()) });
+    // A secret that is missing is known now and not on the night on which it is needed.
+    let channels = crate::messages::channels(&house)?;
     let token = handover::token()?;
     let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
     let noted = handover::note(&house.place.data, &address)?;
@@ -70,10 +72,12 @@ pub(crate) async fn serve_house(
     };
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
+    // Whoever pretends that it is another time asks nobody to come.
+    let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels)));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    if let Some(schedule) = schedule {
-        schedule.abort();
+    for task in [schedule, care].into_iter().flatten() {
+        task.abort();
     }
     drop(noted);
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
@@ -147,6 +151,38 @@ async fn schedule(jobs: Arc<HouseJobs>) {
         // Looked at every minute, so that a clock that is set does not lose a night.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     }
+}
+
+/// How often in an hour cases and messages are looked at: the shortest deadline is five minutes.
+const ROUNDS_AN_HOUR: u32 = 240;
+
+/// Escalates cases that are late and takes the next step of every message, several times a minute.
+async fn care(house: Arc<House>, channels: notify::Channels) {
+    let mut rules = None;
+    for round in 0_u32.. {
+        if round.is_multiple_of(ROUNDS_AN_HOUR) {
+            // The calendar changes seldom, and planning all tables to read it costs more than a round.
+            rules = None;
+        }
+        if let Err(error) = care_once(&house, &channels, &mut rules).await {
+            // The next round tries all of it again.
+            tracing::error!(error = format!("{error:#}"), "casework and messages");
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(3600 / u64::from(ROUNDS_AN_HOUR))).await;
+    }
+}
+
+async fn care_once(house: &House, channels: &notify::Channels, known: &mut Option<casework::Rules>) -> anyhow::Result<()> {
+    let rules = match known {
+        Some(rules) => &*rules,
+        None => known.insert(crate::cases::rules(house, house.as_of_on().await?).await?),
+    };
+    crate::cases::escalate(house, rules).await?;
+    let round = crate::messages::round(house, channels).await?;
+    if 0 < round.sent_n + round.failed_n + round.to_call_n + round.settled_n {
+        tracing::info!(?round, "messages");
+    }
+    Ok(())
 }
 
 /// What the catalogue page shows, and the words of measures, rules and lists.

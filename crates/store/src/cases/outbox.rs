@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::{Cases, Tx, page_limit};
 use crate::error::Error;
+use crate::messages::{self, News};
 
 /// The topic of what happens to cases.
 const CASE_STATE: &str = "case_state";
@@ -47,8 +48,11 @@ struct CaseState<'a> {
     at: i64,
 }
 
-/// Adds the state of a case after an event.
+/// Adds the state of a case after an event, and the message that follows from it.
 pub(super) async fn tell(tx: &mut Tx, after: &Thread, event: &Event) -> Result<(), Error> {
+    if let Some(news) = News::of(after, &event.step) {
+        messages::add(tx, after, &news, event.at_us).await?;
+    }
     let body = CaseState {
         thread_key: after.thread_key,
         student_key: after.student_key,

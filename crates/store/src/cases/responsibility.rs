@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::{Cases, NEVER, Tx, Who, next_key, page_limit};
 use crate::database::values;
 use crate::error::Error;
+use crate::messages::ask_hand_over;
 
 /// Most students of one hand-over.
 const STUDENTS_MAX: usize = 2_000;
@@ -204,6 +205,7 @@ impl Cases {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "hand_over"))?;
+        ask_hand_over(&mut tx, key, now).await?;
         tx.commit().await.map_err(Error::database("write", "hand_over"))?;
         Ok(key)
     }
