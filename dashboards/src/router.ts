@@ -34,6 +34,8 @@ const routes: RouteRecordRaw[] = [
   {path: "/runs", component: () => import("./pages/RunsPage.vue"), meta: {page: "runs", title: "nav.runs"}},
   {path: "/import", component: () => import("./pages/ImportPage.vue"), meta: {page: "import", title: "nav.import"}},
   {path: "/me", component: () => import("./pages/MePage.vue"), meta: {page: "me", title: "nav.me"}},
+  // The link of a message: the server marks it as read and says where the work waits.
+  {path: "/notices/:message_id", component: () => import("./pages/NotFoundPage.vue"), beforeEnter: (to) => { location.assign(to.fullPath); return false; }},
   {path: "/403", name: "forbidden", component: () => import("./pages/ForbiddenPage.vue"), meta: {title: "error.forbidden_title"}},
   {path: "/:rest(.*)*", name: "missing", component: () => import("./pages/NotFoundPage.vue"), meta: {title: "error.not_found_title"}},
 ];

@@ -3,10 +3,12 @@
 mod approval;
 mod bad_input;
 mod cases;
+mod casework;
 mod database;
 mod import;
 mod incremental;
 mod measures;
+mod messages;
 mod policy;
 mod quarantine;
 mod readers;

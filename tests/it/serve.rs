@@ -16,7 +16,7 @@ const ROLES: [&str; 6] = ["leader", "psychologist", "counselor", "analyst", "stu
 pub(crate) struct Server {
     pub(crate) data: TempDir,
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Drop for Server {

@@ -73,8 +73,7 @@ fn nobody_without_a_trace_is_missed_and_nobody_explained_is_found() {
 fn a_script_that_checks_in_every_evening_hides_nobody() {
     let truth = Truth::new();
     let numbers = std::fs::read_to_string(truth.data.join("exports/truth/students.csv")).expect("the students");
-    let bots: BTreeSet<&str> =
-        numbers.lines().filter(|it| it.ends_with(",true")).filter_map(|it| it.split(',').next()).collect();
+    let bots: BTreeSet<&str> = numbers.lines().filter(|it| it.ends_with(",true")).filter_map(|it| it.split(',').next()).collect();
     let (mut sent, mut looked_at) = (0, 0);
     let last = sql(truth.data, "SELECT CAST(max(as_of_on) AS VARCHAR) AS as_of_on FROM portrait_student")[0]["as_of_on"].clone();
     let last = last.as_str().expect("a date");

@@ -160,7 +160,7 @@ async fn newest(house: &House, register: &Pipeline, input: &Path) -> anyhow::Res
     let mut landed = files.list(Some(register.name())).await?;
     landed.retain(|it| it.state == FileState::Landed);
     let mut lying = BTreeSet::new();
-    let lie = if register.is_database() { Vec::new() } else { ::ingest::files(input, &register.pipeline.source.path)? };
+    let lie = if register.is_pulled() { Vec::new() } else { ::ingest::files(input, &register.pipeline.source.path)? };
     for path in lie {
         let (display, size, modified_us) = crate::ingest::looks(input, &path)?;
         lying.extend(files.known(register.name(), &display, size, modified_us).await?.map(|it| it.file_no));

@@ -42,7 +42,7 @@ impl Ground {
 
 /// The contract of the project whose columns a table has: all that it must have and none that it may not.
 pub(crate) fn fitting<'a>(project: &'a Project, heads: &[String]) -> Option<&'a Pipeline> {
-    project.pipelines.iter().filter(|it| !it.is_database() && !it.pipeline.source.headless).find(|it| {
+    project.pipelines.iter().filter(|it| !it.is_pulled() && !it.pipeline.source.headless).find(|it| {
         let head = |name: &'a str, column: &'a schema::Column| column.head.as_deref().unwrap_or(name);
         let declares = |wanted: &String| it.columns.iter().any(|(name, column)| head(name, column) == wanted);
         let must = it.columns.iter().filter(|(_, column)| !column.optional);

@@ -28,6 +28,9 @@ use crate::settings;
 
 pub(crate) const QUARANTINE: &str = "ops_quarantine";
 
+/// Facts of the platform that are read at once.
+const FACTS_A_PAGE: usize = 500;
+
 /// What became of one pipeline's files.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Report {
@@ -127,15 +130,18 @@ async fn one(
         // Repairs a crash between the commit and the note of it.
         house.store.files().land(name, position).await?;
     }
+    // The platform's own facts come from nobody who could be asked for their use.
+    let approvals = approvals.filter(|_| pipeline.topic().is_none());
     if let Some(lack) = approvals.filter(|_| pipeline.is_database()).and_then(|it| it.lacking(pipeline)) {
         // A database is not even asked.
         report.refused.push(lack);
         report.seconds = began.elapsed().as_secs_f64();
         return Ok(report);
     }
-    let found = match pipeline.is_database() {
-        true => pulled(house, pipeline).await,
-        false => candidates(house, pipeline, request.input).await,
+    let found = match (pipeline.topic(), pipeline.is_database()) {
+        (Some(topic), _) => facts(house, pipeline, topic).await,
+        (None, true) => pulled(house, pipeline).await,
+        (None, false) => candidates(house, pipeline, request.input).await,
     };
     let candidates = match found {
         // A database that does not answer keeps no other source waiting.
@@ -169,7 +175,9 @@ async fn one(
     if matches!(first, LoadState::NotBegun) {
         house.store.loads().begin(name, now_us).await?;
     }
-    let known = if is_first || request.is_backfill { KnownAt::Assumed } else { KnownAt::At(now_us) };
+    // When the platform knew of its own facts needs no assumption.
+    let is_assumed = (is_first || request.is_backfill) && pipeline.topic().is_none();
+    let known = if is_assumed { KnownAt::Assumed } else { KnownAt::At(now_us) };
     let bar = bars.bytes(name, waiting.iter().map(|it| it.bytes).sum());
     let vault = house.vault();
     let limits = limits(house);
@@ -301,6 +309,36 @@ async fn pulled(house: &House, pipeline: &Pipeline) -> anyhow::Result<Vec<Candid
     let display = format!("database@{}", pulled.high.or(high).unwrap_or_default());
     let size = i64::try_from(pulled.bytes.len()).unwrap_or(i64::MAX);
     Ok(vec![Candidate { path: PathBuf::from(&display), display, size, modified_us: 0, content: Some(pulled.bytes) }])
+}
+
+/// Facts of the platform itself since those that landed last.
+///
+/// As with a database the position stands in the name under which they are registered, and so moves with the rows in one
+/// commit. The store forgets what has landed when it is asked the next time, so a crash in between loses nothing.
+async fn facts(house: &House, pipeline: &Pipeline, topic: &str) -> anyhow::Result<Vec<Candidate>> {
+    let entries = house.store.files().list(Some(pipeline.name())).await?;
+    let landed = entries.iter().filter(|it| it.state == FileState::Landed).max_by_key(|it| it.file_no);
+    let position = landed.and_then(|it| it.path.split_once('@')).map_or(Ok(0), |it| it.1.parse::<i64>());
+    let position = position.with_context(|| format!("the register of files has no position of {}", pipeline.name()))?;
+    let cases = house.store.cases();
+    cases.forget_facts(topic, position).await?;
+    let (mut bytes, mut last) = (Vec::new(), position);
+    // As much as a file may hold; what is left comes with the next run.
+    while (bytes.len() as u64) < house.settings.ingest.file_bytes_max.0 / 2 {
+        let page = cases.outbox(topic, last, FACTS_A_PAGE).await?;
+        let Some(end) = page.last() else { break };
+        last = end.seq;
+        for fact in &page {
+            bytes.extend_from_slice(fact.body.as_bytes());
+            bytes.push(b'\n');
+        }
+    }
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let display = format!("outbox@{last}");
+    let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    Ok(vec![Candidate { path: PathBuf::from(&display), display, size, modified_us: 0, content: Some(bytes) }])
 }
 
 /// Whether a content is among the files that never landed; numbers none.

@@ -1,6 +1,7 @@
 //! `yizhan`: settings, wiring, schedule; one file a command.
 
 mod approval;
+mod cases;
 mod commands;
 mod correction;
 mod exit;
@@ -9,6 +10,7 @@ mod house;
 mod import;
 mod ingest;
 mod memory;
+mod messages;
 mod progress;
 mod project;
 mod replay;

@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) transform: Transform,
     pub(crate) warning: warning::Config,
     pub(crate) casework: casework::LabelScheme,
+    pub(crate) notify: notify::Config,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
 }

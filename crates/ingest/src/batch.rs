@@ -232,7 +232,20 @@ fn assumed_known_at(door: &Door<'_>, rows: &Rows, always: i64) -> Vec<i64> {
 
 /// Ranks of the students by key, from 1; a row without a student has 0.
 fn ranks(rows: &Rows, keys: &Keys) -> Option<Vec<u32>> {
-    let numbers = person_slots(rows).find(|(slot, _)| slot.lake_name.as_deref() == Some("student_key"))?.1;
+    let is_student = |slot: &Slot| slot.lake_name.as_deref() == Some("student_key");
+    let Some((_, numbers)) = person_slots(rows).find(|(slot, _)| is_student(slot)) else {
+        // The platform's own facts name the student by the key itself.
+        let Values::Whole(own, _) = &rows.slots.iter().find(|it| is_student(it))?.values else { return None };
+        let mut by_key: Vec<i64> = own.values.clone();
+        by_key.sort_unstable();
+        by_key.dedup();
+        let mut ranks: Vec<u32> =
+            own.values.iter().map(|it| by_key.binary_search(it).map_or(0, |rank| rank as u32 + 1)).collect();
+        for &row in &own.empty {
+            ranks[row as usize] = 0;
+        }
+        return Some(ranks);
+    };
     let keys = &keys[numbers.people_at];
     let mut by_key: Vec<usize> = (0..keys.len()).collect();
     by_key.sort_unstable_by_key(|it| keys[*it]);

@@ -154,7 +154,7 @@ impl Slot {
                 formats.extend(LocalTime::new(default));
             }
             // A database that keeps a day in a column of instants, or the other way round, writes what it keeps.
-            if pipeline.is_database() {
+            if pipeline.is_pulled() {
                 formats.extend(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"].into_iter().filter_map(LocalTime::new));
             }
             formats
@@ -188,7 +188,7 @@ impl Slot {
             (None, ColumnType::Date) => Values::Date(Sparse::default(), days()),
             (None, ColumnType::Timestamp) => {
                 let formats = formats("%Y-%m-%d %H:%M:%S");
-                Values::Instant(Sparse::default(), Instants { formats, is_database: pipeline.is_database() })
+                Values::Instant(Sparse::default(), Instants { formats, is_database: pipeline.is_pulled() })
             }
         };
         Self {

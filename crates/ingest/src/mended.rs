@@ -21,7 +21,7 @@ pub struct Table {
 
 /// Whether files of a contract can be written anew.
 pub fn is_mendable(pipeline: &Pipeline) -> bool {
-    !pipeline.is_database() && matches!(pipeline.bytes_format(), Format::Csv | Format::Tsv | Format::Xlsx)
+    !pipeline.is_pulled() && matches!(pipeline.bytes_format(), Format::Csv | Format::Tsv | Format::Xlsx)
 }
 
 /// Reads all rows of a file as its contract says where they are.

@@ -14,7 +14,7 @@ use crate::message::Language;
 use crate::retry::RetryRules;
 use crate::secret::SecretSource;
 
-/// Settings `[notify]`; `crates/notify/default.toml` has all of them with their defaults.
+/// Settings `[notify]`; `crates/cli/default.toml` has all of them with their defaults.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

@@ -119,6 +119,9 @@ pub struct Source {
     /// How far below the last value reading begins again, for rows that were committed late.
     #[serde(default)]
     pub overlap: Option<Span>,
+    /// What the platform's own facts are about: `"case_state"`.
+    #[serde(default)]
+    pub topic: Option<String>,
 }
 
 /// Kinds of source.
@@ -130,6 +133,9 @@ pub enum SourceKind {
     Files,
     /// A table or query of a PostgreSQL database.
     Postgres,
+    /// Facts of the platform itself, which its operational store hands out: what became of cases. Instants are whole
+    /// numbers, microseconds UTC.
+    Outbox,
 }
 
 /// File formats that the door reads.
@@ -455,7 +461,7 @@ impl Pipeline {
         self.pipeline.shape == Shape::Event
     }
 
-    /// The format in which the door gets the bytes: as declared, or JSON lines from a database.
+    /// The format in which the door gets the bytes: as declared, or JSON lines from a database or the store.
     pub fn bytes_format(&self) -> Format {
         self.pipeline.source.format.unwrap_or(Format::Jsonl)
     }
@@ -463,6 +469,16 @@ impl Pipeline {
     /// Whether its rows come from a database.
     pub fn is_database(&self) -> bool {
         self.pipeline.source.kind == SourceKind::Postgres
+    }
+
+    /// What the platform's own facts are about, if its rows are such facts.
+    pub fn topic(&self) -> Option<&str> {
+        self.pipeline.source.topic.as_deref().filter(|_| self.pipeline.source.kind == SourceKind::Outbox)
+    }
+
+    /// Whether its rows are asked for and lie in no file; their instants may be whole numbers.
+    pub fn is_pulled(&self) -> bool {
+        self.pipeline.source.kind != SourceKind::Files
     }
 
     /// The declared column of a name.
@@ -531,7 +547,7 @@ impl Pipeline {
                     }
                 }
             }
-            let is_written = column.epoch.is_none() && !self.is_database() && !self.bytes_format().has_dates();
+            let is_written = column.epoch.is_none() && !self.is_pulled() && !self.bytes_format().has_dates();
             if is_time && column.format.is_none() && is_written {
                 return refuse(key("format"), "say how the date or time is written, e.g. \"%Y-%m-%d %H:%M:%S\"".into());
             }
@@ -608,18 +624,20 @@ impl Pipeline {
         let source = &self.pipeline.source;
         match source.kind {
             SourceKind::Files => self.check_files(),
+            SourceKind::Outbox => {
+                self.check_no_file()?;
+                if let Some((key, _)) = self.of_databases().iter().find(|(_, is_set)| *is_set) {
+                    return Err((key, "belongs to a database; the store has none of it".into()));
+                }
+                match &source.topic {
+                    Some(topic) if !topic.is_empty() => Ok(()),
+                    _ => Err(("topic", "say what the facts are about, e.g. \"case_state\"".into())),
+                }
+            }
             SourceKind::Postgres => {
-                let of_files = [
-                    ("format", source.format.is_some()),
-                    ("path", !source.path.is_empty()),
-                    ("encoding", source.encoding != Encoding::Utf8),
-                    ("separator", source.separator.is_some()),
-                    ("sheet", source.sheet.is_some()),
-                    ("skip_rows", source.skip_rows != 0),
-                    ("headless", source.headless),
-                ];
-                if let Some((key, _)) = of_files.iter().find(|(_, is_set)| *is_set) {
-                    return Err((key, "belongs to files; a database has none".into()));
+                self.check_no_file()?;
+                if source.topic.is_some() {
+                    return Err(("topic", "belongs to the platform's own facts; a database has none".into()));
                 }
                 let is_variable = |it: &str| {
                     !it.is_empty()
@@ -644,6 +662,35 @@ impl Pipeline {
         }
     }
 
+    /// What a source says of a database, and whether this one does.
+    fn of_databases(&self) -> [(&'static str, bool); 5] {
+        let source = &self.pipeline.source;
+        [
+            ("url_env", source.url_env.is_some()),
+            ("table", source.table.is_some()),
+            ("query", source.query.is_some()),
+            ("watermark", source.watermark.is_some()),
+            ("overlap", source.overlap.is_some()),
+        ]
+    }
+
+    fn check_no_file(&self) -> Result<(), (&'static str, String)> {
+        let source = &self.pipeline.source;
+        let of_files = [
+            ("format", source.format.is_some()),
+            ("path", !source.path.is_empty()),
+            ("encoding", source.encoding != Encoding::Utf8),
+            ("separator", source.separator.is_some()),
+            ("sheet", source.sheet.is_some()),
+            ("skip_rows", source.skip_rows != 0),
+            ("headless", source.headless),
+        ];
+        match of_files.iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => Err((key, "belongs to files; a database or the store has none".into())),
+            None => Ok(()),
+        }
+    }
+
     fn check_files(&self) -> Result<(), (&'static str, String)> {
         let source = &self.pipeline.source;
         let Some(format) = source.format else {
@@ -652,15 +699,11 @@ impl Pipeline {
         if source.path.is_empty() {
             return Err(("path", "say where the files are, e.g. \"card/*.csv\"".into()));
         }
-        let of_databases = [
-            ("url_env", source.url_env.is_some()),
-            ("table", source.table.is_some()),
-            ("query", source.query.is_some()),
-            ("watermark", source.watermark.is_some()),
-            ("overlap", source.overlap.is_some()),
-        ];
-        if let Some((key, _)) = of_databases.iter().find(|(_, is_set)| *is_set) {
+        if let Some((key, _)) = self.of_databases().iter().find(|(_, is_set)| *is_set) {
             return Err((key, "belongs to a database: set kind = \"postgres\", or remove it".into()));
+        }
+        if source.topic.is_some() {
+            return Err(("topic", "belongs to the platform's own facts: set kind = \"outbox\", or remove it".into()));
         }
         if source.headless {
             if matches!(format, Format::Jsonl | Format::Parquet) {
@@ -793,6 +836,17 @@ mod tests {
         let full = format!("export = \"full\"\nsource = {{ {database}, table = \"s\", watermark = \"id\" }}");
         let said = parsed(&full, "").expect_err("a register from a watermark on");
         assert!(said.contains("a full register is read whole"), "{said}");
+    }
+
+    #[test]
+    fn the_platforms_own_facts_have_a_topic_and_neither_file_nor_database() {
+        let at = r#"at = { type = "timestamp", class = "internal", about = "When." }"#;
+        check(r#"kind = "outbox", topic = "case_state""#, at, "sound");
+        check(r#"kind = "outbox""#, "", "pipeline.source.topic: say what the facts are about");
+        check(r#"kind = "outbox", topic = "x", path = "*""#, "", "pipeline.source.path: belongs to files");
+        check(r#"kind = "outbox", topic = "x", url_env = "X""#, "", "pipeline.source.url_env: belongs to a database");
+        check(r#"format = "csv", path = "*", topic = "x""#, "", "pipeline.source.topic: belongs to the platform's own facts");
+        check(r#"kind = "postgres", url_env = "X", table = "t", topic = "x""#, "", "pipeline.source.topic: belongs to");
     }
 
     #[test]

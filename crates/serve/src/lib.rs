@@ -82,6 +82,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/tickets", get(routes::tickets::tickets))
         .route("/catalog", get(routes::catalog::catalog))
         .route("/catalog/quality", get(routes::quality::quality))
+        .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
         .route("/import", get(routes::import::state))
         .route("/import/preview", post(routes::import::preview))
@@ -98,6 +99,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .layer(middleware::map_response(no_store));
     Router::new()
         .nest("/api/v1", api)
+        .route("/notices/{message_id}", get(routes::notices::open))
         .route("/api/openapi.json", get(routes::openapi::document))
         .route("/api/{*path}", get(error::no_such_path))
         .fallback(app::file)

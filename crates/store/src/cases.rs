@@ -5,11 +5,13 @@
 
 mod acting;
 mod entering;
+mod offers;
 mod outbox;
 mod plans;
 mod reading;
 mod reports;
 mod responsibility;
+mod routing;
 #[cfg(test)]
 mod tests;
 
@@ -25,11 +27,13 @@ use crate::sealing::Sealer;
 
 pub use acting::{Done, Edit};
 pub use entering::{Entered, NewEntry};
+pub use offers::{Synced, TakenUp};
 pub use outbox::Fact;
 pub use plans::{DueFollowUp, FollowUpCause};
 pub use reading::{Desk, HistoryRow, Page, QueueCounts, QueueRow, View, Wanted};
 pub use reports::{MyReport, OpenedReport, UnplacedReport};
 pub use responsibility::Offered;
+pub use routing::Asked;
 
 /// Stands for "no end" and "nothing due", because NULL sorts differently in the two databases.
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -40,7 +44,7 @@ pub(crate) const ROWS_MAX: usize = 500;
 /// Longest note in bytes.
 const NOTE_BYTES_MAX: usize = 16_384;
 
-type Tx = Transaction<'static, Any>;
+pub(crate) type Tx = Transaction<'static, Any>;
 
 /// Who asks: an account in its active role. What they stand in to a student is looked up here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,7 +208,7 @@ fn open_text(sealer: &Sealer, sealed: &[u8], place: &[u8], table: &'static str) 
 }
 
 /// Counts on from the largest key of a table. The one writer makes this safe, and the order of keys the order of commits.
-async fn next_key(tx: &mut Tx, table: &'static str, column: &'static str) -> Result<i64, Error> {
+pub(crate) async fn next_key(tx: &mut Tx, table: &'static str, column: &'static str) -> Result<i64, Error> {
     let sql = format!("SELECT coalesce(max({column}), 0) + 1 FROM {table}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut **tx).await.map_err(Error::database("read", table))
 }

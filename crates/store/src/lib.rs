@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod key_file;
 mod loads;
+mod messages;
 mod meta;
 mod mint;
 mod runs;
@@ -25,12 +26,13 @@ mod vault;
 pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
-    Cases, Change, Desk, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered,
-    OpenedReport, Page, QueueCounts, QueueRow, UnplacedReport, View, Wanted, Who, change_text,
+    Asked, Cases, Change, Desk, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered,
+    OpenedReport, Page, QueueCounts, QueueRow, Synced, TakenUp, UnplacedReport, View, Wanted, Who, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
 pub use loads::{LoadState, Loads};
+pub use messages::{Fate, Messages, OpenMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
 pub use runs::{RunResult, RunRow, Runs};

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::files::FileRegister;
 use crate::key_file::{RootKey, hmac, make_folder};
 use crate::loads::Loads;
+use crate::messages::Messages;
 use crate::meta::{self, Meta};
 use crate::mint::Mint;
 use crate::runs::{self, Runs};
@@ -137,6 +138,11 @@ impl Store {
     /// Cases and everything around them.
     pub fn cases(&self) -> Cases {
         Cases::new(self.inner.database.clone(), self.inner.psychology.clone())
+    }
+
+    /// Messages to staff, and how far each has come.
+    pub fn messages(&self) -> Messages {
+        Messages::new(self.inner.database.clone())
     }
 
     /// Facts about the store itself.

@@ -64,7 +64,7 @@ impl Graph {
                 nodes.insert(model.name.clone(), Node::of_model(model));
             }
         }
-        if pipelines.iter().any(Pipeline::is_event) {
+        if pipelines.iter().any(issued::is_delivered) {
             let node = issued::quality_source_day(pipelines);
             nodes.insert(node.name.clone(), node);
         }

@@ -303,6 +303,12 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
     node
 }
 
+/// Whether somebody delivers a source day by day. Nobody delivers the platform's own facts, and how many there are of a
+/// day would say how much care was given.
+pub(crate) fn is_delivered(pipeline: &Pipeline) -> bool {
+    pipeline.is_event() && pipeline.topic().is_none()
+}
+
 /// `quality_source_day`: what each source of events delivered on each day, for freshness, volume and drift.
 pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
     let part = |name: &str| {
@@ -318,7 +324,7 @@ pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
             evening = hours(1080, 1440),
         )
     };
-    let branches: Vec<String> = pipelines.iter().filter(|it| it.is_event()).map(|it| part(it.name())).collect();
+    let branches: Vec<String> = pipelines.iter().filter(|it| is_delivered(it)).map(|it| part(it.name())).collect();
     let about = "What each source of events delivered on each campus day, by part of the day (数据到达日统计).";
     let mut node = as_of("quality_source_day", about, "", &["source"], branches.join(" UNION ALL "), Origin::Query);
     node.materialized = Materialized::Day;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use casework::{DutyShift, Post, Relation};
+use casework::{DutyShift, Post};
 use chrono::{Days, NaiveDate};
 use clap::Args;
 use serve::{DemoLogin, Done};
@@ -81,7 +81,9 @@ impl Demo {
             eprintln!("    {:<10} {:>10} -> {:<10} {:>7.1}s  {}", it.stage, it.rows_in, it.rows_out, it.seconds, it.result);
         }
         let logins = logins(&house).await?;
-        responsible(&house).await?;
+        // Now that there are accounts, students have somebody who is responsible.
+        crate::cases::night(&house).await?;
+        on_shift(&house).await?;
         println!("3/3 演示账号 / demo logins (password {PASSWORD}):");
         for it in &logins {
             println!("    {:<14} {}", it.account, it.role);
@@ -121,18 +123,9 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
     Ok(logins)
 }
 
-/// Makes the demo's counselors and psychologist responsible, and puts the psychologist on shift.
-async fn responsible(house: &House) -> anyhow::Result<()> {
-    let (cases, now_us) = (house.store.cases(), house.now_us());
-    let newest = "as_of_on = (SELECT max(as_of_on) FROM dim_student)";
-    for account in ["counselor", SECOND_COUNSELOR] {
-        let found = house.store.accounts().get(account).await?;
-        let Some(person_key) = found.and_then(|it| it.person_key) else { continue };
-        let sql = format!("SELECT student_key FROM dim_student WHERE {newest} AND counselor_key = {person_key}");
-        cases.assign(Relation::Counselor, account, &keys(house, &sql).await?, now_us).await?;
-    }
-    let all = keys(house, &format!("SELECT student_key FROM dim_student WHERE {newest}")).await?;
-    cases.assign(Relation::Psychologist, "psychologist", &all, now_us).await?;
+/// Puts the demo's psychologist on shift.
+async fn on_shift(house: &House) -> anyhow::Result<()> {
+    let now_us = house.now_us();
     let shift = DutyShift {
         post: Post::PsychologyNight,
         account: "psychologist".to_owned(),
@@ -140,7 +133,7 @@ async fn responsible(house: &House) -> anyhow::Result<()> {
         from_us: now_us,
         until_us: now_us + SHIFT_DAYS * casework::DAY_US,
     };
-    Ok(cases.roster(&shift).await?)
+    Ok(house.store.cases().roster(&shift).await?)
 }
 
 /// The first column of a query over the people of the demo.

@@ -1,10 +1,12 @@
 //! The commands of `yizhan`, and what they share: where the project is, when it is, how to print.
 
+mod cases;
 mod check;
 mod config;
 mod demo;
 mod ingest;
 mod init;
+mod notify;
 mod pipeline;
 mod portrait;
 mod quarantine;
@@ -80,6 +82,10 @@ enum Command {
     Serve(serve::Serve),
     /// Explains and replays what was offered (关怀提示).
     Warn(warn::Warn),
+    /// Casework: what the schedule does, now (个案).
+    Cases(cases::Cases),
+    /// Messages to staff about care work, and the monthly rehearsal (通知演练).
+    Notify(notify::Notify),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),
     /// Contracts of new sources, and templates of those there are.
@@ -115,6 +121,8 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
         Command::Warn(it) => it.run(&common).await,
+        Command::Notify(it) => it.run(&common).await,
+        Command::Cases(it) => it.run(&common).await,
         Command::Pipeline(it) => it.run(&common),
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,

@@ -11,6 +11,7 @@ use serve::{Done, Order};
 use store::RunResult;
 
 use super::{Common, Format, ingest, transform};
+use crate::cases;
 use crate::handover;
 use crate::house::{Access, House};
 use crate::memory;
@@ -98,6 +99,26 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
     if !violations.is_empty() {
         done.messages.extend(violations);
         done.exit_code = 1;
+    }
+    stage(house, "cases", &mut stages, async {
+        let night = cases::night(house).await?;
+        Ok((night.offered_n as i64, night.entered_n as i64, night.detail(), ()))
+    })
+    .await?;
+    let own: Vec<String> =
+        house.project.pipelines.iter().filter(|it| it.topic().is_some()).map(|it| it.name().to_owned()).collect();
+    if !own.is_empty() {
+        // What the night made of cases comes back at once: a run that repeats this one finds nothing new.
+        stage(house, "facts", &mut stages, async {
+            let reports = ingest::stage(house, &own, input, false).await?;
+            let rows_in = reports.iter().map(|it| it.rows_in as i64).sum();
+            if 0 < rows_in {
+                let set_aside: Vec<String> = own.iter().map(|it| format!("dup_{it}")).collect();
+                transform::build(house, &set_aside, false).await?;
+            }
+            Ok((rows_in, reports.iter().map(|it| it.rows_kept as i64).sum(), String::new(), ()))
+        })
+        .await?;
     }
     stage(house, "upkeep", &mut stages, async {
         let mut files = 0;

@@ -49,6 +49,8 @@ pub(crate) async fn serve_house(
     let (rules, rules_now) = watch::channel(working_days::rules(&house).await?);
     let jobs =
         Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()), rules });
+    // A secret that is missing is known now and not on the night on which it is needed.
+    let channels = crate::messages::channels(&house)?;
     let token = handover::token()?;
     let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
     let noted = handover::note(&house.place.data, &address)?;
@@ -70,16 +72,18 @@ pub(crate) async fn serve_house(
             lake: house.lake.clone(),
             catalog: Arc::new(catalog(&house).await?),
         },
-        rules: rules_now,
+        rules: rules_now.clone(),
         jobs: jobs.clone(),
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
     };
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
+    // Whoever pretends that it is another time asks nobody to come.
+    let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone())));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    if let Some(schedule) = schedule {
-        schedule.abort();
+    for task in [schedule, care].into_iter().flatten() {
+        task.abort();
     }
     drop(noted);
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
@@ -167,6 +171,30 @@ async fn schedule(jobs: Arc<HouseJobs>) {
         // Looked at every minute, so that a clock that is set does not lose a night.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     }
+}
+
+/// Pause between two looks at cases and messages: the shortest deadline is five minutes.
+const CARE_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Escalates cases that are late and takes the next step of every message, several times a minute.
+async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Receiver<casework::Rules>) {
+    loop {
+        let now = rules.borrow().clone();
+        if let Err(error) = care_once(&house, &channels, &now).await {
+            // The next round tries all of it again.
+            tracing::error!(error = format!("{error:#}"), "casework and messages");
+        }
+        tokio::time::sleep(CARE_PAUSE).await;
+    }
+}
+
+async fn care_once(house: &House, channels: &notify::Channels, rules: &casework::Rules) -> anyhow::Result<()> {
+    crate::cases::escalate(house, rules).await?;
+    let round = crate::messages::round(house, channels).await?;
+    if 0 < round.sent_n + round.failed_n + round.to_call_n + round.settled_n {
+        tracing::info!(?round, "messages");
+    }
+    Ok(())
 }
 
 /// What the catalogue page shows, and the words of measures, rules and lists.

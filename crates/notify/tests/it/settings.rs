@@ -10,7 +10,7 @@ fn parse(text: &str) -> Result<Config, String> {
     table["notify"].clone().try_into().map_err(|it: toml::de::Error| it.message().to_owned())
 }
 
-const DEFAULTS: &str = include_str!("../../default.toml");
+const DEFAULTS: &str = include_str!("../../../cli/default.toml");
 
 #[test]
 fn the_defaults_are_complete_and_send_nothing() {

@@ -108,7 +108,7 @@ impl Drop for Server {
 
 /// Settings with our defaults and these channels, quick enough for a test.
 pub(crate) fn config(channels: &str) -> Config {
-    let defaults = include_str!("../../default.toml");
+    let defaults = include_str!("../../../cli/default.toml");
     let mut table: toml::Table = defaults.parse().expect("the defaults are TOML");
     let notify = table["notify"].as_table_mut().expect("a table");
     let own: toml::Table = channels.parse().expect("the channels are TOML");

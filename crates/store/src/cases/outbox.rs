@@ -6,14 +6,18 @@ use sqlx::FromRow;
 
 use super::{Cases, Tx, page_limit};
 use crate::error::Error;
+use crate::messages::{self, News};
 
 /// The topic of what happens to cases.
 const CASE_STATE: &str = "case_state";
 
+/// The topic of what became of offers of the data.
+pub(super) const CASE_OFFER: &str = "case_offer";
+
 /// A fact that leaves for the lake.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Fact {
-    /// Counts from 1 without gaps.
+    /// Counts from 1 over all topics, in the order in which facts became visible.
     pub seq: i64,
     /// When it happened, in microseconds since 1970.
     pub at_us: i64,
@@ -37,14 +41,18 @@ struct CaseState<'a> {
     level: &'static str,
     outcome: Option<&'static str>,
     reached: Option<&'static str>,
-    opened_us: Option<i64>,
-    first_contact_us: Option<i64>,
-    closed_us: Option<i64>,
-    at_us: i64,
+    // Instants, microseconds since 1970, under the names that they have in the lake.
+    opened_at: Option<i64>,
+    first_contact_at: Option<i64>,
+    closed_at: Option<i64>,
+    at: i64,
 }
 
-/// Adds the state of a case after an event.
+/// Adds the state of a case after an event, and the message that follows from it.
 pub(super) async fn tell(tx: &mut Tx, after: &Thread, event: &Event) -> Result<(), Error> {
+    if let Some(news) = News::of(after, &event.step) {
+        messages::add(tx, after, &news, event.at_us).await?;
+    }
     let body = CaseState {
         thread_key: after.thread_key,
         student_key: after.student_key,
@@ -57,16 +65,17 @@ pub(super) async fn tell(tx: &mut Tx, after: &Thread, event: &Event) -> Result<(
         level: after.level.code(),
         outcome: after.outcome.map(casework::Outcome::code),
         reached: after.reached.map(casework::Reached::code),
-        opened_us: after.opened_us,
-        first_contact_us: after.first_contact_us,
-        closed_us: after.closed_us,
-        at_us: event.at_us,
+        opened_at: after.opened_us,
+        first_contact_at: after.first_contact_us,
+        closed_at: after.closed_us,
+        at: event.at_us,
     };
-    let body = serde_json::to_string(&body).expect("codes and integers become JSON");
-    add(tx, CASE_STATE, event.at_us, &body).await
+    tell_of(tx, CASE_STATE, event.at_us, &body).await
 }
 
-async fn add(tx: &mut Tx, topic: &str, at_us: i64, body: &str) -> Result<(), Error> {
+/// Adds a fact of codes and numbers.
+pub(super) async fn tell_of(tx: &mut Tx, topic: &str, at_us: i64, fact: &impl Serialize) -> Result<(), Error> {
+    let body = serde_json::to_string(fact).expect("codes and integers become JSON");
     // A row of its own and no sequence: a sequence gives numbers that become visible out of order.
     let seq: i64 = sqlx::query_scalar(
         "INSERT INTO outbox_head (head, seq) VALUES ('head', 1) \
@@ -79,7 +88,7 @@ async fn add(tx: &mut Tx, topic: &str, at_us: i64, body: &str) -> Result<(), Err
         .bind(seq)
         .bind(at_us)
         .bind(topic)
-        .bind(body)
+        .bind(&body)
         .execute(&mut **tx)
         .await
         .map(drop)
@@ -87,12 +96,13 @@ async fn add(tx: &mut Tx, topic: &str, at_us: i64, body: &str) -> Result<(), Err
 }
 
 impl Cases {
-    /// Returns facts after a position, oldest first; the reader commits the position with the rows.
+    /// Returns facts of a topic after a position, oldest first; the reader commits the position with the rows.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn outbox(&self, after: i64, limit: usize) -> Result<Vec<Fact>, Error> {
-        sqlx::query_as("SELECT seq, at_us, topic, body FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2")
+    pub async fn outbox(&self, topic: &str, after: i64, limit: usize) -> Result<Vec<Fact>, Error> {
+        sqlx::query_as("SELECT seq, at_us, topic, body FROM outbox WHERE topic = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+            .bind(topic)
             .bind(after)
             .bind(page_limit(limit))
             .fetch_all(self.database.read())
@@ -100,13 +110,14 @@ impl Cases {
             .map_err(Error::database("read", "outbox"))
     }
 
-    /// Removes facts that the lake has committed, up to a position; returns how many.
+    /// Removes facts of a topic that the lake has committed, up to a position; returns how many.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn forget_facts(&self, until: i64) -> Result<u64, Error> {
+    pub async fn forget_facts(&self, topic: &str, until: i64) -> Result<u64, Error> {
         let mut tx = self.database.begin("outbox").await?;
-        let removed = sqlx::query("DELETE FROM outbox WHERE seq <= $1")
+        let removed = sqlx::query("DELETE FROM outbox WHERE topic = $1 AND seq <= $2")
+            .bind(topic)
             .bind(until)
             .execute(&mut *tx)
             .await

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::{Cases, NEVER, Tx, Who, actor, next_key, page_limit};
 use crate::database::values;
 use crate::error::Error;
+use crate::messages::ask_hand_over;
 
 /// Most students of one hand-over.
 const STUDENTS_MAX: usize = 2_000;
@@ -74,17 +75,7 @@ impl Cases {
     pub async fn unassign(&self, relation: Relation, account: &str, students: &[i64], now: i64) -> Result<(), Error> {
         let mut tx = self.database.begin("case_assignment").await?;
         for student_key in students {
-            sqlx::query(
-                "UPDATE case_assignment SET until_us = $1 WHERE student_key = $2 AND relation = $3 AND account = $4 \
-                 AND until_us > $1",
-            )
-            .bind(now)
-            .bind(student_key)
-            .bind(relation.code())
-            .bind(account)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::database("write", "case_assignment"))?;
+            unassign(&mut tx, relation, account, *student_key, now).await?;
         }
         tx.commit().await.map_err(Error::database("write", "case_assignment"))
     }
@@ -262,6 +253,7 @@ impl Cases {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "hand_over"))?;
+        ask_hand_over(&mut tx, key, now).await?;
         tx.commit().await.map_err(Error::database("write", "hand_over"))?;
         Ok(key)
     }
@@ -359,7 +351,22 @@ async fn counselor(tx: &mut Tx, student_key: i64) -> Result<Option<String>, Erro
         .map_err(Error::database("read", "case_assignment"))
 }
 
-async fn assign(tx: &mut Tx, relation: Relation, account: &str, student_key: i64, now: i64) -> Result<(), Error> {
+pub(super) async fn unassign(tx: &mut Tx, relation: Relation, account: &str, student_key: i64, now: i64) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE case_assignment SET until_us = $1 WHERE student_key = $2 AND relation = $3 AND account = $4 \
+         AND until_us > $1",
+    )
+    .bind(now)
+    .bind(student_key)
+    .bind(relation.code())
+    .bind(account)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "case_assignment"))
+}
+
+pub(super) async fn assign(tx: &mut Tx, relation: Relation, account: &str, student_key: i64, now: i64) -> Result<(), Error> {
     let held: Vec<String> =
         sqlx::query_scalar("SELECT account FROM case_assignment WHERE student_key = $1 AND relation = $2 AND until_us = $3")
             .bind(student_key)

@@ -1,5 +1,6 @@
 //! Cases as counselors, psychologists and two editors at once meet them.
 
+mod night;
 mod racing;
 mod reaching;
 
@@ -260,14 +261,14 @@ async fn facts_leave_numbered_without_gaps_and_without_names_or_notes() {
     does_all(&cases, key, &lin(), to_the_end(2)).await;
     assert_eq!(refusal(does(&cases, key, Act::Claim {}, &lin(), 20).await), Refusal::Closed);
 
-    let facts = cases.outbox(0, 100).await.unwrap();
+    let facts = cases.outbox("case_state", 0, 100).await.unwrap();
     assert_eq!(facts.iter().map(|it| it.seq).collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
     assert!(facts.iter().all(|it| it.topic == "case_state" && !it.body.contains("lin")));
     let last: serde_json::Value = serde_json::from_str(&facts[6].body).unwrap();
     assert_eq!((&last["state"], &last["outcome"], &last["version"]), (&"closed".into(), &"needed_support".into(), &7.into()));
-    assert_eq!(cases.forget_facts(5).await.unwrap(), 5);
+    assert_eq!(cases.forget_facts("case_state", 5).await.unwrap(), 5);
     enter(&cases, Kind::Academic, signal(Source::Machine, 1), &Who::system(), 30).await.unwrap();
-    let seqs: Vec<i64> = cases.outbox(5, 100).await.unwrap().iter().map(|it| it.seq).collect();
+    let seqs: Vec<i64> = cases.outbox("case_state", 5, 100).await.unwrap().iter().map(|it| it.seq).collect();
     assert_eq!(seqs, [6, 7, 8], "numbers go on");
 }
 

@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "notify",
         ],
     ),
-    ("it", &["testkit"]),
+    ("it", &["testkit", "schema", "casework", "store"]),
     ("xtask", &["schema"]),
 ];
 

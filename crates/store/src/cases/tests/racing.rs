@@ -80,7 +80,7 @@ async fn race(one: Vec<usize>, two: Vec<usize>) {
             .unwrap();
     let due_us = replayed.deadline_us.unwrap_or(crate::cases::NEVER);
     assert_eq!(row, (replayed.version, replayed.state.code().to_owned(), replayed.severity.level(), due_us));
-    let facts = cases.outbox(0, 500).await.unwrap();
+    let facts = cases.outbox("case_state", 0, 500).await.unwrap();
     assert!(facts.iter().map(|it| it.seq).eq(1..=bodies.len() as i64));
 }
 
@@ -115,7 +115,7 @@ fn numbers_of_two_openers_at_once_have_no_gap_and_no_double() {
         let mut after = 0;
         loop {
             let is_over = tasks.iter().all(tokio::task::JoinHandle::is_finished);
-            let facts = here.cases().outbox(after, 500).await.unwrap();
+            let facts = here.cases().outbox("case_state", after, 500).await.unwrap();
             assert!(facts.iter().map(|it| it.seq).eq(after + 1..=after + facts.len() as i64));
             after += facts.len() as i64;
             if is_over {

@@ -1,0 +1,219 @@
+//! What the night does for casework: whose the students are, what the data offer, what is late or has expired.
+//!
+//! Every step is taken once however often this runs, and a run that was cut is made good by the next: an assignment follows
+//! what registers say anew, an offer is taken up under the name that it keeps while it goes on, and escalation asks the
+//! clock. The way back, from cases to the lake, is the door's: `crate::ingest`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use casework::{Act, CheckCause, Code, Command, Guardian, Kind, Relation, Rules, Severity, Source};
+use policy::Scope;
+use schema::time::days_date;
+use store::{NewEntry, TakenUp};
+use transform::Builder;
+
+use crate::house::House;
+
+/// Name under which the store keeps the newest date whose offers were taken up.
+const ENTERED_ON: &str = "cases.entered_on";
+
+/// Cases that one call escalates.
+const CASES_A_TICK: usize = 500;
+
+/// What a night did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Night {
+    /// Assignments that began and ended.
+    pub(crate) assigned_n: usize,
+    pub(crate) ended_n: usize,
+    /// Enrolled students whom no account is responsible for.
+    pub(crate) without_n: usize,
+    /// Offers that stand, and those of them that were taken up now.
+    pub(crate) offered_n: usize,
+    pub(crate) entered_n: usize,
+    /// Offers that were refused, with the first reason; they are tried again.
+    pub(crate) refused_n: usize,
+    pub(crate) refusal: Option<String>,
+    /// Cases that went one level up or ended by themselves.
+    pub(crate) moved_n: usize,
+}
+
+impl Night {
+    /// What is worth a line beside the counts.
+    pub(crate) fn detail(&self) -> String {
+        let counts = [
+            (self.assigned_n + self.ended_n, "assignments changed"),
+            (self.without_n, "students without an account that is responsible"),
+            (self.moved_n, "cases escalated or expired"),
+        ];
+        let mut parts: Vec<String> = counts.iter().filter(|it| 0 < it.0).map(|(n, about)| format!("{n} {about}")).collect();
+        if let Some(refusal) = &self.refusal {
+            parts.push(format!("{} offers refused, the first: {refusal}", self.refused_n));
+        }
+        parts.join(", ")
+    }
+}
+
+/// Assigns, takes up what is offered, escalates what is late.
+pub(crate) async fn night(house: &House) -> anyhow::Result<Night> {
+    let mut night = Night::default();
+    let as_of_on = house.as_of_on().await?;
+    let builder = house.builder().await?;
+    assign(house, &builder, as_of_on, &mut night).await?;
+    let rules = crate::working_days::rules(house).await?;
+    enter(house, &builder, as_of_on, &rules, &mut night).await?;
+    night.moved_n = escalate(house, &rules).await?;
+    Ok(night)
+}
+
+/// Escalates what is late and ends what has expired; returns how many cases moved.
+pub(crate) async fn escalate(house: &House, rules: &Rules) -> anyhow::Result<usize> {
+    let mut all = 0;
+    loop {
+        let moved = house.store.cases().tick(rules, house.now_us(), CASES_A_TICK).await?;
+        all += moved;
+        if moved < CASES_A_TICK {
+            return Ok(all);
+        }
+    }
+}
+
+/// Brings whose the students are up to date with registers and accounts.
+async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut Night) -> anyhow::Result<()> {
+    let subject = &house.settings.subject;
+    if house.graph.node(&subject.table).is_none() {
+        return Ok(());
+    }
+    let (key, table) = (&subject.key, &subject.table);
+    let owner = subject.owner.as_deref().unwrap_or("NULL");
+    let sql = format!(
+        "SELECT {key} AS student_key, {owner} AS owner_key, college, status FROM {table} WHERE as_of_on = (SELECT max(as_of_on) FROM {table})"
+    );
+    let (mut students, mut college_of, mut owner_of) = (Vec::new(), Vec::new(), Vec::new());
+    for batch in rows(builder, &sql, as_of_on).await? {
+        let keys = column(&batch, "student_key", &DataType::Int64)?;
+        let owners = column(&batch, "owner_key", &DataType::Int64)?;
+        let (colleges, states) = (column(&batch, "college", &DataType::Utf8)?, column(&batch, "status", &DataType::Utf8)?);
+        let (keys, owners) = (keys.as_primitive::<Int64Type>(), owners.as_primitive::<Int64Type>());
+        let (colleges, states) = (colleges.as_string::<i32>(), states.as_string::<i32>());
+        for row in 0..batch.num_rows() {
+            let student = keys.value(row);
+            if states.is_valid(row) && states.value(row) == "enrolled" {
+                students.push(student);
+            }
+            college_of.push((student, colleges.is_valid(row).then(|| colleges.value(row).to_owned())));
+            owner_of.extend(owners.is_valid(row).then(|| (student, owners.value(row))));
+        }
+    }
+    if college_of.is_empty() {
+        // Registers that are not there yet say nothing, least of all that everybody has left.
+        return Ok(());
+    }
+    let accounts: Vec<_> = house.store.accounts().list().await?.into_iter().filter(|it| !it.is_disabled).collect();
+    // Of two accounts of one person the first by name works.
+    let mut account_of: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut psychologists: Vec<(&str, Option<String>)> = Vec::new();
+    for account in &accounts {
+        for grant in &account.grants {
+            match (grant.role.as_str(), grant.scope.parse::<Scope>()) {
+                ("counselor", _) => {
+                    account_of.extend(
+                        account.person_key.filter(|it| !account_of.contains_key(it)).map(|it| (it, account.account.as_str())),
+                    );
+                }
+                ("psychologist", Ok(Scope::University)) => psychologists.push((&account.account, None)),
+                ("psychologist", Ok(Scope::College(college))) => psychologists.push((&account.account, Some(college))),
+                _ => {}
+            }
+        }
+    }
+    let counselors: BTreeSet<(i64, String)> =
+        owner_of.iter().filter_map(|(student, owner)| Some((*student, (*account_of.get(owner)?).to_owned()))).collect();
+    let covers = |college: &Option<String>, of: &Option<String>| college.is_none() || college == of;
+    let psychologists: BTreeSet<(i64, String)> = psychologists
+        .iter()
+        .flat_map(|(account, college)| {
+            college_of.iter().filter(move |(_, of)| covers(college, of)).map(|(student, _)| (*student, (*account).to_owned()))
+        })
+        .collect();
+    let (cases, now_us) = (house.store.cases(), house.now_us());
+    for (relation, said) in [(Relation::Counselor, &counselors), (Relation::Psychologist, &psychologists)] {
+        let synced = cases.sync_said(relation, said, now_us).await?;
+        night.assigned_n += synced.assigned_n;
+        night.ended_n += synced.ended_n;
+    }
+    night.without_n = cases.without_counselor(&students, now_us).await?.len();
+    Ok(())
+}
+
+/// Takes up what is offered: signals of all dates since the last night that ended, findings of the newest date only, for a
+/// student of whom there was news since is not to be looked for.
+async fn enter(house: &House, builder: &Builder<'_>, as_of_on: i32, rules: &Rules, night: &mut Night) -> anyhow::Result<()> {
+    if house.graph.node("warning_student").is_none() {
+        return Ok(());
+    }
+    let key = &house.settings.subject.key;
+    let newest = day(as_of_on)?;
+    let since = house.store.meta().get(ENTERED_ON).await?;
+    // What nobody took up for longer than the cool-down would be offered anew by now.
+    let earliest = day(as_of_on - house.settings.warning.cool_down_days)?;
+    let since = since.filter(|it| earliest < *it).map_or_else(|| newest.clone(), |it| it.min(newest.clone()));
+    let sql = format!(
+        "SELECT warning_id, {key} AS student_key, rule, thread, severity FROM warning_student \
+         WHERE as_of_on <= DATE '{newest}' AND (as_of_on = DATE '{newest}' OR (severity IS NOT NULL AND as_of_on >= DATE '{since}')) \
+         ORDER BY severity NULLS FIRST, as_of_on, warning_id"
+    );
+    let (cases, now_us) = (house.store.cases(), house.now_us());
+    for batch in rows(builder, &sql, as_of_on).await? {
+        let ids = column(&batch, "warning_id", &DataType::Utf8)?;
+        let keys = column(&batch, "student_key", &DataType::Int64)?;
+        let (named, threads) = (column(&batch, "rule", &DataType::Utf8)?, column(&batch, "thread", &DataType::Utf8)?);
+        let severities = column(&batch, "severity", &DataType::Int64)?;
+        let severities = severities.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let (id, thread) = (ids.as_string::<i32>().value(row), threads.as_string::<i32>().value(row));
+            let kind = Kind::from_code(thread)
+                .with_context(|| format!("offer {id} is of the thread \"{thread}\", which casework does not know"))?;
+            let act = if severities.is_valid(row) {
+                Act::Signal { source: Source::Machine, severity: Severity::try_from(severities.value(row))? }
+            } else {
+                Act::OpenCheck { cause: CheckCause::NoTrace, guardian: Guardian::Normal }
+            };
+            let command = Command { act, reason: Code::new(named.as_string::<i32>().value(row))? };
+            let entry =
+                NewEntry { student_key: keys.as_primitive::<Int64Type>().value(row), kind, command: &command, note: None };
+            night.offered_n += 1;
+            match cases.take_up(id, entry, rules, now_us).await {
+                Ok(TakenUp::Entered(_) | TakenUp::Nothing(_)) => night.entered_n += 1,
+                Ok(TakenUp::Known) => {}
+                Err(store::Error::CaseRefused(refusal)) => {
+                    night.refused_n += 1;
+                    night.refusal.get_or_insert(refusal.text().en);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    // Behind all of them: a night that was cut is begun again from where the last whole one ended.
+    if night.refused_n == 0 {
+        house.store.meta().set(ENTERED_ON, &newest).await?;
+    }
+    Ok(())
+}
+
+async fn rows(builder: &Builder<'_>, sql: &str, as_of_on: i32) -> anyhow::Result<Vec<RecordBatch>> {
+    let context = builder.context(sql, "casework", as_of_on).await?;
+    Ok(context.sql(sql).await.context("casework could not read the lake")?.collect().await?)
+}
+
+fn column(batch: &RecordBatch, name: &str, of: &DataType) -> anyhow::Result<arrow::array::ArrayRef> {
+    let column = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
+    Ok(arrow::compute::cast(column, of)?)
+}
+
+fn day(on: i32) -> anyhow::Result<String> {
+    Ok(days_date(on).context("the date is out of range")?.to_string())
+}

@@ -1,0 +1,127 @@
+//! Who is to be asked about a case now: whose work it is, who stands in, one level up, and who is on duty.
+
+use casework::{DutyShift, Post};
+use sqlx::FromRow;
+
+use super::{Cases, Tx};
+use crate::error::Error;
+
+/// Accounts to ask, level by level; nobody stands twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Whose work it is, then those who stand in for them; one level up behind.
+    pub levels: Vec<Vec<String>>,
+    /// Who is on duty now, and their backups; the last to be asked.
+    pub duty: Vec<String>,
+}
+
+#[derive(FromRow)]
+struct Line {
+    student_key: i64,
+    kind: String,
+    owner: Option<String>,
+}
+
+impl Cases {
+    /// Returns whom to ask about a case now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCase`] if there is none; otherwise if the store cannot be read.
+    pub async fn asked_about(&self, thread_key: i64, now: i64) -> Result<Asked, Error> {
+        let mut tx = self.database.snapshot("case_thread").await?;
+        let line: Option<Line> = sqlx::query_as("SELECT student_key, kind, owner FROM case_thread WHERE thread_key = $1")
+            .bind(thread_key)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "case_thread"))?;
+        let line = line.ok_or(Error::NoSuchCase { thread_key })?;
+        let held: Vec<(String, String)> = sqlx::query_as(
+            "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
+             ORDER BY from_us, account",
+        )
+        .bind(line.student_key)
+        .bind(now)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "case_assignment"))?;
+        let of = |relation: &str| -> Vec<String> { held.iter().filter(|it| it.0 == relation).map(|it| it.1.clone()).collect() };
+        let (first, above) = match line.kind.as_str() {
+            "psych" => (of("psychologist"), Vec::new()),
+            _ => (of("counselor"), of("psychologist")),
+        };
+        // Whoever took it in hand is asked before those whose student it is.
+        let mut first: Vec<String> = line.owner.into_iter().chain(first).collect();
+        first.extend(deputies(&mut tx, &first, now).await?);
+        let mut above: Vec<String> = of("secretary").into_iter().chain(above).collect();
+        above.extend(deputies(&mut tx, &above, now).await?);
+        let duty = self.duty(now).await?;
+        Ok(distinct(vec![first, above], duty))
+    }
+
+    /// Returns whom to ask about a hand-over: the one who is to take the students.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn asked_to_take(&self, hand_over_key: i64) -> Result<Asked, Error> {
+        let to: Option<String> = sqlx::query_scalar(
+            "SELECT to_account FROM hand_over WHERE hand_over_key = $1 AND taken_us IS NULL AND taken_over_by IS NULL",
+        )
+        .bind(hand_over_key)
+        .fetch_optional(self.database.read())
+        .await
+        .map_err(Error::database("read", "hand_over"))?;
+        Ok(Asked { levels: to.into_iter().map(|it| vec![it]).collect(), duty: Vec::new() })
+    }
+
+    /// Returns who is on duty at the posts that are told of care work, those who stand there before the backups.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn duty(&self, now: i64) -> Result<Vec<String>, Error> {
+        let mut shifts: Vec<DutyShift> = Vec::new();
+        for post in [Post::DutyOffice, Post::PsychologyNight, Post::CollegeDuty] {
+            shifts.extend(self.on_duty(post, now).await?);
+        }
+        let backups: Vec<String> = shifts.iter().filter_map(|it| it.backup.clone()).collect();
+        let all: Vec<String> = shifts.into_iter().map(|it| it.account).chain(backups).collect();
+        Ok(distinct(Vec::new(), all).duty)
+    }
+}
+
+/// Leaves everybody where they stand first; the duty officers stay whole, for they are told whatever else they are.
+fn distinct(levels: Vec<Vec<String>>, duty: Vec<String>) -> Asked {
+    let mut seen = Vec::new();
+    let mut keep = |it: &String| {
+        let is_new = !seen.contains(it);
+        if is_new {
+            seen.push(it.clone());
+        }
+        is_new
+    };
+    let levels = levels.into_iter().map(|level| level.into_iter().filter(&mut keep).collect::<Vec<_>>());
+    let levels = levels.filter(|it| !it.is_empty()).collect();
+    let mut once = Vec::new();
+    for account in duty {
+        if !once.contains(&account) {
+            once.push(account);
+        }
+    }
+    Asked { levels, duty: once }
+}
+
+/// Returns who stands in for accounts now.
+async fn deputies(tx: &mut Tx, accounts: &[String], now: i64) -> Result<Vec<String>, Error> {
+    let mut deputies = Vec::new();
+    for account in accounts {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT to_account FROM delegation WHERE from_account = $1 AND from_us <= $2 AND $2 < until_us ORDER BY to_account",
+        )
+        .bind(account)
+        .bind(now)
+        .fetch_all(&mut **tx)
+        .await
+        .map_err(Error::database("read", "delegation"))?;
+        deputies.extend(found);
+    }
+    Ok(deputies)
+}

@@ -1,0 +1,368 @@
+//! Messages to staff: what is to be said, and how far each has come.
+//!
+//! A message is made in the transaction of the step that it is about. Whoever sends stores a delivery first, sends, and
+//! says what became of it; when to ask whom next is not decided here.
+
+#[cfg(test)]
+mod tests;
+
+use casework::{Severity, Source, Step, Thread};
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::cases::{Tx, next_key};
+use crate::database::Database;
+use crate::error::Error;
+
+/// Most messages that are handed out at once.
+const MESSAGES_MAX: usize = 1_000;
+
+/// A message that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenMessage {
+    /// Number of the message; it stands in the link.
+    pub message_id: i64,
+    /// What happened, as a code: `new_thread`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`, `drill`.
+    pub kind: String,
+    /// How grave, 1 to 4; none for a safety check.
+    pub severity: Option<i64>,
+    /// Whether the platform brought it up, and not a person.
+    pub is_of_machine: bool,
+    /// The case that it is about.
+    pub thread_key: Option<i64>,
+    /// The step of the case that it is about.
+    pub version: Option<i64>,
+    /// The hand-over that it is about.
+    pub hand_over_key: Option<i64>,
+    /// When it came to be, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+/// How far a message has come on one channel to one person; times in microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct StoredDelivery {
+    /// To whom, as the vault names them.
+    pub to_key: i64,
+    /// By which channel.
+    pub channel: String,
+    /// Level of the route, from 0.
+    pub level: i64,
+    /// When it was meant to be sent.
+    pub created_us: i64,
+    /// When the vendor took it.
+    pub sent_us: Option<i64>,
+    /// When it failed.
+    pub failed_us: Option<i64>,
+    /// When it arrived.
+    pub delivered_us: Option<i64>,
+    /// When the link was opened.
+    pub read_us: Option<i64>,
+    /// When somebody said that they take it on.
+    pub acknowledged_us: Option<i64>,
+}
+
+/// A state that a delivery reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The vendor has taken it.
+    Sent,
+    /// It was not taken.
+    Failed,
+    /// It arrived.
+    Delivered,
+    /// The link was opened.
+    Read,
+    /// The person takes it on.
+    Acknowledged,
+}
+
+impl Reach {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Sent => "sent_us",
+            Self::Failed => "failed_us",
+            Self::Delivered => "delivered_us",
+            Self::Read => "read_us",
+            Self::Acknowledged => "acknowledged_us",
+        }
+    }
+}
+
+/// How a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Somebody took it on.
+    Answered,
+    /// It needs no answer and has been sent.
+    Sent,
+    /// Somebody has worked on the case since.
+    Overtaken,
+    /// Everybody was asked, and nobody answered.
+    GivenUp,
+}
+
+impl Fate {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Sent => "sent",
+            Self::Overtaken => "overtaken",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// What is new about a case, as a message.
+pub(crate) struct News {
+    kind: &'static str,
+    severity: Option<i64>,
+    is_of_machine: bool,
+}
+
+impl News {
+    /// What a step is told as; most steps are told to nobody.
+    pub(crate) fn of(after: &Thread, step: &Step) -> Option<Self> {
+        let severity = Some(after.severity.level()).filter(|it| 0 < *it);
+        let news = |kind, is_of_machine| Some(Self { kind, severity, is_of_machine });
+        match step {
+            // What machines add to an open case is counted there; what people say is told every time.
+            Step::Signalled { source: Source::Machine, .. } if 1 < after.version => None,
+            Step::Signalled { source, .. } => news("new_thread", *source == Source::Machine),
+            Step::Assessed { .. } | Step::SeveritySet { .. } if Severity::Serious <= after.severity => news("new_thread", false),
+            Step::CheckOpened { .. } => Some(Self { kind: "safety_step_due", severity: None, is_of_machine: true }),
+            Step::Declared { .. } => news("crisis_declared", false),
+            Step::Escalated { .. } => news("overdue", true),
+            _ => None,
+        }
+    }
+}
+
+/// Adds what is new about a case, in the transaction of its step.
+pub(crate) async fn add(tx: &mut Tx, after: &Thread, news: &News, now: i64) -> Result<(), Error> {
+    let message_id = next_key(tx, "message", "message_id").await?;
+    sqlx::query(
+        "INSERT INTO message (message_id, kind, severity, is_of_machine, thread_key, version, created_us) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(message_id)
+    .bind(news.kind)
+    .bind(news.severity)
+    .bind(i64::from(news.is_of_machine))
+    .bind(after.thread_key)
+    .bind(after.version)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "message"))
+}
+
+/// Adds that somebody is asked to take students over, in the transaction that asks.
+pub(crate) async fn ask_hand_over(tx: &mut Tx, hand_over_key: i64, now: i64) -> Result<(), Error> {
+    let message_id = next_key(tx, "message", "message_id").await?;
+    sqlx::query(
+        "INSERT INTO message (message_id, kind, is_of_machine, hand_over_key, created_us) \
+         VALUES ($1, 'hand_over_asked', 0, $2, $3)",
+    )
+    .bind(message_id)
+    .bind(hand_over_key)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "message"))
+}
+
+#[derive(FromRow)]
+struct Row {
+    message_id: i64,
+    kind: String,
+    severity: Option<i64>,
+    is_of_machine: i64,
+    thread_key: Option<i64>,
+    version: Option<i64>,
+    hand_over_key: Option<i64>,
+    created_us: i64,
+}
+
+impl From<Row> for OpenMessage {
+    fn from(row: Row) -> Self {
+        Self {
+            message_id: row.message_id,
+            kind: row.kind,
+            severity: row.severity,
+            is_of_machine: row.is_of_machine != 0,
+            thread_key: row.thread_key,
+            version: row.version,
+            hand_over_key: row.hand_over_key,
+            created_us: row.created_us,
+        }
+    }
+}
+
+const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, created_us";
+
+/// Keeps messages and their deliveries.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    database: Database,
+}
+
+impl Messages {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Returns messages that are not settled behind a number, by number; 1,000 at most.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn open(&self, after: i64) -> Result<Vec<OpenMessage>, Error> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM message WHERE settled_us IS NULL AND message_id > $1 ORDER BY message_id LIMIT $2");
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(after)
+            .bind(MESSAGES_MAX as i64)
+            .fetch_all(self.database.read())
+            .await
+            .map_err(Error::database("read", "message"))?;
+        Ok(rows.into_iter().map(OpenMessage::from).collect())
+    }
+
+    /// Returns a message, settled or not.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn get(&self, message_id: i64) -> Result<Option<OpenMessage>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM message WHERE message_id = $1");
+        let row: Option<Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(message_id)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "message"))?;
+        Ok(row.map(OpenMessage::from))
+    }
+
+    /// Makes the message of a rehearsal (通知演练), settled from the start: nobody is asked a second time.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn begin_drill(&self, now: i64) -> Result<i64, Error> {
+        let mut tx = self.database.begin("message").await?;
+        let message_id = next_key(&mut tx, "message", "message_id").await?;
+        sqlx::query(
+            "INSERT INTO message (message_id, kind, is_of_machine, created_us, settled_us, fate) \
+             VALUES ($1, 'drill', 0, $2, $2, 'sent')",
+        )
+        .bind(message_id)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "message"))?;
+        tx.commit().await.map_err(Error::database("write", "message"))?;
+        Ok(message_id)
+    }
+
+    /// Returns everything that was tried for a message, in the order in which it was begun.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn deliveries(&self, message_id: i64) -> Result<Vec<StoredDelivery>, Error> {
+        sqlx::query_as(
+            "SELECT to_key, channel, level, created_us, sent_us, failed_us, delivered_us, read_us, acknowledged_us \
+             FROM message_delivery WHERE message_id = $1 ORDER BY created_us, to_key, channel",
+        )
+        .bind(message_id)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "message_delivery"))
+    }
+
+    /// Notes that a message is about to go out, and says whether it is the first to: who is told no does not send.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn begin(&self, message_id: i64, to_key: i64, channel: &str, level: i64, now: i64) -> Result<bool, Error> {
+        let mut tx = self.database.begin("message_delivery").await?;
+        let added = sqlx::query(
+            "INSERT INTO message_delivery (message_id, to_key, channel, level, created_us) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (message_id, to_key, channel) DO NOTHING",
+        )
+        .bind(message_id)
+        .bind(to_key)
+        .bind(channel)
+        .bind(level)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "message_delivery"))?
+        .rows_affected();
+        tx.commit().await.map_err(Error::database("write", "message_delivery"))?;
+        Ok(0 < added)
+    }
+
+    /// Notes how far a message has come to one person, by one channel or by whichever; returns how many deliveries there
+    /// are of it. Reports may come twice and in any order: the earliest time of a state stays.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn advance(
+        &self,
+        message_id: i64,
+        to_key: i64,
+        channel: Option<&str>,
+        reach: Reach,
+        at_us: i64,
+    ) -> Result<u64, Error> {
+        let column = reach.column();
+        let sql = format!(
+            "UPDATE message_delivery SET {column} = CASE WHEN {column} <= $1 THEN {column} ELSE $1 END \
+             WHERE message_id = $2 AND to_key = $3 AND channel = coalesce($4, channel)"
+        );
+        let mut tx = self.database.begin("message_delivery").await?;
+        let touched = sqlx::query(AssertSqlSafe(sql))
+            .bind(at_us)
+            .bind(message_id)
+            .bind(to_key)
+            .bind(channel)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "message_delivery"))?
+            .rows_affected();
+        tx.commit().await.map_err(Error::database("write", "message_delivery"))?;
+        Ok(touched)
+    }
+
+    /// Says whether somebody has worked on the case since the step that a message is about, or it is over.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn is_overtaken(&self, message: &OpenMessage) -> Result<bool, Error> {
+        let (Some(thread_key), Some(version)) = (message.thread_key, message.version) else { return Ok(false) };
+        let n: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM case_event WHERE thread_key = $1 AND seq > $2 AND role <> 'system') \
+             + (SELECT count(*) FROM case_thread WHERE thread_key = $1 AND (state = 'closed' OR has_died = 1))",
+        )
+        .bind(thread_key)
+        .bind(version)
+        .fetch_one(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_event"))?;
+        Ok(0 < n)
+    }
+
+    /// Ends a message.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn settle(&self, message_id: i64, fate: Fate, now: i64) -> Result<(), Error> {
+        let mut tx = self.database.begin("message").await?;
+        sqlx::query("UPDATE message SET settled_us = $1, fate = $2 WHERE message_id = $3 AND settled_us IS NULL")
+            .bind(now)
+            .bind(fate.code())
+            .bind(message_id)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "message"))?;
+        tx.commit().await.map_err(Error::database("write", "message"))
+    }
+}

@@ -1,0 +1,125 @@
+//! Messages as the night makes them and readers answer them.
+
+use casework::{
+    Act, CheckCause, Code, Command, DAY_US, Delegation, DutyShift, Guardian, HOUR_US, Kind, Post, Relation, Role, Rules,
+    Severity, Source,
+};
+
+use super::*;
+use crate::scene::Scene;
+use crate::{Asked, Cases, Edit, NewEntry, Store, Who};
+
+const STUDENT: i64 = 123_456_789_012_345;
+
+fn who(account: &str, role: Role) -> Who {
+    Who { account: account.to_owned(), role }
+}
+
+async fn enter(cases: &Cases, kind: Kind, act: Act, by: &Who, now: i64) -> i64 {
+    let command = Command { act, reason: Code::new("as_seen").unwrap() };
+    let entry = NewEntry { student_key: STUDENT, kind, command: &command, note: None };
+    cases.enter(entry, by, &Rules::default(), now).await.unwrap().thread_key.unwrap()
+}
+
+async fn does(cases: &Cases, (thread_key, seen_version): (i64, i64), act: Act, by: &Who, now: i64) {
+    let command = Command { act, reason: Code::new("as_seen").unwrap() };
+    let edit = Edit { thread_key, seen_version, command: &command, note: None };
+    cases.execute(edit, by, &Rules::default(), now).await.unwrap();
+}
+
+fn machine(severity: i64) -> Act {
+    Act::Signal { source: Source::Machine, severity: Severity::try_from(severity).unwrap() }
+}
+
+async fn told(store: &Store) -> Vec<(String, Option<i64>, bool)> {
+    store.messages().open(0).await.unwrap().into_iter().map(|it| (it.kind, it.severity, it.is_of_machine)).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_made_with_the_step_it_is_about_and_survives() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let cases = store.cases();
+    cases.assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    let system = Who::system();
+    let lin = who("lin", Role::Counselor);
+    let key = enter(&cases, Kind::LifeAid, machine(1), &system, 1).await;
+    enter(&cases, Kind::LifeAid, machine(2), &system, 2).await;
+    assert_eq!(told(&store).await, [("new_thread".to_owned(), Some(1), true)], "what machines repeat is counted, not told");
+    let report = Act::Signal { source: Source::HumanReport, severity: Severity::Serious };
+    enter(&cases, Kind::LifeAid, report, &lin, 3).await;
+    enter(&cases, Kind::Safety, Act::OpenCheck { cause: CheckCause::NoTrace, guardian: Guardian::Normal }, &system, 4).await;
+    enter(&cases, Kind::Psych, Act::Declare { is_danger_immediate: false }, &lin, 5).await;
+    cases.tick(&Rules::default(), 4 + HOUR_US, 500).await.unwrap();
+    let store = scene.reopen(store).await;
+    let told = told(&store).await;
+    let kinds: Vec<&str> = told.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(kinds, ["new_thread", "new_thread", "safety_step_due", "crisis_declared", "overdue", "overdue"]);
+    assert_eq!((told[1].1, told[1].2), (Some(3), false));
+    assert_eq!(told[2].1, None, "a check is no level");
+    assert_eq!(told[3].1, Some(4));
+
+    // Whoever takes the case in hand has answered all that was said of it before.
+    let open = store.messages().open(0).await.unwrap();
+    assert!(!store.messages().is_overtaken(&open[1]).await.unwrap());
+    does(&store.cases(), (key, 3), Act::Claim {}, &who("wang", Role::PsychologyHead), 6 + HOUR_US).await;
+    assert!(store.messages().is_overtaken(&open[0]).await.unwrap());
+    assert!(store.messages().is_overtaken(&open[1]).await.unwrap());
+    assert!(!store.messages().is_overtaken(&open[2]).await.unwrap());
+    store.messages().settle(open[0].message_id, Fate::Overtaken, 7).await.unwrap();
+    assert_eq!(store.messages().open(0).await.unwrap().len(), open.len() - 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_begun_once_and_goes_forward_only() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let id = store.messages().begin_drill(1).await.unwrap();
+    assert!(store.messages().begin(id, 7, "mail", 0, 10).await.unwrap());
+    assert!(!store.messages().begin(id, 7, "mail", 1, 11).await.unwrap(), "who comes second does not send");
+    let store = scene.reopen(store).await;
+    let messages = store.messages();
+    assert_eq!(messages.advance(id, 7, Some("mail"), Reach::Sent, 20).await.unwrap(), 1);
+    assert_eq!(messages.advance(id, 7, None, Reach::Read, 40).await.unwrap(), 1);
+    messages.advance(id, 7, Some("mail"), Reach::Sent, 30).await.unwrap();
+    messages.advance(id, 7, Some("mail"), Reach::Read, 35).await.unwrap();
+    assert_eq!(messages.advance(id, 8, None, Reach::Read, 40).await.unwrap(), 0, "nobody reads what went to another");
+    let found = messages.deliveries(id).await.unwrap();
+    let [only] = &found[..] else { panic!("{found:?}") };
+    let times = (only.level, only.created_us, only.sent_us, only.failed_us, only.read_us, only.acknowledged_us);
+    assert_eq!(times, (0, 10, Some(20), None, Some(35), None));
+    assert!(messages.open(0).await.unwrap().is_empty(), "a rehearsal asks nobody a second time");
+}
+
+#[tokio::test]
+async fn whose_work_it_is_then_who_stands_in_then_one_level_up_then_who_is_on_duty() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let cases = store.cases();
+    cases.assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    cases.assign(Relation::Psychologist, "wang", &[STUDENT], 0).await.unwrap();
+    let delegation = Delegation { from: "lin".to_owned(), to: "mei".to_owned(), from_us: 0, until_us: DAY_US };
+    cases.delegate(&delegation).await.unwrap();
+    for (post, account, backup) in [(Post::DutyOffice, "gao", Some("he")), (Post::PsychologyNight, "wang", None)] {
+        let backup = backup.map(str::to_owned);
+        let shift = DutyShift { post, account: account.to_owned(), backup, from_us: 0, until_us: DAY_US };
+        cases.roster(&shift).await.unwrap();
+    }
+    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let key = enter(&cases, Kind::LifeAid, machine(2), &Who::system(), 1).await;
+    let asked = cases.asked_about(key, 2).await.unwrap();
+    assert_eq!(asked, Asked { levels: vec![names(&["lin", "mei"]), names(&["wang"])], duty: names(&["gao", "wang", "he"]) });
+    // A psychological matter is psychology's, and no delegation of the counselor's opens it.
+    let talk = Act::Signal { source: Source::HumanReport, severity: Severity::General };
+    let psych = enter(&cases, Kind::Psych, talk, &who("lin", Role::Counselor), 2).await;
+    assert_eq!(cases.asked_about(psych, 3).await.unwrap().levels, [names(&["wang"])]);
+    // After the shift and the delegation.
+    let later = cases.asked_about(key, DAY_US).await.unwrap();
+    assert_eq!(later, Asked { levels: vec![names(&["lin"]), names(&["wang"])], duty: Vec::new() });
+
+    let hand_over = cases.offer_hand_over("lin", "mei", &[STUDENT], 3).await.unwrap();
+    assert_eq!(told(&store).await.last().unwrap().0, "hand_over_asked");
+    assert_eq!(cases.asked_to_take(hand_over).await.unwrap().levels, [names(&["mei"])]);
+    cases.confirm_hand_over(hand_over, &who("mei", Role::Counselor), 4).await.unwrap();
+    assert_eq!(cases.asked_to_take(hand_over).await.unwrap(), Asked::default());
+}

@@ -1,0 +1,50 @@
+/*---
+kind         = "table"
+about        = "What came of offers of the data whose case somebody closed within ninety days, for the university (近90天关怀提示结果). Counts of care are small-group data: below ten they are not told."
+owner        = "student_affairs_office"
+materialized = "as_of"
+grain        = ["scope"]
+purpose      = ["cockpit"]
+
+[settings]
+k_sensitive = 10
+
+[columns]
+scope                   = { about = "Always university: figures of care go no lower.", class = "internal" }
+closed_n                = { about = "Cases with an offer of the data that somebody closed.", class = "internal" }
+acted_on_n              = { about = "Of these: support was needed, was there already, or the student was referred.", class = "internal" }
+no_support_needed_n     = { about = "Of these: no support needed (无需支持).", class = "internal" }
+excluded_n              = { about = "Of these: on leave, or a device (排除).", class = "internal" }
+not_reachable_n         = { about = "Of these: could not be reached (无法联系).", class = "internal" }
+no_support_needed_share = { unit = "share", about = "Share in which no support was needed (无需支持占比).", class = "internal" }
+---*/
+
+WITH offered AS (
+    SELECT DISTINCT thread_key
+    FROM stg_case_offer
+    WHERE thread_key IS NOT NULL
+),
+
+counted AS (
+    SELECT
+        count(*) AS closed_n,
+        sum(CASE WHEN stg_case_state.outcome IN ('needed_support', 'already_supported', 'referred') THEN 1 ELSE 0 END) AS acted_on_n,
+        sum(CASE WHEN stg_case_state.outcome = 'no_support_needed' THEN 1 ELSE 0 END) AS no_support_needed_n,
+        sum(CASE WHEN stg_case_state.outcome IN ('excluded_leave', 'excluded_device') THEN 1 ELSE 0 END) AS excluded_n,
+        sum(CASE WHEN stg_case_state.outcome = 'not_reachable' THEN 1 ELSE 0 END) AS not_reachable_n
+    FROM stg_case_state
+    INNER JOIN offered ON offered.thread_key = stg_case_state.thread_key
+    -- What expired by itself was judged by nobody.
+    WHERE stg_case_state.step = 'closed' AND stg_case_state.reason <> 'quiet_for_long' AND stg_case_state.occurred_on >= $as_of - INTERVAL '90' DAY
+)
+
+SELECT
+    'university' AS scope,
+    closed_n,
+    CASE WHEN acted_on_n >= ${k_sensitive} THEN acted_on_n END AS acted_on_n,
+    CASE WHEN no_support_needed_n >= ${k_sensitive} THEN no_support_needed_n END AS no_support_needed_n,
+    CASE WHEN excluded_n >= ${k_sensitive} THEN excluded_n END AS excluded_n,
+    CASE WHEN not_reachable_n >= ${k_sensitive} THEN not_reachable_n END AS not_reachable_n,
+    CASE WHEN no_support_needed_n >= ${k_sensitive} THEN CAST(no_support_needed_n AS DOUBLE) / closed_n END AS no_support_needed_share
+FROM counted
+WHERE closed_n >= ${k_sensitive}

@@ -1,0 +1,249 @@
+//! Casework between lake and store: the night brings offers in once, what came of them comes back and counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use casework::{Act, Code, Command, How, Kind, LabelScheme, Outcome, Reached, Relation, Role, Rules, Severity};
+use serde_json::Value;
+use store::{Edit, Page, Store, Who};
+use tempfile::TempDir;
+
+use crate::support::{copy, demo, run, said, sql, write, yizhan};
+
+/// The instant as of which the demonstration ends, 2025-11-01T00:00:00+08:00.
+const NOW: &str = "2025-11-01T00:00:00+08:00";
+pub(crate) const NOW_US: i64 = 1_761_926_400_000_000;
+pub(crate) const HOUR_US: i64 = 3_600_000_000;
+
+/// A copy of the demonstration with the facts of its casework in the lake.
+pub(crate) fn with_facts() -> TempDir {
+    let data = TempDir::new().expect("a folder");
+    copy(demo(), data.path(), &|_| true);
+    take_in(data.path(), NOW);
+    data
+}
+
+fn take_in(data: &Path, now: &str) {
+    let exports = demo().join("exports");
+    let mut command = yizhan(data, &["ingest", "case_state", "case_offer", "--now", now, "--input"]);
+    let (code, _, wrong) = said(command.arg(exports));
+    assert_eq!(code, 0, "{wrong}");
+}
+
+/// The store beside a lake, opened as the program opens it.
+pub(crate) async fn open(data: &Path) -> Store {
+    let config = store::Config {
+        path: data.join("store/yizhan.sqlite"),
+        key_path: data.join("keys/vault.key"),
+        mint: store::Mint::Seeded(7),
+    };
+    Store::open(&config).await.expect("the store")
+}
+
+pub(crate) fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+fn n(data: &Path, query: &str) -> i64 {
+    sql(data, query)[0]["n"].as_i64().expect("a count")
+}
+
+fn stage<'a>(reports: &'a [Value], name: &str) -> &'a Value {
+    reports.iter().find(|it| it["stage"] == name).unwrap_or_else(|| panic!("no stage {name}: {reports:?}"))
+}
+
+#[test]
+fn the_night_takes_up_every_offer_once() {
+    let data = with_facts();
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
+    let offered = n(data.path(), &format!("SELECT count(DISTINCT warning_id) AS n FROM warning_student WHERE {newest}"));
+    assert!(10 < offered, "the demonstration offers something");
+    let taken = "SELECT count(*) AS n FROM stg_case_offer";
+    assert_eq!(n(data.path(), taken), offered);
+    let steps = "SELECT count(*) AS n FROM stg_case_state";
+    assert_eq!(n(data.path(), steps), offered, "one step a case");
+    // Findings open checks, offers open cases, and nothing of the data stands above 2.
+    let wrong = n(
+        data.path(),
+        "SELECT count(*) AS n FROM stg_case_state INNER JOIN stg_case_offer ON stg_case_offer.thread_key = stg_case_state.thread_key \
+         INNER JOIN (SELECT DISTINCT warning_id, severity FROM warning_student) AS told ON told.warning_id = stg_case_offer.warning_id \
+         WHERE (told.severity IS NULL) <> (stg_case_state.step = 'check_opened') OR stg_case_state.severity > 2",
+    );
+    assert_eq!(wrong, 0);
+
+    // The second night of the same date finds all of it known, and the third as well.
+    for _ in 0..2 {
+        let reports = run(data.path(), &demo().join("exports"), NOW);
+        let cases = stage(&reports, "cases");
+        assert_eq!((&cases["rows_in"], &cases["rows_out"]), (&offered.into(), &0.into()), "{cases}");
+        assert_eq!((n(data.path(), taken), n(data.path(), steps)), (offered, offered));
+    }
+    let (code, lines, wrong) = said(&mut yizhan(data.path(), &["cases", "tick", "--now", NOW, "--format", "json"]));
+    assert_eq!((code, &lines[0]["entered_n"]), (0, &Value::from(0)), "{wrong}");
+
+    // A night that was cut before its note of the date is begun again, and doubles nothing; what is late goes one up, once.
+    let late = "2025-11-01T03:00:00+08:00";
+    let (_, lines, wrong) = said(&mut yizhan(data.path(), &["cases", "tick", "--now", late, "--format", "json"]));
+    let checks = n(data.path(), "SELECT count(*) AS n FROM stg_case_state WHERE step = 'check_opened'");
+    assert_eq!(lines[0]["moved_n"], checks, "the first rung of a check is due in minutes: {lines:?} {wrong}");
+    assert_eq!(lines[0]["entered_n"], 0);
+    take_in(data.path(), late);
+    assert_eq!(n(data.path(), "SELECT count(*) AS n FROM raw_case_state WHERE step = 'escalated'"), checks);
+}
+
+#[test]
+fn with_no_hours_at_all_every_safety_check_is_opened_and_nothing_else() {
+    let data = TempDir::new().expect("a folder");
+    let exports = demo().join("exports");
+    let none = ["run", "--set", "warning.capacity.hours_a_week=0.0", "--format", "json", "--now", NOW, "--input"];
+    let (code, reports, wrong) = said(yizhan(data.path(), &none).arg(&exports));
+    assert_eq!(code, 0, "{wrong}");
+    let findings = n(
+        data.path(),
+        "SELECT count(DISTINCT warning_id) AS n FROM warning_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) AND severity IS NULL",
+    );
+    assert!(0 < findings, "somebody left no trace");
+    assert_eq!(stage(&reports, "cases")["rows_out"], findings);
+    take_in(data.path(), NOW);
+    let opened = sql(data.path(), "SELECT kind, step, count(DISTINCT thread_key) AS n FROM raw_case_state GROUP BY kind, step");
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert_eq!(
+        (&opened[0]["kind"], &opened[0]["step"], &opened[0]["n"]),
+        (&"safety".into(), &"check_opened".into(), &findings.into())
+    );
+}
+
+/// Closes every open case but safety checks: studies as needing no support, the others as having needed it.
+async fn close_all(store: &Store, students: &[i64]) -> (i64, i64) {
+    let cases = store.cases();
+    cases.assign(Relation::Counselor, "closer", students, NOW_US).await.expect("assigned");
+    let who = Who { account: "closer".to_owned(), role: Role::Counselor };
+    let page = Page { after: None, limit: 500 };
+    let rows = cases.queue(&who, page, &LabelScheme::default(), NOW_US + 1).await.expect("a list");
+    let (mut needed, mut not_needed) = (0, 0);
+    for row in rows.iter().filter(|it| it.kind != Kind::Safety) {
+        let outcome = if row.kind == Kind::Academic { Outcome::NoSupportNeeded } else { Outcome::NeededSupport };
+        if outcome == Outcome::NeededSupport {
+            needed += 1
+        } else {
+            not_needed += 1
+        }
+        let mut version = row.version;
+        for act in [
+            Act::Claim {},
+            Act::Contact { reached: Reached::InPerson },
+            Act::Assess { severity: Severity::Attention },
+            Act::Plan {},
+            Act::Review { is_quiet: true },
+            Act::Close { outcome, reached: Reached::InPerson, how: How::Single },
+        ] {
+            let command = Command { act, reason: Code::new("as_seen").expect("a code") };
+            let edit =
+                Edit {
+                    thread_key: row.thread_key, seen_version: version, command: &command, note: Some("说了些家里的事")
+                };
+            version = cases.execute(edit, &who, &Rules::default(), NOW_US + HOUR_US).await.expect("done").version;
+        }
+    }
+    (needed, not_needed)
+}
+
+#[test]
+fn what_came_of_a_case_comes_back_and_counts_for_the_rules_that_offered() {
+    let data = with_facts();
+    let students: Vec<i64> = sql(data.path(), "SELECT DISTINCT student_key FROM stg_case_offer")
+        .iter()
+        .map(|it| it["student_key"].as_i64().expect("a key"))
+        .collect();
+    let (needed, not_needed) = on_a_runtime(async { close_all(&open(data.path()).await, &students).await });
+    assert!(10 <= needed && 10 <= not_needed, "too few to be told: {needed}, {not_needed}");
+
+    // A school may propose a rule after fewer closed offers, and expect more of it.
+    let project = TempDir::new().expect("a folder");
+    let card = std::fs::read_to_string(crate::support::repository().join("sql/learning/rule_scorecard.sql")).expect("the file");
+    assert!(card.contains("closed_min   = 200") && card.contains("useful_min   = 20"), "{card}");
+    let card = card.replace("closed_min   = 200", "closed_min   = 10").replace("useful_min   = 20", "useful_min   = 10");
+    write(&project.path().join("sql/learning/rule_scorecard.sql"), &card);
+    write(&project.path().join("yizhan.toml"), "");
+    take_in(data.path(), "2025-11-01T20:00:00+08:00");
+    let text = project.path().display().to_string();
+    let build = ["transform", "--now", "2025-11-03T00:00:00+08:00", "--project", &text];
+    let (code, _, wrong) = said(&mut yizhan(data.path(), &build));
+    assert_eq!(code, 0, "{wrong}");
+
+    let closed = sql(
+        data.path(),
+        "SELECT outcome, count(*) AS n FROM stg_case_state WHERE state = 'closed' GROUP BY outcome ORDER BY outcome",
+    );
+    let counts: Vec<(&Value, &Value)> = closed.iter().map(|it| (&it["outcome"], &it["n"])).collect();
+    assert_eq!(counts, [(&"needed_support".into(), &needed.into()), (&"no_support_needed".into(), &not_needed.into())]);
+    // Nothing that somebody wrote, and nobody who wrote it, has left.
+    let rows: Vec<String> = sql(data.path(), "SELECT * FROM raw_case_state").iter().map(ToString::to_string).collect();
+    assert!(rows.iter().all(|it| !it.contains("closer") && !it.contains("家里")));
+
+    // The score card, counted anew from the rows by hand.
+    let offers = sql(data.path(), "SELECT DISTINCT warning_id, rules FROM warning_student WHERE as_of_on <= DATE '2025-11-02'");
+    let outcomes = sql(
+        data.path(),
+        "SELECT stg_case_offer.warning_id, stg_case_state.outcome FROM stg_case_offer \
+         INNER JOIN stg_case_state ON stg_case_state.thread_key = stg_case_offer.thread_key AND stg_case_state.state = 'closed'",
+    );
+    let outcome_of: BTreeMap<&str, &str> =
+        outcomes.iter().map(|it| (it["warning_id"].as_str().expect("an id"), it["outcome"].as_str().expect("a code"))).collect();
+    let mut offers_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for offer in &offers {
+        for rule in offer["rules"].as_str().expect("words").split(',') {
+            offers_of.entry(rule).or_default().insert(offer["warning_id"].as_str().expect("an id"));
+        }
+    }
+    let cards = sql(data.path(), "SELECT * FROM rule_scorecard WHERE as_of_on = DATE '2025-11-02' ORDER BY rule");
+    assert_eq!(
+        cards.iter().map(|it| it["rule"].as_str().expect("a rule")).collect::<Vec<_>>(),
+        offers_of.keys().copied().collect::<Vec<_>>()
+    );
+    let told = |n: usize| if 10 <= n { Value::from(n) } else { Value::Null };
+    let mut proposed = 0;
+    for card in &cards {
+        let ids = &offers_of[card["rule"].as_str().expect("a rule")];
+        let with = |wanted: &str| ids.iter().filter(|it| outcome_of.get(*it) == Some(&wanted)).count();
+        let (yes, no) = (with("needed_support"), with("no_support_needed"));
+        assert_eq!(card["offered_n"], told(ids.len()), "{card}");
+        assert_eq!((&card["closed_n"], &card["needed_support_n"]), (&told(yes + no), &told(yes)), "{card}");
+        assert_eq!(card["no_support_needed_n"], told(no), "{card}");
+        assert_eq!(card["referred_n"], Value::Null, "{card}");
+        if 10 <= yes {
+            let (x, n, z) = (yes as f64, (yes + no) as f64, 1.96_f64);
+            let half = z * (x * (n - x) / n + z * z / 4.0).sqrt();
+            let expected = [x / n, (x + z * z / 2.0 - half) / (n + z * z), (x + z * z / 2.0 + half) / (n + z * z)];
+            for (name, expected) in ["acted_on_share", "acted_on_share_lower", "acted_on_share_upper"].iter().zip(expected) {
+                let found = card[name].as_f64().expect("a share");
+                assert!((found - expected).abs() < 1e-9, "{name} {expected}: {card}");
+            }
+        } else {
+            assert_eq!(card["acted_on_share"], Value::Null, "{card}");
+        }
+        let is_retired = 10 <= yes + no && 10 * yes < yes + no;
+        assert_eq!(card["proposal"], if is_retired { Value::from("retire") } else { Value::Null }, "{card}");
+        proposed += usize::from(is_retired);
+    }
+    assert!(0 < proposed, "no rule was of no use: {cards:?}");
+    assert!(cards.iter().any(|it| it["is_finding"] == true && it["proposal"].is_null()));
+
+    let figures = sql(data.path(), "SELECT * FROM cockpit_case_outcome WHERE as_of_on = DATE '2025-11-02'");
+    assert_eq!(figures.len(), 1);
+    assert_eq!(
+        (&figures[0]["closed_n"], &figures[0]["no_support_needed_n"]),
+        (&(needed + not_needed).into(), &not_needed.into())
+    );
+    assert_eq!(figures[0]["excluded_n"], Value::Null);
+    let share = figures[0]["no_support_needed_share"].as_f64().expect("a share");
+    assert!((share - not_needed as f64 / (needed + not_needed) as f64).abs() < 1e-12, "{share}");
+
+    // That somebody has a case is nobody's to read.
+    for role in ["analyst", "counselor", "psychologist", "leader", "student"] {
+        for table in ["stg_case_state", "stg_case_offer", "raw_case_state"] {
+            let (code, _, wrong) = said(&mut yizhan(data.path(), &["sql", &format!("SELECT * FROM {table}"), "--as", role]));
+            assert_eq!(code, 2, "{role} {table}: {wrong}");
+        }
+    }
+}

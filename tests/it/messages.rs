@@ -1,0 +1,225 @@
+//! Messages to staff through a real mail server: who is asked, when, and what no message says.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use casework::{DutyShift, Post};
+use schema::{PersonKind, Pseudonyms};
+use serde_json::Value;
+use store::{Grant, NewAccount, Reach};
+use tempfile::TempDir;
+
+use crate::casework::{HOUR_US, NOW_US, on_a_runtime, open, with_facts};
+use crate::serve::Server;
+use crate::support::{repository, said, sql, yizhan};
+
+/// A mail server; it ends when this is dropped, even in a panic.
+struct Mail {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Drop for Mail {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().ok();
+    }
+}
+
+impl Mail {
+    fn start() -> Self {
+        let python = repository().join(".venv/bin/python");
+        assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new(python);
+        command.arg(repository().join("crates/notify/tests/it/mail.py")).arg(folder.path()).arg("plain");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let port = line.trim().parse().unwrap_or_else(|_| panic!("the mail server did not start: {line}"));
+        Self { child, folder, port }
+    }
+
+    /// Subject, recipients and text of all mails.
+    fn all(&self) -> Vec<(String, Value, String)> {
+        let text = std::fs::read_to_string(self.folder.path().join("mails.jsonl")).unwrap_or_default();
+        let mails = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
+        let word = |it: &Value| it.as_str().expect("a text").replace("\r\n", "\n");
+        mails.map(|it| (word(&it["subject"]), it["to"].clone(), word(&it["text"]))).collect()
+    }
+
+    /// Settings that send by it.
+    fn settings(&self) -> [String; 4] {
+        let channel = format!(
+            "notify.channel=[{{ kind = \"smtp\", name = \"mail\", host = \"localhost\", port = {}, tls = \"none\", from = \"驿站 <yizhan@example.edu.cn>\" }}]",
+            self.port
+        );
+        ["--set".to_owned(), channel, "--set".to_owned(), "notify.base_url=\"https://one.example.edu.cn\"".to_owned()]
+    }
+}
+
+/// Puts somebody with a mailbox on duty at the university's office.
+fn put_on_duty(data: &Path, from_us: i64, until_us: i64) -> i64 {
+    let staff_key = sql(data, "SELECT min(staff_key) AS n FROM stg_staff")[0]["n"].as_i64().expect("a key");
+    on_a_runtime(async {
+        let store = open(data).await;
+        let vault = store.vault();
+        tokio::task::spawn_blocking(move || vault.remember(PersonKind::Staff, &[(staff_key, "email", "duty@example.edu.cn")]))
+            .await
+            .expect("it ends")
+            .expect("kept");
+        let grants = vec![Grant { role: "psychologist".to_owned(), scope: "college:none".to_owned() }];
+        let new = NewAccount {
+            account: "duty",
+            password: Some("yizhan-demo"),
+            display_name: "值班",
+            person_key: Some(staff_key),
+            grants,
+        };
+        store.accounts().create(new).await.expect("an account");
+        let shift = DutyShift { post: Post::DutyOffice, account: "duty".to_owned(), backup: None, from_us, until_us };
+        store.cases().roster(&shift).await.expect("a shift");
+    });
+    staff_key
+}
+
+fn send(data: &Path, mail: &Mail, now: &str) -> Value {
+    let settings = mail.settings();
+    let mut command = yizhan(data, &["notify", "send", "--format", "json", "--now", now]);
+    let (code, lines, wrong) = said(command.args(settings));
+    assert_eq!(code, 0, "{wrong}");
+    lines[0].clone()
+}
+
+#[test]
+fn a_safety_check_of_the_night_reaches_the_duty_officers_mailbox_and_says_nothing() {
+    let data = with_facts();
+    let mail = Mail::start();
+    let checks = sql(data.path(), "SELECT count(*) AS n FROM stg_case_state WHERE step = 'check_opened'")[0]["n"].clone();
+    let checks = usize::try_from(checks.as_i64().expect("a count")).expect("a count");
+    assert!(0 < checks);
+    // Before anybody is on duty it waits, and is not given up.
+    let night = "2025-11-01T03:00:00+08:00";
+    let round = send(data.path(), &mail, night);
+    assert_eq!((&round["sent_n"], &round["settled_n"]), (&0.into(), &0.into()), "{round}");
+    assert!(checks <= round["unreached_n"].as_u64().expect("a count") as usize, "{round}");
+
+    let duty = put_on_duty(data.path(), NOW_US, NOW_US + 48 * HOUR_US);
+    let round = send(data.path(), &mail, night);
+    assert_eq!(round["sent_n"], checks, "the checks at once, what is mild not before morning: {round}");
+    let mails = mail.all();
+    assert_eq!(mails.len(), checks);
+    let mut ids = Vec::new();
+    for (subject, to, text) in &mails {
+        assert_eq!((subject.as_str(), to), ("待办提醒", &serde_json::json!(["duty@example.edu.cn"])));
+        let link = text.strip_prefix("您有一条关怀工作的下一步待办理，请尽快登录查看。\n\nhttps://one.example.edu.cn/notices/");
+        let id = link.and_then(|it| it.trim_end().parse::<i64>().ok());
+        ids.push(id.unwrap_or_else(|| panic!("more is said than that there is work: {text}")));
+    }
+
+    // Stored before it was sent: another round sends nothing twice.
+    assert_eq!(send(data.path(), &mail, night)["sent_n"], 0);
+    assert_eq!(mail.all().len(), checks);
+
+    // Whoever takes it on ends it.
+    on_a_runtime(async {
+        let messages = open(data.path()).await.messages();
+        let at = NOW_US + 3 * HOUR_US + 1;
+        assert_eq!(messages.advance(ids[0], duty, None, Reach::Acknowledged, at).await.expect("noted"), 1);
+    });
+    let round = send(data.path(), &mail, "2025-11-01T03:06:00+08:00");
+    assert_eq!((&round["sent_n"], &round["settled_n"]), (&0.into(), &1.into()), "{round}");
+
+    // What is mild goes out once the day has begun.
+    let round = send(data.path(), &mail, "2025-11-01T08:31:00+08:00");
+    assert!(10 < round["sent_n"].as_i64().expect("a count"), "{round}");
+    assert_eq!(round["failed_n"], 0);
+    let said = "您有一条关怀工作待处理，请登录查看。\n\nhttps://one.example.edu.cn/notices/";
+    assert!(mail.all()[checks..].iter().all(|it| it.2.starts_with(said)), "{:?}", mail.all());
+}
+
+#[test]
+fn a_rehearsal_says_which_channel_is_broken() {
+    let data = with_facts();
+    let mail = Mail::start();
+    let rehearse = |settings: &[String], more: &[&str]| {
+        let mut command = yizhan(data.path(), &["notify", "drill", "--format", "json", "--now", "2025-11-01T03:00:00+08:00"]);
+        said(command.args(settings).args(more))
+    };
+    let (code, _, wrong) = rehearse(&mail.settings(), &[]);
+    assert_eq!(code, 2, "{wrong}");
+    assert!(wrong.contains("nobody who can be told is on duty now"), "{wrong}");
+    let duty = put_on_duty(data.path(), NOW_US, NOW_US + 48 * HOUR_US);
+
+    let (code, lines, wrong) = rehearse(&mail.settings(), &[]);
+    assert_eq!(code, 0, "{wrong}");
+    let channel = &lines[0]["channels"][0];
+    assert_eq!((&channel["channel"], &channel["sent_n"], &channel["is_broken"]), (&"mail".into(), &1.into(), &false.into()));
+    let mails = mail.all();
+    assert_eq!((mails.len(), mails[0].0.as_str()), (1, "通知演练"));
+
+    let id = lines[0]["message_id"].as_i64().expect("a number");
+    on_a_runtime(async {
+        let messages = open(data.path()).await.messages();
+        let begun = messages.deliveries(id).await.expect("deliveries")[0].created_us;
+        messages.advance(id, duty, None, Reach::Acknowledged, begun + 60_000_000).await.expect("noted");
+    });
+    let number = id.to_string();
+    let (_, lines, wrong) = rehearse(&mail.settings(), &["--report", &number]);
+    assert_eq!(lines[0]["channels"][0]["acknowledged_seconds"], 60.0, "{lines:?} {wrong}");
+
+    // Nobody listens there any more.
+    let settings = mail.settings();
+    drop(mail);
+    let (code, lines, _) = rehearse(&settings, &[]);
+    assert_eq!((code, &lines[0]["channels"][0]["is_broken"]), (1, &true.into()), "{lines:?}");
+}
+
+#[test]
+fn a_living_server_sends_by_itself() {
+    let data = with_facts();
+    let mail = Mail::start();
+    // Now is now: the cases of the demonstration are long late.
+    let duty = put_on_duty(data.path(), 0, i64::MAX - 1);
+    let settings = mail.settings();
+    let mut args = vec!["serve"];
+    args.extend(settings.iter().map(String::as_str));
+    let server = Server::on(data, &args);
+    let began = Instant::now();
+    while mail.all().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no mail within a minute");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let (_, to, text) = mail.all().remove(0);
+    assert_eq!(to, serde_json::json!(["duty@example.edu.cn"]));
+    let link = text.lines().last().and_then(|it| it.strip_prefix("https://one.example.edu.cn")).expect("a link");
+    let id: i64 = link.strip_prefix("/notices/").expect("a link").parse().expect("a number");
+
+    // The link leads to the login, then to the work; it says nothing to whom it was not sent.
+    let follow = |cookie: Option<&str>| {
+        let request = ureq::get(format!("{}{link}", server.url)).config().http_status_as_error(false).max_redirects(0).build();
+        let request = cookie.into_iter().fold(request, |it, cookie| it.header("cookie", cookie));
+        let answer = request.call().expect("the server answers");
+        let goal = answer.headers().get("location").and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
+        (answer.status().as_u16(), goal)
+    };
+    assert_eq!(follow(None), (303, format!("/login?to={link}")));
+    assert_eq!(follow(Some(&server.login("leader"))), (404, String::new()));
+    let cookie = server.login("duty");
+    let (status, goal) = follow(Some(&cookie));
+    assert_eq!(status, 303);
+    assert!(goal.starts_with("/care?thread="), "{goal}");
+    let take_on = format!("/api/v1{link}/acknowledge");
+    let stranger = server.login("psychologist");
+    let with = |cookie| [("x-yizhan", "1"), ("cookie", cookie)];
+    assert_eq!(server.post(&take_on, &with(stranger.as_str()), &Value::Null).status, 404);
+    assert_eq!(server.post(&take_on, &with(cookie.as_str()), &Value::Null).status, 204);
+    on_a_runtime(async {
+        let deliveries = open(server.data.path()).await.messages().deliveries(id).await.expect("deliveries");
+        let own = deliveries.iter().find(|it| it.to_key == duty).expect("a delivery");
+        assert!(own.sent_us <= own.read_us && own.read_us <= own.acknowledged_us && own.sent_us.is_some(), "{own:?}");
+    });
+}
