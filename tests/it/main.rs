@@ -6,6 +6,7 @@ mod database;
 mod import;
 mod incremental;
 mod measures;
+mod models;
 mod policy;
 mod quarantine;
 mod readers;

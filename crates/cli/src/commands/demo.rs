@@ -99,6 +99,7 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
         ("analyst", "数据分析师（示例）", "university", None),
         ("student", "学生（示例）", "own", student),
         ("administrator", "系统管理员（示例）", "university", None),
+        ("auditor", "审计员（示例）", "university", None),
     ];
     let mut logins = Vec::new();
     for (role, display_name, scope, person_key) in accounts {

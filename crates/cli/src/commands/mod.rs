@@ -78,7 +78,7 @@ enum Command {
     Run(run::Run),
     /// Serves API and web app, holds the lake and runs the schedule.
     Serve(serve::Serve),
-    /// Explains and replays what was offered (关怀提示).
+    /// Explains and replays what was offered (关怀提示); trains and judges risk models (风险模型).
     Warn(warn::Warn),
     /// Asks the lake in SQL; with --as through the policy of an account.
     Sql(sql::Sql),

@@ -8,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod lineage;
 pub(crate) mod lists;
 pub(crate) mod login;
+pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod portrait;
 pub(crate) mod quality;
