@@ -99,7 +99,9 @@ impl Graph {
             let message = "a risk model reads measures of students, and the project has none".to_owned();
             return Err(Error::Refused { path: risk.path.clone(), message });
         }
-        for node in risk::generated(&risks, subject) {
+        // A label that nobody makes is refused below, with the words of the file that names it.
+        let labels: Vec<String> = risks.iter().filter_map(|it| it.front.label.clone()).filter(|it| nodes.contains_key(it)).collect();
+        for node in risk::generated(&risks, labels, subject) {
             nodes.insert(node.name.clone(), node);
         }
         let names: BTreeSet<String> = nodes.keys().cloned().collect();

@@ -39,7 +39,7 @@ enum What {
     Train {
         /// File in sql/risk.
         name: String,
-        /// Date as of which it learns (default: that of the newest tables).
+        /// Date as of which it learns (default: that of --now, else today).
         #[arg(long, value_name = "DATE")]
         as_of: Option<chrono::NaiveDate>,
         /// The same seed makes the same bytes.
@@ -52,7 +52,7 @@ enum What {
     Backtest {
         /// File in sql/risk.
         name: String,
-        /// Date whose known outcomes judge (default: that of the newest tables).
+        /// Date whose known outcomes judge (default: that of --now, else today).
         #[arg(long, value_name = "DATE")]
         as_of: Option<chrono::NaiveDate>,
         /// Breaks ties, draws the intervals.

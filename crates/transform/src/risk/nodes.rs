@@ -93,10 +93,9 @@ pub(crate) fn cohort(model: &Model, subject: &Subject) -> Node {
 }
 
 /// The tables that risk models fill; none without a risk model.
-pub(crate) fn generated(risks: &[&Model], subject: Option<&Subject>) -> Vec<Node> {
+pub(crate) fn generated(risks: &[&Model], labels: Vec<String>, subject: Option<&Subject>) -> Vec<Node> {
     let Some(subject) = subject.filter(|_| !risks.is_empty()) else { return Vec::new() };
     let cohorts: Vec<String> = risks.iter().map(|it| super::cohort_table(&it.name)).collect();
-    let labels: Vec<String> = risks.iter().filter_map(|it| it.front.label.clone()).collect();
     let named = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
     let internal = |node: &mut Node, words: &[(&str, &str)]| {
         node.kind = "risk".to_owned();

@@ -13,7 +13,7 @@ window    = "300d"
 n_min     = 0
 cov_min   = 0.0
 mad_floor = 1.0
-class     = "personal"
+class     = "trace"
 ---*/
 
 SELECT

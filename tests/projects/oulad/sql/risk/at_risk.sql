@@ -16,8 +16,6 @@ inputs     = [
     "credits_studied",
     "days_early",
     "days_early_spread",
-    "days_run",
-    "due_n",
     "first_task_missing",
     "late_rate",
     "mean_score",
