@@ -27,9 +27,9 @@ pub(crate) const BACKTESTS_TABLE: &str = "model_backtest";
 /// What the first date with scores is asked of.
 pub(crate) const FIRST_TRAINED: &str = "SELECT min(trained_on) AS trained_on FROM model_version";
 /// Rows of the training that are kept to tell drift by.
-const REFERENCE_ROWS: usize = 3000;
+const REFERENCE_ROWS: usize = 10_000;
 /// Days of the year that count as the same season.
-const SEASON_DAYS: i32 = 28;
+const SEASON_DAYS: i32 = 10;
 /// Rows of the same season that are enough to be compared with.
 const SEASON_ROWS_MIN: usize = 200;
 
