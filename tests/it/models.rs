@@ -278,8 +278,10 @@ fn a_model_that_does_not_beat_the_rule_is_not_offered() {
     assert!(trained["reason_zh"].as_str().expect("words").contains("暂不用于提示"), "{trained}");
     let (code, _, wrong) = said(&mut of(folder.path(), &["run", "--now", NEXT]));
     assert_eq!(code, 0, "{wrong}");
-    let scored =
-        rows(folder.path(), "SELECT count(*) AS n, sum(CASE WHEN is_offered THEN 1 ELSE 0 END) AS offered FROM risk_score WHERE as_of_on = DATE '2025-04-29'");
+    let scored = rows(
+        folder.path(),
+        "SELECT count(*) AS n, sum(CASE WHEN is_offered THEN 1 ELSE 0 END) AS offered FROM risk_score WHERE as_of_on = DATE '2025-04-29'",
+    );
     assert_eq!((scored[0]["n"].as_u64(), scored[0]["offered"].as_u64()), (Some(STUDENTS), Some(0)), "{scored:?}");
     assert_eq!(rows(folder.path(), "SELECT * FROM warning_candidate WHERE rule = 'guessing'"), Vec::<Value>::new());
 }

@@ -100,7 +100,8 @@ impl Graph {
             return Err(Error::Refused { path: risk.path.clone(), message });
         }
         // A label that nobody makes is refused below, with the words of the file that names it.
-        let labels: Vec<String> = risks.iter().filter_map(|it| it.front.label.clone()).filter(|it| nodes.contains_key(it)).collect();
+        let labels: Vec<String> =
+            risks.iter().filter_map(|it| it.front.label.clone()).filter(|it| nodes.contains_key(it)).collect();
         for node in risk::generated(&risks, labels, subject) {
             nodes.insert(node.name.clone(), node);
         }
