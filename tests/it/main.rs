@@ -9,6 +9,7 @@ mod import;
 mod incremental;
 mod measures;
 mod messages;
+mod models;
 mod policy;
 mod quarantine;
 mod readers;

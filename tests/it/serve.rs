@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::{campus, copy, demo, output, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
-const ROLES: [&str; 6] = ["leader", "psychologist", "counselor", "analyst", "student", "administrator"];
+const ROLES: [&str; 7] = ["leader", "psychologist", "counselor", "analyst", "student", "administrator", "auditor"];
 
 /// A living server; it is stopped when the case ends, however it ends.
 pub(crate) struct Server {
@@ -185,7 +185,8 @@ fn every_answer_is_as_the_document_says_for_every_role() {
                 .replace("{list}", &list)
                 .replace("{thread_key}", &thread)
                 .replace("{measure}", "meals_per_day")
-                .replace("{pipeline}", "student");
+                .replace("{pipeline}", "student")
+                .replace("{model}", "failed_course");
             let answer = server.get(&filled, Some(&cookie));
             let what = format!("{role} GET {filled}");
             match answer.status {
@@ -230,7 +231,8 @@ fn strangers_and_other_sites_get_nothing() {
             .replace("{list}", "unverified_absence")
             .replace("{thread_key}", "1")
             .replace("{measure}", "meals_per_day")
-            .replace("{pipeline}", "student");
+            .replace("{pipeline}", "student")
+            .replace("{model}", "failed_course");
         document.check_problem(&server.get(&filled, None), 401, &filled);
         document.check_problem(&server.get(&filled, Some("yizhan_session=0123")), 401, &filled);
     }

@@ -109,6 +109,33 @@ pub struct FrontMatter {
     /// Rules: what the finding does not mean, in English.
     #[serde(default)]
     pub caveat_en: Option<String>,
+    /// Labels: days after an as-of date in which the outcome counts. Risk models: another horizon than the label's.
+    #[serde(default)]
+    pub horizon: Option<Span>,
+    /// Labels: days after the horizon until its last outcome is in the platform. Risk models: another one than the label's.
+    #[serde(default)]
+    pub gap: Option<Span>,
+    /// Labels: the outcome may come again, so that who had it is still to be looked after.
+    #[serde(default)]
+    pub recurs: bool,
+    /// Risk models: the label that it learns from.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Risk models: measures that it reads; with `.z_self` or `.z_peer` their distance from the own past or the peers.
+    #[serde(default)]
+    pub inputs: Vec<String>,
+    /// Risk models: kinds of model that compete; the plainest first.
+    #[serde(default)]
+    pub candidates: Vec<RiskKind>,
+    /// Risk models: what needs no model and must be beaten: rules and trends by name, inputs as `low:NAME` or `high:NAME`.
+    #[serde(default)]
+    pub baselines: Vec<String>,
+    /// Risk models: students on the list of a week; by default what the owners have hours for.
+    #[serde(default)]
+    pub budget: Option<u32>,
+    /// Risk models: table with `student_key, intervened_on`; who was helped inside the horizon teaches nothing.
+    #[serde(default)]
+    pub censor_by: Option<String>,
     /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
@@ -135,6 +162,10 @@ pub enum Kind {
     Rule,
     /// A trend: `student_key, week_no, value, n, cov` by week; what left the own past lands in `warning_signal`.
     Trend,
+    /// An outcome: `student_key, outcome, event_on, known_on`; for training and evaluation, never an input.
+    Label,
+    /// A risk model: the query is its cohort, `student_key, place` and attributes for the audit; lands in `risk_score`.
+    Risk,
     /// A tag of the portrait: a statement of fact with a date, evidence and expiry; lands in `portrait_tag`.
     Tag,
     /// A complete work list: dated, owned, outside any budget.
@@ -142,6 +173,21 @@ pub enum Kind {
     /// A query of offending rows; zero rows pass.
     Check,
 }
+
+/// A kind of risk model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RiskKind {
+    /// Logistic regression with missing indicators: the plainest.
+    Logistic,
+    /// Balanced bagging of trees.
+    Forest,
+    /// Gradient boosting of trees.
+    Boost,
+}
+
+/// First letters of tables of outcomes.
+pub const LABEL_PREFIX: &str = "label_";
 
 /// Kind of work that follows a finding (线索类别): each has its own owner, readers and record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
@@ -253,9 +299,9 @@ impl Model {
     /// How the model is stored; the kind decides where the front matter does not.
     pub fn materialized(&self) -> Materialized {
         self.front.materialized.unwrap_or(match self.front.kind {
-            Kind::Measure | Kind::Rule | Kind::Trend | Kind::Tag | Kind::List => Materialized::AsOf,
+            Kind::Measure | Kind::Rule | Kind::Trend | Kind::Risk | Kind::Tag | Kind::List => Materialized::AsOf,
             Kind::Check => Materialized::View,
-            Kind::Table => Materialized::Whole,
+            Kind::Table | Kind::Label => Materialized::Whole,
         })
     }
 
@@ -289,6 +335,50 @@ impl Model {
             }
         }
         match front.kind {
+            Kind::Label => {
+                if !self.name.starts_with(LABEL_PREFIX) {
+                    return refuse("kind", "the file of a label is named label_…, so that its table can be told from others");
+                }
+                if front.horizon.is_none_or(|it| it.days() == 0) || front.gap.is_none() {
+                    return refuse(
+                        "horizon",
+                        "a label says its horizon, as \"90d\", and the gap until its outcomes are in the platform",
+                    );
+                }
+                if front.title_zh.is_none() || front.title_en.is_none() || front.grain.is_empty() {
+                    return refuse("title_zh", "a label has a title in both languages and a grain");
+                }
+                if self.materialized() != Materialized::Whole {
+                    return refuse(
+                        "materialized",
+                        "a label is stored whole: its column known_on says since when each outcome is known",
+                    );
+                }
+            }
+            Kind::Risk => {
+                if !matches!(front.thread, Some(Thread::Academic | Thread::LifeAid)) {
+                    return refuse(
+                        "thread",
+                        "a risk model is of study (academic) or of hardship (life_aid); nothing else is ranked by one",
+                    );
+                }
+                if front.label.is_none() || front.inputs.is_empty() || front.candidates.is_empty() || front.baselines.is_empty() {
+                    return refuse(
+                        "inputs",
+                        "a risk model says its label, inputs, candidates, and the baselines that it must beat",
+                    );
+                }
+                if front.title_zh.is_none() || front.title_en.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none()
+                {
+                    return refuse("caveat_zh", "a risk model has a title, and says what it does not mean, in both languages");
+                }
+                if front.budget == Some(0) {
+                    return refuse("budget", "a list of nobody cannot be judged: leave it out, and the owners' hours decide");
+                }
+                if self.materialized() != Materialized::AsOf {
+                    return refuse("materialized", "the cohort of a risk model is as of a date");
+                }
+            }
             Kind::Measure => {
                 if front.unit.is_none() || front.dimension.is_none() || front.class.is_none() {
                     return refuse("unit", "a measure says its unit, dimension and class");

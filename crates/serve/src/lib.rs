@@ -31,8 +31,8 @@ pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use portrait::portrait;
 pub use state::{
-    Catalog, CatalogTable, Config, DemoLogin, Done, Jobs, ListWords, MeasureWords, Order, Parts, Reading, RuleWords, SourceWords,
-    TagWords,
+    Catalog, CatalogTable, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order, Parts, Reading,
+    RuleWords, SourceWords, TagWords,
 };
 
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -84,6 +84,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/catalog/quality", get(routes::quality::quality))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
+        .route("/models", get(routes::models::list))
+        .route("/models/{model}", get(routes::models::one))
         .route("/import", get(routes::import::state))
         .route("/import/preview", post(routes::import::preview))
         .route("/import/rejects", post(routes::import::rejects))

@@ -136,6 +136,8 @@ pub struct Catalog {
     pub rules: Vec<RuleWords>,
     /// Work lists.
     pub lists: Vec<ListWords>,
+    /// Risk models.
+    pub models: Vec<ModelWords>,
 }
 
 /// One table of the catalogue.
@@ -249,6 +251,48 @@ pub struct RuleWords {
     pub caveat_zh: String,
     /// What it does not mean, in English.
     pub caveat_en: String,
+}
+
+/// One risk model.
+#[derive(Debug, Clone)]
+pub struct ModelWords {
+    /// Name.
+    pub model: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// One sentence: whom it speaks of.
+    pub about: String,
+    /// Kind of work that follows: academic or life_aid.
+    pub thread: String,
+    /// The outcome that it learns from.
+    pub label: String,
+    /// What that outcome is.
+    pub label_about: String,
+    /// Days after an as-of date in which the outcome counts.
+    pub horizon_days: u16,
+    /// What it does not mean, in Chinese.
+    pub caveat_zh: String,
+    /// What it does not mean, in English.
+    pub caveat_en: String,
+    /// What it reads.
+    pub inputs: Vec<InputWords>,
+}
+
+/// One input of a risk model.
+#[derive(Debug, Clone, Serialize)]
+pub struct InputWords {
+    /// Name of the measure; with `.z_self` or `.z_peer` its distance from the own past or the peers.
+    pub input: String,
+    /// Title in Chinese.
+    pub title_zh: String,
+    /// Title in English.
+    pub title_en: String,
+    /// Unit.
+    pub unit: String,
+    /// One sentence.
+    pub about: String,
 }
 
 /// One work list.

@@ -226,8 +226,9 @@ impl<'a> Builder<'a> {
             }
             names.extend(self.graph.upstream(model));
         }
-        let is_wanted =
-            |it: &&Node| it.is_stored() && it.origin != Origin::Raw && (select.is_empty() || names.contains(&it.name));
+        let is_wanted = |it: &&Node| {
+            it.is_stored() && !matches!(it.origin, Origin::Raw | Origin::Kept) && (select.is_empty() || names.contains(&it.name))
+        };
         Ok(self.graph.nodes().iter().filter(is_wanted).collect())
     }
 
@@ -425,6 +426,9 @@ impl<'a> Builder<'a> {
                     }
                     (Origin::Signals, Some(subject)) => vec![self.signals(node, &context, subject, on).await?],
                     (Origin::Offers, Some(subject)) => vec![self.offers(node, &context, subject, on).await?],
+                    (Origin::Drift, _) => vec![self.drifts(node, &context, on).await?],
+                    (Origin::Scores, _) => vec![self.scores(node, &context, on).await?],
+                    (Origin::Audit, _) => vec![self.audits(node, &context, on).await?],
                     _ => {
                         let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
                         frame.collect().await.map_err(Error::query("build", &node.path))?
@@ -476,6 +480,14 @@ impl<'a> Builder<'a> {
             Cadence::Day => wanted.clone(),
             Cadence::Week => wanted.iter().copied().filter(|it| *it == monday_before(*it + 1)).collect(),
         };
+        // Before the first training there is nothing to score with, and nothing to audit.
+        let wanted: BTreeSet<i32> = match node.origin {
+            Origin::Drift | Origin::Scores | Origin::Audit => match self.first_trained().await? {
+                Some(first) => wanted.into_iter().filter(|it| first <= *it).collect(),
+                None => BTreeSet::new(),
+            },
+            _ => wanted,
+        };
         let Some(snapshot) = self.snapshot(&node.name).await? else { return Ok((wanted, Vec::new())) };
         let there = Made::read(&snapshot).map(|it| it.dates).unwrap_or_default();
         if node.is_kept {
@@ -500,7 +512,7 @@ impl<'a> Builder<'a> {
         self.sorted(node, rows).await
     }
 
-    async fn sorted(&self, node: &Node, rows: Vec<RecordBatch>) -> Result<RecordBatch, Error> {
+    pub(crate) async fn sorted(&self, node: &Node, rows: Vec<RecordBatch>) -> Result<RecordBatch, Error> {
         let fail = || Error::query("build", &node.path);
         let mut fields = self.schemas[&node.name].fields().to_vec();
         if node.materialized == Materialized::AsOf {
@@ -602,7 +614,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn write(&self, node: &Node, partition: Option<i32>, batch: &RecordBatch) -> Result<StagedFile, Error> {
+    pub(crate) fn write(&self, node: &Node, partition: Option<i32>, batch: &RecordBatch) -> Result<StagedFile, Error> {
         let spec = self.spec(node);
         let batch = match spec.partition_by.as_deref().and_then(|it| batch.schema().index_of(it).ok()) {
             Some(place) => {
@@ -614,7 +626,7 @@ impl<'a> Builder<'a> {
         self.engine.lake_of(&node.name).writer(&spec).write(partition, &[batch]).map_err(Error::lake("write", &node.name))
     }
 
-    async fn replace(&self, node: &Node, scope: Replace, files: Vec<StagedFile>, made: &Made) -> Result<(), Error> {
+    pub(crate) async fn replace(&self, node: &Node, scope: Replace, files: Vec<StagedFile>, made: &Made) -> Result<(), Error> {
         let commit = Commit { position: None, info: made.info(), data_change: true };
         self.engine
             .lake_of(&node.name)

@@ -71,6 +71,15 @@ pub enum Error {
         /// The nearest model.
         hint: Option<String>,
     },
+    /// A risk model could not be trained, scored or judged.
+    #[error("risk model \"{model}\"")]
+    Model {
+        /// The model.
+        model: String,
+        /// What the arithmetic said.
+        #[source]
+        source: warning::Error,
+    },
     /// The lake refused.
     #[error("could not {verb} table \"{table}\"")]
     Lake {
@@ -107,6 +116,7 @@ impl Error {
                 DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => Blame::World,
                 _ => Blame::Caller,
             },
+            Error::Model { source, .. } => source.blame(),
             Error::Lake { source, .. } => source.blame(),
             Error::Engine { source, .. } => source.blame(),
         }

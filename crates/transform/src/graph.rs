@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 use schema::{Class, Kind, Materialized, Model, Pipeline, Subject, is_closed_table, nearest};
 
 use crate::Error;
 use crate::issued;
 use crate::node::{Node, Origin};
+use crate::risk::{self, Risk};
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Graph {
     pub(crate) rules: Vec<Model>,
     /// Trend files; what leaves the own past lands in `warning_signal`.
     pub(crate) trends: Vec<Model>,
+    /// Risk models; what they say lands in `risk_score`.
+    pub(crate) risks: Vec<Risk>,
     /// Tags, for titles and dimensions.
     pub(crate) tags: Vec<Model>,
     pub(crate) subject: Option<Subject>,
@@ -43,19 +46,20 @@ impl Graph {
         let rules = issued::of_kind(models, Kind::Rule);
         let trends = issued::of_kind(models, Kind::Trend);
         let tags = issued::of_kind(models, Kind::Tag);
+        let risks = issued::of_kind(models, Kind::Risk);
         let mut made = BTreeMap::new();
         for model in models {
             // A rule or trend may be called as the measure it looks at: neither is a table of its own.
             let place = match model.front.kind {
-                Kind::Measure | Kind::Rule | Kind::Trend | Kind::Tag | Kind::Check => {
+                Kind::Measure | Kind::Rule | Kind::Trend | Kind::Risk | Kind::Tag | Kind::Check => {
                     format!("{:?} {}", model.front.kind, model.name)
                 }
-                Kind::Table | Kind::List => model.name.clone(),
+                Kind::Table | Kind::Label | Kind::List => model.name.clone(),
             };
             if let Some(first) = made.insert(place, model.path.clone()) {
                 return Err(Error::MadeTwice { table: model.name.clone(), first, second: model.path.clone() });
             }
-            if matches!(model.front.kind, Kind::Table | Kind::List) {
+            if matches!(model.front.kind, Kind::Table | Kind::Label | Kind::List) {
                 // A file in sql/staging takes the place of the staging that the contract would generate.
                 if nodes.contains_key(&model.name) && !model.name.starts_with("stg_") {
                     let first = nodes[&model.name].path.clone();
@@ -81,18 +85,31 @@ impl Graph {
             if !trends.is_empty() {
                 generated.extend([issued::warning_signal(subject), issued::warning_group()]);
             }
-            if !rules.is_empty() || !trends.is_empty() {
-                generated.extend([issued::warning_candidate(&rules, &trends, subject), issued::warning_student(subject)]);
+            if !rules.is_empty() || !trends.is_empty() || !risks.is_empty() {
+                let candidates = issued::warning_candidate(&rules, &trends, &risks, subject);
+                generated.extend([candidates, issued::warning_student(subject)]);
             }
+            generated.extend(risks.iter().map(|it| risk::cohort(it, subject)));
             for node in generated {
                 nodes.insert(node.name.clone(), node);
             }
+        }
+        let is_measured = subject.is_some() && !measures.is_empty();
+        if let (Some(risk), false) = (risks.first(), is_measured) {
+            let message = "a risk model reads measures of students, and the project has none".to_owned();
+            return Err(Error::Refused { path: risk.path.clone(), message });
+        }
+        // A label that nobody makes is refused below, with the words of the file that names it.
+        let labels: Vec<String> =
+            risks.iter().filter_map(|it| it.front.label.clone()).filter(|it| nodes.contains_key(it)).collect();
+        for node in risk::generated(&risks, labels, subject) {
+            nodes.insert(node.name.clone(), node);
         }
         let names: BTreeSet<String> = nodes.keys().cloned().collect();
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw | Origin::Offers => {}
+                Origin::Raw | Origin::Offers | Origin::Kept | Origin::Drift | Origin::Scores | Origin::Audit => {}
                 Origin::Signals => {
                     for trend in &trends {
                         inputs.extend(tables_of(&trend.query(), &trend.path)?);
@@ -118,6 +135,7 @@ impl Graph {
                 known(&table, &check.path, &names)?;
             }
         }
+        let risks = risk::definitions(models, &nodes)?;
         let owned = |list: Vec<&Model>| list.into_iter().cloned().collect();
         let checks = owned(issued::of_kind(models, Kind::Check));
         let mut graph = Self {
@@ -127,6 +145,7 @@ impl Graph {
             checks,
             rules: owned(rules),
             trends: owned(trends),
+            risks,
             tags: owned(tags),
             subject: subject.cloned(),
         };
@@ -148,6 +167,11 @@ impl Graph {
     /// The trend files, for titles and caveats on screens.
     pub fn trends(&self) -> &[Model] {
         &self.trends
+    }
+
+    /// The risk models, for titles, labels and caveats on screens.
+    pub fn risks(&self) -> &[Risk] {
+        &self.risks
     }
 
     /// The tag files, for titles and dimensions on screens.
@@ -214,9 +238,16 @@ impl Graph {
                     }
                 }
             }
+            let is_input = node.materialized == Materialized::AsOf && !matches!(node.origin, Origin::Scores | Origin::Audit);
+            if is_input && let Some(label) = self.as_of_inputs(node).iter().find(|it| self.node(it).is_some_and(Node::is_label)) {
+                return refuse(format!("reads label \"{label}\": an outcome is for training and evaluation, and never an input"));
+            }
             if node.materialized == Materialized::AsOf {
                 for input in self.as_of_inputs(node) {
                     let Some(table) = self.node(&input) else { continue };
+                    if table.is_label() {
+                        continue;
+                    }
                     let is_sound = match table.materialized {
                         Materialized::StudentDay | Materialized::AsOf | Materialized::View => true,
                         Materialized::Day | Materialized::Whole => table.is_versioned && table.origin != Origin::Raw,
@@ -271,6 +302,39 @@ pub(crate) fn tables_of(sql: &str, path: &str) -> Result<BTreeSet<String>, Error
     let mut names = Names::default();
     let _ = statement.visit(&mut names);
     Ok(names.read.difference(&names.made).cloned().collect())
+}
+
+/// Columns that a query names, under whatever name.
+pub(crate) fn columns_of(sql: &str, path: &str) -> Result<BTreeSet<String>, Error> {
+    let sql = sql.replace("$as_of", "DATE '2000-01-01'");
+    let statements = DFParser::parse_sql(&sql).map_err(Error::query("read", path))?;
+    let mut columns = Columns::default();
+    for statement in statements {
+        if let Statement::Statement(statement) = statement {
+            let _ = statement.visit(&mut columns);
+        }
+    }
+    Ok(columns.named)
+}
+
+#[derive(Default)]
+struct Columns {
+    named: BTreeSet<String>,
+}
+
+impl Visitor for Columns {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(name) => {
+                self.named.insert(name.value.to_lowercase());
+            }
+            Expr::CompoundIdentifier(names) => self.named.extend(names.iter().map(|it| it.value.to_lowercase())),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 #[derive(Default)]

@@ -119,6 +119,9 @@ impl Builder<'_> {
                 filters.push(format!("(superseded_at IS NULL OR superseded_at > {known})"));
             }
         }
+        if node.is_label() {
+            filters.push(format!("known_on <= {}", date(as_of_on)));
+        }
         match node.materialized {
             Materialized::StudentDay => filters.push(format!(
                 "occurred_on < {on} AND known_on <= {on} AND (superseded_on IS NULL OR superseded_on > {on})",

@@ -6,11 +6,11 @@ use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Pipeline, S
 
 use crate::node::{Node, Origin};
 
-fn column(about: &str, class: Class) -> ModelColumn {
+pub(crate) fn column(about: &str, class: Class) -> ModelColumn {
     ModelColumn { about: Some(about.to_owned()), class: Some(class), ..Default::default() }
 }
 
-fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql: String, origin: Origin) -> Node {
+pub(crate) fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql: String, origin: Origin) -> Node {
     Node {
         name: name.to_owned(),
         path: format!("{name} (generated)"),
@@ -167,8 +167,8 @@ pub(crate) fn warning_group() -> Node {
     node
 }
 
-/// `warning_candidate`: everything that rules and trends found on a date, before anybody's hours are looked at.
-pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], subject: &Subject) -> Node {
+/// `warning_candidate`: everything that rules, trends and risk models found on a date, before anybody's hours are looked at.
+pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], risks: &[&Model], subject: &Subject) -> Node {
     let key = &subject.key;
     let word = |it: &Option<String>| it.clone().unwrap_or_default();
     let mut branches: Vec<String> = rules
@@ -200,6 +200,20 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], subject: &S
             name = trend.name,
         )
     }));
+    // A risk model finds somebody only where it may be offered; all that it says stays in its own table.
+    branches.extend(risks.iter().map(|risk| {
+        format!(
+            "SELECT model AS rule, '{thread}' AS thread, '{channel}' AS channel, CAST(1 AS INT) AS severity, {key}, \
+             CAST($as_of AS DATE) AS since_on, base_rate AS baseline, probability AS now_value, known_n AS n, \
+             CAST(known_n AS DOUBLE) / {inputs_n} AS cov, CAST(NULL AS DOUBLE) AS score, reason_zh, reason_en, '' AS explanations, \
+             arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))') AS last_seen_at, CAST(NULL AS VARCHAR) AS last_seen_source \
+             FROM risk_score WHERE as_of_on = $as_of AND is_offered AND model = '{name}'",
+            thread = risk.front.thread.map_or("", |it| it.as_str()),
+            channel = risk.front.channel.as_deref().unwrap_or("study"),
+            inputs_n = risk.front.inputs.len(),
+            name = risk.name,
+        )
+    }));
     let owner = subject.owner.as_ref().map_or("CAST(NULL AS BIGINT)".to_owned(), |it| format!("person.{it}"));
     let sql = format!(
         "SELECT found.rule, found.thread, found.channel, found.severity, found.{key}, {owner} AS owner_key, found.since_on, \
@@ -209,7 +223,7 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], subject: &S
         branches.join(" UNION ALL "),
         table = subject.table,
     );
-    let about = "What rules and trends found of students on a date, before it is bundled and before anybody's hours are looked at (候选提示).";
+    let about = "What rules, trends and risk models found of students on a date, before it is bundled and before anybody's hours are looked at (候选提示).";
     let mut node = as_of("warning_candidate", about, key, &["rule", key], sql, Origin::Query);
     node.kind = "rule".to_owned();
     node.purpose = vec!["trend_warning".to_owned()];

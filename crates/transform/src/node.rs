@@ -19,6 +19,14 @@ pub(crate) enum Origin {
     Signals,
     /// `warning_student`: candidates bundled, within what people have hours for.
     Offers,
+    /// `model_version`, `model_backtest`: written when a risk model is trained or judged, not by a build.
+    Kept,
+    /// `model_drift`: how far what risk models read has moved.
+    Drift,
+    /// `risk_score`: what risk models say of their cohort.
+    Scores,
+    /// `model_audit`: whether groups are treated alike.
+    Audit,
 }
 
 /// One table of the graph.
@@ -162,6 +170,8 @@ impl Node {
             Kind::Measure => "measure",
             Kind::Rule => "rule",
             Kind::Trend => "trend",
+            Kind::Label => "label",
+            Kind::Risk => "risk",
             Kind::Tag => "tag",
             Kind::List => "list",
             Kind::Check => "check",
@@ -186,6 +196,11 @@ impl Node {
             Materialized::AsOf => Some("as_of_on"),
             Materialized::View | Materialized::Whole => None,
         }
+    }
+
+    /// Whether the node is a label: outcomes, which only evaluation may read.
+    pub(crate) fn is_label(&self) -> bool {
+        self.kind == "label"
     }
 
     /// Whether rows are stored.

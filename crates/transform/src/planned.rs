@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, meaning, soundness, warnings};
+use crate::{Error, meaning, risk, soundness, warnings};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -50,10 +50,20 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
                 fixed_schema(node, &SIGNALS, graph)
             }
             Origin::Offers => fixed_schema(node, &OFFERED, graph),
+            Origin::Kept if node.name == "model_version" => fixed_schema(node, risk::VERSIONS, graph),
+            Origin::Kept => fixed_schema(node, risk::BACKTESTS, graph),
+            Origin::Drift => fixed_schema(node, risk::DRIFTED, graph),
+            Origin::Scores => fixed_schema(node, risk::SCORED, graph),
+            Origin::Audit => fixed_schema(node, risk::AUDITED, graph),
         };
         let empty = Arc::new(EmptyTable::new(schema.clone()));
         context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;
         schemas.insert(node.name.clone(), schema);
+    }
+    for it in graph.risks() {
+        let columns = |table: &str| schemas[table].fields().iter().map(|it| it.name().clone()).collect::<Vec<_>>();
+        check_columns(&it.label.path, "a label returns", &columns(&it.label.name), &["outcome", "event_on", "known_on"])?;
+        check_columns(&it.model.path, "a risk model's cohort returns", &columns(&it.cohort()), &["place"])?;
     }
     for check in &graph.checks {
         plan(&context, &check.query(), &check.path).await?;
@@ -199,7 +209,7 @@ async fn check_measure(context: &SessionContext, measure: &Model) -> Result<(), 
 }
 
 /// Columns of tables that are not made by a query alone; `""` is the key of the person.
-type Columns = [(&'static str, DataType)];
+pub(crate) type Columns = [(&'static str, DataType)];
 
 const MEASURED: [(&str, DataType); 7] = [
     ("", DataType::Int64),
@@ -267,8 +277,21 @@ fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {
             described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None)
         })
         .collect();
-    fields.push(as_of_field());
+    if node.materialized == Materialized::AsOf {
+        fields.push(as_of_field());
+    }
     Arc::new(Schema::new(fields))
+}
+
+/// Refuses a query that leaves a column out which its kind reads.
+fn check_columns(path: &str, what: &str, found: &[String], wanted: &[&str]) -> Result<(), Error> {
+    match wanted.iter().find(|it| !found.iter().any(|name| name == *it)) {
+        None => Ok(()),
+        Some(missing) => Err(Error::Refused {
+            path: path.to_owned(),
+            message: format!("{what} {}; \"{missing}\" is missing", wanted.join(", ")),
+        }),
+    }
 }
 
 async fn check_trend(context: &SessionContext, trend: &Model) -> Result<(), Error> {

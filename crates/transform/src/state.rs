@@ -80,6 +80,11 @@ impl Builder<'_> {
             let metadata: BTreeMap<_, _> = field.metadata().iter().collect();
             add(&format!("{} {} {metadata:?}", field.name(), field.data_type()));
         }
+        if matches!(node.origin, Origin::Drift | Origin::Scores | Origin::Audit) {
+            for risk in self.graph.risks() {
+                add(&format!("{:?} {:?} {:?}", risk.model.front, risk.horizon, risk.label.front));
+            }
+        }
         if node.origin == Origin::Measures {
             for measure in self.graph.measures_of(&node.name) {
                 let front = &measure.front;

@@ -204,9 +204,13 @@ impl Builder<'_> {
         let candidate = |row: usize| {
             let severity = severities.is_valid(row).then(|| severities.value(row) as u8);
             let value = values.as_primitive::<Float64Type>();
-            // A rule says yes or no: it counts as a trend that has just begun. A finding comes by its own figure.
+            let name = names.as_string::<i32>().value(row);
+            let is_risk = self.graph.risks.iter().any(|it| it.name() == name);
+            // A rule says yes or no: it counts as a trend that has just begun. So does a risk model, among its own kind
+            // by how sure it is. A finding comes by its own figure.
             let score = match severity {
                 _ if scores.is_valid(row) => scores.value(row),
+                Some(_) if is_risk && value.is_valid(row) => self.config.warning.trend.cusum_h + value.value(row),
                 Some(_) => self.config.warning.trend.cusum_h,
                 None if value.is_valid(row) => value.value(row),
                 None => 0.0,
@@ -214,7 +218,7 @@ impl Builder<'_> {
             let owner = owners.as_primitive::<Int64Type>();
             Candidate {
                 key: keys.as_primitive::<Int64Type>().value(row),
-                name: names.as_string::<i32>().value(row).to_owned(),
+                name: name.to_owned(),
                 channel: channels.as_string::<i32>().value(row).to_owned(),
                 severity,
                 score,
@@ -287,7 +291,7 @@ impl Builder<'_> {
     }
 
     /// Columns in the order of a table's schema, without the partition.
-    fn stored(&self, node: &Node, columns: Vec<ArrayRef>) -> Result<RecordBatch, Error> {
+    pub(crate) fn stored(&self, node: &Node, columns: Vec<ArrayRef>) -> Result<RecordBatch, Error> {
         let fail = || Error::query("build", &node.path);
         let fields = self.schemas[&node.name].fields();
         let schema = Arc::new(Schema::new(fields[..fields.len() - 1].to_vec()));

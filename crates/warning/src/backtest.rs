@@ -98,6 +98,17 @@ pub struct Worth {
     pub drift: Vec<FeatureDrift>,
     /// By attribute, for models only.
     pub groups: BTreeMap<String, Vec<GroupRate>>,
+    /// The lists one by one, days ascending.
+    pub weeks: Vec<Week>,
+}
+
+/// The list of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Week {
+    /// Days since 1970-01-01.
+    pub as_of_on: i32,
+    /// Its counts.
+    pub at_k: AtK,
 }
 
 /// Whether a model may be offered.
@@ -206,6 +217,7 @@ pub fn backtest(rows: &[Row], candidates: &[Candidate], config: &Config) -> Resu
             calibration: if candidate.probabilities.is_empty() { None } else { calibration(&candidate.probabilities, &labels) },
             drift: candidate.drift.clone(),
             groups,
+            weeks: weeks(rows, &days, list, &labels),
         });
     }
     let decisions = (0..candidates.len())
@@ -267,6 +279,19 @@ fn leads(rows: &[Row], list: &[usize]) -> LeadTimes {
     let events: Vec<(i32, Option<i32>)> =
         events.into_iter().map(|(student_key, event_on)| (event_on, first.get(&student_key).copied())).collect();
     lead_times(&events)
+}
+
+/// The list of each day, and what stood behind it.
+fn weeks(rows: &[Row], days: &BTreeMap<i32, Vec<usize>>, list: &[usize], labels: &[bool]) -> Vec<Week> {
+    let on = |day: i32, of: &[usize]| of.iter().copied().filter(|row| rows[*row].key.as_of_on == day).collect::<Vec<_>>();
+    let count = |of: &[usize]| of.iter().filter(|row| labels[**row]).count() as u64;
+    let week = |(day, all): (&i32, &Vec<usize>)| {
+        let listed = on(*day, list);
+        let at_k =
+            AtK { n_listed: listed.len() as u64, n_hits: count(&listed), n_positive: count(all), n_rows: all.len() as u64 };
+        Week { as_of_on: *day, at_k }
+    };
+    days.iter().map(week).collect()
 }
 
 fn audits(rows: &[Row], list: &[usize], config: &Config) -> Result<BTreeMap<String, Vec<GroupRate>>, Error> {

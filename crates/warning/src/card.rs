@@ -66,10 +66,10 @@ pub struct Dates {
     pub train_from_on: i32,
     /// Last one.
     pub train_to_on: i32,
-    /// First as-of day it was judged on.
-    pub test_from_on: i32,
+    /// First as-of day it was judged on, if it could be judged.
+    pub test_from_on: Option<i32>,
     /// Last one.
-    pub test_to_on: i32,
+    pub test_to_on: Option<i32>,
 }
 
 impl Card {
@@ -124,7 +124,7 @@ mod tests {
             horizon_days: 90,
             inputs: [("meals".to_owned(), "1/day".to_owned()), ("absence".to_owned(), "days".to_owned())].into(),
             cohort: "Undergraduates on campus.".to_owned(),
-            dates: Dates { train_from_on: 0, train_to_on: 70, test_from_on: 180, test_to_on: 250 },
+            dates: Dates { train_from_on: 0, train_to_on: 70, test_from_on: Some(180), test_to_on: Some(250) },
             n_rows: 100,
             n_positive: 10,
             seed: 7,

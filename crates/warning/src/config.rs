@@ -16,6 +16,24 @@ pub struct Config {
     pub capacity: Capacity,
     /// How trends are told.
     pub trend: TrendRules,
+    /// How risk models are trained and judged.
+    pub model: ModelRules,
+}
+
+/// `[warning.model]`: how risk models are trained and judged.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRules {
+    /// Rows of students and Mondays held in memory; with more, every second or third Monday is taken.
+    pub rows_max: usize,
+    /// Mondays on which a backtest makes lists, the newest whose outcomes are known.
+    pub test_weeks: usize,
+    /// Mondays after which a backtest trains anew.
+    pub refit_weeks: usize,
+    /// Resamples of every interval.
+    pub resamples: usize,
+    /// Weeks back from a date whose lists its audit counts.
+    pub audit_weeks: i32,
 }
 
 /// Hours for talks (可用谈话工时): what a budget is made of, never a threshold.

@@ -36,7 +36,7 @@ pub use backtest::backtest;
 pub use boost::Boost;
 pub use calibrate::{Isotonic, Past};
 pub use card::{Card, Dates};
-pub use config::{Capacity, Config};
+pub use config::{Capacity, Config, ModelRules};
 pub use drift::drift;
 pub use effect::effect;
 pub use environment::{Notice, Rules as EnvironmentRules};

@@ -15,6 +15,11 @@ pub fn said(unit: &str, value: f64) -> (String, String) {
         "minute" => (format!("{value:.0}分钟"), format!("{value:.0} minutes")),
         "hour" => (format!("{value:.1}小时"), format!("{value:.1} hours")),
         "count" => (format!("{value:.1}次"), format!("{value:.1}")),
+        "days" => (format!("{value:.0}天"), format!("{value:.0} days")),
+        "points" => (format!("{value:.0}分"), format!("{value:.0} points")),
+        "credits" => (format!("{value:.1}学分"), format!("{value:.1} credits")),
+        "flag" if 0.5 <= value => ("是".to_owned(), "yes".to_owned()),
+        "flag" => ("否".to_owned(), "no".to_owned()),
         "yuan" => (format!("{value:.2}元"), format!("CNY {value:.2}")),
         _ => same(format!("{value:.1}")),
     }
@@ -88,5 +93,7 @@ mod tests {
         assert_eq!(said("minute", 95.4), ("95分钟".to_owned(), "95 minutes".to_owned()));
         assert_eq!(said("count", 1.25).0, "1.2次");
         assert_eq!(said("hour", 3.0).1, "3.0 hours");
+        assert_eq!(said("flag", 1.0), ("是".to_owned(), "yes".to_owned()));
+        assert_eq!(said("credits", 2.5).0, "2.5学分");
     }
 }

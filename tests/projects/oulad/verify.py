@@ -131,7 +131,7 @@ def expected(campus):
         yield f"result {code}", n, f"SELECT count(*) FROM stg_enrolment WHERE final_result = '{code.lower()}'"
     for presentation in STARTS:
         of = [risk for key, risk in campus.at_risk.items() if key[1] == presentation]
-        share = "CAST(sum(CASE WHEN is_at_risk THEN 1 ELSE 0 END) AS DOUBLE) / count(*)"
+        share = "CAST(sum(CASE WHEN outcome THEN 1 ELSE 0 END) AS DOUBLE) / count(*)"
         yield f"at risk {presentation}", sum(of) / len(of), f"SELECT {share} FROM label_at_risk WHERE code_presentation = '{presentation}'"
     yield f"labels known {NOW}", campus.known_label_n(NOW + timedelta(days=1)), f"SELECT count(*) FROM label_at_risk WHERE known_on <= DATE '{NOW + timedelta(days=1)}'"
     yield "results kept", campus.result_n, "SELECT count(*) FROM stg_assessment_result"
@@ -167,7 +167,7 @@ def expected(campus):
             risks = [campus.at_risk[key] for key, it in facts.items() if it["first_due"] and it["first_missing"] == flag]
             condition = f"AND seen.is_first_missing = {'TRUE' if flag else 'FALSE'}"
             yield f"{name} {words}", len(risks), f"SELECT count(*) {joined} {condition}"
-            share = "CAST(sum(CASE WHEN label.is_at_risk THEN 1 ELSE 0 END) AS DOUBLE) / count(*)"
+            share = "CAST(sum(CASE WHEN label.outcome THEN 1 ELSE 0 END) AS DOUBLE) / count(*)"
             yield f"{name} {words}, at risk", sum(risks) / len(risks) if risks else None, f"SELECT {share} {joined} {condition}"
 
     on = date(2013, 12, 2)

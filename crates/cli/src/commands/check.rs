@@ -20,12 +20,13 @@ impl Check {
         house.builder().await?;
         crate::tables::policies(&house)?;
         println!(
-            "{} pipelines, {} tables, {} measures, {} rules, {} trends: 没有问题 / all sound",
+            "{} pipelines, {} tables, {} measures, {} rules, {} trends, {} risk models: 没有问题 / all sound",
             house.project.pipelines.len(),
             house.graph.nodes().len(),
             house.graph.measures().len(),
             house.graph.rules().len(),
-            house.graph.trends().len()
+            house.graph.trends().len(),
+            house.graph.risks().len()
         );
         Ok(ExitCode::SUCCESS)
     }

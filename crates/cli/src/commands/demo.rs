@@ -110,6 +110,7 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
         ("analyst", "analyst", "数据分析师（示例）", "university", None),
         ("student", "student", "学生（示例）", "own", student.first().copied()),
         ("administrator", "administrator", "系统管理员（示例）", "university", None),
+        ("auditor", "auditor", "审计员（示例）", "university", None),
     ];
     let mut logins = Vec::new();
     for (account, role, display_name, scope, person_key) in accounts {

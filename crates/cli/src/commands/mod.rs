@@ -80,7 +80,7 @@ enum Command {
     Run(run::Run),
     /// Serves API and web app, holds the lake and runs the schedule.
     Serve(serve::Serve),
-    /// Explains and replays what was offered (关怀提示).
+    /// Explains and replays what was offered (关怀提示); trains and judges risk models (风险模型).
     Warn(warn::Warn),
     /// Casework: what the schedule does, now (个案).
     Cases(cases::Cases),

@@ -273,6 +273,38 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             caveat_en: front.caveat_en.clone().unwrap_or_default(),
         });
     }
+    for it in house.graph.risks() {
+        let (front, label) = (&it.model.front, &it.label.front);
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        catalog.rules.push(serve::RuleWords {
+            rule: it.name().to_owned(),
+            title_zh: text(&front.title_zh),
+            title_en: text(&front.title_en),
+            measure: it.name().to_owned(),
+            unit: "share".to_owned(),
+            caveat_zh: text(&front.caveat_zh),
+            caveat_en: text(&front.caveat_en),
+        });
+        let inputs = it.inputs.iter().map(|input| {
+            let (title_zh, title_en, unit) = builder.input_words(input);
+            let measure = house.graph.measures().iter().find(|it| it.name == input.measure);
+            let about = measure.map(|it| it.front.about.clone()).unwrap_or_default();
+            serve::InputWords { input: input.name.clone(), title_zh, title_en, unit, about }
+        });
+        catalog.models.push(serve::ModelWords {
+            model: it.name().to_owned(),
+            title_zh: text(&front.title_zh),
+            title_en: text(&front.title_en),
+            about: front.about.clone(),
+            thread: front.thread.map_or("", schema::Thread::as_str).to_owned(),
+            label: it.label.name.clone(),
+            label_about: label.about.clone(),
+            horizon_days: it.horizon.days,
+            caveat_zh: text(&front.caveat_zh),
+            caveat_en: text(&front.caveat_en),
+            inputs: inputs.collect(),
+        });
+    }
     let titles: BTreeMap<&str, &schema::Model> = house.project.models.iter().map(|it| (it.name.as_str(), it)).collect();
     for node in house.graph.nodes().iter().filter(|it| it.kind == "list") {
         let front = titles.get(node.name.as_str()).map(|it| &it.front);

@@ -1,15 +1,16 @@
-//! `yizhan warn`: what an offer was made of, and whether it would be made again.
+//! `yizhan warn`: what an offer was made of, whether it would be made again, and what risk models are worth.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use clap::{Args, Subcommand};
-use schema::time::days_date;
+use schema::time::{date_days, days_date};
 use serde_json::{Value, json};
 
-use super::{Common, Format};
+use super::{Common, Format, transform};
 use crate::exit::Caller;
 use crate::house::{Access, House};
 
@@ -43,17 +44,151 @@ enum What {
         #[arg(long, value_name = "DATE")]
         until: Option<chrono::NaiveDate>,
     },
+    /// Trains a risk model on all that was over and known by a date, judges it, and keeps it in the lake.
+    Train {
+        /// File in sql/risk.
+        name: String,
+        /// Date as of which it learns (default: that of --now, else today).
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<chrono::NaiveDate>,
+        /// The same seed makes the same bytes.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Scores every cohort on the dates that have no scores yet; the nightly run does the same.
+    Score,
+    /// Makes the lists of past weeks with what was known then, and says what they were worth against rules, place and chance.
+    Backtest {
+        /// File in sql/risk.
+        name: String,
+        /// Date whose known outcomes judge (default: that of --now, else today).
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<chrono::NaiveDate>,
+        /// Breaks ties, draws the intervals.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Write the report as JSON into this file.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Give every student the outcomes of another: no list may then be worth more than chance. Nothing is kept.
+        #[arg(long)]
+        random_labels: bool,
+    },
 }
 
 impl Warn {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = common.open(Access::Read).await?;
+        let access = match &self.what {
+            What::Explain { .. } | What::Replay { .. } | What::Visits { .. } | What::Backtest { random_labels: true, .. } => {
+                Access::Read
+            }
+            What::Train { .. } | What::Score | What::Backtest { .. } => Access::Write,
+        };
+        let house = common.open(access).await?;
         match self.what {
+            What::Train { name, as_of, seed } => train(&house, &name, as_of, seed, common.format()).await,
+            What::Score => score(&house, common.format()).await,
+            What::Backtest { name, as_of, seed, out, random_labels } => {
+                let as_of_on = day(&house, as_of).await?;
+                let tested = house.builder().await?.backtest_risk(&name, as_of_on, seed, random_labels).await?;
+                backtest(&tested, out, common.format())
+            }
             What::Explain { id } => explain(&house, &id, common.format()).await,
             What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
             What::Visits { from, until } => crate::visits::say(&house, from, until, common.format()).await,
         }
     }
+}
+
+async fn day(house: &House, given: Option<chrono::NaiveDate>) -> anyhow::Result<i32> {
+    match given {
+        Some(date) => Ok(date_days(date)),
+        None => house.as_of_on().await,
+    }
+}
+
+async fn train(
+    house: &House,
+    name: &str,
+    as_of: Option<chrono::NaiveDate>,
+    seed: u64,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
+    let as_of_on = day(house, as_of).await?;
+    let it = house.builder().await?.train_risk(name, as_of_on, seed).await?;
+    let mut out = std::io::stdout();
+    if matches!(format, Format::Json) {
+        let said = json!({
+            "model": it.model, "version": it.version, "kind": it.kind, "hash": it.hash, "n_rows": it.n_rows,
+            "n_positive": it.n_positive, "is_offered": it.is_offered, "reason_zh": it.reason_zh, "reason_en": it.reason_en,
+            "card": serde_json::from_str::<Value>(&it.card)?,
+        });
+        writeln!(out, "{said}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "{} {}  {}  {} / {} 行 rows", it.model, it.version, it.kind, it.n_positive, it.n_rows)?;
+    writeln!(out, "  {}\n  {}", it.reason_zh, it.reason_en)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn score(house: &House, format: Format) -> anyhow::Result<ExitCode> {
+    if house.graph.risks().is_empty() {
+        anyhow::bail!(Caller("项目中没有风险模型 / the project has no risk model: sql/risk/ is empty".to_owned()));
+    }
+    let order = serve::Order {
+        stage: "transform".to_owned(),
+        names: vec!["risk_score".to_owned(), "model_audit".to_owned()],
+        is_json: matches!(format, Format::Json),
+        ..serve::Order::default()
+    };
+    Ok(super::say(&transform::work(house, &order).await?))
+}
+
+fn backtest(tested: &::transform::Backtested, file: Option<PathBuf>, format: Format) -> anyhow::Result<ExitCode> {
+    let report = match &tested.report {
+        Some(report) => serde_json::from_str(&report.to_json()?)?,
+        None => Value::Null,
+    };
+    let judged_on = days_date(tested.judged_on).map(|it| it.to_string()).unwrap_or_default();
+    let said = json!({
+        "model": tested.model, "judged_on": judged_on, "chosen": tested.chosen, "is_offered": tested.is_offered,
+        "reason_zh": tested.reason_zh, "reason_en": tested.reason_en, "report": report,
+    });
+    if let Some(file) = file {
+        let text = serde_json::to_string_pretty(&said)? + "\n";
+        std::fs::write(&file, text).map_err(|it| Caller(format!("could not write {}: {it}", file.display())))?;
+    }
+    let mut out = std::io::stdout();
+    if matches!(format, Format::Json) {
+        writeln!(out, "{said}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(report) = &tested.report {
+        let (weeks, rows, positive) = (report.days.len(), report.n_rows, report.n_positive);
+        writeln!(out, "{} {judged_on}: {weeks} 周 weeks, {positive} / {rows} 行 rows, k = {}", tested.model, report.budget)?;
+        writeln!(
+            out,
+            "  {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
+            "", "precision", "recall", "auroc", "x base", "x rule", "x place"
+        )?;
+        let figure = |it: Option<f64>| it.map_or_else(|| "-".to_owned(), |it| format!("{it:.3}"));
+        for it in &report.candidates {
+            let mark = if it.name == tested.chosen { "*" } else { " " };
+            writeln!(
+                out,
+                "{mark} {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
+                it.name,
+                figure(it.precision),
+                figure(it.recall),
+                figure(it.auroc),
+                figure(it.lift_over_random),
+                figure(it.lift_over_best_rule),
+                figure(it.lift_over_floor)
+            )?;
+        }
+    }
+    writeln!(out, "  {}\n  {}", tested.reason_zh, tested.reason_en)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// An offer on the date on which it was first made.
@@ -62,6 +197,20 @@ struct Offer {
     student_key: i64,
     row: RecordBatch,
     signals: Vec<Stored>,
+    scores: Vec<Score>,
+}
+
+/// A row of `risk_score` with the model that made it.
+#[derive(Debug)]
+struct Score {
+    model: String,
+    version: String,
+    score: f64,
+    probability: f64,
+    contributions: String,
+    input: String,
+    bytes: String,
+    calibration: String,
 }
 
 /// A row of `warning_signal`.
@@ -111,8 +260,33 @@ impl Offer {
         );
         let has_trends = !house.graph.trends().is_empty();
         let signals = if has_trends { rows(house, &sql).await? } else { None };
-        Ok(Self { as_of_on, student_key, row, signals: signals.iter().flat_map(stored).collect() })
+        let rules: Vec<String> = word(&row, "rules", 0).split(',').map(|it| format!("'{it}'")).collect();
+        let sql = format!(
+            "SELECT risk_score.*, model_version.bytes, model_version.calibration FROM risk_score INNER JOIN model_version \
+             ON model_version.model = risk_score.model AND model_version.version = risk_score.version \
+             WHERE risk_score.as_of_on = DATE '{date}' AND risk_score.{key} = {student_key} AND risk_score.is_offered \
+             AND risk_score.model IN ({}) ORDER BY risk_score.model",
+            rules.join(", ")
+        );
+        let scored = if house.graph.risks().is_empty() { None } else { rows(house, &sql).await? };
+        let scores = scored.iter().flat_map(scores).collect();
+        Ok(Self { as_of_on, student_key, row, signals: signals.iter().flat_map(stored).collect(), scores })
     }
+}
+
+fn scores(batch: &RecordBatch) -> Vec<Score> {
+    let number = |column: &str, row: usize| batch[column].as_primitive::<Float64Type>().value(row);
+    let one = |row: usize| Score {
+        model: word(batch, "model", row),
+        version: word(batch, "version", row),
+        score: number("score", row),
+        probability: number("probability", row),
+        contributions: word(batch, "contributions", row),
+        input: word(batch, "input", row),
+        bytes: word(batch, "bytes", row),
+        calibration: word(batch, "calibration", row),
+    };
+    (0..batch.num_rows()).map(one).collect()
 }
 
 fn stored(batch: &RecordBatch) -> Vec<Stored> {
@@ -132,7 +306,8 @@ fn stored(batch: &RecordBatch) -> Vec<Stored> {
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
     let offer = Offer::read(house, id).await?;
     let rules: Vec<String> = word(&offer.row, "rules", 0).split(',').map(str::to_owned).collect();
-    let models = house.graph.rules().iter().chain(house.graph.trends());
+    let risks = house.graph.risks().iter().map(|it| &it.model);
+    let models = house.graph.rules().iter().chain(house.graph.trends()).chain(risks);
     let caveats: Vec<(String, String)> = models
         .filter(|it| rules.contains(&it.name))
         .map(|it| (it.front.caveat_zh.clone().unwrap_or_default(), it.front.caveat_en.clone().unwrap_or_default()))
@@ -210,7 +385,22 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
             format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
         )?;
     }
-    for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !offer.signals.iter().any(|it| it.trend == *name)) {
+    for it in &offer.scores {
+        let again = ::transform::rescored(&it.model, &it.bytes, &it.calibration, &it.input)?;
+        let same = [again.score, again.probability].map(f64::to_bits) == [it.score, it.probability].map(f64::to_bits)
+            && again.contributions == it.contributions;
+        is_same &= same;
+        let said = json!({
+            "warning_id": id, "model": it.model, "version": it.version,
+            "stored": { "score": it.score, "probability": it.probability },
+            "replayed": { "score": again.score, "probability": again.probability }, "is_same": same,
+        });
+        let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
+        report(&said, format!("{:<20} {}  {:.6}  p {:.6}  {verdict}", it.model, it.version, again.score, again.probability))?;
+    }
+    let is_scored =
+        |name: &str| offer.signals.iter().any(|it| it.trend == name) || offer.scores.iter().any(|it| it.model == name);
+    for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !is_scored(name)) {
         let said = json!({ "warning_id": id, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0) });
         report(
             &said,

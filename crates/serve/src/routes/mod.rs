@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod lineage;
 pub(crate) mod lists;
 pub(crate) mod login;
+pub(crate) mod models;
 pub(crate) mod notices;
 pub(crate) mod observations;
 pub(crate) mod openapi;

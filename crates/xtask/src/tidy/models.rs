@@ -31,13 +31,14 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
             findings.push(format!("{path}: \"{word}\" judges or frightens: say what was seen"));
         }
         let has_titles = front.title_zh.is_some() && front.title_en.is_some();
-        if matches!(front.kind, Kind::Measure | Kind::Rule | Kind::Trend | Kind::List) && !has_titles {
+        if matches!(front.kind, Kind::Measure | Kind::Rule | Kind::Trend | Kind::Label | Kind::Risk | Kind::List) && !has_titles {
             findings.push(format!("{path}: screens need title_zh and title_en"));
         }
         if front.kind == Kind::Measure && front.unit.is_none() {
             findings.push(format!("{path}: a measure has a unit"));
         }
-        if matches!(front.kind, Kind::Rule | Kind::Trend) && (front.caveat_zh.is_none() || front.caveat_en.is_none()) {
+        if matches!(front.kind, Kind::Rule | Kind::Trend | Kind::Risk) && (front.caveat_zh.is_none() || front.caveat_en.is_none())
+        {
             findings.push(format!("{path}: a rule says what it does not mean: caveat_zh, caveat_en"));
         }
     }

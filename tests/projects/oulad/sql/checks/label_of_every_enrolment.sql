@@ -14,4 +14,4 @@ FULL JOIN label_at_risk ON label_at_risk.student_key = enrolment.student_key
     AND label_at_risk.code_presentation = enrolment.code_presentation
 WHERE enrolment.student_key IS NULL
     OR label_at_risk.student_key IS NULL
-    OR label_at_risk.is_at_risk = (enrolment.final_result IN ('pass', 'distinction'))
+    OR label_at_risk.outcome = (enrolment.final_result IN ('pass', 'distinction'))

@@ -1,0 +1,273 @@
+//! `GET /api/v1/models`: risk models with their card, backtest and drift; rates of groups for auditors only.
+
+use axum::Json;
+use axum::extract::Path;
+use policy::Session;
+use schema::time::days_date;
+use serde_json::{Value, json};
+use warning::audit::{CELL_MIN, GroupRate, Verdict};
+use warning::backtest::{Decided, Report, Week, Worth};
+use warning::{Card, Estimate};
+
+use crate::access::Reader;
+use crate::error::Problem;
+use crate::rows::{self, Row, cell, text};
+use crate::state::ModelWords;
+
+/// What is said of a model that was never trained.
+const UNTRAINED: (&str, &str) = ("尚未训练。", "It has not been trained yet.");
+
+pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_page("models")?;
+    let session = reader.session().await?;
+    let mut models = Vec::new();
+    for words in &reader.state.parts.catalog.models {
+        models.push(head(words, &Kept::read(&session, &words.model).await?));
+    }
+    Ok(Json(json!({ "models": models })))
+}
+
+pub(crate) async fn one(reader: Reader, Path(model): Path<String>) -> Result<Json<Value>, Problem> {
+    reader.require_page("models")?;
+    let session = reader.session().await?;
+    let words = reader.state.parts.catalog.models.iter().find(|it| it.model == model).ok_or_else(Problem::not_found)?;
+    let kept = Kept::read(&session, &words.model).await?;
+    Ok(Json(json!({
+        "head": head(words, &kept),
+        "caveat_zh": words.caveat_zh, "caveat_en": words.caveat_en,
+        "inputs": words.inputs,
+        "card": kept.card.as_ref().map(|it| card(it, &kept)),
+        "backtest": kept.backtest.as_ref().map(backtest),
+        "drift": kept.drift.iter().map(|it| drift(it, words)).collect::<Vec<_>>(),
+        "groups": groups(&session, &kept, &words.model).await?,
+    })))
+}
+
+/// What the lake keeps of a model, as far as the session sees it.
+struct Kept {
+    version: Option<Row>,
+    card: Option<Card>,
+    backtest: Option<Judged>,
+    drift: Vec<Row>,
+    /// Inputs that had moved too far on some night since the training.
+    frozen: Vec<Row>,
+}
+
+struct Judged {
+    row: Row,
+    chosen: String,
+    report: Report,
+}
+
+async fn of_model(session: &Session, table: &str, model: &str, tail: &str) -> Result<Vec<Row>, Problem> {
+    // Before the first training there is no such table.
+    if session.schema(table).await.is_err() {
+        return Ok(Vec::new());
+    }
+    let model = datafusion::scalar::ScalarValue::Utf8(Some(model.to_owned()));
+    rows::rows(session, &format!("SELECT * FROM {table} WHERE model = $model {tail}"), vec![("model", model)]).await
+}
+
+impl Kept {
+    async fn read(session: &Session, model: &str) -> Result<Self, Problem> {
+        let version = of_model(session, "model_version", model, "ORDER BY trained_on DESC LIMIT 1").await?.into_iter().next();
+        let row = of_model(session, "model_backtest", model, "ORDER BY judged_on DESC LIMIT 1").await?.into_iter().next();
+        let newest = "AND as_of_on = (SELECT max(as_of_on) FROM model_drift WHERE model = $model)";
+        let mut drift = of_model(session, "model_drift", model, newest).await?;
+        let far = |it: &Row| rows::number(it, "coverage_psi").unwrap_or(0.0).max(rows::number(it, "value_psi").unwrap_or(0.0));
+        let is_coverage = |it: &Row| cell(it, "is_coverage") == Value::Bool(true);
+        drift.sort_by(|a, b| is_coverage(b).cmp(&is_coverage(a)).then(far(b).total_cmp(&far(a))));
+        let current = version.as_ref().and_then(|it| text(it, "version"));
+        drift.retain(|it| text(it, "version") == current);
+        let mut frozen = of_model(session, "model_drift", model, "AND level = 'freeze' ORDER BY as_of_on, input").await?;
+        frozen.retain(|it| text(it, "version") == current);
+        Ok(Self {
+            card: version.as_ref().and_then(|it| text(it, "card")).map(|it| read(&it, "model card")).transpose()?,
+            backtest: row
+                .map(|row| {
+                    let report = read(&text(&row, "report").unwrap_or_default(), "backtest")?;
+                    Ok::<_, Problem>(Judged { chosen: text(&row, "chosen").unwrap_or_default(), report, row })
+                })
+                .transpose()?,
+            version,
+            drift,
+            frozen,
+        })
+    }
+
+    /// What the backtest says of the stored kind.
+    fn worth(&self) -> Option<&Worth> {
+        let judged = self.backtest.as_ref()?;
+        judged.report.candidates.iter().find(|it| it.name == judged.chosen)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(stored: &str, what: &str) -> Result<T, Problem> {
+    serde_json::from_str(stored).map_err(|error| {
+        tracing::error!(?error, what, "what the lake keeps of a model cannot be read");
+        Problem::not_ready()
+    })
+}
+
+fn day(days: i32) -> Option<String> {
+    days_date(days).map(|it| it.to_string())
+}
+
+fn head(words: &ModelWords, kept: &Kept) -> Value {
+    let worth = kept.worth();
+    let version = kept.version.clone().unwrap_or_default();
+    let is_offered = cell(&version, "is_offered") == Value::Bool(true);
+    let (state, zh, en) = match &kept.version {
+        None => ("untrained", UNTRAINED.0.to_owned(), UNTRAINED.1.to_owned()),
+        Some(_) if !kept.frozen.is_empty() => {
+            let first = text(&kept.frozen[0], "as_of_on");
+            let moved: Vec<String> = kept
+                .frozen
+                .iter()
+                .filter(|it| text(it, "as_of_on") == first)
+                .filter_map(|it| {
+                    let input = text(it, "input")?;
+                    Some(
+                        words
+                            .inputs
+                            .iter()
+                            .find(|it| it.input == input)
+                            .map_or(input, |it| format!("{} / {}", it.title_zh, it.title_en)),
+                    )
+                })
+                .collect();
+            let first = first.unwrap_or_default();
+            let zh = format!("自 {first} 起停用：输入的分布已偏离训练时（{}），重新训练前不产生提示。", moved.join("；"));
+            let en = format!(
+                "Frozen since {first}: what it reads has moved since the training ({}); until it is trained anew it offers nothing.",
+                moved.join("; ")
+            );
+            ("frozen", zh, en)
+        }
+        Some(version) => {
+            let state = if is_offered { "offered" } else { "not_offered" };
+            (state, text(version, "reason_zh").unwrap_or_default(), text(version, "reason_en").unwrap_or_default())
+        }
+    };
+    json!({
+        "model": words.model, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
+        "thread": words.thread, "label": words.label, "label_about": words.label_about, "horizon_days": words.horizon_days,
+        "state": state, "reason_zh": zh, "reason_en": en,
+        "version": cell(&version, "version"), "kind": cell(&version, "kind"), "trained_on": cell(&version, "trained_on"),
+        "n_rows": cell(&version, "n_rows"), "n_positive": cell(&version, "n_positive"), "budget": cell(&version, "budget"),
+        "precision": worth.and_then(|it| it.precision), "recall": worth.and_then(|it| it.recall), "auroc": worth.and_then(|it| it.auroc),
+        "lift_over_random": worth.and_then(|it| it.lift_over_random),
+        "lift_over_best_rule": worth.and_then(|it| it.lift_over_best_rule),
+        "lift_over_floor": worth.and_then(|it| it.lift_over_floor),
+    })
+}
+
+fn card(card: &Card, kept: &Kept) -> Value {
+    let version = kept.version.clone().unwrap_or_default();
+    json!({
+        "version": cell(&version, "version"), "kind": card.kind, "cohort": card.cohort,
+        "train_from_on": day(card.dates.train_from_on), "train_to_on": day(card.dates.train_to_on),
+        "test_from_on": card.dates.test_from_on.and_then(day), "test_to_on": card.dates.test_to_on.and_then(day),
+        "seed": card.seed, "sql_fingerprint": card.sql_fingerprint, "hash": cell(&version, "hash"), "limits": card.limits,
+    })
+}
+
+fn backtest(judged: &Judged) -> Value {
+    let report = &judged.report;
+    let reliability = report.candidates.iter().find(|it| it.name == judged.chosen).and_then(|it| it.calibration.as_ref());
+    let base_rate = (0 < report.n_rows).then(|| report.n_positive as f64 / report.n_rows as f64);
+    json!({
+        "as_of_on": cell(&judged.row, "judged_on"), "budget": report.budget, "n_rows": report.n_rows, "n_positive": report.n_positive,
+        "base_rate": base_rate, "best_rule": report.best_rule,
+        "candidates": report.candidates.iter().map(|it| worth(it, &judged.chosen)).collect::<Vec<_>>(),
+        "decisions": report.decisions.iter().map(decision).collect::<Vec<_>>(),
+        "reliability": reliability.map(|it| json!({
+            "bands": it.bands.iter().map(|band| json!({
+                "n_rows": band.n_rows, "promised_min": band.score_min, "promised_max": band.score_max, "promised_mean": band.score_mean,
+                // A rate of a handful is a statement about persons, and no figure.
+                "came": (CELL_MIN <= band.n_rows).then_some(band.rate),
+            })).collect::<Vec<_>>(),
+            "ece": it.ece, "brier": it.brier, "reliability": it.reliability, "resolution": it.resolution, "uncertainty": it.uncertainty,
+        })),
+    })
+}
+
+fn worth(it: &Worth, chosen: &str) -> Value {
+    let week = |it: &Week| {
+        json!({
+            "as_of_on": day(it.as_of_on), "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "n_positive": it.at_k.n_positive,
+            "n_rows": it.at_k.n_rows, "precision": it.at_k.precision(), "recall": it.at_k.recall(),
+        })
+    };
+    json!({
+        "name": it.name, "role": it.role, "is_chosen": it.name == chosen,
+        "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "precision": it.precision, "recall": it.recall, "auroc": it.auroc,
+        "lift_over_random": it.lift_over_random, "lift_over_best_rule": it.lift_over_best_rule, "lift_over_floor": it.lift_over_floor,
+        "lead_days_median": it.lead_times.median_days, "lead_share_week": it.lead_times.share_week,
+        "weeks": it.weeks.iter().map(week).collect::<Vec<_>>(),
+    })
+}
+
+fn decision(it: &Decided) -> Value {
+    let part = |over: Option<Estimate>, of: fn(Estimate) -> f64| over.map(of);
+    json!({
+        "name": it.name, "is_offered": it.is_offered, "reason": it.reason,
+        "over_best_rule": part(it.over_best_rule, |it| it.value), "over_best_rule_low": part(it.over_best_rule, |it| it.low),
+        "over_best_rule_high": part(it.over_best_rule, |it| it.high),
+        "over_floor": part(it.over_floor, |it| it.value), "over_floor_low": part(it.over_floor, |it| it.low),
+        "over_floor_high": part(it.over_floor, |it| it.high),
+    })
+}
+
+fn drift(it: &Row, words: &ModelWords) -> Value {
+    let input = text(it, "input").unwrap_or_default();
+    let titles = words.inputs.iter().find(|it| it.input == input);
+    json!({
+        "as_of_on": cell(it, "as_of_on"), "input": input,
+        "title_zh": titles.map_or(&input, |it| &it.title_zh), "title_en": titles.map_or(&input, |it| &it.title_en),
+        "known_before": cell(it, "known_before"), "known_now": cell(it, "known_now"), "coverage_psi": cell(it, "coverage_psi"),
+        "value_psi": cell(it, "value_psi"), "level": cell(it, "level"), "is_coverage": cell(it, "is_coverage"),
+    })
+}
+
+/// Rates of groups, from the backtest and from the lists as they were made; NULL for whoever is no auditor.
+async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Problem> {
+    // The policy decides: whoever may not know of the groups finds no such table and column.
+    let stored = kept.backtest.as_ref().and_then(|it| text(&it.row, "subgroups"));
+    if session.role().rule("model_audit").is_none() {
+        return Ok(Value::Null);
+    }
+    let mut groups = Vec::new();
+    if let (Some(stored), Some(judged)) = (stored, &kept.backtest) {
+        let found: std::collections::BTreeMap<String, Vec<GroupRate>> = read(&stored, "audit")?;
+        for (attribute, rates) in &found {
+            for it in rates {
+                let mut said = json!({
+                    "source": "backtest", "as_of_on": cell(&judged.row, "judged_on"), "attribute": attribute, "group": it.group,
+                    "rate": it.rate, "n_rows": it.n_rows, "n_students": it.n_students, "status": "insufficient",
+                    "value": null, "ratio": null, "ratio_low": null, "ratio_high": null, "is_flagged": null,
+                });
+                if let Verdict::Compared { value, ratio, is_flagged } = it.verdict {
+                    said["status"] = json!("ok");
+                    said["value"] = json!(value);
+                    said["ratio"] = json!(ratio.value);
+                    said["ratio_low"] = json!(ratio.low);
+                    said["ratio_high"] = json!(ratio.high);
+                    said["is_flagged"] = json!(is_flagged);
+                }
+                groups.push(said);
+            }
+        }
+    }
+    let newest = "AND as_of_on = (SELECT max(as_of_on) FROM model_audit WHERE model = $model) ORDER BY attribute, subgroup, rate";
+    for it in of_model(session, "model_audit", model, newest).await? {
+        let status = if cell(&it, "ratio").is_null() { "insufficient" } else { "ok" };
+        groups.push(json!({
+            "source": "nightly", "as_of_on": cell(&it, "as_of_on"), "attribute": cell(&it, "attribute"), "group": cell(&it, "subgroup"),
+            "rate": cell(&it, "rate"), "n_rows": cell(&it, "n_rows"), "n_students": cell(&it, "n_students"), "status": status,
+            "value": cell(&it, "value"), "ratio": cell(&it, "ratio"), "ratio_low": cell(&it, "ratio_low"),
+            "ratio_high": cell(&it, "ratio_high"), "is_flagged": cell(&it, "is_flagged"),
+        }));
+    }
+    Ok(json!(groups))
+}

@@ -1,0 +1,307 @@
+//! What a risk model would have been worth: weekly lists of the past, each made with what was known then.
+//!
+//! Time goes one way. Before each Monday a model is trained on rows whose outcomes were known by then, its scores are
+//! turned into probabilities by students that it was not shown, and the list of that Monday is compared with those of
+//! rules, of single inputs, and of the place.
+
+use std::collections::{BTreeMap, HashMap};
+
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::prelude::SessionContext;
+use warning::backtest::{Candidate, Config, Decided, Report, Role, Row, floor_scores};
+use warning::{Fate, History, Isotonic, Kind, Past, RiskModel};
+
+use super::Risk;
+use super::rows::{Rows, collect, mixed, typed};
+use crate::Error;
+use crate::build::{Builder, date};
+
+/// One student in so many is not shown to the model that the probabilities are made with.
+const HELD_OUT: u64 = 4;
+/// Fewer rows with the outcome teach nothing that would be worth a list.
+const POSITIVE_MIN: usize = 10;
+
+/// A model with its probabilities.
+pub(crate) struct Fitted {
+    pub(crate) kind: Kind,
+    pub(crate) model: Box<dyn RiskModel>,
+    pub(crate) calibration: Isotonic,
+}
+
+/// What the past says of a risk model.
+pub(crate) struct Judged {
+    /// The lists and what they were worth; none if no week of the past can be judged.
+    pub(crate) report: Option<Report>,
+    /// The candidate with most hits, or the first.
+    pub(crate) chosen: Kind,
+    pub(crate) is_offered: bool,
+    pub(crate) reason_zh: String,
+    pub(crate) reason_en: String,
+}
+
+/// Name of a kind in reports and tables.
+pub(crate) fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Logistic => "logistic",
+        Kind::Forest => "forest",
+        Kind::Boost => "boost",
+    }
+}
+
+/// Trains on rows, which ascend as those of the matrix do; `None` if there is too little to learn from.
+pub(crate) fn fit(
+    risk: &Risk,
+    rows: &Rows,
+    train: &[(usize, bool)],
+    kind: Kind,
+    seed: u64,
+    before_on: i32,
+) -> Result<Option<Fitted>, warning::Error> {
+    let is_held = |row: usize| mixed(seed ^ rows.keys[row].student_key as u64).is_multiple_of(HELD_OUT);
+    let (held, own): (Vec<(usize, bool)>, Vec<(usize, bool)>) = train.iter().partition(|it| is_held(it.0));
+    let positive = |of: &[(usize, bool)]| of.iter().filter(|it| it.1).count();
+    let is_enough = |of: &[(usize, bool)]| POSITIVE_MIN <= positive(of) && POSITIVE_MIN <= of.len() - positive(of);
+    if !is_enough(train) || !is_enough(&own) || held.is_empty() {
+        return Ok(None);
+    }
+    let features = risk.features();
+    let trained = |of: &[(usize, bool)]| {
+        let (places, labels): (Vec<usize>, Vec<bool>) = of.iter().copied().unzip();
+        warning::train(kind, &rows.matrix(&features, &places)?, &labels, seed)
+    };
+    let inner = trained(&own)?;
+    let places: Vec<usize> = held.iter().map(|it| it.0).collect();
+    let scores = inner.score(&rows.matrix(&features, &places)?)?;
+    let past: Vec<Past> = held
+        .iter()
+        .zip(scores)
+        .map(|((row, label), score)| Past { as_of_on: rows.keys[*row].as_of_on, score, label: *label })
+        .collect();
+    Ok(Some(Fitted { kind, model: trained(train)?, calibration: Isotonic::fit(&past, before_on)? }))
+}
+
+/// Lists of the past as they would have been made.
+#[derive(Default)]
+struct Lists {
+    /// Row and outcome.
+    rows: Vec<(usize, bool)>,
+    /// By candidate: score and probability.
+    scores: BTreeMap<usize, Vec<(f64, f64)>>,
+}
+
+impl Builder<'_> {
+    fn model_error(risk: &Risk) -> impl Fn(warning::Error) -> Error {
+        let model = risk.name().to_owned();
+        move |source| Error::Model { model: model.clone(), source }
+    }
+
+    /// Mondays that are read: all, or every second or third where they would be too many rows.
+    pub(crate) async fn risk_rows(&self, context: &SessionContext, risk: &Risk, today: i32) -> Result<Rows, Error> {
+        let mondays = self.risk_mondays(context, risk, today).await?;
+        let all: usize = mondays.values().sum();
+        let every = all.div_ceil(self.config.warning.model.rows_max.max(1)).max(1);
+        // Counted from the newest: it is the one that lists are made for.
+        let mut chosen: Vec<i32> = mondays.into_keys().rev().step_by(every).collect();
+        chosen.reverse();
+        let mut rows = Rows::default();
+        for on in chosen {
+            self.read_date(context, risk, on, &mut rows).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Judges the candidates of a risk model by what was known on a day.
+    pub(crate) async fn judge(
+        &self,
+        context: &SessionContext,
+        risk: &Risk,
+        rows: &Rows,
+        histories: &[History],
+        today: i32,
+        seed: u64,
+        budget: usize,
+    ) -> Result<Judged, Error> {
+        let fail = Self::model_error(risk);
+        let kinds = risk.kinds();
+        let first = kinds.first().copied().unwrap_or(Kind::Logistic);
+        let rules = &self.config.warning.model;
+        let mut dates: Vec<i32> =
+            rows.keys.iter().map(|it| it.as_of_on).filter(|it| risk.horizon.known_on(*it) < today).collect();
+        dates.dedup();
+        let tested = dates.split_off(dates.len().saturating_sub(rules.test_weeks));
+
+        let mut lists = Lists::default();
+        let mut fitted: Vec<Fitted> = Vec::new();
+        let mut age = usize::MAX;
+        for on in tested {
+            let split = warning::split(histories, on, risk.horizon);
+            if fitted.is_empty() || rules.refit_weeks <= age {
+                let mut anew = Vec::new();
+                for kind in &kinds {
+                    anew.extend(fit(risk, rows, &split.train, *kind, seed, on).map_err(&fail)?);
+                }
+                // Before there is enough to learn from there are no lists.
+                if anew.len() < kinds.len() && fitted.is_empty() {
+                    continue;
+                }
+                if anew.len() == kinds.len() {
+                    (fitted, age) = (anew, 0);
+                }
+            }
+            age = age.saturating_add(1);
+            let places: Vec<usize> = split.test.iter().map(|it| it.0).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let matrix = rows.matrix(&risk.features(), &places).map_err(&fail)?;
+            for (candidate, it) in fitted.iter().enumerate() {
+                let scores = it.model.score(&matrix).map_err(&fail)?;
+                let known = scores.into_iter().map(|score| (score, it.calibration.probability(score)));
+                lists.scores.entry(candidate).or_default().extend(known);
+            }
+            lists.rows.extend(split.test);
+        }
+        if !lists.rows.iter().any(|it| it.1) {
+            return Ok(Judged {
+                report: None,
+                chosen: first,
+                is_offered: false,
+                reason_zh: "暂不用于提示：过去还没有一周，既有足够已知结果可供学习，其后又有结果可供检验。".to_owned(),
+                reason_en: "not offered: there is no week of the past with enough known outcomes before it to learn from, and outcomes behind it to be judged by".to_owned(),
+            });
+        }
+        let candidates = self.candidates_of(context, risk, rows, histories, &lists, &kinds).await?;
+        let judged: Vec<Row> = lists
+            .rows
+            .iter()
+            .map(|(row, label)| Row {
+                key: rows.keys[*row],
+                label: *label,
+                event_on: histories[*row].event_on,
+                groups: rows.groups_of(*row),
+            })
+            .collect();
+        let config = Config { budget, resamples: rules.resamples, seed };
+        let report = warning::backtest(&judged, &candidates, &config).map_err(&fail)?;
+        let hits = |kind: &Kind| report.candidates.iter().find(|it| it.name == word(*kind)).map_or(0, |it| it.at_k.n_hits);
+        // Of equal ones the first in the file: the plainest.
+        let chosen = kinds.iter().rev().copied().max_by_key(hits).unwrap_or(first);
+        let decided = report.decisions.iter().find(|it| it.name == word(chosen));
+        let is_offered = decided.is_some_and(|it| it.is_offered);
+        let reason_en = decided.map(|it| it.reason.clone()).unwrap_or_default();
+        let reason_zh = decided.map(|it| reason_zh(it, report.best_rule.as_deref())).unwrap_or_default();
+        Ok(Judged { report: Some(report), chosen, is_offered, reason_zh, reason_en })
+    }
+
+    /// Models, rules, single inputs and the place, each with a score for every row that is judged.
+    async fn candidates_of(
+        &self,
+        context: &SessionContext,
+        risk: &Risk,
+        rows: &Rows,
+        histories: &[History],
+        lists: &Lists,
+        kinds: &[Kind],
+    ) -> Result<Vec<Candidate>, Error> {
+        let fail = Self::model_error(risk);
+        let mut candidates = Vec::new();
+        let mut add = |name: &str, role: Role, scores: Vec<Option<f64>>, probabilities: Vec<f64>| {
+            candidates.push(Candidate { name: name.to_owned(), role, scores, probabilities, drift: Vec::new() });
+        };
+        for (at, kind) in kinds.iter().enumerate() {
+            let scored = lists.scores.get(&at).cloned().unwrap_or_default();
+            let (scores, probabilities) = scored.into_iter().map(|(score, probability)| (Some(score), probability)).unzip();
+            add(word(*kind), Role::Model, scores, probabilities);
+        }
+        let values = rows.view(risk.inputs.len()).map_err(&fail)?;
+        for baseline in &risk.model.front.baselines {
+            let sign = if baseline.starts_with("low:") { -1.0 } else { 1.0 };
+            let input = baseline.strip_prefix("low:").or_else(|| baseline.strip_prefix("high:"));
+            let scores = match input.and_then(|it| risk.inputs.iter().position(|input| input.name == it)) {
+                Some(column) => {
+                    let value = |row: usize| Some(values[[row, column]]).filter(|it| !it.is_nan()).map(|it| sign * it);
+                    lists.rows.iter().map(|it| value(it.0)).collect()
+                }
+                None => {
+                    let fired = self.fired(context, risk, rows, lists, baseline).await?;
+                    lists
+                        .rows
+                        .iter()
+                        .map(|it| fired.get(&(rows.keys[it.0].as_of_on, rows.keys[it.0].student_key)).copied())
+                        .collect()
+                }
+            };
+            add(baseline, Role::Rule, scores, Vec::new());
+        }
+        // The place knows all that was known before, not only the weeks that are judged.
+        let last = lists.rows.iter().map(|it| rows.keys[it.0].as_of_on).max().unwrap_or(i32::MIN);
+        let labelled: Vec<(usize, bool)> = histories
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.key.as_of_on <= last)
+            .filter_map(|(row, it)| match warning::fate(it, risk.horizon) {
+                Fate::Labelled(label) => Some((row, label)),
+                Fate::OutcomeKnown | Fate::OutcomeHidden | Fate::Censored => None,
+            })
+            .collect();
+        let known: Vec<Row> = labelled
+            .iter()
+            .map(|(row, label)| Row { key: rows.keys[*row], label: *label, event_on: None, groups: Vec::new() })
+            .collect();
+        let places: Vec<i64> = labelled.iter().map(|(row, _)| rows.places[*row].map_or(-1, i64::from)).collect();
+        let by_place = floor_scores(&known, &places, |on| risk.horizon.known_on(on));
+        let of_row: HashMap<usize, Option<f64>> = labelled.iter().map(|it| it.0).zip(by_place).collect();
+        let scores = lists.rows.iter().map(|it| of_row.get(&it.0).copied().flatten()).collect();
+        add("place", Role::Floor, scores, Vec::new());
+        Ok(candidates)
+    }
+
+    /// Of whom a rule or trend found something, by date and student.
+    async fn fired(
+        &self,
+        context: &SessionContext,
+        risk: &Risk,
+        rows: &Rows,
+        lists: &Lists,
+        rule: &str,
+    ) -> Result<HashMap<(i32, i64), f64>, Error> {
+        let path = &risk.model.path;
+        let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
+        let mut dates: Vec<i32> = lists.rows.iter().map(|it| rows.keys[it.0].as_of_on).collect();
+        dates.dedup();
+        let mut fired = HashMap::new();
+        for on in dates {
+            let sql = format!(
+                "SELECT {key}, max(coalesce(score, 1.0)) AS score FROM warning_candidate WHERE as_of_on = {} AND rule = '{rule}' GROUP BY {key}",
+                date(on)
+            );
+            for batch in collect(context, &sql, path).await? {
+                let (keys, scores) =
+                    (typed(&batch, key, DataType::Int64, path)?, typed(&batch, "score", DataType::Float64, path)?);
+                let scores = scores.as_primitive::<Float64Type>();
+                for (row, key) in keys.as_primitive::<Int64Type>().iter().enumerate() {
+                    fired.extend(key.filter(|_| scores.is_valid(row)).map(|key| ((on, key), scores.value(row))));
+                }
+            }
+        }
+        Ok(fired)
+    }
+}
+
+/// Why a model is offered or not, in Chinese; the English sentence comes with the decision.
+fn reason_zh(decided: &Decided, best_rule: Option<&str>) -> String {
+    let rule = best_rule.map_or_else(|| "最好的单条规则".to_owned(), |it| format!("最好的单条规则（{it}）"));
+    let parts: Vec<String> = [(rule, decided.over_best_rule), ("按地点（楼层、课程）的发生率".to_owned(), decided.over_floor)]
+        .into_iter()
+        .map(|(what, over)| match over {
+            None => format!("没有可与之比较的{what}"),
+            Some(it) if it.low <= 0.0 => {
+                format!("与{what}相比的差别不能排除偶然（每周 {:+.2} 人，95% 区间 {:+.2} 至 {:+.2}）", it.value, it.low, it.high)
+            }
+            Some(it) => format!("比{what}每周多 {:+.2} 人（95% 区间 {:+.2} 至 {:+.2}）", it.value, it.low, it.high),
+        })
+        .collect();
+    let verdict = if decided.is_offered { "可用于提示" } else { "暂不用于提示" };
+    format!("{verdict}：{}。", parts.join("；"))
+}

@@ -1,0 +1,32 @@
+/*---
+kind     = "label"
+about    = "A mark below the pass mark in a midterm or final examination: the first of its publication days, by term and examination (挂科)."
+title_zh = "课程考核不及格"
+title_en = "a mark below the pass mark"
+owner    = "academic_affairs_office"
+grain    = ["student_key", "term", "exam_kind"]
+subject  = "student_key"
+purpose  = ["evaluation", "trend_warning"]
+horizon  = "42d"
+gap      = "2d"      # marks are in the platform the day after their publication
+recurs   = true      # whoever failed a course is still to be looked after in the next term
+
+[settings]
+pass_score = 60
+
+[columns]
+outcome  = { about = "Always true: who has no such mark has no row.", class = "trace" }
+event_on = { about = "Day of publication.", class = "trace" }
+known_on = { about = "First date that may use it.", class = "trace" }
+---*/
+
+SELECT
+    student_key,
+    term,
+    exam_kind,
+    TRUE AS outcome,
+    min(campus_on(published_at)) AS event_on,
+    arrow_cast(arrow_cast(min(campus_on(known_at)), 'Int32') + 1, 'Date32') AS known_on
+FROM stg_grade_record
+WHERE superseded_at IS NULL AND exam_kind IN ('midterm', 'final') AND score < ${pass_score}
+GROUP BY student_key, term, exam_kind

@@ -1,0 +1,45 @@
+/*---
+kind       = "risk"
+about      = "Enrolled undergraduates, by what their studies and days looked like; students on leave of school and graduates are not spoken of."
+title_zh   = "课程学习可能需要帮助"
+title_en   = "Courses: help may be welcome"
+owner      = "academic_affairs_office"
+purpose    = ["trend_warning"]
+thread     = "academic"
+channel    = "study"
+label      = "label_failed_course"
+candidates = ["logistic", "forest", "boost"]
+baselines  = ["class_attendance", "low:gpa", "high:failed_credits", "low:class_attendance_rate"]
+inputs     = [
+    "breakfast_rate",
+    "breakfast_rate.z_self",
+    "class_attendance_rate",
+    "class_attendance_rate.z_self",
+    "failed_credits",
+    "first_event_orderliness",
+    "gpa",
+    "gpa_trend",
+    "grade_residual",
+    "library_hours",
+    "library_loan_n",
+    "presence_regularity",
+    "study_place_entropy",
+    "study_water_n",
+]
+caveat_zh  = "只说明近况与以往后来有课程不及格的学生相近，多数这样的学生并未不及格；请先了解情况，不作评价，也不作任何处理的依据。"
+caveat_en  = "It only says that the record is like that of students who failed a course later; most of those did not. Ask first: it is no judgement, and no ground for any measure."
+
+[columns]
+place  = { about = "Building and floor of the bed: the baseline of places.", class = "personal" }
+gender = { about = "For the audit of fairness only; never an input.", class = "closed" }
+---*/
+
+SELECT
+    dim_student.student_key,
+    concat(dim_student.building_id, '/', CAST(dim_student.floor AS VARCHAR)) AS place,
+    dim_student.college,
+    CAST(dim_student.grade AS VARCHAR) AS grade,
+    stg_student.gender
+FROM dim_student
+INNER JOIN stg_student ON stg_student.student_key = dim_student.student_key
+WHERE dim_student.as_of_on = $as_of AND dim_student.status = 'enrolled' AND dim_student.study_stage = 'undergraduate'

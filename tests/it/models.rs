@@ -1,0 +1,424 @@
+//! Risk models from files to offers: what is refused, what is learnt, what is told.
+//!
+//! A tiny invented school: every week each student has an effort and a sleep, and fails soon after weeks in which both
+//! are low. The rule knows effort only, the place nothing; `noise` is noise, and `later` knows the future.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{copy, repository, said, sql, write, yizhan};
+
+const STUDENTS: u64 = 240;
+const WEEKS: u64 = 34;
+/// The Monday after the last week.
+const NOW: &str = "2025-04-28";
+const NEXT: &str = "2025-04-29";
+
+/// A number between 0 and 1 that is the same for the same place and as good as random between places (splitmix64).
+fn chance(of: u64, student: u64, week: u64) -> f64 {
+    let it = (of << 40 ^ student << 16 ^ week).wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0x2545_F491_4F6C_DD1D);
+    let it = (it ^ (it >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let it = (it ^ (it >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((it ^ (it >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What a student's weeks look like: a level of four weeks, and the week itself.
+fn level(of: u64, student: u64, week: u64) -> f64 {
+    100.0 * (0.7 * chance(of, student, week / 4) + 0.3 * chance(of + 1, student, week))
+}
+
+fn fails(student: u64, week: u64) -> bool {
+    let (effort, sleep) = (level(10, student, week), level(20, student, week));
+    let hazard = if effort < 40.0 && sleep < 40.0 { 0.5 } else { 0.01 };
+    chance(30, student, week) < hazard
+}
+
+/// A day of a week, 1 to 7, as text; the first Monday is 2024-09-02.
+fn day(week: u64, day: u64) -> String {
+    let first: chrono::NaiveDate = "2024-09-02".parse().expect("a date");
+    first.checked_add_days(chrono::Days::new(7 * week + day - 1)).expect("a date").to_string()
+}
+
+/// Files of a project with its exports.
+fn project(folder: &Path) {
+    let file = |path: &str, text: &str| write(&folder.join(path), text);
+    file(
+        "yizhan.toml",
+        r#"packs = []
+[campus]
+name_zh = "小学校"
+name_en = "A small school"
+time_zone = "Asia/Shanghai"
+day_starts_at = "04:00"
+emergency_zh = "示例"
+emergency_en = "Example"
+[subject]
+table = "dim_student"
+key = "student_key"
+peer = ["place"]
+peer_wide = ["place"]
+calendar = ""
+owner = ""
+[ingest]
+approvals = "off"
+[transform]
+as_of_days = 2
+[warning.capacity]
+hours_a_week = 100.0
+"#,
+    );
+    let pipeline = |name: &str, shape: &str, key: &str, at: &str, columns: &str| {
+        let start = if shape == "event" { "start = \"2024-09-01\"\n" } else { "" };
+        let text = format!(
+            "[pipeline]\nname = \"{name}\"\nabout = \"The {name} of the school.\"\nshape = \"{shape}\"\nowner = \"school\"\n\
+             purpose = [\"portrait\", \"trend_warning\"]\nretention = \"10y\"\nsource = {{ format = \"csv\", path = \"{name}.csv\" }}\n\
+             [contract]\nversion = 1\nkey = [{key}]\non_conflict = \"{}\"\n{at}usual_delay = \"1h\"\n{start}\
+             [columns]\nstudent_id = {{ type = \"text\", required = true, person = \"student\", class = \"identity\", about = \"Number.\" }}\n{columns}",
+            if shape == "event" { "first" } else { "latest" },
+        );
+        file(&format!("pipelines/{name}.toml"), &text);
+    };
+    let number = |name: &str| format!("{name} = {{ type = \"int64\", class = \"trace\", about = \"Its {name}.\" }}\n");
+    let text =
+        |name: &str| format!("{name} = {{ type = \"text\", required = true, class = \"personal\", about = \"Its {name}.\" }}\n");
+    pipeline("pupil", "state", "\"student_id\"", "", &(text("place") + &text("origin")));
+    let at = "occurred_at = { column = \"held_at\" }\n";
+    let held = "held_at = { type = \"timestamp\", required = true, format = \"%Y-%m-%d %H:%M\", class = \"trace\", about = \"When.\" }\n";
+    let id = "week_id = { type = \"text\", required = true, class = \"internal\", about = \"Number of the row.\" }\n";
+    let columns = ["effort", "sleep", "noise", "later"].map(number).concat();
+    pipeline("week", "event", "\"week_id\"", at, &format!("{id}{held}{columns}"));
+    let id = "failure_id = { type = \"text\", required = true, class = \"internal\", about = \"Number of the row.\" }\n";
+    let on = "failed_on = { type = \"date\", required = true, format = \"%Y-%m-%d\", class = \"trace\", about = \"Day.\" }\n";
+    pipeline("failure", "state", "\"failure_id\"", "occurred_at = { column = \"failed_on\" }\n", &format!("{id}{on}"));
+
+    file(
+        "sql/marts/dim_student.sql",
+        "/*---\nkind = \"table\"\nabout = \"Everybody.\"\nowner = \"school\"\nmaterialized = \"as_of\"\ngrain = [\"student_key\"]\n\
+         subject = \"student_key\"\npurpose = [\"portrait\"]\n---*/\nSELECT student_key, place, origin FROM stg_pupil\n",
+    );
+    for name in ["effort", "sleep", "noise", "later"] {
+        file(
+            &format!("sql/measures/{name}.sql"),
+            &format!(
+                "/*---\nkind = \"measure\"\nabout = \"The {name} of the last week.\"\ntitle_zh = \"{name} 分\"\ntitle_en = \"{name} points\"\n\
+                 owner = \"school\"\nsubject = \"student_key\"\npurpose = [\"trend_warning\"]\ndimension = \"academic\"\nunit = \"points\"\n\
+                 n_min = 1\ncov_min = 0.0\nmad_floor = 1.0\nclass = \"trace\"\n---*/\n\
+                 SELECT student_key, max({name}) AS value, count(*) AS n, 1.0 AS cov FROM stg_week\n\
+                 WHERE occurred_on >= $as_of - INTERVAL '7' DAY GROUP BY student_key\n"
+            ),
+        );
+    }
+    file(
+        "sql/labels/label_failure.sql",
+        "/*---\nkind = \"label\"\nabout = \"A failure.\"\ntitle_zh = \"一次不及格\"\ntitle_en = \"a failure\"\nowner = \"school\"\n\
+         grain = [\"student_key\", \"event_on\"]\nsubject = \"student_key\"\npurpose = [\"evaluation\"]\nhorizon = \"7d\"\ngap = \"1d\"\n\
+         recurs = true\n[columns]\noutcome = { about = \"Always true.\" }\nevent_on = { about = \"Day.\" }\n\
+         known_on = { about = \"First date that may use it.\" }\n---*/\n\
+         SELECT student_key, TRUE AS outcome, failed_on AS event_on, arrow_cast(arrow_cast(failed_on, 'Int32') + 1, 'Date32') AS known_on\n\
+         FROM stg_failure WHERE superseded_at IS NULL\n",
+    );
+    file(
+        "sql/warning/low_effort.sql",
+        "/*---\nkind = \"rule\"\nabout = \"Little effort.\"\ntitle_zh = \"投入较少\"\ntitle_en = \"Little effort\"\nowner = \"school\"\n\
+         subject = \"student_key\"\npurpose = [\"trend_warning\"]\nchannel = \"class\"\nthread = \"academic\"\nunit = \"points\"\nseverity = 1\n\
+         caveat_zh = \"不说明原因。\"\ncaveat_en = \"It gives no reason.\"\n---*/\n\
+         SELECT student_key, $as_of AS since_on, 40 AS baseline, value AS now_value, n, cov, '投入较少。' AS reason_zh, 'Little effort.' AS reason_en,\n\
+         '' AS explanations, NULL AS last_seen_at, NULL AS last_seen_source FROM feat_measure\n\
+         WHERE as_of_on = $as_of AND measure = 'effort' AND value < 40\n",
+    );
+    for (name, inputs, baselines) in [
+        ("failing", "\"effort\", \"sleep\", \"noise\"", "\"low_effort\", \"low:effort\""),
+        ("guessing", "\"noise\"", "\"low_effort\""),
+        ("knowing", "\"later\", \"effort\"", "\"low:effort\""),
+    ] {
+        file(&format!("sql/risk/{name}.sql"), &risk(inputs, baselines, "label_failure", "academic"));
+    }
+
+    let (mut pupils, mut weeks, mut failures) = (
+        "student_id,place,origin\n".to_owned(),
+        "week_id,student_id,held_at,effort,sleep,noise,later\n".to_owned(),
+        "failure_id,student_id,failed_on\n".to_owned(),
+    );
+    for student in 0..STUDENTS {
+        let id = 2_024_000_000 + student;
+        writeln!(pupils, "{id},floor {},{}", student % 12, ["near", "far"][(student % 2) as usize]).expect("text");
+        for week in 0..WEEKS {
+            let comes = week + 1 < WEEKS && fails(student, week + 1);
+            let (effort, sleep) = (level(10, student, week + 1), level(20, student, week + 1));
+            let (noise, later) = (100.0 * chance(40, student, week), u64::from(comes) * 50 + student % 7);
+            writeln!(weeks, "W{student}-{week},{id},{} 12:00,{effort:.0},{sleep:.0},{noise:.0},{later}", day(week, 5))
+                .expect("text");
+            if fails(student, week) && 0 < week {
+                writeln!(failures, "F{student}-{week},{id},{}", day(week, 3)).expect("text");
+            }
+        }
+    }
+    for (name, text) in [("pupil", pupils), ("week", weeks), ("failure", failures)] {
+        file(&format!("input/{name}.csv"), &text);
+    }
+}
+
+fn risk(inputs: &str, baselines: &str, label: &str, thread: &str) -> String {
+    format!(
+        "/*---\nkind = \"risk\"\nabout = \"Everybody of the school.\"\ntitle_zh = \"可能需要帮助\"\ntitle_en = \"Help may be welcome\"\n\
+         owner = \"school\"\npurpose = [\"trend_warning\"]\nthread = \"{thread}\"\nlabel = \"{label}\"\nbudget = 12\n\
+         candidates = [\"logistic\", \"boost\"]\nbaselines = [{baselines}]\ninputs = [{inputs}]\n\
+         caveat_zh = \"不说明原因，也不预示结果。\"\ncaveat_en = \"It gives no reason and foretells nothing.\"\n---*/\n\
+         SELECT student_key, place, origin FROM dim_student WHERE as_of_on = $as_of\n"
+    )
+}
+
+fn of(folder: &Path, args: &[&str]) -> std::process::Command {
+    let project = folder.to_string_lossy().into_owned();
+    let mut command = yizhan(&folder.join("data"), &["--project", &project]);
+    command.args(args);
+    command
+}
+
+fn rows(folder: &Path, query: &str) -> Vec<Value> {
+    let (code, rows, wrong) = said(&mut of(folder, &["sql", query, "--format", "json"]));
+    assert_eq!(code, 0, "{query}: {wrong}");
+    rows
+}
+
+/// The school run once; who changes it works on a copy.
+fn school() -> &'static Path {
+    static SCHOOL: OnceLock<TempDir> = OnceLock::new();
+    SCHOOL
+        .get_or_init(|| {
+            let folder = TempDir::new().expect("a folder");
+            project(folder.path());
+            let (code, lines, wrong) = said(&mut of(folder.path(), &["run", "--now", NOW, "--format", "json"]));
+            assert_eq!(code, 0, "{lines:?} {wrong}");
+            folder
+        })
+        .path()
+}
+
+fn anew() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    copy(school(), folder.path(), &|_| true);
+    folder
+}
+
+/// What a command answered; it must have gone well.
+fn answer(folder: &Path, args: &[&str]) -> Value {
+    let (code, mut lines, wrong) = said(of(folder, args).args(["--format", "json", "--now", NOW]));
+    assert_eq!(code, 0, "{args:?}: {wrong}");
+    lines.pop().expect("an answer")
+}
+
+#[test]
+fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_for_bit() {
+    let folder = anew();
+    let data = folder.path();
+    let trained = answer(data, &["warn", "train", "failing"]);
+    assert_eq!(trained["is_offered"], true, "{trained}");
+    let lift = trained["card"]["metrics"]["lift_over_best_rule"].as_f64().expect("a lift");
+    assert!(1.3 < lift, "{trained}");
+    // The night after scores, and what it found is offered.
+    let (code, _, wrong) = said(&mut of(data, &["run", "--now", NEXT]));
+    assert_eq!(code, 0, "{wrong}");
+    let drifted = rows(data, "SELECT * FROM model_drift WHERE level = 'freeze'");
+    assert!(drifted.is_empty(), "{drifted:?}");
+    let listed = rows(
+        data,
+        "SELECT count(*) AS n FROM risk_score WHERE model = 'failing' AND is_offered AND as_of_on = DATE '2025-04-29'",
+    );
+    assert_eq!(listed[0]["n"], 12, "the list is as long as the file says");
+    let offers = rows(
+        data,
+        "SELECT warning_id, reason_zh, reason_en, severity, channels FROM warning_student WHERE rules LIKE '%failing%' ORDER BY warning_id",
+    );
+    assert!(!offers.is_empty(), "nothing was offered");
+    let id = offers[0]["warning_id"].as_str().expect("an id");
+    let (code, lines, wrong) = said(&mut of(data, &["warn", "replay", id, "--format", "json"]));
+    assert_eq!(code, 0, "{wrong}");
+    let replayed = lines.iter().find(|it| it["model"] == "failing").expect("a score");
+    assert_eq!((&replayed["is_same"], &replayed["stored"]), (&Value::Bool(true), &replayed["replayed"]), "{replayed}");
+    // Facts and what they are held against; no level above what data alone may say, and no word that judges.
+    let offer = &offers[0];
+    let (zh, en) = (offer["reason_zh"].as_str().expect("words"), offer["reason_en"].as_str().expect("words"));
+    assert!(zh.contains("同批学生中位数") && en.contains("the middle of the others"), "{offer}");
+    assert!(zh.contains("不预示结果") && en.contains("foretells nothing"), "{offer}");
+    assert!(offer["channels"].as_str().expect("words").contains("study"), "{offer}");
+    let (code, lines, _) = said(&mut of(data, &["warn", "explain", id, "--format", "json"]));
+    assert_eq!(code, 0);
+    assert!(lines[0]["caveats_zh"].as_array().expect("caveats").iter().any(|it| it == "不说明原因，也不预示结果。"), "{lines:?}");
+    // A changed bit is found.
+    let bits = rows(data, "SELECT input FROM risk_score WHERE model = 'failing' LIMIT 1");
+    assert!(bits[0]["input"].as_str().expect("a row").contains("\"effort\":"), "{bits:?}");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_bytes_and_another_seed_does_not() {
+    let (one, other) = (anew(), anew());
+    let train = |folder: &Path, seed: &str| answer(folder, &["warn", "train", "failing", "--seed", seed]);
+    let (first, second) = (train(one.path(), "7"), train(other.path(), "7"));
+    assert_eq!(first, second);
+    assert_eq!(first["hash"].as_str().expect("a hash").len(), 64);
+    assert_ne!(train(other.path(), "8")["hash"], first["hash"]);
+    let stored = "SELECT version, hash, bytes, reference FROM model_version";
+    let before = rows(one.path(), stored);
+    assert_eq!(train(one.path(), "7"), first);
+    assert_eq!(rows(one.path(), stored), before, "the same version again changes nothing");
+}
+
+#[test]
+fn a_model_that_does_not_beat_the_rule_is_not_offered() {
+    let folder = anew();
+    let trained = answer(folder.path(), &["warn", "train", "guessing"]);
+    assert_eq!(trained["is_offered"], false, "{trained}");
+    let why = trained["reason_en"].as_str().expect("words");
+    assert!(why.contains("it does not beat the best rule (\"low_effort\") by more than chance"), "{why}");
+    assert!(trained["reason_zh"].as_str().expect("words").contains("暂不用于提示"), "{trained}");
+    let (code, _, wrong) = said(&mut of(folder.path(), &["run", "--now", NEXT]));
+    assert_eq!(code, 0, "{wrong}");
+    let scored = rows(
+        folder.path(),
+        "SELECT count(*) AS n, sum(CASE WHEN is_offered THEN 1 ELSE 0 END) AS offered FROM risk_score WHERE as_of_on = DATE '2025-04-29'",
+    );
+    assert_eq!((scored[0]["n"].as_u64(), scored[0]["offered"].as_u64()), (Some(STUDENTS), Some(0)), "{scored:?}");
+    assert_eq!(rows(folder.path(), "SELECT * FROM warning_candidate WHERE rule = 'guessing'"), Vec::<Value>::new());
+}
+
+#[test]
+fn outcomes_of_somebody_else_are_worth_the_base_rate() {
+    let honest = answer(school(), &["warn", "backtest", "failing"]);
+    let random = answer(school(), &["warn", "backtest", "failing", "--random-labels"]);
+    let figures = |it: &Value| {
+        let report = &it["report"];
+        let base = report["n_positive"].as_f64().expect("a count") / report["n_rows"].as_f64().expect("a count");
+        let of = |it: &Value| it["precision"].as_f64().unwrap_or(0.0);
+        (report["candidates"].as_array().expect("candidates").iter().map(of).collect::<Vec<f64>>(), base)
+    };
+    let (precisions, base) = figures(&honest);
+    assert!(3.0 * base < precisions[0], "{precisions:?} beside {base}");
+    let (precisions, base) = figures(&random);
+    // Sixteen lists of twelve: four standard errors of a share.
+    let error = 4.0 * (base * (1.0 - base) / 192.0).sqrt();
+    for precision in precisions {
+        assert!((precision - base).abs() < error, "{precision} beside {base}");
+    }
+    assert_eq!(random["is_offered"], false, "{random}");
+}
+
+#[test]
+fn an_input_that_knows_the_future_is_refused() {
+    let folder = anew();
+    // By its values: what the export itself should not have known.
+    let (code, _, wrong) = said(&mut of(folder.path(), &["warn", "train", "knowing", "--now", NOW]));
+    assert_eq!(code, 2, "{wrong}");
+    assert!(wrong.contains("input \"later\" alone tells the outcome almost surely"), "{wrong}");
+    // By its source: a measure of the label.
+    let measure = std::fs::read_to_string(folder.path().join("sql/measures/effort.sql")).expect("a measure");
+    let at = measure.find("SELECT").expect("a query");
+    let leak = format!(
+        "{}SELECT student_key, count(*) AS value, count(*) AS n, 1.0 AS cov FROM label_failure GROUP BY student_key\n",
+        &measure[..at]
+    );
+    write(&folder.path().join("sql/measures/effort.sql"), &leak);
+    let (code, _, wrong) = said(&mut of(folder.path(), &["check"]));
+    assert_eq!(code, 2, "{wrong}");
+    assert!(
+        wrong.contains("reads label \"label_failure\": an outcome is for training and evaluation, and never an input"),
+        "{wrong}"
+    );
+}
+
+/// A project with a file in another's place must be refused by `check`, with these words.
+#[track_caller]
+fn check_refused(path: &str, text: &str, words: &[&str]) {
+    let folder = TempDir::new().expect("a folder");
+    project(folder.path());
+    write(&folder.path().join(path), text);
+    let (code, _, wrong) = said(&mut of(folder.path(), &["check"]));
+    assert_eq!(code, 2, "{path}: {wrong}");
+    assert!(words.iter().all(|it| wrong.contains(it)), "{path}: {wrong}");
+}
+
+#[test]
+fn what_may_be_neither_label_nor_input_is_refused_by_name() {
+    let failing = |inputs: &str, label: &str| risk(inputs, "\"low_effort\"", label, "academic");
+    for name in [
+        "screening_score",
+        "counselling_visits",
+        "case_n",
+        "severity",
+        "hospital_days",
+        "religion",
+        "ethnicity",
+        "discipline_n",
+        "complaints",
+    ] {
+        let input = failing(&format!("\"effort\", \"{name}\""), "label_failure");
+        check_refused("sql/risk/failing.sql", &input, &[name, "may be neither input nor label of a risk model"]);
+        let label = failing("\"effort\"", &format!("label_{name}"));
+        check_refused("sql/risk/failing.sql", &label, &[name, "may be neither input nor label of a risk model"]);
+    }
+}
+
+#[test]
+fn what_hides_behind_an_innocent_name_is_refused_too() {
+    let innocent = |from: &str| {
+        format!(
+            "/*---\nkind = \"label\"\nabout = \"A need.\"\ntitle_zh = \"需要\"\ntitle_en = \"a need\"\nowner = \"school\"\n\
+             grain = [\"student_key\"]\nsubject = \"student_key\"\nhorizon = \"7d\"\ngap = \"1d\"\n[columns]\n\
+             outcome = {{ about = \"Always true.\" }}\nevent_on = {{ about = \"Day.\" }}\nknown_on = {{ about = \"Day.\" }}\n---*/\n{from}\n"
+        )
+    };
+    let by_table = innocent(
+        "SELECT student_key, TRUE AS outcome, min(as_of_on) AS event_on, min(as_of_on) AS known_on FROM warning_student GROUP BY student_key",
+    );
+    check_refused("sql/labels/label_need.sql", &by_table, &["by a table that it is made of", "\"warning\""]);
+    let by_column =
+        innocent("SELECT student_key, severity > 1 AS outcome, failed_on AS event_on, failed_on AS known_on FROM stg_failure");
+    check_refused("sql/labels/label_need.sql", &by_column, &["by a column", "\"severity\""]);
+    // Nothing psychological has a risk model, and neither has safety.
+    for thread in ["psych", "safety"] {
+        let text = risk("\"effort\"", "\"low_effort\"", "label_failure", thread);
+        check_refused("sql/risk/failing.sql", &text, &["a risk model is of study (academic) or of hardship (life_aid)"]);
+    }
+    let misspelt = risk("\"efort\"", "\"low_effort\"", "label_failure", "academic");
+    check_refused("sql/risk/failing.sql", &misspelt, &["there is no measure \"efort\"; did you mean \"effort\"?"]);
+}
+
+#[test]
+fn groups_are_for_the_auditor_and_figures_below_thirty_for_nobody() {
+    let folder = anew();
+    let data = folder.path();
+    copy(&repository().join("policies"), &data.join("policies"), &|_| true);
+    answer(data, &["warn", "train", "failing"]);
+    // A Monday, on which audits are made.
+    let (code, _, wrong) = said(&mut of(data, &["run", "--now", "2025-05-05"]));
+    assert_eq!(code, 0, "{wrong}");
+    let found = rows(data, "SELECT * FROM model_audit WHERE model = 'failing'");
+    assert!(found.iter().any(|it| it["rate"] == "selection" && it["ratio"].is_number()), "{found:?}");
+    assert!(found.iter().all(|it| 30 <= it["n_rows"].as_i64().expect("a count") || it["value"].is_null()), "{found:?}");
+    for role in ["leader", "psychologist", "analyst", "administrator", "auditor"] {
+        write(&data.join("password.txt"), "a long password of a tester\n");
+        let password = std::fs::File::open(data.join("password.txt")).expect("a file");
+        let (code, _, wrong) = said(of(data, &["user", "add", role, "--role", &format!("{role}:university")]).stdin(password));
+        assert_eq!(code, 0, "{wrong}");
+        let read = |query: &str| said(&mut of(data, &["sql", query, "--as", role, "--format", "json"])).0;
+        assert_eq!(read("SELECT report FROM model_backtest"), 0, "{role}");
+        let expected = if role == "auditor" { 0 } else { 2 };
+        assert_eq!(read("SELECT subgroups FROM model_backtest"), expected, "{role}");
+        assert_eq!(read("SELECT * FROM model_audit"), expected, "{role}");
+        assert_eq!(read("SELECT * FROM risk_score"), 2, "{role}");
+        assert_eq!(read("SELECT bytes FROM model_version"), 2, "{role}");
+    }
+}
+
+#[test]
+fn the_files_that_ship_are_sound() {
+    let data = TempDir::new().expect("a folder");
+    let (code, _, wrong) = said(&mut yizhan(data.path(), &["check"]));
+    assert_eq!(code, 0, "{wrong}");
+    let found = sql(crate::support::demo(), "SELECT DISTINCT as_of_on FROM risk_failed_course");
+    assert!(!found.is_empty(), "the cohort was never built");
+}
