@@ -27,6 +27,9 @@ const routes: RouteRecordRaw[] = [
   {path: "/me/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "me", title: "archive.my_title"}},
   {path: "/me/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "me", title: "album.title"}},
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
+  {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "care", title: "duty.title"}},
+  {path: "/roster", redirect: "/duty"},
+  {path: "/observe", component: () => import("./pages/ObservePage.vue"), meta: {page: "observe", title: "nav.observe"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
@@ -39,7 +42,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "tickets", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "catalog", "runs", "import"] as const;
 
 export function firstPage(me: Me): string {
   const page = navigation.find((it) => me.pages.includes(it));
