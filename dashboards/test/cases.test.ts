@@ -7,6 +7,7 @@ import {darkInk, lightInk, type Look} from "../src/charts/ink";
 import {nightlyReturn, type NightlyWords} from "../src/charts/nightlyReturn";
 import {rankedBars, type Ranked, type RankedWords, type Tone} from "../src/charts/rankedBars";
 import {sparkline} from "../src/charts/sparkline";
+import {thenNow} from "../src/charts/thenNow";
 import {ticketDays, type TicketDayWords} from "../src/charts/ticketDays";
 import {yearBars, type YearHours, type YearHoursWords} from "../src/charts/yearHours";
 import type {Floor, MeasurePoint, NightPoint, TicketDay} from "../src/api/schema";
@@ -34,6 +35,7 @@ const charts: Record<string, (input: Input, look: Look) => unknown> = {
   rankedBars: ({data, words, tone}, look) => rankedBars(data as Ranked[], words as RankedWords, tone ?? "accent", look),
   ticketDays: ({data, words}, look) => ticketDays(data as TicketDay[], words as TicketDayWords, look),
   yearHours: ({data, words}, look) => yearBars(data as YearHours[], words as YearHoursWords, look),
+  thenNow: ({data}) => thenNow((data as {baseline: number}).baseline, (data as {now: number}).now, 180),
   sparkline: ({data}) => sparkline(data as MeasurePoint[], 132, 34),
 };
 
