@@ -691,6 +691,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Risk models; leader, psychologist, analyst, administrator, auditor */
+        get: operations["get_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Card, backtest, drift and audit of a risk model */
+        get: operations["get_models_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -706,7 +740,7 @@ export interface components {
          * @description A role of `policies/`.
          * @enum {string}
          */
-        Role: "leader" | "psychologist" | "counselor" | "analyst" | "student" | "administrator";
+        Role: "leader" | "psychologist" | "counselor" | "analyst" | "student" | "administrator" | "auditor";
         /** @description Who is logged in, in which role. */
         Me: {
             account: string;
@@ -2148,6 +2182,221 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        /**
+         * @description Whether its lists may become care offers: offered only if the backtest beats the best rule and the place, frozen while what it reads has moved.
+         * @enum {string}
+         */
+        ModelState: "untrained" | "offered" | "not_offered" | "frozen";
+        /**
+         * @description Kind of model.
+         * @enum {string}
+         */
+        ModelKind: "logistic" | "forest" | "boost";
+        /** @description A risk model and its newest version (风险模型). */
+        ModelHead: {
+            model: string;
+            title_zh: string;
+            title_en: string;
+            about: string;
+            /** @enum {string} */
+            thread: "academic" | "life_aid";
+            /** @description The outcome that it learns from. */
+            label: string;
+            label_about: string;
+            horizon_days: number;
+            state: components["schemas"]["ModelState"];
+            /** @description Why it is offered or not, in Chinese. */
+            reason_zh: string;
+            reason_en: string;
+            version: string | null;
+            kind: components["schemas"]["ModelKind"] | null;
+            /** Format: date */
+            trained_on: string | null;
+            /** @description Rows that it learnt from. */
+            n_rows: number | null;
+            n_positive: number | null;
+            /** @description Students on the list of one week. */
+            budget: number | null;
+            /** @description Share of the listed with the outcome, over the weeks of the backtest. */
+            precision: number | null;
+            /** @description Share of those with the outcome who were listed. */
+            recall: number | null;
+            auroc: number | null;
+            lift_over_random: number | null;
+            lift_over_best_rule: number | null;
+            /** @description Over the rate of the place (floor, course). */
+            lift_over_floor: number | null;
+        };
+        /** @description Every risk model of the project. */
+        ModelList: {
+            models: components["schemas"]["ModelHead"][];
+        };
+        /** @description A measure that a model reads. */
+        ModelInput: {
+            /** @description Name of the measure; with `.z_self` or `.z_peer` its distance from the own past or the peers. */
+            input: string;
+            title_zh: string;
+            title_en: string;
+            unit: string;
+            about: string;
+        };
+        /** @description The model card of a version (模型卡). */
+        ModelCard: {
+            version: string;
+            kind: components["schemas"]["ModelKind"];
+            /** @description Whom it speaks of. */
+            cohort: string;
+            /** Format: date */
+            train_from_on: string;
+            /** Format: date */
+            train_to_on: string;
+            /** Format: date */
+            test_from_on: string | null;
+            /** Format: date */
+            test_to_on: string | null;
+            seed: number;
+            sql_fingerprint: string;
+            /** @description Hash of the stored model. */
+            hash: string;
+            limits: string[];
+        };
+        /** @description The list of one week. */
+        ModelWeek: {
+            /** Format: date */
+            as_of_on: string;
+            n_listed: number;
+            n_hits: number;
+            n_positive: number;
+            n_rows: number;
+            precision: number | null;
+            recall: number | null;
+        };
+        /** @description What one ranking was worth under the same budget. */
+        ModelWorth: {
+            name: string;
+            /**
+             * @description A model, a single rule or measure, or the rate of the place.
+             * @enum {string}
+             */
+            role: "model" | "rule" | "floor";
+            /** @description The model that was stored. */
+            is_chosen: boolean;
+            n_listed: number;
+            n_hits: number;
+            precision: number | null;
+            recall: number | null;
+            auroc: number | null;
+            lift_over_random: number | null;
+            lift_over_best_rule: number | null;
+            lift_over_floor: number | null;
+            /** @description Days from the first list to the event, of those who were listed before it. */
+            lead_days_median: number | null;
+            /** @description Share of these with a week or more. */
+            lead_share_week: number | null;
+            weeks: components["schemas"]["ModelWeek"][];
+        };
+        /** @description One band of the reliability table: what was promised, what came. */
+        ModelBand: {
+            n_rows: number;
+            promised_min: number;
+            promised_max: number;
+            promised_mean: number;
+            /** @description Share with the outcome; null below 30 rows. */
+            came: number | null;
+        };
+        /** @description How honest the probabilities are, on weeks that neither model nor calibration had seen. */
+        ModelReliability: {
+            bands: components["schemas"]["ModelBand"][];
+            ece: number;
+            brier: number;
+            reliability: number;
+            resolution: number;
+            uncertainty: number;
+        };
+        /** @description Whether a candidate may be offered, and why. */
+        ModelDecision: {
+            name: string;
+            is_offered: boolean;
+            reason: string;
+            /** @description Hits a day more than the best rule. */
+            over_best_rule: number | null;
+            /** @description Lower end of the 95 % interval. */
+            over_best_rule_low: number | null;
+            over_best_rule_high: number | null;
+            over_floor: number | null;
+            over_floor_low: number | null;
+            over_floor_high: number | null;
+        };
+        /** @description The newest backtest: weekly lists of the past, each made with what was known then (回测). */
+        ModelBacktest: {
+            /** Format: date */
+            as_of_on: string;
+            budget: number;
+            n_rows: number;
+            n_positive: number;
+            base_rate: number | null;
+            best_rule: string | null;
+            candidates: components["schemas"]["ModelWorth"][];
+            decisions: components["schemas"]["ModelDecision"][];
+            reliability: components["schemas"]["ModelReliability"] | null;
+        };
+        /** @description How far an input has moved since the training, in the newest week; moved coverage first. */
+        ModelDrift: {
+            /** Format: date */
+            as_of_on: string;
+            input: string;
+            title_zh: string;
+            title_en: string;
+            known_before: number;
+            known_now: number;
+            coverage_psi: number;
+            value_psi: number | null;
+            /** @enum {string} */
+            level: "quiet" | "look" | "freeze";
+            /** @description Coverage itself has moved: look at the device first. */
+            is_coverage: boolean;
+        };
+        /** @description One rate of one group beside everybody's; auditors only. */
+        ModelGroup: {
+            /**
+             * @description Lists of the backtest, or lists as they were made.
+             * @enum {string}
+             */
+            source: "backtest" | "nightly";
+            /** Format: date */
+            as_of_on: string;
+            attribute: string;
+            group: string;
+            /** @enum {string} */
+            rate: "false_positive" | "false_negative" | "precision" | "selection";
+            n_rows: number;
+            n_students: number;
+            /**
+             * @description insufficient below 30 rows or students: then no figure is given.
+             * @enum {string}
+             */
+            status: "ok" | "insufficient";
+            value: number | null;
+            /** @description Over everybody's rate. */
+            ratio: number | null;
+            /** @description Lower end of the 95 % interval. */
+            ratio_low: number | null;
+            ratio_high: number | null;
+            /** @description The interval lies outside 0.8 to 1.25. */
+            is_flagged: boolean | null;
+        };
+        /** @description A risk model: card, backtest, drift, and for auditors the groups. */
+        ModelPage: {
+            head: components["schemas"]["ModelHead"];
+            caveat_zh: string;
+            caveat_en: string;
+            inputs: components["schemas"]["ModelInput"][];
+            card: components["schemas"]["ModelCard"] | null;
+            backtest: components["schemas"]["ModelBacktest"] | null;
+            drift: components["schemas"]["ModelDrift"][];
+            /** @description null for every role but the auditor. */
+            groups: components["schemas"]["ModelGroup"][] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2288,6 +2537,21 @@ export type RosterShift = components['schemas']['RosterShift'];
 export type RosterPost = components['schemas']['RosterPost'];
 export type Roster = components['schemas']['Roster'];
 export type RosterAsk = components['schemas']['RosterAsk'];
+export type ModelState = components['schemas']['ModelState'];
+export type ModelKind = components['schemas']['ModelKind'];
+export type ModelHead = components['schemas']['ModelHead'];
+export type ModelList = components['schemas']['ModelList'];
+export type ModelInput = components['schemas']['ModelInput'];
+export type ModelCard = components['schemas']['ModelCard'];
+export type ModelWeek = components['schemas']['ModelWeek'];
+export type ModelWorth = components['schemas']['ModelWorth'];
+export type ModelBand = components['schemas']['ModelBand'];
+export type ModelReliability = components['schemas']['ModelReliability'];
+export type ModelDecision = components['schemas']['ModelDecision'];
+export type ModelBacktest = components['schemas']['ModelBacktest'];
+export type ModelDrift = components['schemas']['ModelDrift'];
+export type ModelGroup = components['schemas']['ModelGroup'];
+export type ModelPage = components['schemas']['ModelPage'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -3775,6 +4039,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every risk model of the project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_models_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A risk model: card, backtest, drift, and for auditors the groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelPage"];
                 };
             };
             /** @description Problem document (RFC 9457) */
