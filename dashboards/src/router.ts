@@ -34,6 +34,8 @@ const routes: RouteRecordRaw[] = [
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
   {path: "/catalog", component: () => import("./pages/CatalogPage.vue"), meta: {page: "catalog", title: "nav.catalog"}},
+  {path: "/models", component: () => import("./pages/ModelsPage.vue"), meta: {page: "models", title: "nav.models"}},
+  {path: "/models/:model", component: () => import("./pages/ModelPage.vue"), meta: {page: "models", title: "nav.models"}},
   {path: "/runs", component: () => import("./pages/RunsPage.vue"), meta: {page: "runs", title: "nav.runs"}},
   {path: "/import", component: () => import("./pages/ImportPage.vue"), meta: {page: "import", title: "nav.import"}},
   {path: "/me", component: () => import("./pages/MePage.vue"), meta: {page: "me", title: "nav.me"}},
@@ -42,7 +44,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "models", "catalog", "runs", "import"] as const;
 
 export function firstPage(me: Me): string {
   const page = navigation.find((it) => me.pages.includes(it));

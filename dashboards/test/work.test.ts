@@ -2,7 +2,8 @@ import {describe, expect, it} from "vitest";
 import {blankDraft, fieldsOf, instantOf, isTyped, missingFields} from "../src/facts/acts";
 import {isFirst, neighbour, parted, placeOf} from "../src/facts/cases";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
-import type {ActForm, CaseRow, Sign} from "../src/api/schema";
+import {compared, lifts} from "../src/facts/models";
+import type {ActForm, CaseRow, ModelBacktest, ModelWorth, Sign} from "../src/api/schema";
 
 function row(thread_key: string, changes: Partial<CaseRow> = {}): CaseRow {
   return {
@@ -75,5 +76,20 @@ describe("an observation", () => {
   });
   it("says nothing of a day that was not given", () => {
     expect(bodyOf({...blankObservation(), number: " 2023001 ", signs: ["withdrawn"]})).toEqual({student_no: "2023001", signs: ["withdrawn"], seen_on: null, is_urgent: false, text: ""});
+  });
+});
+
+describe("a model beside what is simpler", () => {
+  const worth = (name: string, role: ModelWorth["role"], lift: number | null, is_chosen = false) => ({name, role, lift_over_random: lift, is_chosen, weeks: []}) as unknown as ModelWorth;
+  const backtest = {
+    best_rule: "absence_n",
+    candidates: [worth("forest", "model", 2.5), worth("boost", "model", 3.2, true), worth("meal_n", "rule", 1.4), worth("absence_n", "rule", 2), worth("floor", "floor", null)],
+  } as unknown as ModelBacktest;
+  it("is compared with the best rule and the place, not with whatever it beats most easily", () => {
+    expect(compared(backtest).map((it) => it.name)).toEqual(["boost", "absence_n", "floor"]);
+  });
+  it("stands in the order of its worth, chance among the others, and what nobody can judge is left out", () => {
+    const said = lifts(backtest, (it) => it.name, "chance", (it) => `${it}x`).map((it) => `${it.name} ${it.shown}`);
+    expect(said).toEqual(["boost 3.2x", "forest 2.5x", "absence_n 2x", "meal_n 1.4x", "chance 1x"]);
   });
 });

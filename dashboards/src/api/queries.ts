@@ -2,8 +2,8 @@ import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query"
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {get} from "./client";
 import type {
-  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, MyObservations,
-  ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentPage, Tickets, UnplacedObservations, WorkList,
+  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, ModelList, ModelPage,
+  MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentPage, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -199,6 +199,17 @@ export function useTickets(office: MaybeRefOrGetter<string>, category: MaybeRefO
     queryKey: ["tickets", computed(() => toValue(office)), computed(() => toValue(category))],
     queryFn: ({signal}) => get<Tickets>("/tickets", {office: toValue(office), category: toValue(category)}, signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+export function useModels() {
+  return useQuery({queryKey: ["models"], queryFn: ({signal}) => get<ModelList>("/models", {}, signal)});
+}
+
+export function useModel(model: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["model", computed(() => toValue(model))],
+    queryFn: ({signal}) => get<ModelPage>(`/models/${encodeURIComponent(toValue(model))}`, {}, signal),
   });
 }
 
