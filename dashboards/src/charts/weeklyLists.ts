@@ -53,7 +53,7 @@ export function weeklyLists(worths: readonly ModelWorth[], words: WeeklyWords, l
     axisPointer: {link: [{xAxisIndex: "all"}]},
     grid: [{left: 46, right: 14, top: 54, height: "34%"}, {left: 46, right: 14, bottom: 24, height: "28%"}],
     xAxis: [{...category, gridIndex: 0, axisLabel: {show: false}}, {...category, gridIndex: 1, axisLabel: {...axisLabel, hideOverlap: true, formatter: (on: string) => shortDate(locale, on)}}],
-    yAxis: [{...value, gridIndex: 0, name: words.precision}, {...value, gridIndex: 1, name: words.recall}],
+    yAxis: [{...value, gridIndex: 0, name: words.precision}, {...value, splitNumber: 2, gridIndex: 1, name: words.recall}],
     series: [...lines(0, (it) => it.precision), ...lines(1, (it) => it.recall)],
   };
 }
