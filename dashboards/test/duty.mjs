@@ -95,6 +95,10 @@ export function duty(sample, refuse) {
       it.history.push(step(it.version, 0, me.account, me.role, given.act, given.act, {note: given.note ?? null}));
       return view(it, me);
     }],
+    ["GET", /^\/students\/([^/]+)\/cases$/, "care", ({match, me}) => {
+      const rows = cases.filter((it) => it.notice.student_key === match[1]).map((it) => row(it, me));
+      return {rows, others: rows.length > 0 ? [text("有其他专业跟进", "Another profession follows up", "text")] : []};
+    }],
     ["GET", /^\/observations\/form$/, "observe", () => ({...emergency(), signs, text_bytes_max: 8192})],
     ["GET", /^\/observations\/unplaced$/, "care", () => ({rows: []})],
     ["GET", /^\/observations$/, "observe", () => ({rows: [...reports, {report_key: "9", at: at(-9000), seen_on: "2026-01-05", ...text("老师已联系并处理。谢谢你的关心。", "Somebody got in touch and took care. Thank you for caring.", "feedback"), is_answered: true}], next: null})],

@@ -3,7 +3,7 @@ import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {get} from "./client";
 import type {
   Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, ModelList, ModelPage,
-  MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentPage, Tickets, UnplacedObservations, WorkList,
+  MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentCases, StudentPage, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -133,6 +133,14 @@ export function useCase(threadKey: MaybeRefOrGetter<string>) {
     queryKey: computed(() => caseKey(toValue(threadKey))),
     queryFn: ({signal}) => get<Case>(`/cases/${encodeURIComponent(toValue(threadKey))}`, {}, signal),
     enabled: () => toValue(threadKey) !== "",
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useStudentCases(studentKey: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["cases", "of", computed(() => toValue(studentKey))],
+    queryFn: ({signal}) => get<StudentCases>(ofStudent(toValue(studentKey), "cases"), {}, signal),
     refetchOnWindowFocus: false,
   });
 }
