@@ -25,6 +25,10 @@ describe("the queue", () => {
     expect(isFirst(row("1", {severity: care}))).toBe(true);
     expect(isFirst(row("1", {severity: null}))).toBe(false);
   });
+  it("does not let a person's report wait behind what machines found", () => {
+    expect(isFirst(row("1", {kind: "psych"}))).toBe(true);
+    expect(isFirst(row("1", {kind: "psych", state: "reviewing"}))).toBe(false);
+  });
   it("moves by key without leaving the list, and begins at its first", () => {
     const keys = ["a", "b", "c"];
     expect([neighbour(keys, "", 1), neighbour(keys, "a", 1), neighbour(keys, "c", 1), neighbour(keys, "a", -1), neighbour([], "a", 1)]).toEqual(["a", "b", "c", "a", undefined]);

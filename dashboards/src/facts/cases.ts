@@ -1,8 +1,11 @@
 import type {CaseRow} from "../api/schema";
 
-/** Safety, and what people judged graver than data may: read before all else. "重点关怀" comes without a number. */
+/**
+ * What people reported and nobody has taken up, safety, and what people judged graver than data may: read before all else.
+ * No machine opens a psychological case, so a new one is somebody's report. "重点关怀" comes without a number.
+ */
 export function isFirst(row: CaseRow): boolean {
-  return row.kind === "safety" || (row.severity !== null && (row.severity.level === null || row.severity.level >= 3));
+  return row.kind === "safety" || (row.kind === "psych" && row.state === "new") || (row.severity !== null && (row.severity.level === null || row.severity.level >= 3));
 }
 
 /** The queue in two parts, each in the order of the server: by due date. */
