@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod cases;
 mod database;
 mod import;
 mod incremental;

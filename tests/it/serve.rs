@@ -162,6 +162,13 @@ fn every_answer_is_as_the_document_says_for_every_role() {
     let server = Server::start();
     let document = Document::of(&server);
     let mut answered = std::collections::BTreeMap::<String, usize>::new();
+    // One case that a counselor and a psychologist see.
+    let counselor = server.login("counselor");
+    let student = server.get("/api/v1/students?limit=1", Some(&counselor)).body["rows"][0]["student_key"].clone();
+    let signal =
+        json!({ "student_key": student, "kind": "psych", "act": "signal", "fields": { "source": "superior", "severity": "1" } });
+    let opened = server.post("/api/v1/cases", &[("x-yizhan", "1"), ("cookie", &counselor)], &signal);
+    let thread = opened.body["row"]["thread_key"].as_str().expect("a case").to_owned();
     for role in ROLES {
         let cookie = server.login(role);
         let me = server.get("/api/v1/me", Some(&cookie)).body;
@@ -176,6 +183,7 @@ fn every_answer_is_as_the_document_says_for_every_role() {
             let filled = path
                 .replace("{student_key}", &key)
                 .replace("{list}", &list)
+                .replace("{thread_key}", &thread)
                 .replace("{measure}", "meals_per_day")
                 .replace("{pipeline}", "student");
             let answer = server.get(&filled, Some(&cookie));
@@ -198,6 +206,7 @@ fn every_answer_is_as_the_document_says_for_every_role() {
             let page = page.as_str().expect("text");
             let path = match page {
                 "care" => "/api/v1/warnings".to_owned(),
+                "observe" => "/api/v1/observations/form".to_owned(),
                 "me" => format!("/api/v1/students/{key}/portrait"),
                 "portrait" => format!("/api/v1/students/{key}/portrait"),
                 other => format!("/api/v1/{other}"),
@@ -219,6 +228,7 @@ fn strangers_and_other_sites_get_nothing() {
         let filled = path
             .replace("{student_key}", "100000000000001")
             .replace("{list}", "unverified_absence")
+            .replace("{thread_key}", "1")
             .replace("{measure}", "meals_per_day")
             .replace("{pipeline}", "student");
         document.check_problem(&server.get(&filled, None), 401, &filled);

@@ -9,6 +9,7 @@ mod actor;
 mod crisis;
 mod deadline;
 mod error;
+mod form;
 mod handover;
 mod refusal;
 mod report;
@@ -27,6 +28,7 @@ pub use crisis::{
 };
 pub use deadline::{Calendar, DAY_US, HOUR_US, MINUTE_US, Network, Rules, first_contact_due, review_due};
 pub use error::Error;
+pub use form::{ActName, Choice, Field, FieldKind, Form, forms};
 pub use handover::{
     Assignment, Delegation, DutyShift, HandOver, HandOverState, Post, Relation, Responsibility, covered_gaps, may_stand_in,
     responsibility, responsible,

@@ -77,6 +77,9 @@ pub struct ObservationReport {
     pub signs: Vec<Sign>,
     /// Whether the reporter believes somebody must go there now.
     pub is_urgent: bool,
+    /// The day on which it was seen, in days since 1970, if the reporter named one.
+    #[serde(default)]
+    pub seen_day: Option<i64>,
 }
 
 impl ObservationReport {
@@ -450,7 +453,8 @@ mod tests {
     #[test]
     fn an_observation_asks_for_twenty_signs_and_takes_text_alone() {
         assert_eq!(Sign::ALL.len(), 20);
-        let report = |signs: &[Sign]| ObservationReport { student_key: 1, signs: signs.to_vec(), is_urgent: false };
+        let report =
+            |signs: &[Sign]| ObservationReport { student_key: 1, signs: signs.to_vec(), is_urgent: false, seen_day: None };
         assert!(report(&[]).check("  ").is_err());
         assert!(report(&[]).check("三天没下床").is_ok());
         assert!(report(&[Sign::Withdrawn]).check("").is_ok());

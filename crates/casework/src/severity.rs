@@ -117,6 +117,12 @@ pub struct ShownSeverity {
 }
 
 impl LabelScheme {
+    /// Returns what the school calls a severity, whoever reads it.
+    pub(crate) fn title(&self, severity: Severity) -> Text {
+        let label = &self.labels[severity.level() as usize];
+        Text::new(&label.zh, &label.en)
+    }
+
     /// Returns what a role may see of a severity: nothing, "priority care" (重点关怀), or the label.
     ///
     /// A student is never shown any; a psychologist may explain it in person.

@@ -23,6 +23,7 @@ mod tests {
         texts.extend(all(Relation::ALL, Relation::text));
         texts.extend(all(StepName::ALL, StepName::text));
         texts.extend(all(Network::ALL, Network::text));
+        texts.extend(all(ActName::ALL, ActName::text));
         texts.extend(all(CrisisStep::ALL, CrisisStep::text));
         texts.extend(all(CrisisResult::ALL, CrisisResult::text));
         texts.extend(all(Stopped::ALL, Stopped::text));

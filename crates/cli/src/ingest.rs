@@ -68,8 +68,7 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
     let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
     let mut reports = Vec::new();
     // A pipeline without files is silent unless it was asked for.
-    let speaks =
-        |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || !it.unreached.is_empty() || is_named;
+    let speaks = |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || !it.unreached.is_empty() || is_named;
     let approvals = match house.settings.ingest.approvals {
         settings::Approvals::Off => None,
         settings::Approvals::Required => {

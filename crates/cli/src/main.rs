@@ -15,6 +15,7 @@ mod replay;
 mod rollover;
 mod settings;
 mod tables;
+mod working_days;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) engine: Engine,
     pub(crate) transform: Transform,
     pub(crate) warning: warning::Config,
+    pub(crate) casework: casework::LabelScheme,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
 }

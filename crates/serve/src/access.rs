@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use policy::{Principal, Scope, Session};
-use store::{Account, AuditEvent, Grant};
+use store::{Account, AuditEvent, Grant, Who};
 
 use crate::error::Problem;
 use crate::state::State;
@@ -83,6 +83,44 @@ impl Reader {
         let session = self.session().await?;
         let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
         if session.students().contains(key) { Ok((session, key)) } else { Err(Problem::not_found()) }
+    }
+
+    /// The account in its active role, as casework knows roles.
+    pub(crate) fn who(&self) -> Result<Who, Problem> {
+        let role = casework::Role::from_code(&self.grant.role).ok_or_else(Problem::forbidden)?;
+        Ok(Who { account: self.account.account.clone(), role })
+    }
+
+    /// The instant at which casework is now: that of the wall, but in a demonstration.
+    pub(crate) fn now_us(&self) -> i64 {
+        chrono::Utc::now().timestamp_micros() + self.state.config.clock_offset_us
+    }
+
+    /// The rules of cases, with the working days that are known.
+    pub(crate) fn rules(&self) -> casework::Rules {
+        self.state.parts.rules.borrow().clone()
+    }
+
+    /// Writes into the audit log what is read or about to be done; without it nothing is.
+    pub(crate) async fn note(
+        &self,
+        action: &str,
+        resource: String,
+        outcome: &str,
+        row_count: Option<i64>,
+    ) -> Result<(), Problem> {
+        let event = AuditEvent {
+            action: action.to_owned(),
+            actor: self.account.account.clone(),
+            at_us: chrono::Utc::now().timestamp_micros(),
+            outcome: outcome.to_owned(),
+            resource,
+            role: self.grant.role.clone(),
+            row_count,
+            ..AuditEvent::default()
+        };
+        self.state.parts.store.audit().append(event).await?;
+        Ok(())
     }
 
     /// Writes a personal read into the audit log; without it nothing is shown.

@@ -83,6 +83,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", title)
     }
 
+    /// What was filled in cannot be taken; both sentences say why.
+    pub(crate) fn unprocessable(zh: &str, en: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", format!("{zh} / {en}"))
+    }
+
     fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "系统内部错误，已记录 / internal error, it was logged")
     }
@@ -130,7 +135,27 @@ impl From<policy::Error> for Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        tracing::error!(?error, "the store failed");
+        let unprocessable =
+            |code, zh: &str, en: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("{zh} / {en}"));
+        // Casework's no is an answer and no failure: it says what is missing, or what others did meanwhile.
+        match &error {
+            store::Error::NoSuchCase { .. } | store::Error::NoSuchReport { .. } => return Problem::not_found(),
+            store::Error::CaseStale { changes, .. } => {
+                let text = store::change_text(changes);
+                return Problem::new(StatusCode::CONFLICT, "stale", format!("{} / {}", text.zh, text.en));
+            }
+            store::Error::CaseRefused(refusal) => {
+                let text = refusal.text();
+                return unprocessable("refused", &text.zh, &text.en);
+            }
+            store::Error::Inconsistent(wrong) => {
+                return unprocessable("inconsistent", "填写的内容不完整或前后不一致", &wrong.to_string());
+            }
+            store::Error::NoteLength => {
+                return unprocessable("too_long", "文字过长，请精简", "the text is too long, shorten it");
+            }
+            _ => tracing::error!(?error, "the store failed"),
+        }
         match error.blame() {
             Blame::Caller => Problem::bad_request("请求与库中记录不符 / the request does not fit what is stored"),
             Blame::World => Problem::not_ready(),

@@ -20,6 +20,10 @@ pub struct Config {
     pub demo_logins: Vec<DemoLogin>,
     /// The campus.
     pub campus: schema::Campus,
+    /// What the school calls severities.
+    pub labels: casework::LabelScheme,
+    /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
+    pub clock_offset_us: i64,
     /// Version of the program.
     pub version: String,
     /// Bytes of a file that the import wizard takes.
@@ -57,6 +61,8 @@ pub struct Parts {
     pub sessions: Arc<policy::Sessions>,
     /// What is read.
     pub reading: Reading,
+    /// Rules of cases; the working days follow the calendar of the lake.
+    pub rules: tokio::sync::watch::Receiver<casework::Rules>,
     /// Runs stages that other processes hand over.
     pub jobs: Arc<dyn Jobs>,
     /// Guesses, previews and writes contracts.

@@ -27,8 +27,8 @@ pub use acting::{Done, Edit};
 pub use entering::{Entered, NewEntry};
 pub use outbox::Fact;
 pub use plans::{DueFollowUp, FollowUpCause};
-pub use reading::{HistoryRow, Page, QueueRow, View};
-pub use reports::{MyReport, OpenedReport};
+pub use reading::{Desk, HistoryRow, Page, QueueCounts, QueueRow, View, Wanted};
+pub use reports::{MyReport, OpenedReport, UnplacedReport};
 pub use responsibility::Offered;
 
 /// Stands for "no end" and "nothing due", because NULL sorts differently in the two databases.

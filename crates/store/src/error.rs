@@ -192,6 +192,12 @@ pub enum Error {
         /// The key.
         thread_key: i64,
     },
+    /// No report with this key waits for a student.
+    #[error("no report {report_key} waits for a student")]
+    NoSuchReport {
+        /// The key.
+        report_key: i64,
+    },
     /// Somebody changed the case since the editor looked; [`crate::change_text`] makes the sentence for the screen.
     #[error("case {thread_key} was changed meanwhile and is at version {version}")]
     CaseStale {
@@ -233,6 +239,7 @@ impl Error {
             | Error::AccountLength
             | Error::PasswordLength
             | Error::NoSuchCase { .. }
+            | Error::NoSuchReport { .. }
             | Error::CaseStale { .. }
             | Error::CaseRefused(_)
             | Error::Inconsistent(_)

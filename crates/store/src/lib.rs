@@ -25,8 +25,8 @@ mod vault;
 pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
-    Cases, Change, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered, OpenedReport,
-    Page, QueueRow, View, Who, change_text,
+    Cases, Change, Desk, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport, NewEntry, Offered,
+    OpenedReport, Page, QueueCounts, QueueRow, UnplacedReport, View, Wanted, Who, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};

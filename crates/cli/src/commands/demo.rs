@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use casework::{DutyShift, Post, Relation};
 use chrono::{Days, NaiveDate};
 use clap::Args;
 use serve::{DemoLogin, Done};
@@ -18,6 +19,10 @@ use crate::settings::Settings;
 /// Printed on the login page; the demo holds nobody's data.
 const PASSWORD: &str = "yizhan-demo";
 const FIRST_DAY: &str = "2025-09-01";
+/// Takes what the first hands over; no login of a role of its own.
+const SECOND_COUNSELOR: &str = "counselor2";
+/// How long the psychologist of the demo is on shift.
+const SHIFT_DAYS: i64 = 28;
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -76,6 +81,7 @@ impl Demo {
             eprintln!("    {:<10} {:>10} -> {:<10} {:>7.1}s  {}", it.stage, it.rows_in, it.rows_out, it.seconds, it.result);
         }
         let logins = logins(&house).await?;
+        responsible(&house).await?;
         println!("3/3 演示账号 / demo logins (password {PASSWORD}):");
         for it in &logins {
             println!("    {:<14} {}", it.account, it.role);
@@ -90,27 +96,55 @@ impl Demo {
 
 /// One account a role; the counselor is the one with most students, the student one whose portrait says most.
 async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
-    let counselor = key(house, "SELECT counselor_key FROM dim_student WHERE counselor_key IS NOT NULL GROUP BY counselor_key ORDER BY count(*) DESC, counselor_key LIMIT 1").await?;
-    let student = key(house, "SELECT student_key FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) ORDER BY known_n DESC, student_key LIMIT 1").await?;
+    let counselors = keys(house, "SELECT counselor_key FROM dim_student WHERE counselor_key IS NOT NULL GROUP BY counselor_key ORDER BY count(*) DESC, counselor_key LIMIT 2").await?;
+    let student = keys(house, "SELECT student_key FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) ORDER BY known_n DESC, student_key LIMIT 1").await?;
+    let counselor = |at: usize| counselors.get(at).copied();
     let accounts = [
-        ("leader", "校领导（示例）", "university", None),
-        ("psychologist", "心理教师（示例）", "university", None),
-        ("counselor", "辅导员（示例）", "assigned", counselor),
-        ("analyst", "数据分析师（示例）", "university", None),
-        ("student", "学生（示例）", "own", student),
-        ("administrator", "系统管理员（示例）", "university", None),
+        ("leader", "leader", "校领导（示例）", "university", None),
+        ("psychologist", "psychologist", "心理教师（示例）", "university", None),
+        ("counselor", "counselor", "辅导员（示例）", "assigned", counselor(0)),
+        // Work is handed over and delegated to somebody.
+        (SECOND_COUNSELOR, "counselor", "辅导员二（示例）", "assigned", counselor(1)),
+        ("analyst", "analyst", "数据分析师（示例）", "university", None),
+        ("student", "student", "学生（示例）", "own", student.first().copied()),
+        ("administrator", "administrator", "系统管理员（示例）", "university", None),
     ];
     let mut logins = Vec::new();
-    for (role, display_name, scope, person_key) in accounts {
+    for (account, role, display_name, scope, person_key) in accounts {
         let grants = vec![Grant { role: role.to_owned(), scope: scope.to_owned() }];
-        let new = NewAccount { account: role, password: Some(PASSWORD), display_name, person_key, grants };
+        let new = NewAccount { account, password: Some(PASSWORD), display_name, person_key, grants };
         house.store.accounts().create(new).await?;
-        logins.push(DemoLogin { account: role.to_owned(), password: PASSWORD.to_owned(), role: role.to_owned() });
+        if account == role {
+            logins.push(DemoLogin { account: account.to_owned(), password: PASSWORD.to_owned(), role: role.to_owned() });
+        }
     }
     Ok(logins)
 }
 
-async fn key(house: &House, sql: &str) -> anyhow::Result<Option<i64>> {
+/// Makes the demo's counselors and psychologist responsible, and puts the psychologist on shift.
+async fn responsible(house: &House) -> anyhow::Result<()> {
+    let (cases, now_us) = (house.store.cases(), house.now_us());
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM dim_student)";
+    for account in ["counselor", SECOND_COUNSELOR] {
+        let found = house.store.accounts().get(account).await?;
+        let Some(person_key) = found.and_then(|it| it.person_key) else { continue };
+        let sql = format!("SELECT student_key FROM dim_student WHERE {newest} AND counselor_key = {person_key}");
+        cases.assign(Relation::Counselor, account, &keys(house, &sql).await?, now_us).await?;
+    }
+    let all = keys(house, &format!("SELECT student_key FROM dim_student WHERE {newest}")).await?;
+    cases.assign(Relation::Psychologist, "psychologist", &all, now_us).await?;
+    let shift = DutyShift {
+        post: Post::PsychologyNight,
+        account: "psychologist".to_owned(),
+        backup: None,
+        from_us: now_us,
+        until_us: now_us + SHIFT_DAYS * casework::DAY_US,
+    };
+    Ok(cases.roster(&shift).await?)
+}
+
+/// The first column of a query over the people of the demo.
+async fn keys(house: &House, sql: &str) -> anyhow::Result<Vec<i64>> {
     let context = house.engine.context();
     for name in ["dim_student", "portrait_student"] {
         if let Some(table) = house.engine.table(name).await? {
@@ -118,5 +152,5 @@ async fn key(house: &House, sql: &str) -> anyhow::Result<Option<i64>> {
         }
     }
     let rows = context.sql(sql).await?.collect().await?;
-    Ok(rows.iter().find(|it| 0 < it.num_rows()).map(|it| it.column(0).as_primitive::<Int64Type>().value(0)))
+    Ok(rows.iter().flat_map(|it| it.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
 }

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use chrono::{Days, NaiveDateTime, Utc};
 use clap::Args;
 use serve::{Catalog, DemoLogin, Done, Jobs, Order};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
+use crate::working_days;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -45,7 +46,9 @@ pub(crate) async fn serve_house(
     let listen = listen.unwrap_or_else(|| house.settings.serve.listen.clone());
     let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
     let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
-    let jobs = Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()) });
+    let (rules, rules_now) = watch::channel(working_days::rules(&house).await?);
+    let jobs =
+        Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()), rules });
     let token = handover::token()?;
     let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
     let noted = handover::note(&house.place.data, &address)?;
@@ -54,6 +57,8 @@ pub(crate) async fn serve_house(
         is_demo: house.settings.serve.is_demo || !demo_logins.is_empty(),
         demo_logins,
         campus: house.settings.campus.clone(),
+        labels: house.settings.casework.clone(),
+        clock_offset_us: clock_offset_us(&house).await?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
@@ -65,6 +70,7 @@ pub(crate) async fn serve_house(
             lake: house.lake.clone(),
             catalog: Arc::new(catalog(&house).await?),
         },
+        rules: rules_now,
         jobs: jobs.clone(),
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
     };
@@ -79,6 +85,14 @@ pub(crate) async fn serve_house(
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
     let _ = jobs.one_at_a_time.lock().await;
     result.context("the server stopped")
+}
+
+/// What casework's clock is ahead of the wall's. Where the data end on a fixed day, cases go on from there, and never
+/// before what was done on them already.
+async fn clock_offset_us(house: &House) -> anyhow::Result<i64> {
+    let Some(fixed_us) = house.fixed_now_us else { return Ok(0) };
+    let latest_us = house.store.cases().latest_us().await?.unwrap_or(fixed_us);
+    Ok(fixed_us.max(latest_us) - Utc::now().timestamp_micros())
 }
 
 async fn shutdown() {
@@ -103,6 +117,8 @@ struct HouseJobs {
     house: Arc<House>,
     input: PathBuf,
     one_at_a_time: Mutex<()>,
+    /// Follows the calendar of the lake.
+    rules: watch::Sender<casework::Rules>,
 }
 
 #[async_trait]
@@ -121,6 +137,10 @@ impl Jobs for HouseJobs {
         if let Err(error) = result {
             done.messages.push(format!("错误 / error: {error:#}"));
             done.exit_code = crate::exit::code(&error);
+        }
+        match working_days::rules(&self.house).await {
+            Ok(rules) => drop(self.rules.send_replace(rules)),
+            Err(error) => done.messages.push(format!("校历未能读取，仍用原有工作日 / the calendar was not read: {error:#}")),
         }
         done
     }

@@ -1,6 +1,6 @@
 //! Contacts that somebody owes: after a return, over a break, after a death.
 
-use casework::{BreakFollowUp, Code, FollowUpPlan, break_dates, follow_up_dates, postvention_dates};
+use casework::{BreakFollowUp, Code, FollowUpPlan, Text, break_dates, follow_up_dates, postvention_dates};
 
 use super::{Cases, next_key, page_limit};
 use crate::error::Error;
@@ -19,11 +19,21 @@ pub enum FollowUpCause {
 impl FollowUpCause {
     const ALL: [Self; 3] = [Self::Return, Self::Break, Self::Postvention];
 
-    fn code(self) -> &'static str {
+    /// The word that stands in tables and JSON.
+    pub fn code(self) -> &'static str {
         match self {
             Self::Return => "return",
             Self::Break => "break",
             Self::Postvention => "postvention",
+        }
+    }
+
+    /// What people read.
+    pub fn text(self) -> Text {
+        match self {
+            Self::Return => Text::new("复学、出院后随访", "after a return"),
+            Self::Break => Text::new("假期联系", "over the break"),
+            Self::Postvention => Text::new("周边同学关怀", "care for those around"),
         }
     }
 }

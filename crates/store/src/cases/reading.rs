@@ -1,6 +1,9 @@
 //! What readers get of cases: as much as their sight allows, page by page.
 
-use casework::{Event, Kind, LabelScheme, Network, Role, Severity, ShownSeverity, Sight, State, StepName, Thread, sight};
+use casework::{
+    Crisis, Event, Form, Kind, LabelScheme, Network, Role, Rules, SafetyCheck, Severity, ShownSeverity, Sight, State, Step,
+    StepName, Thread, forms, sight,
+};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Cases, NEVER, Tx, Who, actor, event_from, load, open_text, page_limit, place, shift, standing_in};
@@ -20,6 +23,30 @@ pub struct Page {
     pub after: Option<(i64, i64)>,
     /// How many rows; 500 at most.
     pub limit: usize,
+}
+
+/// Which cases of a work list are wanted; all of them by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of one kind only.
+    pub kind: Option<Kind>,
+    /// In one state only.
+    pub state: Option<State>,
+    /// Only what the reader has in hand.
+    pub is_mine: bool,
+}
+
+/// Figures of a work list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct QueueCounts {
+    /// Open cases.
+    pub open_n: i64,
+    /// Those whose next step is late.
+    pub overdue_n: i64,
+    /// Those that nobody has claimed.
+    pub new_n: i64,
+    /// Those that the reader has in hand.
+    pub mine_n: i64,
 }
 
 /// One open case in somebody's work list.
@@ -94,6 +121,21 @@ pub struct View {
     pub thread: Option<Thread>,
 }
 
+/// A case with all that a screen needs beside its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desk {
+    /// The case.
+    pub view: View,
+    /// What the reader may do now.
+    pub forms: Vec<Form>,
+    /// The crisis protocol, for those of whom steps may be asked.
+    pub crisis: Option<Crisis>,
+    /// The safety check, for the same.
+    pub check: Option<SafetyCheck>,
+    /// Other open cases of the student of which the reader learns only that another profession follows up.
+    pub others_n: usize,
+}
+
 /// One step of a case's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRow {
@@ -111,7 +153,7 @@ pub struct HistoryRow {
     pub reason: String,
     /// Until when the next step was due.
     pub deadline_us: Option<i64>,
-    /// The whole event; only for those to whom no severity is masked.
+    /// The whole event; only for those to whom nothing in it is masked.
     pub event: Option<Event>,
     /// What was written; psychology's notes are psychology's.
     pub note: Option<String>,
@@ -126,6 +168,21 @@ impl Cases {
     /// # Errors
     /// If the store cannot be read.
     pub async fn queue(&self, who: &Who, page: Page, labels: &LabelScheme, now: i64) -> Result<Vec<QueueRow>, Error> {
+        self.queue_of(who, Wanted::default(), page, labels, now).await
+    }
+
+    /// Returns those of [`Cases::queue`] that are wanted.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn queue_of(
+        &self,
+        who: &Who,
+        wanted: Wanted,
+        page: Page,
+        labels: &LabelScheme,
+        now: i64,
+    ) -> Result<Vec<QueueRow>, Error> {
         let mut tx = self.database.snapshot("case_thread").await?;
         let mut accounts = standing_in(&mut tx, &who.account, now).await?;
         accounts.truncate(STANDING_IN_MAX);
@@ -133,8 +190,9 @@ impl Cases {
         let Some(mine) = clauses(who.role, on_shift, accounts.len()) else { return Ok(Vec::new()) };
         let sql = format!(
             "SELECT thread_key, student_key, kind, version, state, severity, level, owner, due_us FROM case_thread \
-             WHERE state <> 'closed' AND has_died = 0 AND (due_us, thread_key) > ($1, $2) AND ({mine}) \
-             ORDER BY due_us, thread_key LIMIT $3"
+             WHERE state <> 'closed' AND has_died = 0 AND (due_us, thread_key) > ($1, $2) AND ({mine}){} \
+             ORDER BY due_us, thread_key LIMIT $3",
+            wanted.clauses()
         );
         let (due_us, thread_key) = page.after.unwrap_or((i64::MIN, i64::MIN));
         let mut query =
@@ -144,6 +202,80 @@ impl Cases {
         }
         let rows = query.fetch_all(&mut *tx).await.map_err(Error::database("read", "case_thread"))?;
         rows.into_iter().map(|it| it.shown(who.role, labels)).collect()
+    }
+
+    /// Returns the figures of the whole work list.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn queue_counts(&self, who: &Who, now: i64) -> Result<QueueCounts, Error> {
+        let mut tx = self.database.snapshot("case_thread").await?;
+        let mut accounts = standing_in(&mut tx, &who.account, now).await?;
+        accounts.truncate(STANDING_IN_MAX);
+        let on_shift = shift(&mut tx, &who.account, now).await?.is_some();
+        let Some(mine) = clauses(who.role, on_shift, accounts.len()) else { return Ok(QueueCounts::default()) };
+        // A sum over no row is NULL, and one of BIGINT is NUMERIC in PostgreSQL.
+        let sql = format!(
+            "SELECT count(*) AS open_n, CAST(coalesce(sum(CASE WHEN due_us < $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS overdue_n, \
+             CAST(coalesce(sum(CASE WHEN state = $2 THEN 1 ELSE 0 END), 0) AS BIGINT) AS new_n, \
+             CAST(coalesce(sum(CASE WHEN owner = $3 THEN 1 ELSE 0 END), 0) AS BIGINT) AS mine_n \
+             FROM case_thread WHERE state <> 'closed' AND has_died = 0 AND ({mine})"
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(now).bind(State::New.code()).bind(&who.account).bind(now);
+        for account in &accounts {
+            query = query.bind(account);
+        }
+        query.fetch_one(&mut *tx).await.map_err(Error::database("read", "case_thread"))
+    }
+
+    /// Returns a case with what the reader may do on it now; none if they see nothing of it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn desk(
+        &self,
+        thread_key: i64,
+        who: &Who,
+        labels: &LabelScheme,
+        rules: &Rules,
+        now: i64,
+    ) -> Result<Option<Desk>, Error> {
+        let mut tx = self.database.snapshot("case_thread").await?;
+        let Some(thread) = load(&mut tx, thread_key).await? else { return Ok(None) };
+        let actor = actor(&mut tx, who, thread.student_key, now).await?;
+        let seen_as = sight(&actor, &thread, now);
+        let others: Vec<i64> = sqlx::query_scalar(
+            "SELECT thread_key FROM case_thread WHERE student_key = $1 AND thread_key <> $2 AND state <> 'closed' \
+             ORDER BY thread_key LIMIT $3",
+        )
+        .bind(thread.student_key)
+        .bind(thread_key)
+        .bind(OF_STUDENT_MAX)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "case_thread"))?;
+        let mut others_n = 0;
+        for key in others {
+            let other = load(&mut tx, key).await?;
+            others_n += usize::from(other.is_some_and(|it| sight(&actor, &it, now) == Sight::OtherProfession));
+        }
+        let is_step = Sight::Step <= seen_as;
+        let forms = if is_step { forms(&thread, &actor, labels, rules, now) } else { Vec::new() };
+        let crisis = thread.crisis.clone().filter(|_| is_step);
+        let check = thread.check.clone().filter(|_| is_step);
+        let view = seen(thread, seen_as, who.role, labels);
+        Ok(view.map(|view| Desk { view, forms, crisis, check, others_n }))
+    }
+
+    /// Returns when the latest step of any case was; none if there is no case.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn latest_us(&self) -> Result<Option<i64>, Error> {
+        sqlx::query_scalar("SELECT max(at_us) FROM case_event")
+            .fetch_one(self.database.read())
+            .await
+            .map_err(Error::database("read", "case_event"))
     }
 
     /// Returns one case as the reader sees it; none if they see nothing of it.
@@ -197,7 +329,7 @@ impl Cases {
         now: i64,
     ) -> Result<Vec<HistoryRow>, Error> {
         let mut tx = self.database.snapshot("case_event").await?;
-        let sight = self.expect_record(&mut tx, thread_key, who, now).await?.1;
+        let (thread, sight) = self.expect_record(&mut tx, thread_key, who, now).await?;
         let rows: Vec<(i64, String, Option<Vec<u8>>)> = sqlx::query_as(
             "SELECT seq, body, note_sealed FROM case_event WHERE thread_key = $1 AND seq > $2 ORDER BY seq LIMIT $3",
         )
@@ -223,7 +355,7 @@ impl Cases {
                 step: event.step.name(),
                 reason: event.reason.to_string(),
                 deadline_us: event.deadline_us,
-                event: (sight == Sight::Closed).then_some(event),
+                event: Some(event).filter(|it| sight == Sight::Closed || !is_masked(it, &thread)),
                 note,
             });
         }
@@ -246,6 +378,30 @@ impl Cases {
         }
         Ok((thread, sight))
     }
+}
+
+impl Wanted {
+    fn clauses(self) -> String {
+        let mut sql = String::new();
+        // Codes of ours, no text of anybody.
+        for (column, code) in [("kind", self.kind.map(Kind::code)), ("state", self.state.map(State::code))] {
+            sql += &code.map_or_else(String::new, |it| format!(" AND {column} = '{it}'"));
+        }
+        // The reader's own account is the first of those they stand in for.
+        sql + if self.is_mine { " AND owner = $5" } else { "" }
+    }
+}
+
+/// Says whether a step is not for who reads the record without the closed part: a grave severity, and in a grave case
+/// what psychology did.
+fn is_masked(event: &Event, thread: &Thread) -> bool {
+    let is_grave = match &event.step {
+        Step::Signalled { severity, .. } | Step::Assessed { severity } | Step::SeveritySet { severity } => {
+            Severity::Serious <= *severity
+        }
+        _ => false,
+    };
+    is_grave || (Severity::Serious <= thread.severity && event.role.is_psychology())
 }
 
 fn seen(thread: Thread, sight: Sight, role: Role, labels: &LabelScheme) -> Option<View> {

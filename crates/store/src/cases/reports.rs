@@ -5,9 +5,9 @@ use casework::{
     WeeklyObservation, feedback,
 };
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{Cases, NewEntry, Who, next_key, open_text, page_limit, place};
+use super::{Cases, NewEntry, Tx, Who, next_key, open_text, page_limit, place};
 use crate::error::Error;
 use crate::sealing::Sealer;
 
@@ -18,8 +18,8 @@ pub struct MyReport {
     pub report_key: i64,
     /// When it was written, in microseconds since 1970.
     pub at_us: i64,
-    /// Whom it was about.
-    pub student_key: i64,
+    /// The day on which it was seen, in days since 1970, if one was named.
+    pub seen_day: Option<i64>,
     /// The answer, which tells nothing of the case.
     pub feedback: Text,
     /// Whether that is the last answer.
@@ -41,8 +41,19 @@ pub struct OpenedReport {
     pub signs: Vec<Sign>,
     /// Whether the reporter believes somebody must go there now.
     pub is_urgent: bool,
+    /// The day on which it was seen, in days since 1970, if one was named.
+    pub seen_day: Option<i64>,
     /// What was written.
     pub text: String,
+}
+
+/// A report whose number is nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnplacedReport {
+    /// The report, as it was written.
+    pub report: OpenedReport,
+    /// The number that the reporter wrote.
+    pub number: String,
 }
 
 #[derive(FromRow)]
@@ -53,12 +64,14 @@ struct Stored {
     reporter_role: String,
     signs: String,
     is_urgent: i64,
+    seen_day: Option<i64>,
     text_sealed: Vec<u8>,
 }
 
 impl Stored {
-    fn opened(self, psychology: &Sealer) -> Result<OpenedReport, Error> {
-        let damaged = |column| Error::Damaged { table: "observation_report", column };
+    /// Opens a row of a table; texts of both tables are sealed for the key that they share.
+    fn opened(self, psychology: &Sealer, table: &'static str) -> Result<OpenedReport, Error> {
+        let damaged = |column| Error::Damaged { table, column };
         let place = place("observation_report", self.report_key, 0);
         Ok(OpenedReport {
             report_key: self.report_key,
@@ -67,8 +80,31 @@ impl Stored {
             reporter_role: Role::from_code(&self.reporter_role).ok_or(damaged("reporter_role"))?,
             signs: serde_json::from_str(&self.signs).map_err(|_| damaged("signs"))?,
             is_urgent: self.is_urgent != 0,
-            text: open_text(psychology, &self.text_sealed, &place, "observation_report")?,
+            seen_day: self.seen_day,
+            text: open_text(psychology, &self.text_sealed, &place, table)?,
         })
+    }
+}
+
+#[derive(FromRow)]
+struct Unplaced {
+    number_sealed: Vec<u8>,
+    #[sqlx(flatten)]
+    stored: Stored,
+}
+
+/// Reports that wait, as [`Unplaced`] reads them.
+const UNPLACED: &str = "SELECT report_key, at_us, reporter, reporter_role, number_sealed, signs, is_urgent, seen_day, \
+                        text_sealed FROM observation_unplaced";
+
+/// Longest number that somebody may write.
+const NUMBER_BYTES_MAX: usize = 64;
+
+impl Unplaced {
+    fn opened(self, psychology: &Sealer) -> Result<UnplacedReport, Error> {
+        let (table, key) = ("observation_unplaced", self.stored.report_key);
+        let number = open_text(psychology, &self.number_sealed, &place(table, key, 0), table)?;
+        Ok(UnplacedReport { report: self.stored.opened(psychology, table)?, number })
     }
 }
 
@@ -79,33 +115,136 @@ impl Cases {
     /// If it says nothing, the student has died, or the store cannot be written.
     pub async fn report(&self, report: &ObservationReport, text: &str, who: &Who, rules: &Rules, now: i64) -> Result<i64, Error> {
         report.check(text)?;
-        let severity = if report.goes_to_shift() { Severity::General } else { Severity::Attention };
-        let command = Command {
-            act: Act::Signal { source: Source::HumanReport, severity },
-            reason: Code::new("observation_report").expect("a code"),
-        };
         let mut tx = self.database.begin("observation_report").await?;
-        let entry = NewEntry { student_key: report.student_key, kind: Kind::Psych, command: &command, note: None };
-        let entered = self.enter_in(&mut tx, entry, who, rules, now).await?;
-        let report_key = next_key(&mut tx, "observation_report", "report_key").await?;
+        let report_key = next_report_key(&mut tx).await?;
+        self.place_report(&mut tx, (report_key, now), report, text, who, (rules, now)).await?;
+        tx.commit().await.map_err(Error::database("write", "observation_report"))?;
+        Ok(report_key)
+    }
+
+    /// Takes an observation of a number that is nobody's: it waits until somebody says who was meant.
+    ///
+    /// The reporter is told the same as of any other, because whether a number exists is not theirs to know.
+    /// `report.student_key` is not looked at.
+    ///
+    /// # Errors
+    /// If it says nothing, or the store cannot be written.
+    pub async fn report_unplaced(
+        &self,
+        number: &str,
+        report: &ObservationReport,
+        text: &str,
+        who: &Who,
+        now: i64,
+    ) -> Result<i64, Error> {
+        report.check(text)?;
+        if NUMBER_BYTES_MAX < number.len() {
+            return Err(Error::NoteLength);
+        }
+        let mut tx = self.database.begin("observation_unplaced").await?;
+        let report_key = next_report_key(&mut tx).await?;
         sqlx::query(
-            "INSERT INTO observation_report (report_key, at_us, reporter, reporter_role, student_key, signs, is_urgent, \
-             text_sealed, thread_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO observation_unplaced (report_key, at_us, reporter, reporter_role, number_sealed, signs, is_urgent, \
+             seen_day, text_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(report_key)
         .bind(now)
         .bind(&who.account)
         .bind(who.role.code())
-        .bind(report.student_key)
-        .bind(serde_json::to_string(&report.signs).expect("codes become JSON"))
+        .bind(self.psychology.seal(number.as_bytes(), &place("observation_unplaced", report_key, 0)))
+        .bind(signs_json(report))
         .bind(i64::from(report.goes_to_shift()))
+        .bind(report.seen_day)
         .bind(self.psychology.seal(text.as_bytes(), &place("observation_report", report_key, 0)))
-        .bind(entered.thread_key)
         .execute(&mut *tx)
         .await
-        .map_err(Error::database("write", "observation_report"))?;
-        tx.commit().await.map_err(Error::database("write", "observation_report"))?;
+        .map_err(Error::database("write", "observation_unplaced"))?;
+        tx.commit().await.map_err(Error::database("write", "observation_unplaced"))?;
         Ok(report_key)
+    }
+
+    /// Returns the reports that wait for a student, urgent ones first, then the oldest.
+    ///
+    /// # Errors
+    /// If the role is not psychology's, or the store cannot be read.
+    pub async fn unplaced(&self, who: &Who, limit: usize) -> Result<Vec<UnplacedReport>, Error> {
+        self.expect_psychology(who)?;
+        let sql = format!("{UNPLACED} ORDER BY is_urgent DESC, report_key LIMIT $1");
+        let rows: Vec<Unplaced> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(page_limit(limit))
+            .fetch_all(self.database.read())
+            .await
+            .map_err(Error::database("read", "observation_unplaced"))?;
+        rows.into_iter().map(|it| it.opened(&self.psychology)).collect()
+    }
+
+    /// Says who was meant: the report is an entry in the student's case from then on, as its reporter wrote it.
+    ///
+    /// # Errors
+    /// If the role is not psychology's, no such report waits, the student has died, or the store cannot be written.
+    pub async fn place_unplaced(
+        &self,
+        report_key: i64,
+        student_key: i64,
+        who: &Who,
+        rules: &Rules,
+        now: i64,
+    ) -> Result<i64, Error> {
+        self.expect_psychology(who)?;
+        let mut tx = self.database.begin("observation_unplaced").await?;
+        let sql = format!("{UNPLACED} WHERE report_key = $1");
+        let row: Option<Unplaced> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(report_key)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "observation_unplaced"))?;
+        let it = row.ok_or(Error::NoSuchReport { report_key })?.opened(&self.psychology)?.report;
+        let reporter = Who { account: it.reporter, role: it.reporter_role };
+        let report = ObservationReport { student_key, signs: it.signs, is_urgent: it.is_urgent, seen_day: it.seen_day };
+        let thread_key = self.place_report(&mut tx, (report_key, it.at_us), &report, &it.text, &reporter, (rules, now)).await?;
+        sqlx::query("DELETE FROM observation_unplaced WHERE report_key = $1")
+            .bind(report_key)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "observation_unplaced"))?;
+        tx.commit().await.map_err(Error::database("write", "observation_report"))?;
+        Ok(thread_key)
+    }
+
+    async fn place_report(
+        &self,
+        tx: &mut Tx,
+        (report_key, at_us): (i64, i64),
+        report: &ObservationReport,
+        text: &str,
+        reporter: &Who,
+        (rules, now): (&Rules, i64),
+    ) -> Result<i64, Error> {
+        let severity = if report.goes_to_shift() { Severity::General } else { Severity::Attention };
+        let command =
+            Command { act: Act::Signal { source: Source::HumanReport, severity }, reason: Code::new("observation_report")? };
+        let entry = NewEntry { student_key: report.student_key, kind: Kind::Psych, command: &command, note: None };
+        let entered = self.enter_in(tx, entry, reporter, rules, now).await?;
+        // A person's report is never cooled down, so it is in a case.
+        let thread_key = entered.thread_key.ok_or(Error::Damaged { table: "observation_report", column: "thread_key" })?;
+        sqlx::query(
+            "INSERT INTO observation_report (report_key, at_us, reporter, reporter_role, student_key, signs, is_urgent, \
+             seen_day, text_sealed, thread_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(report_key)
+        .bind(at_us)
+        .bind(&reporter.account)
+        .bind(reporter.role.code())
+        .bind(report.student_key)
+        .bind(signs_json(report))
+        .bind(i64::from(report.goes_to_shift()))
+        .bind(report.seen_day)
+        .bind(self.psychology.seal(text.as_bytes(), &place("observation_report", report_key, 0)))
+        .bind(thread_key)
+        .execute(&mut **tx)
+        .await
+        .map_err(Error::database("write", "observation_report"))?;
+        Ok(thread_key)
     }
 
     /// Returns what somebody reported and the answers, the newest first; what they wrote is not given back.
@@ -113,9 +252,10 @@ impl Cases {
     /// # Errors
     /// If the store cannot be read.
     pub async fn my_reports(&self, account: &str, before: Option<i64>, limit: usize) -> Result<Vec<MyReport>, Error> {
-        let rows: Vec<(i64, i64, i64, Option<String>)> = sqlx::query_as(
-            "SELECT report_key, at_us, observation_report.student_key, outcome FROM observation_report \
-             JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
+        let rows: Vec<(i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
+            "SELECT report_key, at_us, seen_day, outcome FROM (SELECT report_key, at_us, seen_day, reporter, outcome \
+             FROM observation_report JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
+             UNION ALL SELECT report_key, at_us, seen_day, reporter, NULL FROM observation_unplaced) AS report \
              WHERE reporter = $1 AND report_key < $2 ORDER BY report_key DESC LIMIT $3",
         )
         .bind(account)
@@ -124,9 +264,9 @@ impl Cases {
         .fetch_all(self.database.read())
         .await
         .map_err(Error::database("read", "observation_report"))?;
-        let shown = |(report_key, at_us, student_key, outcome): (i64, i64, i64, Option<String>)| {
+        let shown = |(report_key, at_us, seen_day, outcome): (i64, i64, Option<i64>, Option<String>)| {
             let outcome = outcome.and_then(|it| Outcome::from_code(&it));
-            MyReport { report_key, at_us, student_key, feedback: feedback(outcome), is_answered: outcome.is_some() }
+            MyReport { report_key, at_us, seen_day, feedback: feedback(outcome), is_answered: outcome.is_some() }
         };
         Ok(rows.into_iter().map(shown).collect())
     }
@@ -149,7 +289,7 @@ impl Cases {
             return Err(Error::NoSuchCase { thread_key });
         }
         let rows: Vec<Stored> = sqlx::query_as(
-            "SELECT report_key, at_us, reporter, reporter_role, signs, is_urgent, text_sealed FROM observation_report \
+            "SELECT report_key, at_us, reporter, reporter_role, signs, is_urgent, seen_day, text_sealed FROM observation_report \
              WHERE thread_key = $1 AND report_key > $2 ORDER BY report_key LIMIT $3",
         )
         .bind(thread_key)
@@ -158,7 +298,7 @@ impl Cases {
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::database("read", "observation_report"))?;
-        rows.into_iter().map(|it| it.opened(&self.psychology)).collect()
+        rows.into_iter().map(|it| it.opened(&self.psychology, "observation_report")).collect()
     }
 
     /// Takes the weekly answer of a room or class; a later one replaces it.
@@ -287,6 +427,16 @@ impl Cases {
     fn expect_psychology(&self, who: &Who) -> Result<(), Error> {
         if who.role.is_psychology() { Ok(()) } else { Err(casework::Refusal::NotYours.into()) }
     }
+}
+
+/// Counts on over both tables, so that a key tells nothing of whether the number was somebody's.
+async fn next_report_key(tx: &mut Tx) -> Result<i64, Error> {
+    let placed = next_key(tx, "observation_report", "report_key").await?;
+    Ok(placed.max(next_key(tx, "observation_unplaced", "report_key").await?))
+}
+
+fn signs_json(report: &ObservationReport) -> String {
+    serde_json::to_string(&report.signs).expect("codes become JSON")
 }
 
 fn score_place(name: &str, student_key: i64) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! Whose a student is: assignments, hand-overs that both sides confirm, delegations, the duty roster.
 
-use casework::{Delegation, DutyShift, HandOver, HandOverState, Post, Refusal, Relation, covered_gaps};
+use casework::{Actor, Delegation, DutyShift, HandOver, HandOverState, Post, Refusal, Relation, covered_gaps};
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{Cases, NEVER, Tx, Who, next_key, page_limit};
+use super::{Cases, NEVER, Tx, Who, actor, next_key, page_limit};
 use crate::database::values;
 use crate::error::Error;
 
@@ -132,6 +132,50 @@ impl Cases {
         tx.commit().await.map_err(Error::database("write", "delegation"))
     }
 
+    /// Returns the delegations by and to an account that have not ended, the earliest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn delegations(&self, account: &str, now: i64, limit: usize) -> Result<Vec<Delegation>, Error> {
+        let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+            "SELECT from_account, to_account, from_us, until_us FROM delegation WHERE (from_account = $1 OR to_account = $1) \
+             AND $2 < until_us ORDER BY from_us, from_account, to_account LIMIT $3",
+        )
+        .bind(account)
+        .bind(now)
+        .bind(page_limit(limit))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "delegation"))?;
+        Ok(rows.into_iter().map(|(from, to, from_us, until_us)| Delegation { from, to, from_us, until_us }).collect())
+    }
+
+    /// Returns the students whose responsible counselor an account is, at most as many as one hand-over takes.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn students_of(&self, account: &str, now: i64) -> Result<Vec<i64>, Error> {
+        sqlx::query_scalar(
+            "SELECT student_key FROM case_assignment WHERE relation = 'counselor' AND account = $1 AND from_us <= $2 \
+             AND $2 < until_us ORDER BY student_key LIMIT $3",
+        )
+        .bind(account)
+        .bind(now)
+        .bind(STUDENTS_MAX as i64)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_assignment"))
+    }
+
+    /// Returns somebody with what they stand in to a student now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn standing(&self, who: &Who, student_key: i64, now: i64) -> Result<Actor, Error> {
+        let mut tx = self.database.snapshot("case_assignment").await?;
+        actor(&mut tx, who, student_key, now).await
+    }
+
     /// Keeps a shift of the duty roster; the same post, beginning and person is brought up to date.
     ///
     /// # Errors
@@ -172,7 +216,11 @@ impl Cases {
         Ok(covered_gaps(&self.shifts(post, from_us, until_us).await?, post, from_us, until_us))
     }
 
-    async fn shifts(&self, post: Post, from_us: i64, until_us: i64) -> Result<Vec<DutyShift>, Error> {
+    /// Returns the shifts of a post that touch a span, in their order.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn shifts(&self, post: Post, from_us: i64, until_us: i64) -> Result<Vec<DutyShift>, Error> {
         let rows: Vec<(String, Option<String>, i64, i64)> = sqlx::query_as(
             "SELECT account, backup, from_us, until_us FROM duty_roster WHERE post = $1 AND from_us < $2 AND $3 < until_us \
              ORDER BY from_us, account",

@@ -184,7 +184,10 @@ async fn a_counselor_reads_no_note_of_psychology_and_no_grave_number() {
     cases.execute(edit, &wang(), &Rules::default(), 2).await.unwrap();
 
     let history = cases.history(key, &lin(), 0, 10, 3).await.unwrap();
-    assert!(history.iter().all(|it| it.note.is_none() && it.event.is_none()));
+    assert_eq!(
+        history.iter().map(|it| (it.note.is_some(), it.event.is_some())).collect::<Vec<_>>(),
+        [(false, true), (false, false)]
+    );
     let view = cases.view(key, &lin(), &LabelScheme::default(), 3).await.unwrap().expect("a case");
     assert_eq!(view.thread, None);
     let severity = view.row.unwrap().severity.unwrap();
@@ -198,7 +201,8 @@ async fn nothing_somebody_wrote_is_readable_on_disk() {
     let scene = Scene::minting(crate::Mint::Random);
     let store = opened(&scene).await;
     let cases = store.cases();
-    let report = ObservationReport { student_key: STUDENT, signs: vec![Sign::Farewell], is_urgent: false };
+    let report =
+        ObservationReport { student_key: STUDENT, signs: vec![Sign::Farewell], is_urgent: false, seen_day: Some(20_000) };
     cases.report(&report, "三天没下床了", &who("zhou", Role::DormHead), &Rules::default(), 1).await.unwrap();
     let claim = command(Act::Claim {});
     let edit = Edit { thread_key: 1, seen_version: 1, command: &claim, note: Some("约了明天见面") };
@@ -230,7 +234,7 @@ async fn a_reporter_gets_an_answer_and_never_the_case() {
     let store = opened(&scene).await;
     let cases = store.cases();
     let zhou = who("zhou", Role::DormHead);
-    let report = ObservationReport { student_key: STUDENT, signs: vec![Sign::Withdrawn], is_urgent: false };
+    let report = ObservationReport { student_key: STUDENT, signs: vec![Sign::Withdrawn], is_urgent: false, seen_day: None };
     let first = cases.report(&report, "", &zhou, &Rules::default(), 1).await.unwrap();
     let second = cases.report(&report, "还是一个人", &zhou, &Rules::default(), 2).await.unwrap();
     let mine = cases.my_reports("zhou", None, 10).await.unwrap();
@@ -460,4 +464,83 @@ async fn a_ladder_step_is_listed_with_its_time_and_person() {
             .unwrap();
     let expected = ("call_student", "reached", Some("phone".to_owned()), 600_000_000, HOUR_US, "lin");
     assert_eq!((row.0.as_str(), row.1.as_str(), row.2, row.3, row.4, row.5.as_str()), expected);
+}
+
+#[tokio::test]
+async fn a_report_of_nobodys_number_waits_until_somebody_says_who_was_meant() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    let zhou = who("zhou", Role::DormHead);
+    let report = ObservationReport { student_key: 0, signs: vec![Sign::Farewell], is_urgent: false, seen_day: Some(20_000) };
+    let key = cases.report_unplaced("2023000999", &report, "送出了心爱的东西", &zhou, 1).await.unwrap();
+    let known = ObservationReport { student_key: STUDENT, ..report.clone() };
+    assert_eq!(cases.report(&known, "", &zhou, &Rules::default(), 2).await.unwrap(), key + 1, "keys count on over both");
+    let bytes = scene.bytes();
+    assert!(!bytes.windows(10).any(|it| it == b"2023000999"), "the number is readable");
+
+    assert_eq!(refusal(cases.unplaced(&lin(), 10).await), Refusal::NotYours);
+    let waiting = cases.unplaced(&wang(), 10).await.unwrap();
+    assert_eq!(
+        (waiting.len(), waiting[0].number.as_str(), waiting[0].report.text.as_str()),
+        (1, "2023000999", "送出了心爱的东西")
+    );
+    let mine = cases.my_reports("zhou", None, 10).await.unwrap();
+    assert_eq!((mine.len(), mine[1].seen_day, &mine[1].feedback), (2, Some(20_000), &mine[0].feedback));
+
+    let thread_key = cases.place_unplaced(key, STUDENT, &wang(), &Rules::default(), 3).await.unwrap();
+    assert!(cases.unplaced(&wang(), 10).await.unwrap().is_empty());
+    let read = cases.reports_of(thread_key, &lin(), 0, 10, 4).await.unwrap();
+    assert_eq!(read.iter().map(|it| (it.report_key, it.at_us)).collect::<Vec<_>>(), [(key, 1), (key + 1, 2)]);
+    assert_eq!(read[0].reporter, "zhou");
+    let again = cases.place_unplaced(key, STUDENT, &wang(), &Rules::default(), 5).await;
+    assert!(matches!(again, Err(Error::NoSuchReport { .. })), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_work_list_is_cut_and_counted_as_it_is_wanted() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    let study = enter(&cases, Kind::Academic, signal(Source::Machine, 2), &Who::system(), 1).await.unwrap().thread_key.unwrap();
+    enter(&cases, Kind::LifeAid, signal(Source::Machine, 1), &Who::system(), 2).await.unwrap();
+    does(&cases, study, Act::Claim {}, &lin(), 3).await.unwrap();
+    let labels = LabelScheme::default();
+    let found = async |wanted: Wanted| {
+        let page = Page { after: None, limit: 10 };
+        let rows = cases.queue_of(&lin(), wanted, page, &labels, 4).await.unwrap();
+        rows.iter().map(|it| it.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Wanted::default()).await.len(), 2);
+    assert_eq!(found(Wanted { is_mine: true, ..Wanted::default() }).await, [Kind::Academic]);
+    assert_eq!(found(Wanted { state: Some(State::New), ..Wanted::default() }).await, [Kind::LifeAid]);
+    assert_eq!(found(Wanted { kind: Some(Kind::Psych), ..Wanted::default() }).await, []);
+    let counts = cases.queue_counts(&lin(), 40 * DAY_US).await.unwrap();
+    assert_eq!(counts, QueueCounts { open_n: 2, overdue_n: 2, new_n: 1, mine_n: 1 });
+    assert_eq!(cases.queue_counts(&who("zhao", Role::Counselor), 4).await.unwrap(), QueueCounts::default());
+}
+
+#[tokio::test]
+async fn a_desk_offers_what_its_reader_may_do_and_hides_what_psychology_did() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    let key = enter(&cases, Kind::Psych, signal(Source::HumanReport, 2), &lin(), 1).await.unwrap().thread_key.unwrap();
+    let (labels, rules) = (LabelScheme::default(), Rules::default());
+    does(&cases, key, Act::Claim {}, &lin(), 2).await.unwrap();
+    let declare = Act::Declare { is_danger_immediate: false };
+    does(&cases, key, declare, &wang(), 3).await.unwrap();
+    does(&cases, key, Act::GrantTo { account: "zhou".to_owned() }, &wang(), 4).await.unwrap();
+
+    let desk = cases.desk(key, &lin(), &labels, &rules, 5).await.unwrap().expect("a case");
+    assert_eq!((desk.view.sight, desk.view.thread), (Sight::Record, None), "the level is in the thread");
+    assert!(desk.crisis.is_some() && desk.forms.iter().any(|it| it.act == casework::ActName::CrisisStep && it.is_primary));
+    let history = cases.history(key, &lin(), 0, 10, 5).await.unwrap();
+    assert_eq!(history.iter().map(|it| it.event.is_some()).collect::<Vec<_>>(), [true, true, false, false]);
+    assert!(cases.desk(key, &who("zhao", Role::Counselor), &labels, &rules, 5).await.unwrap().is_none());
+    let study = enter(&cases, Kind::Academic, signal(Source::Machine, 1), &Who::system(), 6).await.unwrap().thread_key.unwrap();
+    assert_eq!(cases.desk(key, &wang(), &labels, &rules, 7).await.unwrap().expect("a case").others_n, 1);
+    let other = cases.desk(study, &wang(), &labels, &rules, 7).await.unwrap().expect("that there is one");
+    assert_eq!((other.view.sight, other.view.row, other.forms), (Sight::OtherProfession, None, Vec::new()));
+    assert_eq!(cases.latest_us().await.unwrap(), Some(6));
 }

@@ -1,0 +1,277 @@
+//! `/api/v1/cases`: the work list, one case with what may be done on it, and its steps (个案).
+//!
+//! `store` and `casework` say what a reader sees and may do; here it becomes JSON. Names come from a session of `policy`,
+//! as everywhere: a case may be in sight although the person is not.
+
+mod filled;
+pub(crate) mod shown;
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::rejection::JsonRejection;
+use casework::{Act, Actor, Code, Command, Kind, Sight, State, Thread, forms};
+use schema::PersonKind;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::{Desk, Edit, NewEntry, Page, Wanted};
+
+pub(crate) use filled::micros;
+
+use super::students::limit;
+use super::warnings;
+use crate::access::Reader;
+use crate::error::{Problem, Query};
+
+/// Steps of a history that are read at once; a case has 2,000 and somewhat more at most.
+const STEPS_A_PAGE: usize = 500;
+const REPORTS_MAX: usize = 200;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// `next` of the page before.
+    after: Option<String>,
+    limit: Option<u16>,
+    kind: Option<String>,
+    state: Option<String>,
+    mine: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepAsk {
+    seen_version: i64,
+    act: String,
+    #[serde(default)]
+    fields: Map<String, Value>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenAsk {
+    student_key: String,
+    kind: String,
+    act: String,
+    #[serde(default)]
+    fields: Map<String, Value>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let (who, now) = (reader.who()?, reader.now_us());
+    let limit = usize::from(limit(filter.limit)?);
+    let no_word = |name: &str| Problem::bad_request(format!("{name} 不是可选的值 / {name} is none of the values that there are"));
+    let wanted = Wanted {
+        kind: filter.kind.as_deref().map(|it| Kind::from_code(it).ok_or_else(|| no_word("kind"))).transpose()?,
+        state: filter.state.as_deref().map(|it| State::from_code(it).ok_or_else(|| no_word("state"))).transpose()?,
+        is_mine: filter.mine.unwrap_or(false),
+    };
+    let after = filter.after.as_deref().map(position).transpose()?;
+    let cases = reader.state.parts.store.cases();
+    let labels = &reader.state.config.labels;
+    // One more than is shown says whether there are more; the store gives 500 at most.
+    let mut found = cases.queue_of(&who, wanted, Page { after, limit: limit + 1 }, labels, now).await?;
+    let has_more = limit.min(LIMIT_OF_STORE - 1) < found.len();
+    found.truncate(limit.min(LIMIT_OF_STORE - 1));
+    let next = found.last().filter(|_| has_more).map(|it| it.position()).map(|(due_us, key)| format!("{due_us}:{key}"));
+    let counts = cases.queue_counts(&who, now).await?;
+    let keys: Vec<String> = found.iter().map(|it| it.thread_key.to_string()).collect();
+    reader.note("read", format!("cases/{}", keys.join(",")), "ok", i64::try_from(found.len()).ok()).await?;
+    let students = shown::students(&reader, found.iter().map(|it| it.student_key)).await;
+    let campus = &reader.state.config.campus;
+    Ok(Json(json!({
+        "rows": found.iter().map(|it| shown::row(it, &students, &who.account, now)).collect::<Vec<_>>(),
+        "next": next,
+        "counts": {
+            "open_n": counts.open_n, "overdue_n": counts.overdue_n, "new_n": counts.new_n, "mine_n": counts.mine_n,
+        },
+        "as_of_on": students.as_of_on, "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
+    })))
+}
+
+/// Rows that the store gives at most, whatever is asked for.
+const LIMIT_OF_STORE: usize = 500;
+
+fn position(after: &str) -> Result<(i64, i64), Problem> {
+    let parsed = after.split_once(':').and_then(|(due, key)| Some((due.parse().ok()?, key.parse().ok()?)));
+    parsed.ok_or_else(|| Problem::bad_request("after 是上一页的 next / after is the next of the page before"))
+}
+
+pub(crate) async fn open_forms(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let (who, rules, now) = (reader.who()?, reader.rules(), reader.now_us());
+    // Of a student whom nothing is known of: what anybody in this role may begin.
+    let actor = Actor::stranger(&who.account, who.role);
+    let kinds = Kind::ALL.iter().map(|kind| {
+        let found = forms(&Thread::blank(0, 0, *kind), &actor, &reader.state.config.labels, &rules, now);
+        let text = kind.text();
+        json!({
+            "kind": kind.code(), "kind_zh": text.zh, "kind_en": text.en,
+            "acts": found.iter().map(shown::form).collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(json!({ "kinds": kinds.collect::<Vec<_>>() })))
+}
+
+pub(crate) async fn one(reader: Reader, Path(thread_key): Path<String>) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let key = key(&thread_key)?;
+    let Some(desk) = desk(&reader, key).await? else {
+        reader.note("read", format!("case/{key}"), "refused", None).await?;
+        return Err(Problem::not_found());
+    };
+    reader.note("read", format!("case/{key}"), "ok", None).await?;
+    Ok(Json(whole(&reader, key, desk).await?))
+}
+
+pub(crate) async fn step(
+    reader: Reader,
+    Path(thread_key): Path<String>,
+    body: Result<Json<StepAsk>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let key = key(&thread_key)?;
+    let Json(ask) = body?;
+    // A crisis may be declared by anybody of the staff, but not to find out which cases there are.
+    if desk(&reader, key).await?.is_none() {
+        reader.note("step", format!("case/{key}"), "refused", None).await?;
+        return Err(Problem::not_found());
+    }
+    let command = command(&ask.act, ask.fields, ask.reason.as_deref())?;
+    reader.note("step", format!("case/{key}/{}", ask.act), "asked", None).await?;
+    let edit = Edit { thread_key: key, seen_version: ask.seen_version, command: &command, note: noted(ask.note.as_deref()) };
+    let cases = reader.state.parts.store.cases();
+    cases.execute(edit, &reader.who()?, &reader.rules(), reader.now_us()).await?;
+    Ok(Json(after_step(&reader, key).await?))
+}
+
+pub(crate) async fn open(reader: Reader, body: Result<Json<OpenAsk>, JsonRejection>) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let Json(ask) = body?;
+    let student_key = student(&reader, &ask.student_key).await?;
+    let kind =
+        Kind::from_code(&ask.kind).ok_or_else(|| Problem::unprocessable("没有这类个案", "there is no such kind of case"))?;
+    let command = command(&ask.act, ask.fields, ask.reason.as_deref())?;
+    if !matches!(command.act, Act::Signal { .. } | Act::Declare { .. } | Act::OpenCheck { .. }) {
+        return Err(Problem::unprocessable("个案不由此步骤开始", "no case begins with this act"));
+    }
+    reader.note("open", format!("student/{student_key}/case/{}/{}", kind.code(), ask.act), "asked", None).await?;
+    let entry = NewEntry { student_key, kind, command: &command, note: noted(ask.note.as_deref()) };
+    let cases = reader.state.parts.store.cases();
+    let entered = cases.enter(entry, &reader.who()?, &reader.rules(), reader.now_us()).await?;
+    let key = entered.thread_key.ok_or_else(Problem::not_found)?;
+    Ok(Json(after_step(&reader, key).await?))
+}
+
+pub(crate) async fn of_student(reader: Reader, Path(student_key): Path<String>) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
+    let (who, now) = (reader.who()?, reader.now_us());
+    let found = reader.state.parts.store.cases().of_student(key, &who, &reader.state.config.labels, now).await?;
+    reader.note_read(key, "cases").await?;
+    let students = shown::students(&reader, [key]).await;
+    let rows = found.iter().filter_map(|it| it.row.as_ref());
+    let others_n = found.iter().filter(|it| it.sight == Sight::OtherProfession).count();
+    Ok(Json(json!({
+        "rows": rows.map(|it| shown::row(it, &students, &who.account, now)).collect::<Vec<_>>(),
+        "others": shown::others(others_n),
+    })))
+}
+
+/// The case after something was done on it; who no longer sees it is told that it was taken, and no more.
+pub(crate) async fn after_step(reader: &Reader, key: i64) -> Result<Value, Problem> {
+    match desk(reader, key).await? {
+        Some(desk) => whole(reader, key, desk).await,
+        None => Ok(nothing(reader, 0)),
+    }
+}
+
+async fn desk(reader: &Reader, key: i64) -> Result<Option<Desk>, Problem> {
+    let cases = reader.state.parts.store.cases();
+    let (who, rules, now) = (reader.who()?, reader.rules(), reader.now_us());
+    Ok(cases.desk(key, &who, &reader.state.config.labels, &rules, now).await?)
+}
+
+async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> {
+    let (who, now) = (reader.who()?, reader.now_us());
+    let Some(row) = &desk.view.row else { return Ok(nothing(reader, desk.others_n)) };
+    let students = shown::students(reader, [row.student_key]).await;
+    let cases = reader.state.parts.store.cases();
+    let (mut history, mut reports, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    if Sight::Record <= desk.view.sight {
+        loop {
+            let after = history.last().map_or(0, |it: &store::HistoryRow| it.seq);
+            let page = cases.history(key, &who, after, STEPS_A_PAGE, now).await?;
+            let is_last = page.len() < STEPS_A_PAGE;
+            history.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        reports = match cases.reports_of(key, &who, 0, REPORTS_MAX, now).await {
+            // From severity 3 on reports are psychology's, and the others go on without them.
+            Err(store::Error::NoSuchCase { .. }) => Vec::new(),
+            other => other?,
+        };
+        if let Some((session, as_of_on)) = students.session_of(row.student_key) {
+            notices = warnings::of_student(&reader.state.parts, session, row.student_key, as_of_on).await?;
+            notices.retain(|it| it["thread"] == row.kind.code());
+        }
+    }
+    let (campus, labels) = (&reader.state.config.campus, &reader.state.config.labels);
+    Ok(json!({
+        "row": shown::row(row, &students, &who.account, now),
+        "sight": if Sight::Record <= desk.view.sight { "full" } else { "limited" },
+        "notices": notices,
+        "reports": reports.iter().map(shown::report).collect::<Vec<_>>(),
+        "history": history.iter().map(|it| shown::step(it, who.role, labels, campus)).collect::<Vec<_>>(),
+        "acts": desk.forms.iter().map(shown::form).collect::<Vec<_>>(),
+        "crisis": desk.crisis.as_ref().map(|it| shown::crisis(it, now)),
+        "check": desk.check.as_ref().map(|it| shown::check(it, desk.view.row.as_ref().map(|it| it.state), now)),
+        "others": shown::others(desk.others_n),
+        "as_of_on": students.as_of_on, "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
+    }))
+}
+
+/// A case of which the reader learns only that somebody follows up.
+fn nothing(reader: &Reader, others_n: usize) -> Value {
+    let campus = &reader.state.config.campus;
+    json!({
+        "row": null, "sight": "exists", "notices": [], "reports": [], "history": [], "acts": [], "crisis": null, "check": null,
+        "others": shown::others(others_n.max(1)), "as_of_on": null,
+        "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
+    })
+}
+
+fn command(act: &str, fields: Map<String, Value>, reason: Option<&str>) -> Result<Command, Problem> {
+    let taken = filled::act(act, fields)?;
+    let reason = reason.filter(|it| !it.is_empty()).unwrap_or(act);
+    let reason = Code::new(reason).map_err(|_| {
+        Problem::unprocessable("原因须为代码：a-z、0-9 和 _，至多 64 个", "the reason is a code of a-z, 0-9 and _, 64 at most")
+    })?;
+    Ok(Command { act: taken, reason })
+}
+
+/// An empty note is none.
+fn noted(note: Option<&str>) -> Option<&str> {
+    note.filter(|it| !it.trim().is_empty())
+}
+
+fn key(thread_key: &str) -> Result<i64, Problem> {
+    thread_key.parse().map_err(|_| Problem::not_found())
+}
+
+/// The key of a student whom the vault knows.
+pub(crate) async fn student(reader: &Reader, student_key: &str) -> Result<i64, Problem> {
+    let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
+    let known = reader.state.parts.store.vault().number_of(PersonKind::Student, key).await?;
+    known.map(|_| key).ok_or_else(Problem::not_found)
+}

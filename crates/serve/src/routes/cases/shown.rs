@@ -1,0 +1,278 @@
+//! Cases as JSON: every code with its two texts beside it.
+
+use std::collections::HashMap;
+
+use casework::{Crisis, CrisisResult, Form, LabelScheme, Role, SafetyCheck, ShownSeverity, Sign, State, Step, Text};
+use policy::Session;
+use schema::Campus;
+use serde_json::{Value, json};
+use store::{HistoryRow, OpenedReport, QueueRow};
+
+use crate::access::Reader;
+use crate::routes::health::instant;
+use crate::rows::{self, cell, text};
+
+/// Whom cases are about, as far as a reader may know.
+pub(crate) struct Students {
+    known: HashMap<i64, Value>,
+    session: Option<Session>,
+    pub(crate) as_of_on: Option<String>,
+}
+
+impl Students {
+    /// A student as the reader may know them, or why not.
+    pub(crate) fn get(&self, key: i64) -> Value {
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let reason = if self.session_of(key).is_some() {
+            ("登记册中没有该生的姓名", "the registers hold no name of this student")
+        } else if self.as_of_on.is_none() {
+            ("数据尚未计算完成", "the tables are not built yet")
+        } else {
+            (
+                "该生不在您的数据范围内；您因值班、授权或个案可见此项",
+                "the student is not in your scope; a shift, a grant or a case shows you this",
+            )
+        };
+        unnamed(reason)
+    }
+
+    /// The session and the newest date, where it reaches the student.
+    pub(crate) fn session_of(&self, key: i64) -> Option<(&Session, &str)> {
+        let session = self.session.as_ref().filter(|it| it.students().contains(key))?;
+        Some((session, self.as_of_on.as_deref()?))
+    }
+}
+
+fn unnamed((zh, en): (&str, &str)) -> Value {
+    json!({
+        "name": null, "college_name": null, "class": null, "building": null, "room": null,
+        "unnamed_zh": zh, "unnamed_en": en,
+    })
+}
+
+/// Looks up whom cases are about. Where the lake does not answer the cases are shown all the same, and say so: help
+/// must not wait for tables.
+pub(crate) async fn students(reader: &Reader, keys: impl IntoIterator<Item = i64>) -> Students {
+    let mut found = Students { known: HashMap::new(), session: None, as_of_on: None };
+    let Ok(session) = reader.session().await else { return found };
+    let newest = rows::newest(&session, "dim_student").await.ok().flatten();
+    let mut keys: Vec<i64> = keys.into_iter().filter(|it| session.students().contains(*it)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    if let Some(on) = newest.as_deref().and_then(|it| rows::date(it).ok()).filter(|_| !keys.is_empty()) {
+        // Keys are our own numbers, read from the store a moment ago.
+        let list: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let sql = format!("SELECT * FROM dim_student WHERE as_of_on = $on AND student_key IN ({})", list.join(", "));
+        let people = rows::rows(&session, &sql, vec![("on", on)]).await.unwrap_or_default();
+        let names = rows::names(&reader.state.parts, &session, &keys).await.unwrap_or_default();
+        for key in keys {
+            let Some(name) = names.get(&key).and_then(|it| it.0.clone()) else { continue };
+            let person = people.iter().find(|it| text(it, "student_key").as_deref() == Some(&key.to_string()));
+            let person = person.cloned().unwrap_or_default();
+            let known = json!({
+                "name": name, "college_name": cell(&person, "college_name"), "class": cell(&person, "class"),
+                "building": cell(&person, "building_name"), "room": cell(&person, "room_id"),
+                "unnamed_zh": null, "unnamed_en": null,
+            });
+            found.known.insert(key, known);
+        }
+    }
+    found.as_of_on = newest;
+    found.session = Some(session);
+    found
+}
+
+pub(crate) fn row(it: &QueueRow, students: &Students, account: &str, now: i64) -> Value {
+    let (kind, state, level) = (it.kind.text(), it.state.text(), it.level.text());
+    json!({
+        "thread_key": it.thread_key.to_string(), "student_key": it.student_key.to_string(),
+        "student": students.get(it.student_key),
+        "kind": it.kind.code(), "kind_zh": kind.zh, "kind_en": kind.en,
+        "state": it.state.code(), "state_zh": state.zh, "state_en": state.en,
+        "severity": it.severity.as_ref().map(severity),
+        "level": it.level.code(), "level_zh": level.zh, "level_en": level.en,
+        "owner": it.owner, "is_mine": it.owner.as_deref() == Some(account), "version": it.version,
+        "due_at": it.deadline_us.and_then(instant), "is_overdue": it.deadline_us.is_some_and(|due| due < now),
+    })
+}
+
+fn severity(it: &ShownSeverity) -> Value {
+    json!({
+        "level": it.severity.map(casework::Severity::level), "label_zh": it.text.zh, "label_en": it.text.en,
+        "colour": it.colour.map(casework::Colour::code),
+    })
+}
+
+/// One sentence for each case of another profession; not even its kind is told.
+pub(crate) fn others(n: usize) -> Vec<Value> {
+    (0..n).map(|_| json!({ "text_zh": "有其他专业跟进", "text_en": "another profession follows up" })).collect()
+}
+
+pub(crate) fn form(it: &Form) -> Value {
+    let title = it.act.text();
+    let fields = it.fields.iter().map(|field| {
+        let choices = field.choices.iter().map(|it| json!({ "code": it.code, "title_zh": it.title.zh, "title_en": it.title.en }));
+        json!({
+            "field": field.field, "title_zh": field.title.zh, "title_en": field.title.en, "kind": field.kind,
+            "is_required": field.is_required, "choices": choices.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "act": it.act.code(), "title_zh": title.zh, "title_en": title.en, "is_primary": it.is_primary,
+        "is_grave": it.act.is_grave(), "fields": fields.collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn sign(it: Sign) -> Value {
+    let title = it.text();
+    json!({ "sign": it.code(), "title_zh": title.zh, "title_en": title.en, "is_urgent": it.is_urgent() })
+}
+
+pub(crate) fn report(it: &OpenedReport) -> Value {
+    let role = it.reporter_role.text();
+    json!({
+        "report_key": it.report_key.to_string(), "at": instant(it.at_us), "seen_on": day(it.seen_day),
+        "reporter": it.reporter, "role": it.reporter_role.code(), "role_zh": role.zh, "role_en": role.en,
+        "signs": it.signs.iter().map(|it| sign(*it)).collect::<Vec<_>>(), "is_urgent": it.is_urgent, "text": it.text,
+    })
+}
+
+/// A day of the store as a date.
+pub(crate) fn day(day: Option<i64>) -> Option<String> {
+    day.and_then(|it| i32::try_from(it).ok()).and_then(schema::time::days_date).map(|it| it.to_string())
+}
+
+pub(crate) fn step(it: &HistoryRow, role: Role, labels: &LabelScheme, campus: &Campus) -> Value {
+    let (by, step) = (it.role.text(), it.step.text());
+    let details = it.event.as_ref().map(|it| details(&it.step, role, labels, campus)).unwrap_or_default();
+    let details = details
+        .into_iter()
+        .map(|(title, value)| json!({ "title_zh": title.zh, "title_en": title.en, "value_zh": value.zh, "value_en": value.en }));
+    json!({
+        "seq": it.seq, "at": instant(it.at_us), "actor": it.actor, "role": it.role.code(), "role_zh": by.zh, "role_en": by.en,
+        "step": it.step.code(), "step_zh": step.zh, "step_en": step.en, "reason": it.reason,
+        "details": details.collect::<Vec<_>>(), "due_at": it.deadline_us.and_then(instant), "note": it.note,
+    })
+}
+
+/// The facts of a step, each with its title.
+fn details(step: &Step, role: Role, labels: &LabelScheme, campus: &Campus) -> Vec<(Text, Text)> {
+    let plain = |it: &str| Text::new(it, it);
+    let yes_no = |it: bool| if it { Text::new("是", "yes") } else { Text::new("否", "no") };
+    let grave = |it: &casework::Severity| {
+        let shown = labels.shown_to(role, *it);
+        shown.map(|it| (Text::new("程度", "How grave"), it.text))
+    };
+    let titled = |zh: &str, en: &str, value: Text| Some((Text::new(zh, en), value));
+    let found = match step {
+        Step::Signalled { source, severity } => vec![titled("来源", "Source", source.text()), grave(severity)],
+        Step::Assessed { severity } | Step::SeveritySet { severity } => vec![grave(severity)],
+        Step::Contacted { reached } => vec![titled("联系到谁", "Who was reached", reached.text())],
+        Step::Referred { to } => vec![titled("转介至", "Referred to", to.text())],
+        Step::Reviewed { is_quiet } => vec![titled("没有新情况", "Nothing new", yes_no(*is_quiet))],
+        Step::Closed { outcome, reached, how } => vec![
+            titled("结果", "Outcome", outcome.text()),
+            titled("联系到谁", "Who was reached", reached.text()),
+            titled("方式", "How", how.text()),
+        ],
+        Step::Declared { is_danger_immediate } => {
+            vec![titled("有立即危险", "Danger is immediate", yes_no(*is_danger_immediate))]
+        }
+        Step::CrisisStepped { crisis_step, result } => {
+            vec![titled("步骤", "Step", crisis_step.text()), titled("结果", "Result", result.text())]
+        }
+        Step::Accompanied { shift } => {
+            let span = format!("{} – {}", local(shift.from_us, campus), local(shift.until_us, campus));
+            vec![titled("陪护人", "Companion", plain(&shift.account)), titled("时间", "Time", plain(&span))]
+        }
+        Step::Conferred { n_present } => vec![titled("参加人数", "Took part", plain(&n_present.to_string()))],
+        Step::CheckOpened { cause, guardian } => {
+            vec![titled("原因", "Cause", cause.text()), titled("监护人", "Guardian", guardian.text())]
+        }
+        Step::CheckStepped { rung, result, reached, .. } => vec![
+            titled("步骤", "Step", rung.text()),
+            titled("结果", "Result", result.text()),
+            reached.and_then(|it| titled("联系到谁", "Who was reached", it.text())),
+        ],
+        Step::ParentsDecided { choice } => vec![titled("决定", "Decision", choice.text())],
+        Step::Granted { account } | Step::Revoked { account } => vec![titled("账号", "Account", plain(account))],
+        Step::Escalated { level } => vec![titled("层级", "Level", level.text())],
+        Step::Died { readers } => vec![titled("指定查看人", "Named readers", plain(&readers.join(", ")))],
+        Step::Claimed {}
+        | Step::TakenOver {}
+        | Step::Planned {}
+        | Step::RuledOut {}
+        | Step::CrisisEnded {}
+        | Step::ExpiryProposed {} => Vec::new(),
+    };
+    found.into_iter().flatten().collect()
+}
+
+/// An instant as people on the campus write it.
+fn local(at_us: i64, campus: &Campus) -> String {
+    let at = chrono::DateTime::from_timestamp_micros(at_us);
+    at.map_or_else(String::new, |it| it.with_timezone(&campus.time_zone).format("%Y-%m-%d %H:%M").to_string())
+}
+
+pub(crate) fn crisis(it: &Crisis, now: i64) -> Value {
+    let open = it.open_steps();
+    let open = open.iter().map(|(step, due)| {
+        let title = step.text();
+        json!({ "step": step.code(), "step_zh": title.zh, "step_en": title.en, "due_at": instant(*due), "is_overdue": *due < now })
+    });
+    let done = it.steps.iter().map(|it| {
+        let (step, result): (Text, Text) = (it.step.text(), CrisisResult::text(it.result));
+        json!({
+            "step": it.step.code(), "step_zh": step.zh, "step_en": step.en,
+            "result": it.result.code(), "result_zh": result.zh, "result_en": result.en, "by": it.by, "at": instant(it.at_us),
+        })
+    });
+    let companions = it
+        .companions
+        .iter()
+        .map(|it| json!({ "account": it.account, "from_at": instant(it.from_us), "until_at": instant(it.until_us) }));
+    json!({
+        "declared_by": it.declared_by, "declared_at": instant(it.declared_us), "is_danger_immediate": it.is_danger_immediate,
+        "is_running": it.ended_us.is_none(), "open_steps": open.collect::<Vec<_>>(), "done": done.collect::<Vec<_>>(),
+        "companions": companions.collect::<Vec<_>>(),
+        "alone": it.alone(now).into_iter().map(span).collect::<Vec<_>>(),
+        "conference_at": it.conference_us.and_then(instant), "ended_at": it.ended_us.and_then(instant),
+    })
+}
+
+/// From one instant to another.
+pub(crate) fn span((from_us, until_us): (i64, i64)) -> Value {
+    json!({ "from_at": instant(from_us), "until_at": instant(until_us) })
+}
+
+pub(crate) fn check(it: &SafetyCheck, state: Option<State>, now: i64) -> Value {
+    let found = it.found();
+    let is_running = found.is_none() && state != Some(State::Closed);
+    let next = it.due().filter(|_| is_running).map(|(rung, due)| {
+        let title = rung.text();
+        json!({ "rung": rung.code(), "rung_zh": title.zh, "rung_en": title.en, "due_at": instant(due), "is_overdue": due < now })
+    });
+    let done = it.steps.iter().map(|it| {
+        let (rung, result, reached) = (it.rung.text(), it.result.text(), it.reached.map(casework::Reached::text));
+        json!({
+            "rung": it.rung.code(), "rung_zh": rung.zh, "rung_en": rung.en,
+            "result": it.result.code(), "result_zh": result.zh, "result_en": result.en,
+            "reached": it.reached.map(casework::Reached::code), "reached_zh": reached.as_ref().map(|it| it.zh.clone()),
+            "reached_en": reached.as_ref().map(|it| it.en.clone()),
+            "by": it.by, "at": instant(it.at_us), "due_at": instant(it.due_us),
+        })
+    });
+    let (cause, guardian) = (it.cause.text(), it.guardian.text());
+    let (parents, found_text) = (it.parents.map(casework::ParentsChoice::text), found.map(casework::Reached::text));
+    json!({
+        "cause": it.cause.code(), "cause_zh": cause.zh, "cause_en": cause.en,
+        "guardian": it.guardian.code(), "guardian_zh": guardian.zh, "guardian_en": guardian.en,
+        "parents": it.parents.map(casework::ParentsChoice::code), "parents_zh": parents.as_ref().map(|it| it.zh.clone()),
+        "parents_en": parents.as_ref().map(|it| it.en.clone()),
+        "opened_at": instant(it.opened_us), "is_running": is_running, "next": next, "done": done.collect::<Vec<_>>(),
+        "found": found.map(casework::Reached::code), "found_zh": found_text.as_ref().map(|it| it.zh.clone()),
+        "found_en": found_text.as_ref().map(|it| it.en.clone()),
+    })
+}
