@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::serve::{Answer, Document, Server};
-use crate::support::sql;
+use crate::support::{output, sql};
 
 /// Somebody at work: a session, and the document that every answer is held against.
 struct Desk<'a> {
@@ -108,6 +108,48 @@ fn choices(case: &Value, act: &str, field: &str) -> Vec<String> {
     let form = case["acts"].as_array().expect("acts").iter().find(|it| it["act"] == act).expect("the act");
     let field = form["fields"].as_array().expect("fields").iter().find(|it| it["field"] == field).expect("the field");
     field["choices"].as_array().expect("choices").iter().map(|it| word(&it["code"])).collect()
+}
+
+/// What the audit log holds of an account, oldest first: what was done to what.
+fn audited(server: &Server, account: &str) -> Vec<String> {
+    let query = "import sqlite3, sys; rows = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True).execute(\
+                 'SELECT action, resource FROM audit_event WHERE actor = ? ORDER BY seq', [sys.argv[2]]); \
+                 print('\\n'.join(' '.join(row) for row in rows))";
+    let file = server.data.path().join("store/yizhan.sqlite");
+    let out = output(std::process::Command::new("python3").args(["-c", query]).arg(file).arg(account));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_read_and_every_step_of_a_case_is_written_down() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    let (counselor, other) = (Desk::of(&server, &document, "counselor"), Desk::of(&server, &document, "counselor2"));
+    // Somebody of whom the data offer something: the case shows what, of its own kind.
+    let offered = counselor.ask("/warnings?limit=1").body["rows"][0].clone();
+    let (student, kind) = (word(&offered["student_key"]), word(&offered["thread"]));
+    let case = counselor.opens(&student, &kind, "signal", json!({ "source": "superior", "severity": "1" }));
+    let key = thread(&case);
+    let shown: Vec<&Value> = case["notices"].as_array().expect("notices").iter().map(|it| &it["warning_id"]).collect();
+    assert_eq!(shown, [&offered["warning_id"]]);
+    counselor.case(&key);
+    counselor.get("/cases", &format!("/cases?kind={kind}"));
+    counselor.get("/students/{student_key}/cases", &format!("/students/{student}/cases"));
+    counselor.does(&case, "signal", json!({ "source": "hotline", "severity": "1" }));
+    other.is_told(&other.ask(&format!("/cases/{key}")), 404, "somebody else's case");
+
+    let own: Vec<String> = audited(&server, "counselor").into_iter().filter(|it| !it.starts_with("query ")).collect();
+    for expected in [
+        format!("open student/{student}/case/{kind}/signal"),
+        format!("read case/{key}"),
+        format!("read student/{student}/cases"),
+        format!("step case/{key}/signal"),
+    ] {
+        assert!(own.contains(&expected), "{expected} is not in {own:#?}");
+    }
+    assert!(own.iter().any(|it| it.starts_with("read cases/") && it.contains(&key)), "{own:#?}");
+    assert!(audited(&server, "counselor2").contains(&format!("read case/{key}")), "a try is written down too");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Role};
 use crate::codes::{Code, Text};
 use crate::crisis::{Companion, CrisisResult, CrisisStep};
 use crate::deadline::{HOUR_US, Rules};
@@ -213,6 +213,9 @@ fn trials(name: ActName, thread: &Thread, actor: &Actor, labels: &LabelScheme, n
     };
     match name {
         ActName::Claim => plain(Act::Claim {}),
+        // What nobody has yet is claimed; what is one's own is not taken over.
+        ActName::TakeOver if thread.owner.as_ref() == Some(&actor.account) => Vec::new(),
+        ActName::TakeOver if thread.state == State::New && actor.role != Role::CollegeSecretary => Vec::new(),
         ActName::TakeOver => plain(Act::TakeOver {}),
         ActName::Plan => plain(Act::Plan {}),
         ActName::RuleOut => plain(Act::RuleOut {}),
@@ -306,7 +309,6 @@ fn pairs<A: Copy, B: Copy, R>(left: &[A], right: &[B], make: impl Fn(A, B) -> R)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::Role;
     use crate::thread::{Event, Kind, Step, apply};
 
     fn counselor() -> Actor {
@@ -346,7 +348,7 @@ mod tests {
     fn a_new_case_is_claimed_first_and_only_severity_1_of_machines_closes_by_shortcut() {
         let grave = open(&thread(Kind::Academic, vec![signalled(Source::Machine, 2)]), &counselor());
         assert!(grave.iter().any(|it| it.act == ActName::Claim && it.is_primary), "{:?}", acts(&grave));
-        assert!(!acts(&grave).contains(&"close"), "{:?}", acts(&grave));
+        assert!(!acts(&grave).contains(&"close") && !acts(&grave).contains(&"take_over"), "{:?}", acts(&grave));
         let mild = open(&thread(Kind::Academic, vec![signalled(Source::Machine, 1)]), &counselor());
         assert_eq!(choices(&mild, ActName::Close, "how"), ["bulk", "shortcut"]);
     }
