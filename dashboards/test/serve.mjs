@@ -125,11 +125,11 @@ async function answer(request, url, response) {
     const id = Math.random().toString(36).slice(2);
     sessions.set(id, me);
     response.setHeader("set-cookie", `yizhan_session=${id}; HttpOnly; SameSite=Lax; Path=/`);
-    return me;
+    return {...me, now: new Date().toISOString()};
   }
   const me = sessions.get(/yizhan_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1]);
   if (me === undefined) throw new Refusal(401, "no_session", "请先登录 / Sign in first");
-  if (path === "/me") return me;
+  if (path === "/me") return {...me, now: new Date().toISOString()};
   if (path === "/logout") return undefined;
   const given = request.method === "POST" ? await body(request) : {};
   for (const [pattern, need, reply] of [...ofDuty.filter(([method]) => method === request.method).map((it) => it.slice(1)), ...routes]) {

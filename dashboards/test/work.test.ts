@@ -3,6 +3,7 @@ import {blankDraft, fieldsOf, instantOf, isTyped, missingFields} from "../src/fa
 import {isFirst, neighbour, parted, placeOf} from "../src/facts/cases";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
 import {compared, lifts} from "../src/facts/models";
+import {serverNow, setServerClock} from "../src/now";
 import type {ActForm, CaseRow, ModelBacktest, ModelWorth, Sign} from "../src/api/schema";
 
 function row(thread_key: string, changes: Partial<CaseRow> = {}): CaseRow {
@@ -95,5 +96,16 @@ describe("a model beside what is simpler", () => {
   it("stands in the order of its worth, chance among the others, and what nobody can judge is left out", () => {
     const said = lifts(backtest, (it) => it.name, "chance", (it) => `${it}x`).map((it) => `${it.name} ${it.shown}`);
     expect(said).toEqual(["boost 3.2x", "forest 2.5x", "absence_n 2x", "meal_n 1.4x", "chance 1x"]);
+  });
+});
+
+describe("the clock", () => {
+  it("is the server's, whatever this browser believes, half an answer's way later", () => {
+    const here = Date.now();
+    setServerClock("2025-12-13T00:00:00Z", here - 400, here);
+    const there = Date.UTC(2025, 11, 13) + 200;
+    expect(Math.abs(serverNow() - there)).toBeLessThan(150);
+    setServerClock("no instant", here, here);
+    expect(Math.abs(serverNow() - there)).toBeLessThan(150);
   });
 });

@@ -1,5 +1,6 @@
 import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query";
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
+import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
   Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, ModelList, ModelPage,
@@ -8,8 +9,11 @@ import type {
 
 export const meKey = ["me"] as const;
 
-export function fetchMe(signal?: AbortSignal): Promise<Me> {
-  return get<Me>("/me", {}, signal);
+export async function fetchMe(signal?: AbortSignal): Promise<Me> {
+  const asked = Date.now();
+  const me = await get<Me>("/me", {}, signal);
+  setServerClock(me.now, asked, Date.now());
+  return me;
 }
 
 export function useMe() {

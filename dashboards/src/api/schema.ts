@@ -751,6 +751,11 @@ export interface components {
             pages: string[];
             /** @description Newest date; empty before the first build. */
             as_of_on: string;
+            /**
+             * Format: date-time
+             * @description The instant at which it is for the server: limits run by this clock.
+             */
+            now: string;
             demo: boolean;
             /** @description Key of a student; 15 digits as text, so that no client computes with it. */
             student_key?: string | null;
