@@ -1,7 +1,7 @@
 import type {EChartsOption} from "echarts";
 import type {ModelWeek, ModelWorth} from "../api/schema";
 import type {Sheet} from "../csv";
-import {count, share, shortDate} from "../format";
+import {count, date, share, shortDate} from "../format";
 import {ground, tooltip, type Look} from "./ink";
 
 export interface WeeklyWords {
@@ -23,6 +23,9 @@ export function weeklyLists(worths: readonly ModelWorth[], words: WeeklyWords, l
   const axisLabel = {color: ink.muted, fontSize: 11};
   const category = {type: "category" as const, data: days, axisTick: {show: false}, axisLine: {lineStyle: {color: ink.line}}, boundaryGap: false};
   const value = {type: "value" as const, min: 0, splitNumber: 3, splitLine: {lineStyle: {color: ink.line}}, axisLabel: {...axisLabel, formatter: (it: number) => share(locale, it, 0)}, nameTextStyle: {color: ink.muted, fontSize: 11, align: "left" as const}, nameGap: 8};
+  /** Nothing is more than all: an axis that would end above is ended there. */
+  const whole = (of: (week: ModelWeek) => number | null) =>
+    worths.some((it) => it.weeks.some((week) => (of(week) ?? 0) > 0.75)) ? {max: 1, interval: 0.5} : {};
   const tones = [ink.accent, ink.warm, ink.calm];
   const types = ["solid", "dashed", "dotted"] as const;
   const symbols = ["circle", "rect", "triangle"];
@@ -53,7 +56,7 @@ export function weeklyLists(worths: readonly ModelWorth[], words: WeeklyWords, l
     axisPointer: {link: [{xAxisIndex: "all"}]},
     grid: [{left: 46, right: 14, top: 54, height: "34%"}, {left: 46, right: 14, bottom: 24, height: "28%"}],
     xAxis: [{...category, gridIndex: 0, axisLabel: {show: false}}, {...category, gridIndex: 1, axisLabel: {...axisLabel, hideOverlap: true, formatter: (on: string) => shortDate(locale, on)}}],
-    yAxis: [{...value, gridIndex: 0, name: words.precision}, {...value, splitNumber: 2, gridIndex: 1, name: words.recall}],
+    yAxis: [{...value, ...whole((it) => it.precision), gridIndex: 0, name: words.precision}, {...value, splitNumber: 2, ...whole((it) => it.recall), gridIndex: 1, name: words.recall}],
     series: [...lines(0, (it) => it.precision), ...lines(1, (it) => it.recall)],
   };
 }
@@ -66,7 +69,7 @@ export function weeklySheet(worth: ModelWorth | undefined, words: WeeklyWords, l
       ...(["precision", "recall", "hits", "listed", "positive"] as const).map((key) => ({key, title: words[key], numeric: true})),
     ],
     rows: (worth?.weeks ?? []).map((it) => ({
-      week: shortDate(look.locale, it.as_of_on), precision: share(look.locale, it.precision), recall: share(look.locale, it.recall),
+      week: date(look.locale, it.as_of_on), precision: share(look.locale, it.precision), recall: share(look.locale, it.recall),
       hits: count(look.locale, it.n_hits), listed: count(look.locale, it.n_listed), positive: count(look.locale, it.n_positive),
     })),
   };
