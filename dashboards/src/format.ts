@@ -55,6 +55,26 @@ export function hours(locale: Locale, value: Number_): string {
   return locale === "en" ? `${decimal(locale, value, 1)} h` : `${decimal(locale, value, 1)} 小时`;
 }
 
+/** A length of time to read at a glance: "12 分", "5 小时 12 分", "3 天". */
+export function span(locale: Locale, ms: Number_): string {
+  if (missing(ms)) return DASH;
+  const minutes = Math.floor(Math.abs(ms) / 60_000);
+  const days = Math.floor(minutes / 1440);
+  if (days >= 2) return locale === "en" ? `${days} days` : `${days} 天`;
+  const [full, rest] = [Math.floor(minutes / 60), minutes % 60];
+  if (full === 0) return locale === "en" ? `${rest} min` : `${rest} 分钟`;
+  if (rest === 0) return locale === "en" ? `${full} h` : `${full} 小时`;
+  return locale === "en" ? `${full} h ${rest} min` : `${full} 小时 ${rest} 分`;
+}
+
+/** A clock that runs: 4:05, or 1:02:07 from an hour up. */
+export function countdown(ms: number): string {
+  const seconds = Math.floor(Math.abs(ms) / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (it: number) => String(it).padStart(2, "0");
+  return h === 0 ? `${m}:${two(s)}` : `${h}:${two(m)}:${two(s)}`;
+}
+
 export function yuan(locale: Locale, value: Number_): string {
   return missing(value) ? DASH : `¥${new Intl.NumberFormat(locale, {minimumFractionDigits: 2, maximumFractionDigits: 2}).format(value)}`;
 }
@@ -151,12 +171,17 @@ export function cell(locale: Locale, value: string): string {
   return /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(value) ? dateTime(locale, value) : value;
 }
 
-/** The day before, for what ends before a date. */
-export function dayBefore(on: string): string {
+/** The day some days later, or earlier. */
+export function daysLater(on: string, days: number): string {
   const at = dayOf(on);
   if (at === null) return on;
-  at.setUTCDate(at.getUTCDate() - 1);
+  at.setUTCDate(at.getUTCDate() + days);
   return at.toISOString().slice(0, 10);
+}
+
+/** The day before, for what ends before a date. */
+export function dayBefore(on: string): string {
+  return daysLater(on, -1);
 }
 
 /** "11/21" or "Nov 21": for axes. */

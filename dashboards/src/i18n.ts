@@ -66,6 +66,7 @@ const formats = {
   weekdayOfYear: format.weekdayOfYear,
   cell: format.cell,
   hours: format.hours,
+  span: format.span,
   yuan: format.yuan,
   list: format.list,
   quantity: format.quantity,

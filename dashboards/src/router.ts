@@ -27,10 +27,15 @@ const routes: RouteRecordRaw[] = [
   {path: "/me/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "me", title: "archive.my_title"}},
   {path: "/me/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "me", title: "album.title"}},
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
+  {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "care", title: "duty.title"}},
+  {path: "/roster", redirect: "/duty"},
+  {path: "/observe", component: () => import("./pages/ObservePage.vue"), meta: {page: "observe", title: "nav.observe"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
   {path: "/catalog", component: () => import("./pages/CatalogPage.vue"), meta: {page: "catalog", title: "nav.catalog"}},
+  {path: "/models", component: () => import("./pages/ModelsPage.vue"), meta: {page: "models", title: "nav.models"}},
+  {path: "/models/:model", component: () => import("./pages/ModelPage.vue"), meta: {page: "models", title: "nav.models"}},
   {path: "/runs", component: () => import("./pages/RunsPage.vue"), meta: {page: "runs", title: "nav.runs"}},
   {path: "/import", component: () => import("./pages/ImportPage.vue"), meta: {page: "import", title: "nav.import"}},
   {path: "/me", component: () => import("./pages/MePage.vue"), meta: {page: "me", title: "nav.me"}},
@@ -41,7 +46,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "tickets", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "models", "catalog", "runs", "import"] as const;
 
 export function firstPage(me: Me): string {
   const page = navigation.find((it) => me.pages.includes(it));

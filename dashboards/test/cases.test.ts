@@ -6,10 +6,13 @@ import {floorMatrix, type MatrixView, type MatrixWords} from "../src/charts/floo
 import {darkInk, lightInk, type Look} from "../src/charts/ink";
 import {nightlyReturn, type NightlyWords} from "../src/charts/nightlyReturn";
 import {rankedBars, type Ranked, type RankedWords, type Tone} from "../src/charts/rankedBars";
+import {reliability, type ReliabilityWords} from "../src/charts/reliability";
 import {sparkline} from "../src/charts/sparkline";
+import {thenNow} from "../src/charts/thenNow";
 import {ticketDays, type TicketDayWords} from "../src/charts/ticketDays";
+import {weeklyLists, type WeeklyWords} from "../src/charts/weeklyLists";
 import {yearBars, type YearHours, type YearHoursWords} from "../src/charts/yearHours";
-import type {Floor, MeasurePoint, NightPoint, TicketDay} from "../src/api/schema";
+import type {Floor, MeasurePoint, ModelBand, ModelWorth, NightPoint, TicketDay} from "../src/api/schema";
 import type {EducationPoint} from "../src/facts/fiveEducation";
 import type {Locale} from "../src/format";
 
@@ -32,8 +35,11 @@ const charts: Record<string, (input: Input, look: Look) => unknown> = {
   floorMatrix: ({data, words, view}, look) => floorMatrix(data as Floor[], view ?? "night_return", words as MatrixWords, look),
   nightlyReturn: ({data, words}, look) => nightlyReturn(data as NightPoint[], words as NightlyWords, look),
   rankedBars: ({data, words, tone}, look) => rankedBars(data as Ranked[], words as RankedWords, tone ?? "accent", look),
+  reliability: ({data, words}, look) => reliability(data as ModelBand[], words as ReliabilityWords, look),
+  weeklyLists: ({data, words}, look) => weeklyLists(data as ModelWorth[], {...(words as WeeklyWords), name: (it) => it.name}, look),
   ticketDays: ({data, words}, look) => ticketDays(data as TicketDay[], words as TicketDayWords, look),
   yearHours: ({data, words}, look) => yearBars(data as YearHours[], words as YearHoursWords, look),
+  thenNow: ({data}) => thenNow((data as {baseline: number}).baseline, (data as {now: number}).now, 180),
   sparkline: ({data}) => sparkline(data as MeasurePoint[], 132, 34),
 };
 

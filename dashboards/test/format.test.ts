@@ -74,3 +74,18 @@ describe("dates", () => {
     expect(format.clock("zh-CN", null)).toBe(format.DASH);
   });
 });
+
+describe("lengths of time", () => {
+  it("are read at a glance, late or early alike", () => {
+    const minute = 60_000;
+    expect([0.5, 12, -12, 60, 312, 2 * 1440 + 3].map((it) => format.span("zh-CN", it * minute))).toEqual(["0 分钟", "12 分钟", "12 分钟", "1 小时", "5 小时 12 分", "2 天"]);
+    expect(format.span("en", 47 * 60 * minute)).toBe("47 h");
+    expect(format.span("zh-CN", null)).toBe(format.DASH);
+  });
+  it("a running clock shows minutes and seconds, from an hour up hours as well", () => {
+    expect([245_000, -245_000, 3_727_000].map(format.countdown)).toEqual(["4:05", "4:05", "1:02:07"]);
+  });
+  it("days are counted over the end of a month", () => {
+    expect([format.daysLater("2025-12-28", 6), format.dayBefore("2026-01-01")]).toEqual(["2026-01-03", "2025-12-31"]);
+  });
+});

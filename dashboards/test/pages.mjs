@@ -1,6 +1,7 @@
 // Every page of every role, in a real browser on a real server: a small demonstration is built, served and looked at.
 // Usage: node test/pages.mjs PATH_OF_YIZHAN [OUT_DIR]
-// Exits 1 on a serious axe violation, an error in the console, a page that keeps loading or is wider than its screen.
+// Exits 1 on a serious axe violation, an error in the console, a page that keeps loading or is wider than its screen,
+// or a workbench that does not do as `workbench.mjs` says.
 import {spawn} from "node:child_process";
 import {mkdtempSync, rmSync} from "node:fs";
 import {createServer} from "node:net";
@@ -44,6 +45,9 @@ try {
     console.log(role);
     if ((await run([shots, base, role, "yizhan-demo", join(out, role), ...flags])) !== 0) failed += 1;
   }
+  // Last, because it writes.
+  console.log("workbench");
+  if ((await run([join(import.meta.dirname, "workbench.mjs"), base, "counselor", "yizhan-demo"])) !== 0) failed += 1;
 } finally {
   server.kill("SIGTERM");
   if (given === undefined) rmSync(folder, {recursive: true, force: true});

@@ -5,6 +5,7 @@ import {readFileSync, existsSync} from "node:fs";
 import {createServer, request as requestTo} from "node:http";
 import {extname, join, normalize} from "node:path";
 import {fileURLToPath} from "node:url";
+import {duty} from "./duty.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(here, "../dist");
@@ -102,6 +103,10 @@ const routes = [
   [/^\/runs$/, "runs", () => sample("runs")],
 ];
 
+const ofDuty = duty(sample, (status, code, title, detail) => {
+  throw new Refusal(status, code, title, detail);
+});
+
 async function body(request) {
   let text = "";
   for await (const part of request) text += part;
@@ -120,17 +125,18 @@ async function answer(request, url, response) {
     const id = Math.random().toString(36).slice(2);
     sessions.set(id, me);
     response.setHeader("set-cookie", `yizhan_session=${id}; HttpOnly; SameSite=Lax; Path=/`);
-    return me;
+    return {...me, now: new Date().toISOString()};
   }
   const me = sessions.get(/yizhan_session=(\w+)/.exec(request.headers.cookie ?? "")?.[1]);
   if (me === undefined) throw new Refusal(401, "no_session", "请先登录 / Sign in first");
-  if (path === "/me") return me;
+  if (path === "/me") return {...me, now: new Date().toISOString()};
   if (path === "/logout") return undefined;
-  for (const [pattern, need, reply] of routes) {
+  const given = request.method === "POST" ? await body(request) : {};
+  for (const [pattern, need, reply] of [...ofDuty.filter(([method]) => method === request.method).map((it) => it.slice(1)), ...routes]) {
     const match = pattern.exec(path);
     if (match === null) continue;
     if (need !== null && !me.pages.includes(need)) throw new Refusal(403, "forbidden", "没有权限 / Not allowed");
-    return reply({match, me, query: url.searchParams});
+    return reply({match, me, given, query: url.searchParams});
   }
   throw new Refusal(404, "not_found", "没有这个地址 / No such address");
 }

@@ -91,6 +91,11 @@ async function addresses() {
     const care = await ask("/warnings");
     if (care.findings.length > 0) found.push(["care-finding", `/care?warning=${care.findings[0].warning_id}`]);
     if (care.rows.length > 0) found.push(["care-note", `/care?warning=${care.rows[0].warning_id}`]);
+    const {rows: cases} = await ask("/cases?limit=100");
+    // One of each kind: what it is about decides what stands on its sheet.
+    const kinds = [...new Map(cases.map((it) => [it.kind, it])).values()];
+    for (const it of kinds) found.push([`case-${it.kind}`, `/care?case=${it.thread_key}`]);
+    found.push(["cases-none", "/care?kind=life_aid&state=referral&overdue=true"], ["case-missing", "/care?case=1"], ["duty", "/duty"]);
   }
   if (me.pages.includes("lists")) {
     const {lists} = await ask("/lists");
@@ -100,6 +105,10 @@ async function addresses() {
     const {tables} = await ask("/catalog");
     if (tables.length > 0) found.push(["catalog-table", `/catalog?table=${tables[0].table}`]);
     found.push(["quality", "/catalog?tab=quality"], ["quality-empty", "/catalog?tab=quality&query=zzzz"]);
+  }
+  if (me.pages.includes("models")) {
+    const {models} = await ask("/models");
+    for (const it of models) found.push([`model-${it.model}`, `/models/${it.model}`]);
   }
   if (me.pages.includes("cockpit")) found.push(["cockpit-repair", "/cockpit?matrix=repair"], ["cockpit-device", "/cockpit?matrix=device"]);
   found.push(["missing", "/no/such/page"], ["forbidden", "/403"]);
@@ -126,6 +135,26 @@ async function walkImport(tail) {
   await next();
   await page.waitForSelector("pre");
   await shoot(`import-save-${tail}`);
+}
+
+/** Ticks a sign that is urgent, and asks what the keys are; nothing is sent. */
+async function walkForms(tail, pages) {
+  if (pages.includes("observe")) {
+    await page.goto(`${base}/observe`);
+    await page.locator("input[type=checkbox]").first().check();
+    await shoot(`observe-urgent-${tail}`);
+  }
+  if (pages.includes("care")) {
+    await page.goto(`${base}/care`);
+    await page.waitForSelector(".board");
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog[open]");
+    await shoot(`care-keys-${tail}`);
+    await page.keyboard.press("Escape");
+    await page.locator(".head .el-button--primary").click();
+    await page.locator("dialog .pill").first().click();
+    await shoot(`care-new-${tail}`);
+  }
 }
 
 await page.goto(`${base}/login`);
@@ -157,7 +186,9 @@ for (const locale of locales) {
         await page.goto(`${base}${path}`);
         await shoot(`${name}-${tail}`);
       }
-      if (targets.some(([name]) => name === "import")) await walkImport(tail);
+      const pages = targets.map(([name]) => name);
+      if (pages.includes("import")) await walkImport(tail);
+      if (only.length === 0) await walkForms(tail, pages);
     }
   }
 }

@@ -1,14 +1,19 @@
 import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query";
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
+import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
-  Archive, CarePage, Catalog, Cockpit, Health, ImportState, Lineage, ListHead, Me, Portrait, Quality, RecordPage, Run, StudentPage, Tickets, WorkList,
+  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, ModelList, ModelPage,
+  MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentCases, StudentPage, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
 
-export function fetchMe(signal?: AbortSignal): Promise<Me> {
-  return get<Me>("/me", {}, signal);
+export async function fetchMe(signal?: AbortSignal): Promise<Me> {
+  const asked = Date.now();
+  const me = await get<Me>("/me", {}, signal);
+  setServerClock(me.now, asked, Date.now());
+  return me;
 }
 
 export function useMe() {
@@ -104,6 +109,92 @@ export function useCare() {
   });
 }
 
+export interface CaseFilter {
+  kind: string;
+  state: string;
+  mine: string;
+}
+
+/** The queue, asked for again every minute: what is urgent must not wait for a reload. */
+export function useCases(filter: MaybeRefOrGetter<CaseFilter>) {
+  return useInfiniteQuery({
+    queryKey: ["cases", computed(() => toValue(filter))],
+    queryFn: ({pageParam, signal}) => get<CasePage>("/cases", {...toValue(filter), after: pageParam, limit: 100}, signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+    placeholderData: keepPreviousData,
+    refetchInterval: 60_000,
+  });
+}
+
+export function caseKey(threadKey: string) {
+  return ["case", threadKey] as const;
+}
+
+/** One case; every look is written down, so it is fetched when it is opened and not by itself. */
+export function useCase(threadKey: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: computed(() => caseKey(toValue(threadKey))),
+    queryFn: ({signal}) => get<Case>(`/cases/${encodeURIComponent(toValue(threadKey))}`, {}, signal),
+    enabled: () => toValue(threadKey) !== "",
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useStudentCases(studentKey: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["cases", "of", computed(() => toValue(studentKey))],
+    queryFn: ({signal}) => get<StudentCases>(ofStudent(toValue(studentKey), "cases"), {}, signal),
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useOpenForms() {
+  return useQuery({queryKey: ["case-forms"], queryFn: ({signal}) => get<OpenForms>("/cases/forms", {}, signal)});
+}
+
+export function useObservationForm() {
+  return useQuery({queryKey: ["observation-form"], queryFn: ({signal}) => get<ObservationForm>("/observations/form", {}, signal)});
+}
+
+export function useMyObservations() {
+  return useInfiniteQuery({
+    queryKey: ["observations"],
+    queryFn: ({pageParam, signal}) => get<MyObservations>("/observations", {after: pageParam, limit: 20}, signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+}
+
+export function useUnplaced(enabled: MaybeRefOrGetter<boolean>) {
+  return useQuery({
+    queryKey: ["unplaced"],
+    queryFn: ({signal}) => get<UnplacedObservations>("/observations/unplaced", {}, signal),
+    enabled: () => toValue(enabled),
+    refetchInterval: 60_000,
+  });
+}
+
+export function useFollowUps() {
+  return useQuery({queryKey: ["follow-ups"], queryFn: ({signal}) => get<FollowUps>("/follow-ups", {}, signal)});
+}
+
+export function useHandOvers() {
+  return useQuery({queryKey: ["hand-overs"], queryFn: ({signal}) => get<HandOvers>("/hand-overs", {}, signal)});
+}
+
+export function useDelegations() {
+  return useQuery({queryKey: ["delegations"], queryFn: ({signal}) => get<Delegations>("/delegations", {}, signal)});
+}
+
+export function useRoster(from: MaybeRefOrGetter<string>, until: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["roster", computed(() => toValue(from)), computed(() => toValue(until))],
+    queryFn: ({signal}) => get<Roster>("/roster", {from: toValue(from), until: toValue(until)}, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
 export function useLists() {
   return useQuery({queryKey: ["lists"], queryFn: ({signal}) => get<{lists: ListHead[]}>("/lists", {}, signal)});
 }
@@ -120,6 +211,17 @@ export function useTickets(office: MaybeRefOrGetter<string>, category: MaybeRefO
     queryKey: ["tickets", computed(() => toValue(office)), computed(() => toValue(category))],
     queryFn: ({signal}) => get<Tickets>("/tickets", {office: toValue(office), category: toValue(category)}, signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+export function useModels() {
+  return useQuery({queryKey: ["models"], queryFn: ({signal}) => get<ModelList>("/models", {}, signal)});
+}
+
+export function useModel(model: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["model", computed(() => toValue(model))],
+    queryFn: ({signal}) => get<ModelPage>(`/models/${encodeURIComponent(toValue(model))}`, {}, signal),
   });
 }
 

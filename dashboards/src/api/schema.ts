@@ -771,6 +771,11 @@ export interface components {
             demo: boolean;
             /** @description Key of a student; 15 digits as text, so that no client computes with it. */
             student_key?: string | null;
+            /**
+             * Format: date-time
+             * @description The instant at which it is for the server: limits run by this clock.
+             */
+            now: string;
         };
         /** @description A login of the demonstration. */
         DemoLogin: {

@@ -8,6 +8,8 @@ export interface Ranked {
   value: number;
   /** Said beside the number, such as a share of the first stage. */
   note?: string;
+  /** Said instead of the number where that is no count. */
+  shown?: string;
 }
 
 export interface RankedWords {
@@ -27,7 +29,7 @@ function longest(rows: readonly Ranked[]): number {
 /** Builds horizontal bars in the order given, each with its number: offices, stages of the loop, categories. */
 export function rankedBars(rows: readonly Ranked[], words: RankedWords, tone: Tone, look: Look): EChartsOption {
   const {ink, locale} = look;
-  const text = (it: Ranked) => (it.note === undefined ? count(locale, it.value) : `${count(locale, it.value)}  ${it.note}`);
+  const text = (it: Ranked) => [it.shown ?? count(locale, it.value), it.note].filter((part) => part !== undefined).join("  ");
   return {
     ...ground(look, words.title),
     tooltip: {

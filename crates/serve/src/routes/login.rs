@@ -80,6 +80,8 @@ async fn describe(reader: &Reader) -> Value {
         "scope": reader.grant.scope,
         "pages": reader.pages(),
         "as_of_on": as_of_on.unwrap_or_default(),
+        // Limits run by the server's clock: a browser's may be wrong, and a demonstration has a day of its own.
+        "now": super::health::instant(reader.now_us()),
         "demo": reader.state.config.is_demo,
         "student_key": student_key,
     })
