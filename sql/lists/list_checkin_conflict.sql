@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Evening check-ins from the dormitory in a night for which gates, cards and checks say that nobody came back (自助打卡与门禁不一致). A device or a friend may be the reason: ask, do not accuse."
+about_zh = "门禁、校园卡和查寝均显示当晚未归，却有“在寝”打卡的住宿生。可能是设备问题或他人代打：先询问，不指责。"
 title_zh = "自助打卡与门禁不一致"
 title_en = "Check-ins that gates contradict"
 owner    = "logistics_security_office"

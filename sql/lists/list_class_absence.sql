@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Students absent without leave from two or more classes of the last seven days (未请假缺勤)."
+about_zh = "近7天有两次以上课程缺勤且没有请假的学生。"
 title_zh = "未请假缺勤"
 title_en = "Absent from class without leave"
 owner    = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Devices that gave no sign of life for more than four hours of the day before (设备离线). A silent gate is a fault of the gate: nobody behind it is absent."
+about_zh = "前一日有四小时以上没有心跳的设备。闸机不在线是设备故障：其后无人因此算作缺勤。"
 title_zh = "设备离线"
 title_en = "Devices offline"
 owner    = "network_center"

@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Interns whose tutor at the university has recorded no talk for a week (实习周联系)."
+about_zh = "校内指导教师已一周没有联系记录的实习学生。"
 title_zh = "实习周联系到期"
 title_en = "Interns to be contacted"
 owner    = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Leaves that ended without a report of the return (逾期未销假)."
+about_zh = "假期已满而未销假的学生。"
 title_zh = "逾期未销假"
 title_en = "Leaves not reported back"
 owner    = "student_affairs_office"

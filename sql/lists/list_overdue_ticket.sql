@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Requests past their deadline and still open (工单超期)."
+about_zh = "已过办结时限仍未办结的工单。"
 title_zh = "工单超期"
 title_en = "Requests past their deadline"
 owner    = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Boarders who were due back last night, with no entry, no evidence on campus, no leave, and working gates (未归待核实)."
+about_zh = "昨晚应归未归的住宿生：没有进门记录和校内记录，没有请假，门禁设备正常。"
 title_zh = "未归待核实"
 title_en = "Absences to verify"
 owner    = "logistics_security_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Rooms to visit this week and who lives there (本周走访), in the order of the plan. Some are drawn at random, and the list does not say which."
+about_zh = "本周要走访的房间及住宿学生，按计划顺序。其中部分房间随机抽取，清单不标明是哪些。"
 title_zh = "本周走访"
 title_en = "Rooms to visit this week"
 owner    = "student_affairs_office"

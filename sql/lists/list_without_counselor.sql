@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 about    = "Enrolled students for whom no counselor is named (无责任人学生)."
+about_zh = "没有责任辅导员的在籍学生。"
 title_zh = "无责任人学生"
 title_en = "Students without a counselor"
 owner    = "student_affairs_office"

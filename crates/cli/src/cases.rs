@@ -10,6 +10,7 @@ use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use casework::{Act, CheckCause, Code, Command, Guardian, Kind, Relation, Rules, Severity, Source};
+use datafusion::catalog::TableProvider;
 use policy::Scope;
 use schema::time::days_date;
 use store::{NewEntry, TakenUp};
@@ -88,9 +89,18 @@ async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut
         return Ok(());
     }
     let (key, table) = (&subject.key, &subject.table);
-    let owner = subject.owner.as_deref().unwrap_or("NULL");
+    let Some(known) = house.engine.table(table).await? else { return Ok(()) };
+    // A school names its columns itself: without a counselor or a college nobody follows from it, and without a status
+    // whoever is in the register studies.
+    let or = |column: &str, otherwise: &str| match known.schema().field_with_name(column) {
+        Ok(_) => column.to_owned(),
+        Err(_) => otherwise.to_owned(),
+    };
+    let (owner, college) = (or(subject.owner.as_deref().unwrap_or_default(), "NULL"), or("college", "NULL"));
+    let status = or("status", "'enrolled'");
     let sql = format!(
-        "SELECT {key} AS student_key, {owner} AS owner_key, college, status FROM {table} WHERE as_of_on = (SELECT max(as_of_on) FROM {table})"
+        "SELECT {key} AS student_key, {owner} AS owner_key, {college} AS college, {status} AS status FROM {table} \
+         WHERE as_of_on = (SELECT max(as_of_on) FROM {table})"
     );
     let (mut students, mut college_of, mut owner_of) = (Vec::new(), Vec::new(), Vec::new());
     for batch in rows(builder, &sql, as_of_on).await? {

@@ -31,6 +31,9 @@ pub struct FrontMatter {
     pub kind: Kind,
     /// One sentence for the catalogue.
     pub about: String,
+    /// Lists: the same sentence for those who work it off, in Chinese.
+    #[serde(default)]
+    pub about_zh: Option<String>,
     /// Office or person that answers for it.
     pub owner: String,
     /// How it is stored, and so what a change dirties. Measures, rules and lists are `as_of`, checks a `view`.

@@ -304,8 +304,10 @@ pub struct ListWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Who works it off.
     pub owner: String,
     /// Columns that make a row one, by which it is ordered.

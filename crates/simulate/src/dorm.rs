@@ -81,7 +81,7 @@ fn checkins(world: &World, low: i32, high: i32) -> Lines {
             let mut draw = Draw::new(world.seed, Purpose::Checkin, u64::from(*index), day as u64);
             let at = i64::from(day) * DAY + draw.between(21 * HOUR + 30 * MINUTE, 23 * HOUR);
             let is_in = world.stay(*index, student, day).is_some_and(|it| it.from < at && at < it.to);
-            let is_bot = world.has_checkin_bot(*index);
+            let is_bot = world.has_checkin_bot(*index, day);
             // Whoever is away mostly forgets, and mostly tells the truth.
             if !is_bot && !draw.chance(if is_in { 0.9 } else { 0.15 }) {
                 continue;

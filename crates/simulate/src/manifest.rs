@@ -244,7 +244,7 @@ fn traits(world: &World) -> String {
             it.level,
             it.is_late_returner,
             it.is_stayer,
-            world.has_checkin_bot(index as u32)
+            world.has_checkin_bot(index as u32, world.days)
         );
     }
     text

@@ -95,10 +95,10 @@ impl World {
         (stay.from < stay.to).then_some(stay)
     }
 
-    /// Says whether a script sends a student's evening check-ins: one in fifty, and most of those who vanish one day.
-    pub(crate) fn has_checkin_bot(&self, index: u32) -> bool {
-        let vanishes = self.stories[index as usize].iter().any(|it| it.kind == StoryKind::NoTrace);
-        Draw::new(self.seed, Purpose::Bot, u64::from(index), 0).chance(if vanishes { 0.8 } else { 0.02 })
+    /// Says whether a script sends a student's check-ins by a day: one in fifty, and most of those who vanish, from then on.
+    pub(crate) fn has_checkin_bot(&self, index: u32, day: i32) -> bool {
+        let vanished = self.stories[index as usize].iter().any(|it| it.kind == StoryKind::NoTrace && it.from <= day);
+        Draw::new(self.seed, Purpose::Bot, u64::from(index), 0).chance(if vanished { 0.8 } else { 0.02 })
     }
 
     /// Lists the leaves of a student that touch the days from `low` to `high` (both included).

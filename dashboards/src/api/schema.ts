@@ -1145,7 +1145,8 @@ export interface components {
             list: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             rows_n: number;
             /** Format: date */
             as_of_on: string;

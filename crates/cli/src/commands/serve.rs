@@ -312,7 +312,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             list: node.name.trim_start_matches("list_").to_owned(),
             title_zh: front.and_then(|it| it.title_zh.clone()).unwrap_or_default(),
             title_en: front.and_then(|it| it.title_en.clone()).unwrap_or_default(),
-            about: node.about.clone(),
+            about_zh: front.and_then(|it| it.about_zh.clone()).unwrap_or_else(|| node.about.clone()),
+            about_en: node.about.clone(),
             owner: node.owner.clone(),
             grain: node.grain.clone(),
             heads: node

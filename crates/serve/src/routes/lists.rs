@@ -27,7 +27,7 @@ pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
         )
         .await?;
         lists.push(json!({
-            "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about, "owner": words.owner,
+            "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en, "owner": words.owner,
             "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")), "as_of_on": as_of_on,
         }));
     }
