@@ -31,7 +31,7 @@ server.on("exit", () => (ended = true));
 const run = (args) => new Promise((done) => spawn(process.execPath, args, {stdio: "inherit"}).on("exit", (code) => done(code ?? 1)));
 let failed = 0;
 try {
-  const until = Date.now() + 300_000;
+  const until = Date.now() + 900_000;
   while (!(await fetch(`${base}/api/v1/health`).then((it) => it.ok, () => false))) {
     if (ended || Date.now() > until) throw new Error("the server did not start");
     await new Promise((done) => setTimeout(done, 500));
