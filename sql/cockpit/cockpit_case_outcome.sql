@@ -36,15 +36,24 @@ counted AS (
     INNER JOIN offered ON offered.thread_key = stg_case_state.thread_key
     -- What expired by itself was judged by nobody.
     WHERE stg_case_state.step = 'closed' AND stg_case_state.reason <> 'quiet_for_long' AND stg_case_state.occurred_on >= $as_of - INTERVAL '90' DAY
+),
+
+-- One hidden figure among told ones follows from their sum: then none of them is told.
+told AS (
+    SELECT
+        *,
+        CASE WHEN acted_on_n < ${k_sensitive} THEN 1 ELSE 0 END + CASE WHEN no_support_needed_n < ${k_sensitive} THEN 1 ELSE 0 END
+            + CASE WHEN excluded_n < ${k_sensitive} THEN 1 ELSE 0 END + CASE WHEN not_reachable_n < ${k_sensitive} THEN 1 ELSE 0 END <> 1 AS are_parts_told
+    FROM counted
 )
 
 SELECT
     'university' AS scope,
     closed_n,
-    CASE WHEN acted_on_n >= ${k_sensitive} THEN acted_on_n END AS acted_on_n,
-    CASE WHEN no_support_needed_n >= ${k_sensitive} THEN no_support_needed_n END AS no_support_needed_n,
-    CASE WHEN excluded_n >= ${k_sensitive} THEN excluded_n END AS excluded_n,
-    CASE WHEN not_reachable_n >= ${k_sensitive} THEN not_reachable_n END AS not_reachable_n,
-    CASE WHEN no_support_needed_n >= ${k_sensitive} THEN CAST(no_support_needed_n AS DOUBLE) / closed_n END AS no_support_needed_share
-FROM counted
+    CASE WHEN are_parts_told AND acted_on_n >= ${k_sensitive} THEN acted_on_n END AS acted_on_n,
+    CASE WHEN are_parts_told AND no_support_needed_n >= ${k_sensitive} THEN no_support_needed_n END AS no_support_needed_n,
+    CASE WHEN are_parts_told AND excluded_n >= ${k_sensitive} THEN excluded_n END AS excluded_n,
+    CASE WHEN are_parts_told AND not_reachable_n >= ${k_sensitive} THEN not_reachable_n END AS not_reachable_n,
+    CASE WHEN are_parts_told AND no_support_needed_n >= ${k_sensitive} THEN CAST(no_support_needed_n AS DOUBLE) / closed_n END AS no_support_needed_share
+FROM told
 WHERE closed_n >= ${k_sensitive}
