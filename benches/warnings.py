@@ -34,10 +34,12 @@ def truth(folder):
                 reasons[place].append(("state", date.fromisoformat(it["onset"]), date.max))
     place_of = {it: place for place, it in enumerate(numbers)}
     manifest = json.loads((folder / "manifest.json").read_text())
-    for kind in ("spending_drop", "overnight"):
-        for it in manifest["planted"].get(kind, []):
-            if isinstance(it, dict):
-                reasons[place_of[it["student"]]].append((kind, date.fromisoformat(it["from"]), date.fromisoformat(it["to"])))
+    for kind in ("spending_drop", "spending_drop_other"):
+        for it in manifest["planted"][kind]:
+            reasons[place_of[it["student"]]].append(("spending_drop", date.fromisoformat(it["from"]), date.fromisoformat(it["to"])))
+    for it in manifest["planted"]["overnight_absence"]:
+        night = date.fromisoformat(it["date"])
+        reasons[place_of[it["student"]]].append(("overnight", night, night))
     return reasons, len(numbers)
 
 
@@ -61,7 +63,7 @@ def main():
     for it in sorted(offered, key=lambda it: it["as_of_on"]):
         new.setdefault((it["student_key"], it["issued_on"]), it)
     found = ask("SELECT student_key, rule, as_of_on FROM warning_candidate WHERE severity IS NOT NULL")
-    homes = {it["student_key"]: (it["building_id"], it["floor"]) for it in
+    homes = {it["student_key"]: (it.get("building_id"), it.get("floor")) for it in
              ask("SELECT student_key, building_id, floor FROM dim_student WHERE as_of_on = (SELECT max(as_of_on) FROM dim_student)")}
     draw = random.Random(7)
 
