@@ -201,17 +201,24 @@ impl Builder<'_> {
         let (scores, values) = (column("score", DataType::Float64)?, column("now_value", DataType::Float64)?);
         let severities = severities.as_primitive::<Int32Type>();
         let scores = scores.as_primitive::<Float64Type>();
+        let rarity = {
+            let (names, values) = (names.as_string::<i32>(), values.as_primitive::<Float64Type>());
+            // Sums of a trend, probabilities of a risk model; a rule says yes or no.
+            let is_risk = |row: usize| self.graph.risks.iter().any(|it| it.name() == names.value(row));
+            let strength = |row: usize| match (scores.is_valid(row), is_risk(row) && values.is_valid(row)) {
+                (true, _) => scores.value(row),
+                (false, true) => values.value(row),
+                (false, false) => 0.0,
+            };
+            rarity(&(0..names.len()).map(|row| (names.value(row), strength(row))).collect::<Vec<_>>())
+        };
         let candidate = |row: usize| {
             let severity = severities.is_valid(row).then(|| severities.value(row) as u8);
             let value = values.as_primitive::<Float64Type>();
             let name = names.as_string::<i32>().value(row);
-            let is_risk = self.graph.risks.iter().any(|it| it.name() == name);
-            // A rule says yes or no: it counts as a trend that has just begun. So does a risk model, among its own kind
-            // by how sure it is. A finding comes by its own figure.
+            // A finding comes by its own figure, whatever is offered by how rare it is.
             let score = match severity {
-                _ if scores.is_valid(row) => scores.value(row),
-                Some(_) if is_risk && value.is_valid(row) => self.config.warning.trend.cusum_h + value.value(row),
-                Some(_) => self.config.warning.trend.cusum_h,
+                Some(_) => rarity[row],
                 None if value.is_valid(row) => value.value(row),
                 None => 0.0,
             };
@@ -305,6 +312,25 @@ impl Builder<'_> {
     }
 }
 
+/// How rare each finding is on the campus that day: what few have by this rule or trend, and fewer as strongly.
+///
+/// Sums of different trends cannot be compared: attendance moves many by much, meals few by little. Minus the logarithm
+/// of the share of findings that are as strong says the same of all, and a rule that says yes or no has its place among
+/// them.
+fn rarity(found: &[(&str, f64)]) -> Vec<f64> {
+    let mut by_name: HashMap<&str, Vec<f64>> = HashMap::new();
+    for (name, strength) in found {
+        by_name.entry(name).or_default().push(*strength);
+    }
+    by_name.values_mut().for_each(|it| it.sort_by(f64::total_cmp));
+    let rare = |(name, strength): &(&str, f64)| {
+        let of_name = &by_name[name];
+        let as_strong = of_name.len() - of_name.partition_point(|it| it < strength);
+        -(as_strong as f64 / found.len() as f64).ln()
+    };
+    found.iter().map(rare).collect()
+}
+
 /// The same for as long as an offer goes on, so that the work that follows hangs on one name; it gives nothing away.
 fn warning_id(offer: &Offer, candidates: &[Candidate]) -> String {
     let name = match offer.severity {
@@ -326,4 +352,20 @@ fn issued(batch: &RecordBatch) -> Vec<Issued> {
         issued_on: dates.value(row),
     };
     (0..batch.num_rows()).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rarity;
+
+    #[test]
+    fn what_few_have_comes_before_what_many_have_strongly() {
+        let mut found: Vec<(&str, f64)> = (0..8).map(|it| ("attendance", 10.0 + f64::from(it))).collect();
+        found.extend([("meals", 4.0), ("night", 0.0)]);
+        let rare = rarity(&found);
+        assert_eq!((rare[8], rare[9], rare[7]), (10_f64.ln(), 10_f64.ln(), 10_f64.ln()));
+        assert_eq!(rare[0], -(0.8_f64.ln()));
+        assert!(rare.windows(2).take(7).all(|it| it[0] < it[1]), "{rare:?}");
+        assert_eq!(rarity(&[("one", 1.0)]), [0.0]);
+    }
 }
