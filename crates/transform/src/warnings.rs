@@ -363,9 +363,10 @@ mod tests {
         let mut found: Vec<(&str, f64)> = (0..8).map(|it| ("attendance", 10.0 + f64::from(it))).collect();
         found.extend([("meals", 4.0), ("night", 0.0)]);
         let rare = rarity(&found);
-        assert_eq!((rare[8], rare[9], rare[7]), (10_f64.ln(), 10_f64.ln(), 10_f64.ln()));
-        assert_eq!(rare[0], -(0.8_f64.ln()));
+        // Each is the strongest of its name: one of ten.
+        assert!([7, 8, 9].iter().all(|it| (rare[*it] - 10_f64.ln()).abs() < 1e-12), "{rare:?}");
+        assert!((rare[0] + 0.8_f64.ln()).abs() < 1e-12, "{rare:?}");
         assert!(rare.windows(2).take(7).all(|it| it[0] < it[1]), "{rare:?}");
-        assert_eq!(rarity(&[("one", 1.0)]), [0.0]);
+        assert!(rarity(&[("one", 1.0)])[0].abs() < 1e-12);
     }
 }
