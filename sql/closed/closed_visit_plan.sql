@@ -18,14 +18,14 @@ visit_no      = { about = "Place in the plan, at random over all its rooms.", cl
 probability   = { about = "How likely the room was to be in the plan; 1 for a chosen one.", class = "closed" }
 ---*/
 
--- Keys of residents are secret outside the platform: whoever knows rooms and dates cannot work the draw out.
+-- Keys of residents are secret outside the platform: whoever knows rooms and dates cannot work the draw out. Ties, lots and
+-- places are shuffled apart from each other: one order for two of them would tell by the place which rooms were drawn.
 WITH room AS (
     SELECT
         dim_student.counselor_key,
         dim_student.room_id,
         max(feat_measure.value) AS gap_days,
-        md5(concat(CAST(sum(dim_student.student_key % 1000003) AS VARCHAR), dim_student.room_id, CAST($as_of AS VARCHAR))) AS lot,
-        md5(concat('place', CAST(sum(dim_student.student_key % 1000003) AS VARCHAR), dim_student.room_id, CAST($as_of AS VARCHAR))) AS place_lot
+        CAST(sum(dim_student.student_key % 1000003) AS VARCHAR) || dim_student.room_id || CAST($as_of AS VARCHAR) AS seed
     FROM dim_student
     LEFT JOIN feat_measure
         ON feat_measure.student_key = dim_student.student_key AND feat_measure.as_of_on = $as_of AND feat_measure.measure = 'contact_gap'
@@ -39,7 +39,7 @@ WITH room AS (
 ranked AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY counselor_key ORDER BY gap_days DESC NULLS LAST, place_lot) <= ${rooms_n} - ${random_n} AS is_chosen,
+        row_number() OVER (PARTITION BY counselor_key ORDER BY gap_days DESC NULLS LAST, md5('tie' || seed)) <= ${rooms_n} - ${random_n} AS is_chosen,
         count(*) OVER (PARTITION BY counselor_key) AS room_n
     FROM room
 ),
@@ -49,14 +49,14 @@ drawn AS (
         *,
         CASE WHEN is_chosen THEN 1.0
             ELSE CAST(least(${random_n}, room_n - (${rooms_n} - ${random_n})) AS DOUBLE) / (room_n - (${rooms_n} - ${random_n})) END AS probability,
-        row_number() OVER (PARTITION BY counselor_key, is_chosen ORDER BY lot) AS lot_no
+        row_number() OVER (PARTITION BY counselor_key, is_chosen ORDER BY md5('lot' || seed)) AS lot_no
     FROM ranked
 )
 
 SELECT
     counselor_key,
     room_id,
-    row_number() OVER (PARTITION BY counselor_key ORDER BY place_lot) AS visit_no,
+    row_number() OVER (PARTITION BY counselor_key ORDER BY md5('place' || seed)) AS visit_no,
     probability
 FROM drawn
 WHERE is_chosen OR lot_no <= ${random_n}
