@@ -226,8 +226,8 @@ fn the_place_in_a_plan_of_visits_does_not_tell_which_rooms_were_drawn() {
     let query = "SELECT count(*) AS n, avg(visit_no) AS place FROM closed_visit_plan WHERE probability < 1";
     let drawn = &sql(demo(), query)[0];
     let (n, place) = (drawn["n"].as_i64().expect("a count"), drawn["place"].as_f64().expect("a place"));
-    // Ten places a plan: 5.5 in the middle, with a deviation of 2.87 for one room and 0.3 for a hundred.
-    assert!(80 <= n, "only {n} rooms were drawn");
+    // Ten places a plan: 5.5 in the middle, with a deviation of 2.87 for one room and 0.33 for eighty.
+    assert!(60 <= n, "only {n} rooms were drawn");
     assert!((place - 5.5).abs() < 1.0, "{n} drawn rooms stand at {place} of 10");
     // All plans have as many, and nothing of a list but the order could tell.
     let listed = sql(demo(), "SELECT * FROM list_visit LIMIT 1");
