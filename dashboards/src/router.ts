@@ -21,15 +21,16 @@ const routes: RouteRecordRaw[] = [
   {path: "/login", name: "login", component: () => import("./pages/LoginPage.vue"), meta: {open: true, title: "login.title"}},
   {path: "/cockpit", component: () => import("./pages/CockpitPage.vue"), meta: {page: "cockpit", title: "nav.cockpit"}},
   {path: "/students", component: () => import("./pages/StudentsPage.vue"), meta: {page: "students", title: "nav.students"}},
-  {path: "/students/:student_key", name: "portrait", component: () => import("./pages/PortraitPage.vue"), meta: {page: "students", title: "portrait.title"}},
-  {path: "/students/:student_key/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "students", title: "archive.title"}},
-  {path: "/students/:student_key/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "students", title: "album.title"}},
+  {path: "/students/:student_key", name: "portrait", component: () => import("./pages/PortraitPage.vue"), meta: {page: "portrait", title: "portrait.title"}},
+  {path: "/students/:student_key/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "portrait", title: "archive.title"}},
+  {path: "/students/:student_key/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "portrait", title: "album.title"}},
   {path: "/me/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "me", title: "archive.my_title"}},
   {path: "/me/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "me", title: "album.title"}},
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
-  {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "care", title: "duty.title"}},
+  {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "duty", title: "duty.title"}},
   {path: "/roster", redirect: "/duty"},
   {path: "/observe", component: () => import("./pages/ObservePage.vue"), meta: {page: "observe", title: "nav.observe"}},
+  {path: "/ledger", component: () => import("./pages/LedgerPage.vue"), meta: {page: "ledger", title: "nav.ledger"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
@@ -46,10 +47,17 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "models", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "ledger", "tickets", "models", "catalog", "runs", "import"] as const;
+
+/** Pages of `Me.pages` that open a route which is more than one page's: a shift has cases and no care notes. */
+const alike: Record<string, readonly string[]> = {care: ["care", "cases"], duty: ["care", "cases", "roster"]};
+
+export function mayOpen(me: Me | undefined, page: string): boolean {
+  return (alike[page] ?? [page]).some((it) => me?.pages.includes(it) ?? false);
+}
 
 export function firstPage(me: Me): string {
-  const page = navigation.find((it) => me.pages.includes(it));
+  const page = navigation.find((it) => mayOpen(me, it));
   return page === undefined ? "/403" : `/${page}`;
 }
 
@@ -75,7 +83,7 @@ export function buildRouter(queries: QueryClient) {
       return true;
     }
     if (to.name === "home") return {path: firstPage(me), replace: true};
-    if (to.meta.page !== undefined && !me.pages.includes(to.meta.page)) return {name: "forbidden", replace: true};
+    if (to.meta.page !== undefined && !mayOpen(me, to.meta.page)) return {name: "forbidden", replace: true};
     return true;
   });
   // The code of a page could not be fetched: the network is gone, or a new version was installed meanwhile.

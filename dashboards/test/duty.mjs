@@ -58,7 +58,7 @@ export function duty(sample, refuse) {
     acts: acts(it), others: it.kind === "academic" ? [text("有其他专业跟进", "Another profession follows up", "text")] : [],
     crisis: it.level !== 4 ? null : {
       declared_by: "lin", declared_at: at(-8), is_danger_immediate: true, is_running: true,
-      open_steps: [["tell_security", "通知保卫值班", "tell security on duty", 2], ["on_site", "到场", "be there", 22], ["tell_secretary", "通知院系副书记", "tell the deputy secretary", -1]].map(([code, zh, en, due]) => ({step: code, ...text(zh, en, "step"), due_at: at(due), is_overdue: due < 0})).sort((a, b) => a.due_at.localeCompare(b.due_at)),
+      open_steps: [["tell_security", "通知保卫值班", "tell security on duty", 2], ["on_site", "到场", "be there", 22], ["tell_secretary", "通知院系副书记", "tell the deputy secretary", -1]].map(([code, zh, en, due]) => ({step: code, ...text(zh, en, "step"), due_at: at(due), is_overdue: due < 0, people: code === "tell_secretary" ? [] : [{account: "bao", display_name: "值班室", phone: code === "on_site" ? null : "13900000001", ...text("保卫处", "security", "stands_as"), is_backup: false}]})).sort((a, b) => a.due_at.localeCompare(b.due_at)),
       done: [done("step", "call_emergency", ["拨打120/110", "call 120 or 110"], ["已完成", "done"], -7), done("step", "telephone", ["电话通知", "telephone"], ["已完成", "done"], -6)],
       companions: [{account: "li", from_at: at(-3), until_at: at(240)}], alone: [], conference_at: null, ended_at: null,
     },
@@ -108,11 +108,16 @@ export function duty(sample, refuse) {
     }],
     ["GET", /^\/follow-ups$/, "care", ({me}) => ({rows: [cases[4], cases[7]].map((it, n) => ({follow_up_key: String(n), student_key: it.notice.student_key, student: row(it, me).student, cause: "return", ...text("复学随访", "after a return", "cause"), due_at: at(n * 3000 - 200), is_overdue: n === 0}))})],
     ["POST", /^\/follow-ups\/([^/]+)\/done$/, "care", () => undefined],
-    ["GET", /^\/hand-overs$/, "care", ({me}) => ({rows: [{hand_over_key: "1", from_account: "wang", to_account: me.account, student_n: 42, offered_at: at(-900), due_at: at(9000), given_at: at(-800), taken_at: null, state: "offered", ...text("待双方确认", "waits for both sides", "state"), is_mine_to_confirm: true}], takers: people})],
-    ["POST", /^\/hand-overs(\/[^/]+\/confirm)?$/, "care", () => ({})],
+    ["GET", /^\/hand-overs$/, "care", ({me}) => ({overdue: [], rows: [{hand_over_key: "1", from_account: "wang", to_account: me.account, student_n: 42, offered_at: at(-900), due_at: at(9000), given_at: at(-800), taken_at: null, state: "offered", ...text("待双方确认", "waits for both sides", "state"), is_mine_to_confirm: true}], takers: people})],
+    ["POST", /^\/hand-overs(\/[^/]+\/(confirm|take-over))?$/, "care", () => ({})],
     ["GET", /^\/delegations$/, "care", ({me}) => ({rows: [{from_account: me.account, to_account: "zhao", from_at: at(-900), until_at: at(9000), is_running: true}], takers: people})],
     ["POST", /^\/(delegations|roster)$/, "care", () => ({})],
-    ["GET", /^\/roster$/, "roster", ({query}) => ({from_on: query.get("from"), until_on: query.get("until"), posts: [["psychology_night", "心理夜间值班", "psychology at night"], ["security_office", "保卫处", "security"]].map(([post, zh, en], n) => ({post, ...text(zh, en, "post"), shifts: n === 0 ? [{account: "lin", backup: "zhao", from_at: at(-300), until_at: at(600)}] : [], gaps: [{from_at: at(600), until_at: at(2000)}]}))})],
+    ["GET", /^\/roster$/, "roster", ({query}) => ({from_on: query.get("from"), until_on: query.get("until"), gaps_n: 2, keeps: "own", posts: [["psychology_night", "心理夜间值班", "psychology at night"], ["security_office", "保卫处", "security"]].map(([post, zh, en], n) => ({post, ...text(zh, en, "post"), shifts: n === 0 ? [{account: "lin", backup: "zhao", from_at: at(-300), until_at: at(600)}] : [], gaps: [{from_at: at(600), until_at: at(2000)}]}))})],
+    ["GET", /^\/ledger$/, "ledger", ({query}) => {
+      const act = (kind, zh, en, source, n, minutes, student_n) => ({kind, ...text(zh, en, "title"), source, n, minutes, student_n});
+      const acts = [act("room_visit", "走访宿舍", "Rooms visited", "room_visit", 6, 48, 19), act("talk", "谈心谈话", "Talks", "contact_record", 2, 70, 2), act("case_step", "关怀个案记录", "Steps of cases", "case_state", 3, null, null)];
+      return {from_on: query.get("from"), to_on: query.get("to"), is_linked: true, totals: acts, days: ["2026-01-09", "2026-01-08"].map((on) => ({on, acts}))};
+    }],
     ["GET", /^\/models$/, "models", () => ({models: [sample("model").head, {...sample("model").head, model: "hardship", ...text("困难生候选", "Hardship candidates", "title"), state: "not_offered", ...text("没有比最佳规则多找到人：下限 -0.4。", "Finds no more than the best rule: lower end -0.4.", "reason")}]})],
     ["GET", /^\/models\/([^/]+)$/, "models", ({me}) => ({...sample("model"), groups: me.role === "auditor" ? [] : null})],
   ];

@@ -41,6 +41,14 @@ try {
     ["leader", ["--sizes", "1920x1080,390x844"]],
     ...["psychologist", "counselor", "analyst", "student", "administrator"].map((it) => [it, ["--sizes", "1366x768,390x844", "--locales", "zh-CN"]]),
   ];
+  // Roles with a few pages of their own: what is theirs alone, on a phone and on a desk.
+  const own = {
+    psychology_head: ["duty"], tutor: ["students", "portrait", "list", "ledger"], college_secretary: ["cockpit", "students", "cases", "duty"],
+    college_office: ["cockpit"], dorm_keeper: ["lists", "list"], security: ["cases"], duty_office: ["cases", "duty"],
+  };
+  for (const [role, only] of Object.entries(own)) {
+    plans.push([role, ["--sizes", "1366x768,360x780", "--locales", "zh-CN", "--themes", "light", "--only", only.join(",")]]);
+  }
   for (const [role, flags] of plans) {
     console.log(role);
     if ((await run([shots, base, role, "yizhan-demo", join(out, role), ...flags])) !== 0) failed += 1;

@@ -70,8 +70,10 @@ async function shoot(name) {
 async function addresses() {
   const ask = (path) => page.evaluate(async (it) => (await fetch(`/api/v1${it}`)).json(), path);
   const me = await ask("/me");
-  const found = me.pages.map((it) => [it, `/${it}`]);
-  if (me.pages.includes("students")) {
+  // Cases without care notes are the same page as with them; a portrait is somebody's.
+  const found = me.pages.filter((it) => it !== "portrait").map((it) => [it, it === "cases" ? "/care" : `/${it}`]);
+  if (me.pages.includes("students")) found.push(["students-empty", "/students?query=zzzz"]);
+  if (me.pages.includes("portrait")) {
     const {rows} = await ask("/students?limit=200");
     if (rows.length > 0) {
       const one = `/students/${rows[0].student_key}`;
@@ -84,7 +86,7 @@ async function addresses() {
       const few = rows.find((it) => it.status === "suspended") ?? rows.find((it) => it.boarder === "day_student");
       if (few !== undefined) found.push(["portrait-few", `/students/${few.student_key}`], ["archive-few", `/students/${few.student_key}/archive`], ["album-few", `/students/${few.student_key}/album`]);
     }
-    found.push(["students-empty", "/students?query=zzzz"], ["student-missing", "/students/no-such-student"]);
+    found.push(["student-missing", "/students/no-such-student"]);
   }
   if (me.pages.includes("me")) found.push(["me-measure", "/me?measure=breakfast_rate"], ["me-archive", "/me/archive"], ["me-album", "/me/album"]);
   if (me.pages.includes("care")) {
@@ -97,10 +99,17 @@ async function addresses() {
     for (const it of kinds) found.push([`case-${it.kind}`, `/care?case=${it.thread_key}`]);
     found.push(["cases-none", "/care?kind=life_aid&state=referral&overdue=true"], ["case-missing", "/care?case=1"], ["duty", "/duty"]);
   }
+  if (me.pages.includes("cases")) {
+    const {rows: cases} = await ask("/cases?limit=1");
+    if (cases.length > 0) found.push(["case", `/care?case=${cases[0].thread_key}`]);
+    found.push(["duty", "/duty"]);
+  }
   if (me.pages.includes("lists")) {
     const {lists} = await ask("/lists");
-    if (lists.length > 0) found.push(["list", `/lists/${lists[0].list}`]);
+    const shown = lists.find((it) => it.list === "unverified_absence") ?? lists[0];
+    if (shown !== undefined) found.push(["list", `/lists/${shown.list}`]);
   }
+  if (me.pages.includes("ledger")) found.push(["ledger-empty", "/ledger?from=2001-01-01&to=2001-01-02"]);
   if (me.pages.includes("catalog")) {
     const {tables} = await ask("/catalog");
     if (tables.length > 0) found.push(["catalog-table", `/catalog?table=${tables[0].table}`]);

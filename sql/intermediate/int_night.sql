@@ -16,7 +16,7 @@ building_id      = { about = "Building." }
 floor            = { about = "Floor." }
 room_id          = { about = "Room." }
 is_free          = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered: whoever is away needs no leave." }
-is_found_in      = { about = "A night check found the student in the room (查寝在寝)." }
+is_found_in      = { about = "Somebody found the student in the room: a night check (查寝在寝), or whoever looked after the list (核实在寝)." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
 is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student." }
@@ -107,6 +107,13 @@ found_in AS (
     SELECT DISTINCT student_key, occurred_on
     FROM stg_night_check
     WHERE occurred_on >= $as_of - INTERVAL '28' DAY AND result = 'in'
+
+    UNION
+
+    -- Whoever was missed by the list and found in the room by somebody who looked.
+    SELECT student_key, occurred_on
+    FROM int_absence_check
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY AND result = 'in_room'
 ),
 
 -- Whoever registered to stay over a holiday is due back like on any other night.

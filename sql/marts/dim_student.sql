@@ -14,6 +14,7 @@ building_name = { about = "Name of that building.", class = "personal" }
 floor         = { about = "Floor of the bed.", class = "personal" }
 room_id       = { about = "Room of the bed." }
 leave_kind    = { about = "Kind of the approved leave that covers the night before the date; empty without one." }
+is_on_leave   = { about = "Whether there is such a leave, of whatever kind." }
 ---*/
 
 WITH bed AS (
@@ -59,7 +60,8 @@ SELECT
     bed.building_name,
     bed.floor,
     bed.room_id,
-    away.leave_kind
+    away.leave_kind,
+    away.student_key IS NOT NULL AS is_on_leave
 FROM stg_student
 -- Every student stays, with or without a college's name, a bed, a leave.
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = stg_student.college

@@ -6,29 +6,29 @@ use crate::serve::{Answer, Document, Server};
 use crate::support::{output, sql};
 
 /// Somebody at work: a session, and the document that every answer is held against.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     server: &'a Server,
     document: &'a Document,
     cookie: String,
 }
 
 impl<'a> Desk<'a> {
-    fn of(server: &'a Server, document: &'a Document, account: &str) -> Self {
+    pub(crate) fn of(server: &'a Server, document: &'a Document, account: &str) -> Self {
         Self { server, document, cookie: server.login(account) }
     }
 
-    fn ask(&self, path: &str) -> Answer {
+    pub(crate) fn ask(&self, path: &str) -> Answer {
         self.server.get(&format!("/api/v1{path}"), Some(&self.cookie))
     }
 
-    fn send(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn send(&self, path: &str, body: &Value) -> Answer {
         let headers = [("x-yizhan", "1"), ("cookie", self.cookie.as_str())];
         self.server.post(&format!("/api/v1{path}"), &headers, body)
     }
 
     /// Reads what must be there; `named` is the path as the document writes it.
     #[track_caller]
-    fn get(&self, named: &str, path: &str) -> Value {
+    pub(crate) fn get(&self, named: &str, path: &str) -> Value {
         let answer = self.ask(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         let schema = self.document.answer(&format!("/api/v1{named}"), "get").expect("a schema");
@@ -37,7 +37,7 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn post(&self, named: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, named: &str, path: &str, body: &Value) -> Value {
         let answer = self.send(path, body);
         assert_eq!(answer.status, 200, "{path} {body}: {}", answer.body);
         let schema = self.document.answer(&format!("/api/v1{named}"), "post").expect("a schema");
@@ -46,19 +46,19 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn case(&self, key: &str) -> Value {
+    pub(crate) fn case(&self, key: &str) -> Value {
         self.get("/cases/{thread_key}", &format!("/cases/{key}"))
     }
 
     /// Opens a case and returns it.
     #[track_caller]
-    fn opens(&self, student: &str, kind: &str, act: &str, fields: Value) -> Value {
+    pub(crate) fn opens(&self, student: &str, kind: &str, act: &str, fields: Value) -> Value {
         self.post("/cases", "/cases", &json!({ "student_key": student, "kind": kind, "act": act, "fields": fields }))
     }
 
     /// Does something on the newest version.
     #[track_caller]
-    fn does(&self, case: &Value, act: &str, fields: Value) -> Value {
+    pub(crate) fn does(&self, case: &Value, act: &str, fields: Value) -> Value {
         let (key, version) = (thread(case), &self.case(&thread(case))["row"]["version"]);
         let body = json!({ "seen_version": version, "act": act, "fields": fields });
         self.post("/cases/{thread_key}/steps", &format!("/cases/{key}/steps"), &body)
@@ -74,7 +74,7 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn is_told(&self, answer: &Answer, status: u16, what: &str) {
+    pub(crate) fn is_told(&self, answer: &Answer, status: u16, what: &str) {
         self.document.check_problem(answer, status, what);
     }
 
@@ -87,15 +87,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn word(it: &Value) -> String {
+pub(crate) fn word(it: &Value) -> String {
     it.as_str().expect("text").to_owned()
 }
 
-fn thread(case: &Value) -> String {
+pub(crate) fn thread(case: &Value) -> String {
     word(&case["row"]["thread_key"])
 }
 
-fn acts(case: &Value) -> Vec<String> {
+pub(crate) fn acts(case: &Value) -> Vec<String> {
     case["acts"].as_array().expect("acts").iter().map(|it| word(&it["act"])).collect()
 }
 
@@ -387,6 +387,20 @@ fn a_crisis_is_declared_by_a_person_and_shows_what_is_still_open() {
         (7, &json!("counselor"), json!("crisis_step"))
     );
     assert_eq!(case["row"]["severity"]["label_zh"], "重点关怀");
+    // Telephone first: each step says whom to call, whoever is on duty now, with the number of the register.
+    let people = |step: &str| -> Vec<Value> {
+        let steps = case["crisis"]["open_steps"].as_array().expect("steps");
+        let found = steps.iter().find(|it| it["step"] == step).expect("the step");
+        found["people"].as_array().expect("people").clone()
+    };
+    let accounts = |step: &str| -> Vec<String> { people(step).iter().map(|it| word(&it["account"])).collect() };
+    assert_eq!(accounts("telephone"), ["counselor", "duty_office"]);
+    assert_eq!(accounts("tell_security"), ["security"]);
+    assert_eq!(accounts("tell_psychologist"), ["psychologist"]);
+    assert!(people("call_emergency").is_empty(), "120 and 110 stand in no register");
+    let phone = word(&people("tell_security")[0]["phone"]);
+    assert!(phone.chars().all(|it| it.is_ascii_digit()) && 7 < phone.len(), "{phone}");
+    assert_eq!(people("tell_security")[0]["stands_as_zh"], "保卫处");
     // In danger people write whatever they looked at last: a step of the protocol is never stale.
     let steps = format!("/cases/{}/steps", thread(&case));
     let step = |step: &str| json!({ "seen_version": 1, "act": "crisis_step", "fields": { "step": step, "result": "done" } });

@@ -14,6 +14,7 @@ mod policy;
 mod quarantine;
 mod readers;
 mod restart;
+mod roles;
 mod rollover;
 mod serve;
 mod support;

@@ -10,7 +10,22 @@ use tempfile::TempDir;
 use crate::support::{campus, copy, demo, output, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
-const ROLES: [&str; 7] = ["leader", "psychologist", "counselor", "analyst", "student", "administrator", "auditor"];
+const ROLES: [&str; 14] = [
+    "leader",
+    "psychologist",
+    "psychology_head",
+    "counselor",
+    "tutor",
+    "college_secretary",
+    "college_office",
+    "dorm_keeper",
+    "security",
+    "duty_office",
+    "analyst",
+    "student",
+    "administrator",
+    "auditor",
+];
 
 /// A living server; it is stopped when the case ends, however it ends.
 pub(crate) struct Server {
@@ -74,6 +89,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(100));
         }
         panic!("the server did not get there: {last} {}", self.said());
+    }
+
+    /// Ends the server and leaves its data.
+    pub(crate) fn stop(&mut self) {
+        self.process.kill().expect("it is killed");
+        self.process.wait().expect("it ends");
     }
 
     /// What the server wrote on standard error.

@@ -5,7 +5,9 @@
 
 #[macro_use]
 mod codes;
+mod absence;
 mod actor;
+mod calls;
 mod crisis;
 mod deadline;
 mod error;
@@ -20,7 +22,9 @@ mod thread;
 #[cfg(test)]
 mod words;
 
+pub use absence::AbsenceResult;
 pub use actor::{Actor, Role, Shift};
+pub use calls::Callee;
 pub use codes::{Code, Text};
 pub use crisis::{
     Companion, Crisis, CrisisResult, CrisisStep, CrisisStepDone, Death, POSTVENTION_WEEKS, Stopped, companion_gaps,

@@ -97,16 +97,19 @@ async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut
         Err(_) => otherwise.to_owned(),
     };
     let (owner, college) = (or(subject.owner.as_deref().unwrap_or_default(), "NULL"), or("college", "NULL"));
+    let class = or("class", "NULL");
     let status = or("status", "'enrolled'");
     let sql = format!(
-        "SELECT {key} AS student_key, {owner} AS owner_key, {college} AS college, {status} AS status FROM {table} \
+        "SELECT {key} AS student_key, {owner} AS owner_key, {college} AS college, {class} AS class, {status} AS status FROM {table} \
          WHERE as_of_on = (SELECT max(as_of_on) FROM {table})"
     );
-    let (mut students, mut college_of, mut owner_of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut students, mut unit_of, mut owner_of) = (Vec::new(), Vec::new(), Vec::new());
     for batch in rows(builder, &sql, as_of_on).await? {
         let keys = column(&batch, "student_key", &DataType::Int64)?;
         let owners = column(&batch, "owner_key", &DataType::Int64)?;
         let (colleges, states) = (column(&batch, "college", &DataType::Utf8)?, column(&batch, "status", &DataType::Utf8)?);
+        let classes = column(&batch, "class", &DataType::Utf8)?;
+        let classes = classes.as_string::<i32>();
         let (keys, owners) = (keys.as_primitive::<Int64Type>(), owners.as_primitive::<Int64Type>());
         let (colleges, states) = (colleges.as_string::<i32>(), states.as_string::<i32>());
         for row in 0..batch.num_rows() {
@@ -114,18 +117,21 @@ async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut
             if states.is_valid(row) && states.value(row) == "enrolled" {
                 students.push(student);
             }
-            college_of.push((student, colleges.is_valid(row).then(|| colleges.value(row).to_owned())));
+            let college = colleges.is_valid(row).then(|| colleges.value(row).to_owned());
+            let class = classes.is_valid(row).then(|| classes.value(row).to_owned());
+            unit_of.push((student, [Some(Scope::University), college.map(Scope::College), class.map(Scope::Class)]));
             owner_of.extend(owners.is_valid(row).then(|| (student, owners.value(row))));
         }
     }
-    if college_of.is_empty() {
+    if unit_of.is_empty() {
         // Registers that are not there yet say nothing, least of all that everybody has left.
         return Ok(());
     }
     let accounts: Vec<_> = house.store.accounts().list().await?.into_iter().filter(|it| !it.is_disabled).collect();
     // Of two accounts of one person the first by name works.
     let mut account_of: BTreeMap<i64, &str> = BTreeMap::new();
-    let mut psychologists: Vec<(&str, Option<String>)> = Vec::new();
+    // Whoever was granted the university, a college or a class is something to all students of it.
+    let mut granted: Vec<(Relation, &str, Scope)> = Vec::new();
     for account in &accounts {
         for grant in &account.grants {
             match (grant.role.as_str(), grant.scope.parse::<Scope>()) {
@@ -134,24 +140,32 @@ async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut
                         account.person_key.filter(|it| !account_of.contains_key(it)).map(|it| (it, account.account.as_str())),
                     );
                 }
-                ("psychologist", Ok(Scope::University)) => psychologists.push((&account.account, None)),
-                ("psychologist", Ok(Scope::College(college))) => psychologists.push((&account.account, Some(college))),
+                ("psychologist", Ok(scope @ (Scope::University | Scope::College(_)))) => {
+                    granted.push((Relation::Psychologist, &account.account, scope));
+                }
+                ("college_secretary", Ok(scope @ Scope::College(_))) => {
+                    granted.push((Relation::Secretary, &account.account, scope));
+                }
+                ("tutor", Ok(scope @ Scope::Class(_))) => granted.push((Relation::Tutor, &account.account, scope)),
                 _ => {}
             }
         }
     }
     let counselors: BTreeSet<(i64, String)> =
         owner_of.iter().filter_map(|(student, owner)| Some((*student, (*account_of.get(owner)?).to_owned()))).collect();
-    let covers = |college: &Option<String>, of: &Option<String>| college.is_none() || college == of;
-    let psychologists: BTreeSet<(i64, String)> = psychologists
-        .iter()
-        .flat_map(|(account, college)| {
-            college_of.iter().filter(move |(_, of)| covers(college, of)).map(|(student, _)| (*student, (*account).to_owned()))
-        })
-        .collect();
+    let said_of = |relation: Relation| -> BTreeSet<(i64, String)> {
+        let of = granted.iter().filter(|it| it.0 == relation);
+        let students = |scope: &Scope| {
+            let is_in = unit_of.iter().filter(|(_, units)| units.iter().flatten().any(|it| it == scope));
+            is_in.map(|(student, _)| *student).collect::<Vec<i64>>()
+        };
+        of.flat_map(|(_, account, scope)| students(scope).into_iter().map(|it| (it, (*account).to_owned()))).collect()
+    };
     let (cases, now_us) = (house.store.cases(), house.now_us());
-    for (relation, said) in [(Relation::Counselor, &counselors), (Relation::Psychologist, &psychologists)] {
-        let synced = cases.sync_said(relation, said, now_us).await?;
+    let mut said = vec![(Relation::Counselor, counselors)];
+    said.extend([Relation::Psychologist, Relation::Secretary, Relation::Tutor].map(|it| (it, said_of(it))));
+    for (relation, said) in &said {
+        let synced = cases.sync_said(*relation, said, now_us).await?;
         night.assigned_n += synced.assigned_n;
         night.ended_n += synced.ended_n;
     }

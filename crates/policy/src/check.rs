@@ -4,7 +4,7 @@ use std::fmt;
 
 use schema::Class;
 
-use crate::role::{Claim, Expected, STAFF_KEY};
+use crate::role::{Claim, Expected, STAFF_KEY, UNIT};
 use crate::{Error, Mask, Policies, Role, RowRule, Sight, TableEntry, Tables};
 
 /// One thing a policy says that does not hold.
@@ -107,6 +107,10 @@ fn misfits(role: &Role, table: &str, entry: &TableEntry) -> Vec<String> {
             }
             Some(_) => {}
         }
+    }
+    let wanted = rule.only.keys().map(String::as_str).chain((rule.rows == RowRule::College).then_some(UNIT));
+    for column in wanted.filter(|it| schema.field_with_name(it).is_err()) {
+        messages.push(format!("rows are held to \"{column}\", which is no column of it"));
     }
     if rule.rows == RowRule::Own && schema.field_with_name(STAFF_KEY).is_err() {
         messages.push(format!("rows = \"own\", but the table has no column \"{STAFF_KEY}\""));

@@ -13,6 +13,8 @@ pub struct Principal {
     pub scopes: Vec<Scope>,
     /// What the reading is for; one of the role's purposes.
     pub purpose: String,
+    /// Students whom a shift of the account is about now, for `on_call`; nobody off shift.
+    pub on_call: Vec<i64>,
     /// Key of the person behind the account: a staff key for `assigned`, a student key for `own`.
     pub person_key: Option<i64>,
 }

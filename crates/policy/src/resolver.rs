@@ -77,7 +77,8 @@ impl StudentScopes {
         Self { register, tables, runtime, remembered: Mutex::default() }
     }
 
-    async fn reached(&self, scopes: &[Scope], person_key: Option<i64>) -> Result<Scoped, Error> {
+    async fn reached(&self, scopes: &[Scope], principal: &Principal) -> Result<Scoped, Error> {
+        let person_key = principal.person_key;
         if scopes.contains(&Scope::University) {
             return Ok(Scoped::All);
         }
@@ -87,6 +88,7 @@ impl StudentScopes {
             match scope {
                 // A student's own key is known without the register, which may not have the newest student yet.
                 Scope::Own => keys.extend(person_key),
+                Scope::OnCall => keys.extend(&principal.on_call),
                 scope => {
                     if register.is_none() {
                         register = Some(self.open().await?);
@@ -146,6 +148,8 @@ impl StudentScopes {
             Scope::Floor { building, floor } => Some(is(&register.building, building).and(is(&register.floor, floor))),
             Scope::Assigned => Some(ident(&register.counselor_key).eq(lit(person_key?))),
             Scope::Own => Some(ident(&register.student_key).eq(lit(person_key?))),
+            // Shifts stand in no register.
+            Scope::OnCall => None,
         }
     }
 
@@ -165,10 +169,14 @@ impl StudentScopes {
 #[async_trait]
 impl ScopeResolver for StudentScopes {
     async fn students(&self, role: &Role, principal: &Principal) -> Result<Scoped, Error> {
-        let ceiling = self.reached(&role.scopes, principal.person_key).await?;
-        if principal.scopes.is_empty() {
+        let taken: Vec<Scope> = principal.scopes.iter().filter(|it| role.takes(it)).cloned().collect();
+        if taken.is_empty() && !(principal.scopes.is_empty() && role.grants.is_empty()) {
+            return Ok(Scoped::nobody());
+        }
+        let ceiling = self.reached(&role.scopes, principal).await?;
+        if taken.is_empty() {
             return Ok(ceiling);
         }
-        Ok(ceiling.intersect(self.reached(&principal.scopes, principal.person_key).await?))
+        Ok(ceiling.intersect(self.reached(&taken, principal).await?))
     }
 }

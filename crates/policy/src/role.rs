@@ -6,6 +6,7 @@ use std::path::Path;
 use schema::Class;
 use serde::{Deserialize, Serialize};
 
+use crate::scope::KINDS;
 use crate::{Error, Mask, Scope, pattern};
 
 /// What one role may see, and the tests that say so again.
@@ -23,6 +24,10 @@ pub struct Role {
     /// Students the role may ever reach; an account's own scopes narrow them.
     #[serde(default)]
     pub scopes: Vec<Scope>,
+    /// What an account's own scopes may be made of: `college`, `building`, …; empty means anything. An account granted
+    /// something else reaches nobody.
+    #[serde(default)]
+    pub grants: Vec<String>,
     /// Highest class of column that is shown; higher ones are NULL.
     pub clearance: Class,
     /// Whether names of people in scope may be asked of the vault.
@@ -63,6 +68,9 @@ pub struct Rule {
     /// Masks by column pattern.
     #[serde(default)]
     pub mask: BTreeMap<String, Mask>,
+    /// Rows whose column has one of these words and no others, by column; a column that is not there hides the table.
+    #[serde(default)]
+    pub only: BTreeMap<String, Vec<String>>,
 }
 
 /// Which rows of a table a role sees.
@@ -75,9 +83,16 @@ pub enum RowRule {
     Scope,
     /// Those about the reader's own work, by [`STAFF_KEY`].
     Own,
+    /// Those about a college that the account was granted, by [`UNIT`].
+    College,
     /// None; the columns are known.
     None,
+    /// There is no such table for the role, where a wider pattern would name it.
+    Absent,
 }
+
+/// Column by which figures are about a college.
+pub const UNIT: &str = "scope";
 
 /// Column by which rows are about a member of staff.
 pub const STAFF_KEY: &str = "staff_key";
@@ -149,6 +164,9 @@ impl Role {
                 "identity is in the vault only; the most is \"closed\"".to_owned(),
             );
         }
+        if let Some(kind) = role.grants.iter().find(|it| !KINDS.contains(&it.as_str())) {
+            return refuse("grants".to_owned(), format!("\"{kind}\" is no kind of scope; there are {}", KINDS.join(", ")));
+        }
         let columns = role.tables.iter().flat_map(|(table, rule)| {
             rule.allow.iter().chain(&rule.deny).chain(rule.mask.keys()).map(move |it| (table.as_str(), it.as_str()))
         });
@@ -165,7 +183,17 @@ impl Role {
 
     /// The rule for a table: the most specific pattern that matches. No rule, no table.
     pub fn rule(&self, table: &str) -> Option<(&str, &Rule)> {
-        pattern::most_specific(&self.tables, table)
+        pattern::most_specific(&self.tables, table).filter(|(_, rule)| rule.rows != RowRule::Absent)
+    }
+
+    /// Says whether an account may be granted a scope in this role.
+    pub fn takes(&self, scope: &Scope) -> bool {
+        self.grants.is_empty() || self.grants.iter().any(|it| it == scope.kind())
+    }
+
+    /// The words of a column to which a role's rows of a table are held; `None` if all of them are seen.
+    pub fn only(&self, table: &str, column: &str) -> Option<&[String]> {
+        Some(self.rule(table)?.1.only.get(column)?.as_slice())
     }
 
     /// What the role sees of a column under a rule.

@@ -9,7 +9,7 @@ use crate::Error;
 
 /// A set of students by office, place or duty.
 ///
-/// Written `university`, `college:C01`, `class:软件2301`, `building:N3`, `building:N3/floor:4`, `assigned`, `own`.
+/// Written `university`, `college:C01`, `class:软件2301`, `building:N3`, `building:N3/floor:4`, `assigned`, `on_call`, `own`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Every student.
@@ -29,8 +29,28 @@ pub enum Scope {
     },
     /// Students assigned to the principal (所带学生).
     Assigned,
+    /// Students whom the principal's shift is about now (值班): of open safety checks and crises.
+    OnCall,
     /// The principal as a student.
     Own,
+}
+
+/// What a scope may be made of, as roles name it under `grants`.
+pub(crate) const KINDS: [&str; 7] = ["university", "college", "class", "building", "assigned", "on_call", "own"];
+
+impl Scope {
+    /// Returns what the scope is made of, as roles name it under `grants`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Scope::University => "university",
+            Scope::College(_) => "college",
+            Scope::Class(_) => "class",
+            Scope::Building(_) | Scope::Floor { .. } => "building",
+            Scope::Assigned => "assigned",
+            Scope::OnCall => "on_call",
+            Scope::Own => "own",
+        }
+    }
 }
 
 impl fmt::Display for Scope {
@@ -42,6 +62,7 @@ impl fmt::Display for Scope {
             Scope::Building(it) => write!(f, "building:{it}"),
             Scope::Floor { building, floor } => write!(f, "building:{building}/floor:{floor}"),
             Scope::Assigned => f.write_str("assigned"),
+            Scope::OnCall => f.write_str("on_call"),
             Scope::Own => f.write_str("own"),
         }
     }
@@ -57,6 +78,7 @@ impl FromStr for Scope {
             None => match text {
                 "university" => Ok(Scope::University),
                 "assigned" => Ok(Scope::Assigned),
+                "on_call" => Ok(Scope::OnCall),
                 "own" => Ok(Scope::Own),
                 _ => Err(unknown()),
             },
@@ -91,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_back_as_it_is_written() {
-        for text in ["university", "college:C01", "class:软件2301", "building:N3", "building:N3/floor:4", "assigned", "own"] {
+        for text in ["university", "college:C01", "class:软件2301", "building:N3", "building:N3/floor:4", "assigned", "on_call", "own"] {
             assert_eq!(text.parse::<Scope>().expect(text).to_string(), text);
         }
     }

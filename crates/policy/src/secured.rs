@@ -18,7 +18,7 @@ use crate::barrier::BarrierExec;
 use crate::fault::Hidden;
 use crate::leakproof::is_leakproof;
 use crate::masking::Masking;
-use crate::role::STAFF_KEY;
+use crate::role::{STAFF_KEY, UNIT};
 use crate::{Mask, Role, RowRule, Scoped, Sight, TableEntry};
 
 /// Metadata key under which a masked column says what was done to it, for screens.
@@ -43,6 +43,8 @@ pub(crate) struct Reach {
     pub(crate) students: Scoped,
     /// The person behind the account.
     pub(crate) person_key: Option<i64>,
+    /// Colleges that the account was granted.
+    pub(crate) colleges: Vec<String>,
 }
 
 /// A column that exists for the session.
@@ -60,9 +62,17 @@ impl SecuredTable {
     pub(crate) fn new(role: &Role, reach: &Reach, name: &str, entry: TableEntry, masking: Arc<Masking>) -> Option<Self> {
         let (pattern, rule) = role.rule(name)?;
         let base = entry.provider.schema();
-        let filter = match rule.rows {
+        let mut filter = match rule.rows {
             RowRule::All => None,
             RowRule::None => Some(lit(false)),
+            RowRule::Absent => return None,
+            RowRule::College => {
+                if base.field_with_name(UNIT).is_err() {
+                    tracing::warn!(table = name, role = role.role, "table has no column \"scope\" and is hidden");
+                    return None;
+                }
+                Some(column(UNIT).in_list(reach.colleges.iter().map(|it| lit(it.as_str())).collect(), false))
+            }
             RowRule::Scope => {
                 let subject = entry.subject.as_deref().filter(|it| base.field_with_name(it).is_ok());
                 let Some(subject) = subject else {
@@ -80,6 +90,17 @@ impl SecuredTable {
                 Some(reach.person_key.map_or(lit(false), |it| column(STAFF_KEY).eq(lit(it))))
             }
         };
+        for (held_to, words) in &rule.only {
+            if base.field_with_name(held_to).is_err() {
+                tracing::warn!(table = name, column = held_to, "the column that rows are held to is missing, and the table is hidden");
+                return None;
+            }
+            let held = column(held_to).in_list(words.iter().map(|it| lit(it.as_str())).collect(), false);
+            filter = Some(match filter {
+                Some(it) => it.and(held),
+                None => held,
+            });
+        }
         let (mut columns, mut hidden, mut fields) = (Vec::new(), Vec::new(), Vec::new());
         for field in base.fields() {
             let class = entry.class(field.name());
@@ -122,7 +143,8 @@ impl SecuredTable {
                 format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))
             }
             Some(RowRule::Own) => format!("own by {STAFF_KEY}"),
-            Some(RowRule::None) | None => "none".to_owned(),
+            Some(RowRule::College) => format!("figures of the account's colleges by {UNIT}"),
+            Some(RowRule::None | RowRule::Absent) | None => "none".to_owned(),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "rule  \"{}\" of role {}, clearance {}", self.pattern, role.role, role.clearance.as_str());

@@ -24,7 +24,7 @@ use crate::resolver::{Register, ScopeResolver, StudentScopes};
 use crate::secured::Reach;
 use crate::session::{Limits, Session};
 use crate::stores::LakeStores;
-use crate::{Error, Policies, Principal, RowRule, Scoped, Tables};
+use crate::{Error, Policies, Principal, RowRule, Scope, Scoped, Tables};
 
 /// What bounds sessions, one by one and together.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -159,7 +159,12 @@ impl Sessions {
         let role = Arc::new(role.clone());
         let students = self.resolver.students(&role, &principal).await?;
         let policy_hash = self.policy_hash(&role, &principal, &students);
-        let reach = Reach { students: students.clone(), person_key: principal.person_key };
+        let college = |it: &Scope| match it {
+            Scope::College(college) if role.takes(it) => Some(college.clone()),
+            _ => None,
+        };
+        let colleges = principal.scopes.iter().filter_map(college).collect();
+        let reach = Reach { students: students.clone(), person_key: principal.person_key, colleges };
         let tables = SecuredTables::new(Arc::clone(&role), reach, Arc::clone(&self.tables), Arc::clone(&self.masking))?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(Arc::new(LakeCatalog(Arc::clone(&tables))))
@@ -194,6 +199,11 @@ impl Sessions {
         // Whose work it is matters only where somebody's own is shown.
         if role.tables.values().any(|it| it.rows == RowRule::Own) {
             part(&principal.person_key.unwrap_or_default().to_le_bytes());
+        }
+        if role.tables.values().any(|it| it.rows == RowRule::College) {
+            for scope in &principal.scopes {
+                part(scope.to_string().as_bytes());
+            }
         }
         hasher.finalize().to_hex().as_str()[..32].to_owned()
     }

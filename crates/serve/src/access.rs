@@ -53,14 +53,7 @@ impl Reader {
     pub(crate) async fn session(&self) -> Result<Session, Problem> {
         let sessions = &self.state.parts.sessions;
         let role = sessions.policies().role(&self.grant.role).ok_or_else(Problem::forbidden)?;
-        let scope: Scope = self.grant.scope.parse().map_err(|_| Problem::forbidden())?;
-        let principal = Principal {
-            account: self.account.account.clone(),
-            role: self.grant.role.clone(),
-            scopes: vec![scope],
-            purpose: role.purposes.first().cloned().unwrap_or_default(),
-            person_key: self.account.person_key,
-        };
+        let principal = principal_of(&self.state.parts.store, &self.account, role, self.now_us()).await?;
         Ok(sessions.open(principal).await?)
     }
 
@@ -72,6 +65,11 @@ impl Reader {
     /// Refuses a role that has not the page: figures of a page are for whoever works with it.
     pub(crate) fn require_page(&self, page: &str) -> Result<(), Problem> {
         if self.pages().iter().any(|it| it == page) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// Refuses a role that works on no case: whoever has the work list, or only what a shift or a college brings.
+    pub(crate) fn require_cases(&self) -> Result<(), Problem> {
+        self.require_page("care").or_else(|_| self.require_page("cases"))
     }
 
     /// A session and the key of a student in its scope.
@@ -127,6 +125,49 @@ impl Reader {
     pub(crate) async fn note_read(&self, student_key: i64, what: &str) -> Result<(), Problem> {
         Ok(note_read(&self.state.parts.store, &self.account.account, &self.grant.role, student_key, what).await?)
     }
+}
+
+/// An account in one of its roles, with all that it was granted in it and whom its shift is about now.
+///
+/// # Errors
+/// If a scope of the account is none, or the store cannot be read.
+pub async fn principal(
+    store: &store::Store,
+    account: &Account,
+    role: &policy::Role,
+    now_us: i64,
+) -> Result<Principal, crate::Error> {
+    Ok(principal_of(store, account, role, now_us).await?)
+}
+
+async fn principal_of(
+    store: &store::Store,
+    account: &Account,
+    role: &policy::Role,
+    now_us: i64,
+) -> Result<Principal, Problem> {
+    let granted = account.grants.iter().filter(|it| it.role == role.role);
+    let scopes: Result<Vec<Scope>, _> = granted.map(|it| it.scope.parse()).collect();
+    let scopes = scopes.map_err(|_| Problem::forbidden())?;
+    // A role of which nothing was granted reaches nobody; without scopes it would reach as far as the role.
+    if scopes.is_empty() {
+        return Err(Problem::forbidden());
+    }
+    let on_call = match casework::Role::from_code(&role.role) {
+        Some(code) if scopes.contains(&Scope::OnCall) => {
+            let who = Who { account: account.account.clone(), role: code };
+            store.cases().on_call_students(&who, now_us).await?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Principal {
+        account: account.account.clone(),
+        role: role.role.clone(),
+        scopes,
+        purpose: role.purposes.first().cloned().unwrap_or_default(),
+        on_call,
+        person_key: account.person_key,
+    })
 }
 
 /// Writes into the audit log that an account read something of a student.

@@ -25,7 +25,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub use access::note_read;
+pub use access::{note_read, principal};
 pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
@@ -75,10 +75,13 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/follow-ups/{follow_up_key}/done", post(routes::follow_ups::done))
         .route("/hand-overs", get(routes::hand_overs::list).post(routes::hand_overs::offer))
         .route("/hand-overs/{hand_over_key}/confirm", post(routes::hand_overs::confirm))
+        .route("/hand-overs/{hand_over_key}/take-over", post(routes::hand_overs::take_over))
         .route("/delegations", get(routes::delegations::list).post(routes::delegations::delegate))
         .route("/roster", get(routes::roster::list).post(routes::roster::keep))
         .route("/lists", get(routes::lists::index))
         .route("/lists/{list}", get(routes::lists::one))
+        .route("/lists/unverified_absence/checks", post(routes::absences::check))
+        .route("/ledger", get(routes::ledger::ledger))
         .route("/tickets", get(routes::tickets::tickets))
         .route("/catalog", get(routes::catalog::catalog))
         .route("/catalog/quality", get(routes::quality::quality))

@@ -50,12 +50,20 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     let measured = measured.unwrap_or_default();
     let is_closed_seen = closed.is_some();
     let closed = closed.unwrap_or_default();
+    // A role that reads some measures only is shown their dimensions; of the others it is not told that data are missing.
+    let held_to = session.role().only("feat_measure", "measure");
+    let is_of_role = |dimension: &&str| {
+        let mut measures = parts.catalog.measures.iter().filter(|it| it.dimension == **dimension);
+        held_to.is_none_or(|only| measures.any(|it| only.contains(&it.measure)))
+    };
     let dimensions: Vec<Value> = DIMENSIONS
         .into_iter()
+        .filter(|it| is_of_role(&it))
         .map(|dimension| {
             // What serves safety alone is for lists and checks, not for a portrait.
             let is_shown = |it: &&MeasureWords| it.purpose.iter().any(|it| it != "public_safety");
-            let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension).filter(is_shown);
+            let is_read = |it: &&MeasureWords| held_to.is_none_or(|only| only.contains(&it.measure));
+            let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension).filter(is_shown).filter(is_read);
             let (open, shut): (Vec<&MeasureWords>, Vec<&MeasureWords>) = words.partition(|it| !it.is_closed);
             let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured, &as_of_on)).collect();
             if is_closed_seen {

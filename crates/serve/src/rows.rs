@@ -51,7 +51,7 @@ pub(crate) async fn newest(session: &Session, table: &str) -> Result<Option<Stri
 
 /// The newest date of which a role sees anything. A list may be empty on a day; the tables asked here never are.
 pub(crate) async fn built_on(session: &Session) -> Result<String, Problem> {
-    for table in ["cockpit_data", "portrait_student", "feat_measure"] {
+    for table in ["cockpit_data", "portrait_student", "feat_measure", "dim_student"] {
         // A role is asked only for what it reads.
         if session.schema(table).await.is_ok()
             && let Some(date) = newest(session, table).await?

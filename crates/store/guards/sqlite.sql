@@ -20,3 +20,13 @@ CREATE TRIGGER IF NOT EXISTS case_event_no_delete BEFORE DELETE ON case_event
 BEGIN
     SELECT RAISE(ABORT, 'case_event is append-only');
 END;
+
+CREATE TRIGGER IF NOT EXISTS absence_check_no_update BEFORE UPDATE ON absence_check
+BEGIN
+    SELECT RAISE(ABORT, 'absence_check is append-only');
+END;
+
+CREATE TRIGGER IF NOT EXISTS absence_check_no_delete BEFORE DELETE ON absence_check
+BEGIN
+    SELECT RAISE(ABORT, 'absence_check is append-only');
+END;

@@ -3,6 +3,7 @@
 //! A command is one transaction: the history is loaded, `casework` decides, events are added, lists and outbox follow.
 //! Reads give what the reader's sight of the case allows and nothing else; callers write the audit row.
 
+mod absences;
 mod acting;
 mod entering;
 mod offers;
@@ -14,6 +15,7 @@ mod responsibility;
 mod routing;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::sealing::Sealer;
 
+pub use absences::{AbsenceCheck, NewAbsenceCheck};
 pub use acting::{Done, Edit};
 pub use entering::{Entered, NewEntry};
 pub use offers::{Synced, TakenUp};
@@ -33,7 +36,7 @@ pub use plans::{DueFollowUp, FollowUpCause};
 pub use reading::{Desk, HistoryRow, Page, QueueCounts, QueueRow, View, Wanted};
 pub use reports::{MyReport, OpenedReport, UnplacedReport};
 pub use responsibility::Offered;
-pub use routing::Asked;
+pub use routing::{Asked, Call};
 
 /// Stands for "no end" and "nothing due", because NULL sorts differently in the two databases.
 pub(crate) const NEVER: i64 = i64::MAX;

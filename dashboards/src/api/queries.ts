@@ -3,7 +3,7 @@ import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
-  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Lineage, ListHead, Me, ModelList, ModelPage,
+  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage,
   MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentCases, StudentPage, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
@@ -191,6 +191,14 @@ export function useRoster(from: MaybeRefOrGetter<string>, until: MaybeRefOrGette
   return useQuery({
     queryKey: ["roster", computed(() => toValue(from)), computed(() => toValue(until))],
     queryFn: ({signal}) => get<Roster>("/roster", {from: toValue(from), until: toValue(until)}, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useLedger(from: MaybeRefOrGetter<string>, to: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["ledger", computed(() => toValue(from)), computed(() => toValue(to))],
+    queryFn: ({signal}) => get<Ledger>("/ledger", {from: toValue(from), to: toValue(to)}, signal),
     placeholderData: keepPreviousData,
   });
 }

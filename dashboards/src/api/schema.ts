@@ -191,6 +191,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lists/unverified_absence/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what was found of a student on the night's list; page lists */
+        post: operations["post_absence_checks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tickets": {
         parameters: {
             query?: never;
@@ -200,6 +217,23 @@ export interface paths {
         };
         /** The request loop in figures */
         get: operations["get_tickets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The reader's own work, day by day; page ledger */
+        get: operations["get_ledger"];
         put?: never;
         post?: never;
         delete?: never;
@@ -655,6 +689,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hand-overs/{hand_over_key}/take-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes over what was not confirmed in time; college_secretary */
+        post: operations["post_hand_overs_hand_over_key_take_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/delegations": {
         parameters: {
             query?: never;
@@ -757,7 +808,7 @@ export interface components {
          * @description A role of `policies/`.
          * @enum {string}
          */
-        Role: "leader" | "psychologist" | "counselor" | "analyst" | "student" | "administrator" | "auditor";
+        Role: "leader" | "psychologist" | "psychology_head" | "counselor" | "tutor" | "dorm_keeper" | "college_office" | "college_secretary" | "security" | "duty_office" | "analyst" | "student" | "administrator" | "auditor";
         /** @description Who is logged in, in which role. */
         Me: {
             account: string;
@@ -916,7 +967,7 @@ export interface components {
             grade: number;
             building: string | null;
             room: string | null;
-            boarder: string;
+            boarder: string | null;
             /** @description Open notices that the reader may see. */
             care_n: number;
             status: string;
@@ -1175,6 +1226,8 @@ export interface components {
             rows: {
                 [key: string]: components["schemas"]["Cell"];
             }[];
+            /** @description What rows may be answered with; null: nothing. */
+            answers: components["schemas"]["AnswerChoice"][] | null;
         };
         /** @description Requests of a category. */
         TicketCategory: {
@@ -1827,6 +1880,8 @@ export interface components {
             /** Format: date-time */
             due_at: string;
             is_overdue: boolean;
+            /** @description Whom to call, the first to be tried first. */
+            people: components["schemas"]["CrisisCallee"][];
         };
         /** @description A step of the protocol that was tried. */
         CrisisDoneStep: {
@@ -1900,9 +1955,10 @@ export interface components {
             cause: string;
             cause_zh: string;
             cause_en: string;
-            guardian: string;
-            guardian_zh: string;
-            guardian_en: string;
+            /** @description null: not for whoever has one step to do. */
+            guardian: string | null;
+            guardian_zh: string | null;
+            guardian_en: string | null;
             /** @description What the psychologist decided; null: nothing yet. */
             parents: string | null;
             parents_zh: string | null;
@@ -2134,6 +2190,8 @@ export interface components {
         HandOvers: {
             rows: components["schemas"]["HandOver"][];
             takers: components["schemas"]["Colleague"][];
+            /** @description Not confirmed in time, for a deputy secretary of the college to take over. */
+            overdue: components["schemas"]["HandOver"][];
         };
         /** @description An account of the same role. */
         Colleague: {
@@ -2193,6 +2251,13 @@ export interface components {
             /** Format: date */
             until_on: string;
             posts: components["schemas"]["RosterPost"][];
+            /** @description Spans without a person or without a backup, of all posts. */
+            gaps_n: number;
+            /**
+             * @description Which shifts the reader enters.
+             * @enum {string}
+             */
+            keeps: "all" | "own" | "nothing";
         };
         /** @description A shift to keep; the same post, beginning and account is brought up to date. */
         RosterAsk: {
@@ -2420,6 +2485,82 @@ export interface components {
             /** @description null for every role but the auditor. */
             groups: components["schemas"]["ModelGroup"][] | null;
         };
+        /** @description What somebody found who looked after a student. */
+        NewAbsenceCheck: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** Format: date */
+            night_on: string;
+            /** @enum {string} */
+            result: "in_room" | "excused" | "contacted" | "not_found";
+            note?: string | null;
+        };
+        /** @description The newest answer about a student and a night; earlier ones are kept. */
+        AbsenceAnswer: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** Format: date */
+            night_on: string;
+            /** @enum {string} */
+            check_result: "in_room" | "excused" | "contacted" | "not_found";
+            /** @description Account. */
+            checked_by: string;
+            /** Format: date-time */
+            checked_at: string;
+            /** @description Not for dormitory keepers. */
+            check_note?: string | null;
+            /** @description False where the same had been said already. */
+            is_new: boolean;
+            n_answers: number;
+            /** @description Whether a safety check is offered; a person opens it. */
+            offers_check: boolean;
+        };
+        /** @description What may be answered with one tap. */
+        AnswerChoice: {
+            code: string;
+            title_zh: string;
+            title_en: string;
+        };
+        /** @description Somebody to telephone for a step. */
+        CrisisCallee: {
+            account: string;
+            display_name: string | null;
+            /** @description From the register of staff; null where it holds none. */
+            phone: string | null;
+            stands_as_zh: string;
+            stands_as_en: string;
+            is_backup: boolean;
+        };
+        /** @description One kind of work of a day or a span; null where the source does not say. */
+        LedgerAct: {
+            kind: string;
+            title_zh: string;
+            title_en: string;
+            /** @description What recorded it. */
+            source: string;
+            /** @description How often. */
+            n: number | null;
+            minutes: number | null;
+            student_n: number | null;
+        };
+        /** @description A day on which something was done. */
+        LedgerDay: {
+            /** Format: date */
+            on: string;
+            acts: components["schemas"]["LedgerAct"][];
+        };
+        /** @description The reader's own work (我的台账). */
+        Ledger: {
+            /** Format: date */
+            from_on: string;
+            /** Format: date */
+            to_on: string;
+            /** @description Whether the account belongs to somebody of the register of staff. */
+            is_linked: boolean;
+            totals: components["schemas"]["LedgerAct"][];
+            /** @description The newest first. */
+            days: components["schemas"]["LedgerDay"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -2575,6 +2716,13 @@ export type ModelBacktest = components['schemas']['ModelBacktest'];
 export type ModelDrift = components['schemas']['ModelDrift'];
 export type ModelGroup = components['schemas']['ModelGroup'];
 export type ModelPage = components['schemas']['ModelPage'];
+export type NewAbsenceCheck = components['schemas']['NewAbsenceCheck'];
+export type AbsenceAnswer = components['schemas']['AbsenceAnswer'];
+export type AnswerChoice = components['schemas']['AnswerChoice'];
+export type CrisisCallee = components['schemas']['CrisisCallee'];
+export type LedgerAct = components['schemas']['LedgerAct'];
+export type LedgerDay = components['schemas']['LedgerDay'];
+export type Ledger = components['schemas']['Ledger'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -2925,6 +3073,39 @@ export interface operations {
             };
         };
     };
+    post_absence_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAbsenceCheck"];
+            };
+        };
+        responses: {
+            /** @description The newest answer about the student and the night. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AbsenceAnswer"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_tickets: {
         parameters: {
             query?: {
@@ -2944,6 +3125,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tickets"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the reader did, put together from what systems recorded (我的台账). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ledger"];
                 };
             };
             /** @description Problem document (RFC 9457) */
@@ -3918,6 +4131,37 @@ export interface operations {
         };
     };
     post_hand_overs_hand_over_key_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hand_over_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Hand-overs that still wait. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOvers"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_hand_overs_hand_over_key_take_over: {
         parameters: {
             query?: never;
             header?: never;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
 use casework::{DutyShift, Post};
 use chrono::{Days, NaiveDate};
 use clap::Args;
@@ -96,17 +96,50 @@ impl Demo {
     }
 }
 
-/// One account a role; the counselor is the one with most students, the student one whose portrait says most.
+/// One account a role; the counselor is the one with most students, the student one whose portrait says most, and college,
+/// class and building are where there is something to do.
 async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM dim_student)";
+    let most = |unit: &str| {
+        format!(
+            "SELECT student.{unit} FROM dim_student AS student LEFT JOIN list_unverified_absence AS missed \
+             ON missed.student_key = student.student_key AND missed.as_of_on = student.as_of_on \
+             WHERE student.{newest} AND student.{unit} IS NOT NULL \
+             GROUP BY student.{unit} ORDER BY count(missed.student_key) DESC, count(*) DESC, student.{unit} LIMIT 1"
+        )
+    };
+    let unit = async |unit: &str, scope: &str| {
+        let found = words(house, &most(unit)).await?;
+        anyhow::Ok(found.first().map_or_else(|| format!("{scope}:-"), |it| format!("{scope}:{it}")))
+    };
+    let (college, building) = (unit("college", "college").await?, unit("building_id", "building").await?);
+    let tutored = "FROM stg_staff_link WHERE kind = 'tutor_class' AND superseded_at IS NULL \
+                   AND linked_to IN (SELECT class FROM dim_student) ORDER BY link_id LIMIT 1";
+    let class = words(house, &format!("SELECT linked_to {tutored}")).await?;
+    let class = class.first().map_or_else(|| "class:-".to_owned(), |it| format!("class:{it}"));
+    let tutor = keys(house, &format!("SELECT staff_key {tutored}")).await?.first().copied();
+    let posts = async |posts: &str| {
+        let sql = format!("SELECT staff_key FROM stg_staff WHERE post IN ({posts}) AND superseded_at IS NULL ORDER BY staff_key DESC LIMIT 8");
+        keys(house, &sql).await
+    };
+    let (psychologists, offices) = (posts("'psychologist'").await?, posts("'student_affairs', 'logistics'").await?);
+    let office = |at: usize| offices.get(at % offices.len().max(1)).copied();
     let counselors = keys(house, "SELECT counselor_key FROM dim_student WHERE counselor_key IS NOT NULL GROUP BY counselor_key ORDER BY count(*) DESC, counselor_key LIMIT 2").await?;
     let student = keys(house, "SELECT student_key FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student) ORDER BY known_n DESC, student_key LIMIT 1").await?;
     let counselor = |at: usize| counselors.get(at).copied();
     let accounts = [
         ("leader", "leader", "校领导（示例）", "university", None),
-        ("psychologist", "psychologist", "心理教师（示例）", "university", None),
+        ("psychology_head", "psychology_head", "心理中心主任（示例）", "university", psychologists.last().copied()),
+        ("psychologist", "psychologist", "心理教师（示例）", "university", psychologists.first().copied()),
         ("counselor", "counselor", "辅导员（示例）", "assigned", counselor(0)),
         // Work is handed over and delegated to somebody.
         (SECOND_COUNSELOR, "counselor", "辅导员二（示例）", "assigned", counselor(1)),
+        ("tutor", "tutor", "班主任（示例）", class.as_str(), tutor),
+        ("college_secretary", "college_secretary", "院系副书记（示例）", college.as_str(), office(0)),
+        ("college_office", "college_office", "院系学工办（示例）", college.as_str(), None),
+        ("dorm_keeper", "dorm_keeper", "宿管（示例）", building.as_str(), office(1)),
+        ("security", "security", "保卫处值班（示例）", "on_call", office(2)),
+        ("duty_office", "duty_office", "总值班室（示例）", "on_call", office(3)),
         ("analyst", "analyst", "数据分析师（示例）", "university", None),
         ("student", "student", "学生（示例）", "own", student.first().copied()),
         ("administrator", "administrator", "系统管理员（示例）", "university", None),
@@ -124,27 +157,49 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
     Ok(logins)
 }
 
-/// Puts the demo's psychologist on shift.
+/// Puts those of the demo on shift who work by shifts; no post has a backup, and two have nobody.
 async fn on_shift(house: &House) -> anyhow::Result<()> {
     let now_us = house.now_us();
-    let shift = DutyShift {
-        post: Post::PsychologyNight,
-        account: "psychologist".to_owned(),
-        backup: None,
-        from_us: now_us,
-        until_us: now_us + SHIFT_DAYS * casework::DAY_US,
-    };
-    Ok(house.store.cases().roster(&shift).await?)
+    let posts = [
+        (Post::PsychologyNight, "psychologist"),
+        (Post::DutyOffice, "duty_office"),
+        (Post::SecurityOffice, "security"),
+    ];
+    for (post, account) in posts {
+        let shift = DutyShift {
+            post,
+            account: account.to_owned(),
+            backup: None,
+            from_us: now_us,
+            until_us: now_us + SHIFT_DAYS * casework::DAY_US,
+        };
+        house.store.cases().roster(&shift).await?;
+    }
+    Ok(())
 }
 
 /// The first column of a query over the people of the demo.
 async fn keys(house: &House, sql: &str) -> anyhow::Result<Vec<i64>> {
+    let rows = rows(house, sql).await?;
+    Ok(rows.iter().flat_map(|it| it.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
+}
+
+/// The same where it holds words.
+async fn words(house: &House, sql: &str) -> anyhow::Result<Vec<String>> {
+    let mut words = Vec::new();
+    for batch in rows(house, sql).await? {
+        let column = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
+        words.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
+    }
+    Ok(words)
+}
+
+async fn rows(house: &House, sql: &str) -> anyhow::Result<Vec<RecordBatch>> {
     let context = house.engine.context();
-    for name in ["dim_student", "portrait_student"] {
+    for name in ["dim_student", "portrait_student", "list_unverified_absence", "stg_staff", "stg_staff_link"] {
         if let Some(table) = house.engine.table(name).await? {
             context.register_table(name, table)?;
         }
     }
-    let rows = context.sql(sql).await?.collect().await?;
-    Ok(rows.iter().flat_map(|it| it.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
+    Ok(context.sql(sql).await?.collect().await?)
 }

@@ -9,7 +9,7 @@ use arrow::csv::WriterBuilder;
 use arrow::json::LineDelimitedWriter;
 use clap::Args;
 use parquet::arrow::ArrowWriter;
-use policy::{Principal, Scope, Session, Sessions};
+use policy::{Session, Sessions};
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -49,15 +49,10 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
     };
     let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
     let sessions = Arc::new(crate::tables::sessions(house, audit)?);
-    let purpose = sessions.policies().role(&grant.role).and_then(|it| it.purposes.first().cloned()).unwrap_or_default();
-    let scopes = grant.scope.parse::<Scope>().map_err(|it| Caller(it.to_string()))?;
-    let principal = Principal {
-        account: account.account.clone(),
-        role: grant.role.clone(),
-        scopes: vec![scopes],
-        purpose,
-        person_key: account.person_key,
+    let Some(role) = sessions.policies().role(&grant.role) else {
+        anyhow::bail!(Caller(format!("there is no role \"{}\": see policies/", grant.role)));
     };
+    let principal = serve::principal(&house.store, &account, role, house.now_us()).await?;
     Ok((sessions.open(principal).await?, sessions))
 }
 

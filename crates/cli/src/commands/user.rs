@@ -23,7 +23,7 @@ enum Verb {
     Add {
         /// Name to log in with.
         account: String,
-        /// Role and scope: counselor:assigned, leader:university, analyst:college:C01. The first is active at login.
+        /// Role and scope: counselor:assigned, leader:university, dorm_keeper:building:N3. The first is active at login.
         #[arg(long, required = true, value_name = "ROLE:SCOPE")]
         role: Vec<String>,
         /// Name on the screen.
@@ -48,15 +48,20 @@ impl User {
         match self.command {
             Verb::Add { account, role, display_name, number } => {
                 let mut grants = Vec::new();
+                let policies = crate::tables::policies(&house)?;
                 for it in &role {
                     let Some((role, scope)) = it.split_once(':') else {
                         anyhow::bail!(Caller(format!("--role \"{it}\" is no ROLE:SCOPE, e.g. counselor:assigned")));
                     };
-                    let known: Vec<String> = crate::tables::policies(&house)?.roles().map(|it| it.role.clone()).collect();
+                    let known: Vec<String> = policies.roles().map(|it| it.role.clone()).collect();
                     if !known.iter().any(|it| it == role) {
                         anyhow::bail!(Caller(format!("there is no role \"{role}\"; policies/ has {}", known.join(", "))));
                     }
-                    scope.parse::<policy::Scope>().map_err(|it| Caller(format!("--role \"{}:{scope}\": {it}", role)))?;
+                    let granted = scope.parse::<policy::Scope>().map_err(|it| Caller(format!("--role \"{role}:{scope}\": {it}")))?;
+                    if let Some(it) = policies.role(role).filter(|it| !it.takes(&granted)) {
+                        let kinds = it.grants.join(", ");
+                        anyhow::bail!(Caller(format!("role \"{role}\" is granted {kinds} only, not \"{scope}\"; see policies/README.md")));
+                    }
                     grants.push(Grant { role: role.to_owned(), scope: scope.to_owned() });
                 }
                 let person_key = match &number {

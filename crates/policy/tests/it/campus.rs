@@ -158,6 +158,13 @@ impl Lake {
         let figures = Arc::new(Schema::new(vec![field("n", arrow::datatypes::DataType::Int64, Some(Class::Internal))]));
         let figures = RecordBatch::try_new(figures, vec![Arc::new(Int64Array::from(vec![12, 60]))]).expect("figures");
         lake.insert("cockpit_day", figures, None);
+        let of_colleges = Arc::new(Schema::new(vec![
+            field("scope", arrow::datatypes::DataType::Utf8, Some(Class::Internal)),
+            field("n", arrow::datatypes::DataType::Int64, Some(Class::Internal)),
+        ]));
+        let scopes = StringArray::from(vec!["university", "C01", "C02"]);
+        let of_colleges = RecordBatch::try_new(of_colleges, vec![Arc::new(scopes), Arc::new(Int64Array::from(vec![60, 12, 7]))]);
+        lake.insert("cockpit_college", of_colleges.expect("figures"), None);
         let work = Arc::new(Schema::new(vec![
             field("staff_key", arrow::datatypes::DataType::Int64, Some(Class::Personal)),
             field("room_n", arrow::datatypes::DataType::Int64, Some(Class::Personal)),
@@ -188,8 +195,8 @@ impl Tables for Lake {
     }
 }
 
-/// Three roles that differ in everything a policy can say.
-pub const ROLES: [(&str, &str); 3] = [
+/// Roles that differ in everything a policy can say.
+pub const ROLES: [(&str, &str); 5] = [
     (
         "watcher.toml",
         r#"
@@ -237,6 +244,38 @@ pub const ROLES: [(&str, &str); 3] = [
         "cockpit_*" = { rows = "all" }
         "#,
     ),
+    (
+        "college.toml",
+        r#"
+        role = "college"
+        title_zh = "院系"
+        title_en = "College"
+        about = "Sees one college."
+        scopes = ["university"]
+        grants = ["college"]
+        clearance = "personal"
+        names = true
+        [tables]
+        dim_student = { rows = "scope", only = { class = ["软件2301"] } }
+        "cockpit_*" = { rows = "college" }
+        cockpit_day = { rows = "absent" }
+        "#,
+    ),
+    (
+        "night.toml",
+        r#"
+        role = "night"
+        title_zh = "值班"
+        title_en = "Night"
+        about = "Sees whom the shift is about."
+        scopes = ["on_call"]
+        grants = ["on_call"]
+        clearance = "personal"
+        names = true
+        [tables]
+        dim_student = { rows = "scope" }
+        "#,
+    ),
 ];
 
 pub fn policies() -> Policies {
@@ -249,6 +288,7 @@ pub fn principal(role: &str, scopes: &[&str], person_key: Option<i64>) -> Princi
         role: role.to_owned(),
         scopes: scopes.iter().map(|it| it.parse().expect("scope")).collect(),
         purpose: "care".to_owned(),
+        on_call: Vec::new(),
         person_key,
     }
 }

@@ -14,7 +14,9 @@ fn shipped() -> Policies {
 fn the_shipped_policies_do_what_they_say() {
     assert_eq!(check(&shipped()), []);
     let names: Vec<_> = shipped().roles().map(|it| it.role.clone()).collect();
-    assert_eq!(names, ["administrator", "analyst", "auditor", "counselor", "leader", "psychologist", "student"]);
+    let expected = "administrator analyst auditor college_office college_secretary counselor dorm_keeper duty_office leader \
+                    psychologist psychology_head security student tutor";
+    assert_eq!(names.join(" "), expected);
 }
 
 #[test]
@@ -28,7 +30,7 @@ fn no_shipped_role_reads_raw_tables_and_closed_columns_only_psychology_in_the_cl
             }
         }
     }
-    assert_eq!(seen, [("psychologist", "closed_measure")]);
+    assert_eq!(seen, [("psychologist", "closed_measure"), ("psychology_head", "closed_measure")]);
 }
 
 #[test]
@@ -40,6 +42,87 @@ fn a_shipped_role_with_all_rows_reads_no_names() {
     let wide = roles.roles().filter(|it| it.tables.iter().any(is_wide));
     let wide: Vec<_> = wide.map(|it| (it.role.as_str(), it.names)).collect();
     assert_eq!(wide, [("administrator", false), ("analyst", false), ("auditor", false), ("leader", false)]);
+}
+
+/// Who may see what, a row a role: names, leave, portrait, rhythm, record, the closed compartment, offers, tonight's
+/// absences, where somebody was last seen, residents, figures, own work. Swipes and rows of cases are nobody's.
+const MATRIX: &str = "
+    role              | names leave portrait rhythm record closed offers absent seen resident figures own
+    administrator     | -     -     -        -      -      -      -      -      -    -        -       -
+    analyst           | -     all   -        all    -      -      -      -      -    -        all     -
+    auditor           | -     -     -        -      -      -      -      -      -    -        -       -
+    college_office    | yes   scope -        -      -      -      -      -      -    -        college -
+    college_secretary | yes   scope -        -      -      -      -      -      -    -        college -
+    counselor         | yes   scope scope    scope  scope  -      scope  scope  scope -       -       own
+    dorm_keeper       | yes   -     -        -      -      -      -      scope  -    scope    -       -
+    duty_office       | yes   -     -        -      -      -      -      -      -    -        -       -
+    leader            | -     -     -        -      -      -      -      -      -    -        all     -
+    psychologist      | yes   scope scope    scope  scope  scope  scope  scope  scope -       -       own
+    psychology_head   | yes   scope scope    scope  scope  scope  scope  scope  scope -       -       own
+    security          | yes   -     -        -      -      -      -      -      -    -        -       -
+    student           | yes   -     scope    scope  scope  -      -      -      -    -        -       -
+    tutor             | yes   -     -        -      scope  -      -      -      -    -        -       own
+";
+
+#[test]
+fn who_may_see_what_is_as_the_table_says() {
+    use policy::RowRule::{All, College, Own, Scope};
+    use schema::Class::{Closed, Internal, Personal, Trace};
+    let columns = [
+        ("dim_student", "leave_kind", Trace),
+        ("portrait_student", "breakfast_rate", Trace),
+        ("feat_measure", "value", Trace),
+        ("record_student_event", "detail_zh", Trace),
+        ("closed_measure", "value", Closed),
+        ("warning_student", "severity", Trace),
+        ("list_unverified_absence", "room_id", Trace),
+        ("list_unverified_absence", "last_seen_at", Trace),
+        ("list_resident", "room_id", Trace),
+        ("cockpit_night", "due_n", Internal),
+        ("ledger_staff_day", "talk_n", Personal),
+    ];
+    let shown = |role: &Role, (table, column, class): (&str, &str, schema::Class)| {
+        let Some((_, rule)) = role.rule(table) else { return "-" };
+        // Of a long table held to some measures a role sees those, and no rhythm.
+        let is_whole = rule.only.get("measure").is_none_or(|it| it.iter().any(|it| it == "meals_per_day"));
+        match (role.sight(rule, column, Some(class)), rule.rows) {
+            (Sight::Keep, _) if !is_whole => "-",
+            (Sight::Keep, All) => "all",
+            (Sight::Keep, Scope) => "scope",
+            (Sight::Keep, Own) => "own",
+            (Sight::Keep, College) => "college",
+            _ => "-",
+        }
+    };
+    let mut lines = MATRIX.lines().map(str::trim).filter(|it| !it.is_empty()).skip(1);
+    for role in shipped().roles() {
+        let line = lines.next().expect("a row a role");
+        let words: Vec<&str> = line.split_whitespace().filter(|it| *it != "|").collect();
+        let mut actual = vec![role.role.as_str(), if role.names { "yes" } else { "-" }];
+        actual.extend(columns.map(|it| shown(role, it)));
+        assert_eq!(actual, words, "{line}");
+        for table in ["raw_card_txn", "raw_gate_event", "stg_case_event"] {
+            let is_seen = role.rule(table).is_some_and(|(_, rule)| rule.rows != policy::RowRule::None);
+            assert!(!is_seen, "{} reads {table}", role.role);
+        }
+    }
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn roles_of_one_college_building_class_or_shift_are_granted_nothing_wider() {
+    let roles = shipped();
+    let granted: Vec<_> = roles.roles().filter(|it| !it.grants.is_empty()).map(|it| (it.role.as_str(), it.grants.join(" "))).collect();
+    let expected = [
+        ("college_office", "college"),
+        ("college_secretary", "college"),
+        ("dorm_keeper", "building"),
+        ("duty_office", "on_call"),
+        ("psychology_head", "university"),
+        ("security", "on_call"),
+        ("tutor", "class"),
+    ];
+    assert_eq!(granted, expected.map(|(role, grants)| (role, grants.to_owned())));
 }
 
 const CLAIMS: &str = r#"

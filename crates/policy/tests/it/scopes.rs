@@ -19,6 +19,53 @@ async fn a_grant_narrows_a_role_and_never_widens_it() {
 }
 
 #[tokio::test]
+async fn a_role_of_one_college_is_granted_no_more_than_a_college() {
+    let students = "SELECT count(*) FROM dim_student";
+    let college = open(principal("college", &["college:C01"], None)).await;
+    assert_ne!(answer(&college, students).await, Ok(vec!["0".to_owned()]), "the college has students of the class");
+    for scopes in [&["university"][..], &["building:N3"], &["assigned"], &[]] {
+        let session = open(principal("college", scopes, Some(COUNSELOR))).await;
+        assert_eq!(answer(&session, students).await, Ok(vec!["0".to_owned()]), "{scopes:?}");
+        assert!(!session.may_name(key(1)), "{scopes:?}");
+        assert_eq!(answer(&session, "SELECT count(*) FROM cockpit_college").await, Ok(vec!["0".to_owned()]), "{scopes:?}");
+    }
+}
+
+#[tokio::test]
+async fn figures_of_a_college_are_those_of_the_account_and_of_no_other() {
+    let figures = "SELECT scope, n FROM cockpit_college";
+    let college = open(principal("college", &["college:C01"], None)).await;
+    assert_eq!(answer(&college, figures).await, Ok(vec!["C01|12".to_owned()]));
+    let both = open(principal("college", &["college:C01", "college:C02"], None)).await;
+    assert_eq!(answer(&both, figures).await, Ok(vec!["C01|12".to_owned(), "C02|7".to_owned()]));
+    assert_ne!(college.policy_hash(), both.policy_hash());
+    // What a wider pattern names and a narrower one takes away is not there, and not empty.
+    assert!(answer(&college, "SELECT count(*) FROM cockpit_day").await.is_err());
+}
+
+#[tokio::test]
+async fn rows_held_to_words_are_those_and_no_others() {
+    let college = open(principal("college", &["college:C01"], None)).await;
+    assert_eq!(answer(&college, "SELECT DISTINCT class FROM dim_student").await, Ok(vec!["软件2301".to_owned()]));
+    assert_eq!(college.role().only("dim_student", "class"), Some(&["软件2301".to_owned()][..]));
+    assert_eq!(college.role().only("dim_student", "college"), None);
+}
+
+#[tokio::test]
+async fn a_shift_reaches_whom_it_is_about_and_off_shift_nobody() {
+    let names = "SELECT student_key FROM dim_student";
+    let on = policy::Principal { on_call: vec![key(3), key(5)], ..principal("night", &["on_call"], Some(COUNSELOR)) };
+    let session = open(on).await;
+    assert_eq!(answer(&session, names).await.map(|it| it.len()), Ok(2));
+    assert!(session.may_name(key(3)) && !session.may_name(key(1)));
+    let off = open(principal("night", &["on_call"], Some(COUNSELOR))).await;
+    assert_eq!(answer(&off, names).await, Ok(Vec::new()));
+    // The keys open nothing to a role that is not on call.
+    let other = policy::Principal { on_call: vec![key(9)], ..principal("watcher", &["assigned"], Some(COUNSELOR)) };
+    assert!(!open(other).await.may_name(key(9)));
+}
+
+#[tokio::test]
 async fn a_scope_about_a_person_reaches_nobody_without_one() {
     for scope in ["assigned", "own"] {
         let session = open(principal("watcher", &[scope], None)).await;

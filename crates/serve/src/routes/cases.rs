@@ -9,11 +9,11 @@ pub(crate) mod shown;
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
-use casework::{Act, Actor, Code, Command, Kind, Sight, State, Thread, forms};
+use casework::{Act, Actor, CheckCause, Code, Command, Crisis, CrisisStep, Kind, Sight, State, Thread, forms};
 use schema::PersonKind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{Desk, Edit, NewEntry, Page, Wanted};
+use store::{Account, Desk, Edit, NewEntry, Page, Wanted};
 
 pub(crate) use filled::micros;
 
@@ -65,7 +65,7 @@ pub(crate) struct OpenAsk {
 }
 
 pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let (who, now) = (reader.who()?, reader.now_us());
     let limit = usize::from(limit(filter.limit)?);
     let no_word = |name: &str| Problem::bad_request(format!("{name} 不是可选的值 / {name} is none of the values that there are"));
@@ -122,7 +122,7 @@ pub(crate) async fn open_forms(reader: Reader) -> Result<Json<Value>, Problem> {
 }
 
 pub(crate) async fn one(reader: Reader, Path(thread_key): Path<String>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let key = key(&thread_key)?;
     let Some(desk) = desk(&reader, key).await? else {
         reader.note("read", format!("case/{key}"), "refused", None).await?;
@@ -137,7 +137,7 @@ pub(crate) async fn step(
     Path(thread_key): Path<String>,
     body: Result<Json<StepAsk>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let key = key(&thread_key)?;
     let Json(ask) = body?;
     // A crisis may be declared by anybody of the staff, but not to find out which cases there are.
@@ -154,8 +154,10 @@ pub(crate) async fn step(
 }
 
 pub(crate) async fn open(reader: Reader, body: Result<Json<OpenAsk>, JsonRejection>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
     let Json(ask) = body?;
+    if reader.require_page("care").is_err() {
+        may_say_lost(&reader, &ask).await?;
+    }
     let student_key = student(&reader, &ask.student_key).await?;
     let kind =
         Kind::from_code(&ask.kind).ok_or_else(|| Problem::unprocessable("没有这类个案", "there is no such kind of case"))?;
@@ -172,7 +174,7 @@ pub(crate) async fn open(reader: Reader, body: Result<Json<OpenAsk>, JsonRejecti
 }
 
 pub(crate) async fn of_student(reader: Reader, Path(student_key): Path<String>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let key: i64 = student_key.parse().map_err(|_| Problem::not_found())?;
     let (who, now) = (reader.who()?, reader.now_us());
     let found = reader.state.parts.store.cases().of_student(key, &who, &reader.state.config.labels, now).await?;
@@ -184,6 +186,20 @@ pub(crate) async fn of_student(reader: Reader, Path(student_key): Path<String>) 
         "rows": rows.map(|it| shown::row(it, &students, &who.account, now)).collect::<Vec<_>>(),
         "others": shown::others(others_n),
     })))
+}
+
+/// Refuses whoever has no work list, but for the one thing that cannot wait: who looked after somebody on a night's list
+/// and found nobody says that contact is lost.
+async fn may_say_lost(reader: &Reader, ask: &OpenAsk) -> Result<(), Problem> {
+    reader.require_page("lists")?;
+    let session = reader.session().await?;
+    session.schema("list_unverified_absence").await?;
+    let is_lost = ask.act == "open_check" && ask.fields.get("cause").is_some_and(|it| it == CheckCause::LostContact.code());
+    if !is_lost {
+        return Err(Problem::forbidden());
+    }
+    let key: i64 = ask.student_key.parse().map_err(|_| Problem::not_found())?;
+    if session.students().contains(key) { Ok(()) } else { Err(Problem::not_found()) }
 }
 
 /// The case after something was done on it; who no longer sees it is told that it was taken, and no more.
@@ -227,6 +243,17 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
         }
     }
     let (campus, labels) = (&reader.state.config.campus, &reader.state.config.labels);
+    let people = match &desk.crisis {
+        Some(crisis) if crisis.ended_us.is_none() => callees(reader, row.student_key, crisis, now).await?,
+        _ => Vec::new(),
+    };
+    let mut check = desk.check.as_ref().map(|it| shown::check(it, desk.view.row.as_ref().map(|it| it.state), now));
+    // Whoever has one step to do learns nothing of the family.
+    if let Some(check) = check.as_mut().filter(|_| desk.view.sight < Sight::Record) {
+        for name in ["guardian", "guardian_zh", "guardian_en", "parents", "parents_zh", "parents_en"] {
+            check[name] = Value::Null;
+        }
+    }
     Ok(json!({
         "row": shown::row(row, &students, &who.account, now),
         "sight": if Sight::Record <= desk.view.sight { "full" } else { "limited" },
@@ -234,11 +261,32 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
         "reports": reports.iter().map(shown::report).collect::<Vec<_>>(),
         "history": history.iter().map(|it| shown::step(it, who.role, labels, campus)).collect::<Vec<_>>(),
         "acts": desk.forms.iter().map(shown::form).collect::<Vec<_>>(),
-        "crisis": desk.crisis.as_ref().map(|it| shown::crisis(it, now)),
-        "check": desk.check.as_ref().map(|it| shown::check(it, desk.view.row.as_ref().map(|it| it.state), now)),
+        "crisis": desk.crisis.as_ref().map(|it| shown::crisis(it, &people, now)),
+        "check": check,
         "others": shown::others(desk.others_n),
         "as_of_on": students.as_of_on, "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
     }))
+}
+
+/// Whom the open steps of a crisis call, with the names and telephones that the registers hold.
+async fn callees(reader: &Reader, student_key: i64, crisis: &Crisis, now: i64) -> Result<Vec<(CrisisStep, Value)>, Problem> {
+    let store = &reader.state.parts.store;
+    let steps: Vec<CrisisStep> = crisis.open_steps().into_iter().map(|it| it.0).collect();
+    let calls = store.cases().calls(student_key, &steps, now).await?;
+    let mut accounts: Vec<Account> = store.accounts().list().await?;
+    accounts.retain(|it| calls.iter().any(|call| call.account == it.account));
+    let keys: Vec<i64> = accounts.iter().filter_map(|it| it.person_key).collect();
+    let phones = store.vault().identities(PersonKind::Staff, &keys, &["phone"]).await?;
+    let shown = calls.iter().map(|call| {
+        let account = accounts.iter().find(|it| it.account == call.account);
+        let phone = account.and_then(|it| phones.get(&it.person_key?)?.get("phone").cloned());
+        let person = json!({
+            "account": call.account, "display_name": account.map(|it| it.display_name.clone()), "phone": phone,
+            "stands_as_zh": call.stands_as.zh, "stands_as_en": call.stands_as.en, "is_backup": call.is_backup,
+        });
+        (call.step, person)
+    });
+    Ok(shown.collect())
 }
 
 /// A case of which the reader learns only that somebody follows up.

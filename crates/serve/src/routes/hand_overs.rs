@@ -24,12 +24,12 @@ pub(crate) struct Offer {
 }
 
 pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     Ok(Json(waiting(&reader).await?))
 }
 
 pub(crate) async fn offer(reader: Reader, body: Result<Json<Offer>, JsonRejection>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let Json(it) = body?;
     expect_colleague(&reader, &it.to_account).await?;
     let (who, now) = (reader.who()?, reader.now_us());
@@ -46,18 +46,32 @@ pub(crate) async fn offer(reader: Reader, body: Result<Json<Offer>, JsonRejectio
 }
 
 pub(crate) async fn confirm(reader: Reader, Path(hand_over_key): Path<String>) -> Result<Json<Value>, Problem> {
-    reader.require_page("care")?;
+    reader.require_cases()?;
     let key: i64 = hand_over_key.parse().map_err(|_| Problem::not_found())?;
     reader.note("confirm", format!("hand_over/{key}"), "asked", None).await?;
     reader.state.parts.store.cases().confirm_hand_over(key, &reader.who()?, reader.now_us()).await?;
     Ok(Json(waiting(&reader).await?))
 }
 
+pub(crate) async fn take_over(reader: Reader, Path(hand_over_key): Path<String>) -> Result<Json<Value>, Problem> {
+    reader.require_cases()?;
+    let key: i64 = hand_over_key.parse().map_err(|_| Problem::not_found())?;
+    reader.note("take_over", format!("hand_over/{key}"), "asked", None).await?;
+    reader.state.parts.store.cases().take_over(key, &reader.who()?, reader.now_us()).await?;
+    Ok(Json(waiting(&reader).await?))
+}
+
 async fn waiting(reader: &Reader) -> Result<Value, Problem> {
     let account = &reader.account.account;
-    let found = reader.state.parts.store.cases().hand_overs(account, ROWS_MAX).await?;
+    let cases = reader.state.parts.store.cases();
+    let found = cases.hand_overs(account, ROWS_MAX).await?;
+    let overdue = cases.overdue_hand_overs(&reader.who()?, reader.now_us(), ROWS_MAX).await?;
     let takers = colleagues(reader).await?;
-    Ok(json!({ "rows": found.iter().map(|it| shown(it, account)).collect::<Vec<_>>(), "takers": takers }))
+    Ok(json!({
+        "rows": found.iter().map(|it| shown(it, account)).collect::<Vec<_>>(),
+        "overdue": overdue.iter().map(|it| shown(it, account)).collect::<Vec<_>>(),
+        "takers": takers,
+    }))
 }
 
 fn shown(it: &Offered, account: &str) -> Value {
@@ -73,11 +87,16 @@ fn shown(it: &Offered, account: &str) -> Value {
     })
 }
 
-/// Accounts that hold the reader's role and are open, without the reader.
+/// Accounts that hold the role whose work the reader gives away, and are open, without the reader: what a secretary took
+/// over goes on to a counselor, all else to somebody who does the same work.
 pub(crate) async fn colleagues(reader: &Reader) -> Result<Vec<Value>, Problem> {
     let accounts = reader.state.parts.store.accounts().list().await?;
+    let role = match reader.grant.role.as_str() {
+        "college_secretary" => "counselor",
+        own => own,
+    };
     let is_one = |it: &&store::Account| {
-        !it.is_disabled && it.account != reader.account.account && it.grants.iter().any(|it| it.role == reader.grant.role)
+        !it.is_disabled && it.account != reader.account.account && it.grants.iter().any(|it| it.role == role)
     };
     let shown = |it: &store::Account| json!({ "account": it.account, "display_name": it.display_name });
     Ok(accounts.iter().filter(is_one).map(shown).collect())

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use serde_json::{Map, Value, json};
 
+use super::absences;
 use crate::access::Reader;
 use crate::error::Problem;
 use crate::rows::{self, cell, text};
@@ -49,6 +50,7 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let shown: Vec<&str> =
         schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
+    let is_answered = words.list == absences::LIST;
     let mut columns: Vec<Value> =
         has_persons.then(|| json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })).into_iter().collect();
     columns.extend(shown.iter().map(|name| {
@@ -56,6 +58,14 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
         let (zh, en) = head.map_or((*name, *name), |it| (it.1.as_str(), it.2.as_str()));
         json!({ "column": name, "title_zh": zh, "title_en": en })
     }));
+    // The list is of the morning; what people found since then is of this moment.
+    let answers = match found.first().and_then(|it| text(it, "night_on")).filter(|_| is_answered) {
+        Some(night_on) => absences::answers(&reader, &night_on).await?,
+        None => Vec::new(),
+    };
+    if is_answered {
+        columns.extend(absences::columns(&reader));
+    }
     let rows: Vec<Value> = found
         .iter()
         .map(|it| {
@@ -66,10 +76,13 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
                 row.insert("name".to_owned(), json!(names.get(&key).and_then(|it| it.0.clone())));
             }
             row.extend(shown.iter().map(|name| ((*name).to_owned(), cell(it, name))));
+            if let Some(answer) = answers.iter().find(|it| it.student_key == key) {
+                row.extend(absences::cells(&reader, answer));
+            }
             Value::Object(row)
         })
         .collect();
     Ok(Json(
-        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows }),
+        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices) }),
     ))
 }

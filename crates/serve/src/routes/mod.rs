@@ -1,5 +1,6 @@
 //! One file a resource.
 
+pub(crate) mod absences;
 pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod catalog;
@@ -9,6 +10,7 @@ pub(crate) mod follow_ups;
 pub(crate) mod hand_overs;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod ledger;
 pub(crate) mod lineage;
 pub(crate) mod lists;
 pub(crate) mod login;

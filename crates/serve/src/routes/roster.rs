@@ -65,6 +65,17 @@ pub(crate) async fn keep(reader: Reader, body: Result<Json<Ask>, JsonRejection>)
             return Err(Problem::unprocessable(&format!("没有账号“{account}”"), &en));
         }
     }
+    match kept_by(&reader) {
+        Keeps::All => {}
+        Keeps::Own if it.account == reader.account.account && post == Post::PsychologyNight => {}
+        Keeps::Own => {
+            return Err(Problem::unprocessable(
+                "只能登记本人的心理夜间值班班次",
+                "only own shifts of the psychology post are entered",
+            ));
+        }
+        Keeps::Nothing => return Err(Problem::forbidden()),
+    }
     let (from_us, until_us) = (super::cases::micros(&it.from)?, super::cases::micros(&it.until)?);
     if until_us <= from_us || SHIFT_US_MAX < until_us - from_us {
         return Err(Problem::unprocessable(
@@ -79,6 +90,26 @@ pub(crate) async fn keep(reader: Reader, body: Result<Json<Ask>, JsonRejection>)
     Ok(Json(shown_roster(&reader, calendar.day(from_us), calendar.day(until_us - 1)).await?))
 }
 
+/// Which shifts a reader may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// Everybody's, of every post.
+    All,
+    /// Their own, of the psychology post.
+    Own,
+    /// None: they see where the gaps are.
+    Nothing,
+}
+
+/// Who stands in a shift sees grave cases, so nobody but the head of psychology puts others, or other posts, on it.
+fn kept_by(reader: &Reader) -> Keeps {
+    match reader.grant.role.as_str() {
+        "psychology_head" => Keeps::All,
+        "psychologist" => Keeps::Own,
+        _ => Keeps::Nothing,
+    }
+}
+
 /// Posts with their shifts and gaps, from the first day to the last.
 async fn shown_roster(reader: &Reader, first: i64, last: i64) -> Result<Value, Problem> {
     if last < first || DAYS_MAX <= last - first {
@@ -87,10 +118,11 @@ async fn shown_roster(reader: &Reader, first: i64, last: i64) -> Result<Value, P
     let offset_us = reader.rules().calendar.offset_us;
     let (from_us, until_us) = (first * DAY_US - offset_us, (last + 1) * DAY_US - offset_us);
     let store = reader.state.parts.store.cases();
-    let mut posts = Vec::new();
+    let (mut posts, mut gaps_n) = (Vec::new(), 0);
     for post in Post::ALL.iter().copied() {
         let (text, shifts) = (post.text(), store.shifts(post, from_us, until_us).await?);
         let gaps = store.roster_gaps(post, from_us, until_us).await?;
+        gaps_n += gaps.len();
         let shifts = shifts.iter().map(|it| {
             json!({ "account": it.account, "backup": it.backup, "from_at": instant(it.from_us), "until_at": instant(it.until_us) })
         });
@@ -99,5 +131,12 @@ async fn shown_roster(reader: &Reader, first: i64, last: i64) -> Result<Value, P
             "gaps": gaps.into_iter().map(shown::span).collect::<Vec<_>>(),
         }));
     }
-    Ok(json!({ "from_on": shown::day(Some(first)), "until_on": shown::day(Some(last)), "posts": posts }))
+    let keeps = match kept_by(reader) {
+        Keeps::All => "all",
+        Keeps::Own => "own",
+        Keeps::Nothing => "nothing",
+    };
+    Ok(json!({
+        "from_on": shown::day(Some(first)), "until_on": shown::day(Some(last)), "gaps_n": gaps_n, "keeps": keeps, "posts": posts,
+    }))
 }

@@ -26,6 +26,7 @@ pub(crate) struct Filter {
 }
 
 pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result<Json<Value>, Problem> {
+    reader.require_page("students")?;
     let session = reader.session().await?;
     let limit = limit(filter.limit)?;
     let as_of_on = rows::newest(&session, "dim_student").await?.ok_or_else(Problem::not_ready)?;

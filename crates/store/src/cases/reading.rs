@@ -99,7 +99,7 @@ impl Stored {
         Ok(QueueRow {
             thread_key: self.thread_key,
             student_key: self.student_key,
-            kind: Kind::from_code(&self.kind).ok_or(damaged("kind"))?,
+            kind: shown_kind(role, Kind::from_code(&self.kind).ok_or(damaged("kind"))?),
             version: self.version,
             state: State::from_code(&self.state).ok_or(damaged("state"))?,
             severity: labels.shown_to(role, severity),
@@ -392,6 +392,11 @@ impl Wanted {
     }
 }
 
+/// A shift works on safety; that psychology knows the student is none of it.
+fn shown_kind(role: Role, kind: Kind) -> Kind {
+    if matches!(role, Role::Security | Role::DutyOffice) { Kind::Safety } else { kind }
+}
+
 /// Says whether a step is not for who reads the record without the closed part: a grave severity, and in a grave case
 /// what psychology did.
 fn is_masked(event: &Event, thread: &Thread) -> bool {
@@ -411,7 +416,7 @@ fn seen(thread: Thread, sight: Sight, role: Role, labels: &LabelScheme) -> Optio
     let row = (Sight::Step <= sight).then(|| QueueRow {
         thread_key: thread.thread_key,
         student_key: thread.student_key,
-        kind: thread.kind,
+        kind: shown_kind(role, thread.kind),
         version: thread.version,
         state: thread.state,
         severity: labels.shown_to(role, thread.severity),

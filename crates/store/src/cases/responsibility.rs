@@ -1,6 +1,8 @@
 //! Whose a student is: assignments, hand-overs that both sides confirm, delegations, the duty roster.
 
-use casework::{Actor, Delegation, DutyShift, HandOver, HandOverState, Post, Refusal, Relation, covered_gaps};
+use std::collections::HashSet;
+
+use casework::{Actor, Delegation, DutyShift, HandOver, HandOverState, Post, Refusal, Relation, Role, covered_gaps};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Cases, NEVER, Tx, Who, actor, next_key, page_limit};
@@ -10,6 +12,9 @@ use crate::messages::ask_hand_over;
 
 /// Most students of one hand-over.
 const STUDENTS_MAX: usize = 2_000;
+
+/// Open hand-overs that are looked through for those of a college.
+const OPEN_HAND_OVERS_MAX: i64 = 5_000;
 
 /// Students looked at in one statement.
 const STUDENTS_A_STATEMENT: usize = 200;
@@ -266,12 +271,66 @@ impl Cases {
         self.settle(hand_over_key, now, |it| it.confirm(&who.account, now)).await
     }
 
-    /// Takes over, as the deputy secretary, what was not confirmed in time.
+    /// Takes over, as the deputy secretary, what was not confirmed in time. Students of another college stay with whoever
+    /// offered them, who may offer them anew.
     ///
     /// # Errors
-    /// If there is none, it is over or not overdue, or somebody else tries.
+    /// If there is none, it is over or not overdue, somebody else tries, or none of the students is of their college.
     pub async fn take_over(&self, hand_over_key: i64, who: &Who, now: i64) -> Result<HandOver, Error> {
-        self.settle(hand_over_key, now, |it| it.take_over(&who.account, who.role, now)).await
+        let own = self.held(&who.account, Relation::Secretary, now).await?;
+        let take = |it: HandOver| {
+            if !it.students.iter().any(|student| own.contains(student)) {
+                return Err(Refusal::HandOverStranger);
+            }
+            let mut taken = it.take_over(&who.account, who.role, now)?;
+            taken.students.retain(|student| own.contains(student));
+            Ok(taken)
+        };
+        self.settle(hand_over_key, now, take).await
+    }
+
+    /// Returns the hand-overs that were not confirmed in time and that somebody may take over, the oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn overdue_hand_overs(&self, who: &Who, now: i64, limit: usize) -> Result<Vec<Offered>, Error> {
+        if who.role != Role::CollegeSecretary {
+            return Ok(Vec::new());
+        }
+        let own = self.held(&who.account, Relation::Secretary, now).await?;
+        let rows: Vec<Stored> = sqlx::query_as(
+            "SELECT hand_over_key, from_account, to_account, students, offered_us, given_us, taken_us, taken_over_by \
+             FROM hand_over WHERE taken_over_by IS NULL AND (given_us IS NULL OR taken_us IS NULL) AND offered_us <= $1 \
+             ORDER BY hand_over_key LIMIT $2",
+        )
+        .bind(now)
+        .bind(OPEN_HAND_OVERS_MAX)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "hand_over"))?;
+        let mut overdue = Vec::new();
+        for row in rows {
+            let offered = Offered::try_from(row)?;
+            let is_late = offered.hand_over.due_us() <= now;
+            if is_late && overdue.len() < limit && offered.hand_over.students.iter().any(|it| own.contains(it)) {
+                overdue.push(offered);
+            }
+        }
+        Ok(overdue)
+    }
+
+    /// Returns the students to whom an account is something now.
+    async fn held(&self, account: &str, relation: Relation, now: i64) -> Result<HashSet<i64>, Error> {
+        let keys: Vec<i64> = sqlx::query_scalar(
+            "SELECT student_key FROM case_assignment WHERE relation = $1 AND account = $2 AND from_us <= $3 AND $3 < until_us",
+        )
+        .bind(relation.code())
+        .bind(account)
+        .bind(now)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_assignment"))?;
+        Ok(keys.into_iter().collect())
     }
 
     async fn settle(

@@ -1,9 +1,9 @@
 //! Who is to be asked about a case now: whose work it is, who stands in, one level up, and who is on duty.
 
-use casework::{DutyShift, Post};
+use casework::{Callee, CrisisStep, DutyShift, Post, Role, Text};
 use sqlx::FromRow;
 
-use super::{Cases, Tx};
+use super::{Cases, Tx, Who, shift};
 use crate::error::Error;
 
 /// Accounts to ask, level by level; nobody stands twice.
@@ -14,6 +14,22 @@ pub struct Asked {
     /// Who is on duty now, and their backups; the last to be asked.
     pub duty: Vec<String>,
 }
+
+/// Somebody to telephone for a step of the crisis protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// For which step.
+    pub step: CrisisStep,
+    /// Who.
+    pub account: String,
+    /// What they are to the student, or the post where they stand now.
+    pub stands_as: Text,
+    /// Whether somebody else at the post is to be called first.
+    pub is_backup: bool,
+}
+
+/// Students that one shift is about, at most.
+const ON_CALL_MAX: i64 = 1_000;
 
 #[derive(FromRow)]
 struct Line {
@@ -56,6 +72,68 @@ impl Cases {
         above.extend(deputies(&mut tx, &above, now).await?);
         let duty = self.duty(now).await?;
         Ok(distinct(vec![first, above], duty))
+    }
+
+    /// Returns whom to telephone for some steps about a student now, in the order of the steps and of who is tried first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn calls(&self, student_key: i64, steps: &[CrisisStep], now: i64) -> Result<Vec<Call>, Error> {
+        let held: Vec<(String, String)> = sqlx::query_as(
+            "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
+             ORDER BY from_us, account",
+        )
+        .bind(student_key)
+        .bind(now)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_assignment"))?;
+        let mut calls: Vec<Call> = Vec::new();
+        for step in steps {
+            for callee in step.calls() {
+                let found: Vec<(String, Text, bool)> = match callee {
+                    Callee::Relation(it) => {
+                        let of = held.iter().filter(|(relation, _)| relation == it.code());
+                        of.map(|(_, account)| (account.clone(), it.text(), false)).collect()
+                    }
+                    Callee::Post(post) => {
+                        let shifts = self.on_duty(*post, now).await?;
+                        let first = shifts.iter().map(|it| (it.account.clone(), post.text(), false));
+                        let backups = shifts.iter().filter_map(|it| it.backup.clone()).map(|it| (it, post.text(), true));
+                        first.chain(backups).collect()
+                    }
+                };
+                for (account, stands_as, is_backup) in found {
+                    if !calls.iter().any(|it| it.step == *step && it.account == account) {
+                        calls.push(Call { step: *step, account, stands_as, is_backup });
+                    }
+                }
+            }
+        }
+        Ok(calls)
+    }
+
+    /// Returns the students whom somebody's shift is about now: of running safety checks and crises. Nobody off shift, and
+    /// nobody for a role whose work does not come by shifts.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn on_call_students(&self, who: &Who, now: i64) -> Result<Vec<i64>, Error> {
+        if !matches!(who.role, Role::Security | Role::DutyOffice) {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.database.snapshot("case_thread").await?;
+        if shift(&mut tx, &who.account, now).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        sqlx::query_scalar(
+            "SELECT DISTINCT student_key FROM case_thread WHERE state <> 'closed' AND has_died = 0 AND is_running = 1 \
+             ORDER BY student_key LIMIT $1",
+        )
+        .bind(ON_CALL_MAX)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "case_thread"))
     }
 
     /// Returns whom to ask about a hand-over: the one who is to take the students.

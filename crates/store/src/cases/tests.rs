@@ -5,7 +5,7 @@ mod racing;
 mod reaching;
 
 use casework::{
-    Act, Admission, Code, Command, DAY_US, Guardian, HOUR_US, How, Kind, LabelScheme, ObservationReport, Outcome, Post, Reached,
+    AbsenceResult, Act, Admission, Code, Command, CrisisStep, DAY_US, Guardian, HOUR_US, How, Kind, LabelScheme, ObservationReport, Outcome, Post, Reached,
     Refusal, Relation, Role, Rules, Severity, Sight, Sign, Source, State, StepName,
 };
 
@@ -277,7 +277,14 @@ async fn the_database_refuses_to_change_what_happened() {
     let scene = Scene::new();
     let store = opened(&scene).await;
     enter(&store.cases(), Kind::Psych, signal(Source::HumanReport, 2), &lin(), 1).await.unwrap();
-    for sql in ["UPDATE case_event SET actor = 'x'", "DELETE FROM case_event"] {
+    let looked = NewAbsenceCheck { student_key: STUDENT, night_day: 20_000, result: AbsenceResult::InRoom, note: None };
+    store.cases().check_absence(&looked, &lin(), 1).await.unwrap();
+    for sql in [
+        "UPDATE case_event SET actor = 'x'",
+        "DELETE FROM case_event",
+        "UPDATE absence_check SET result = 'x'",
+        "DELETE FROM absence_check",
+    ] {
         let mut tx = store.database().begin("case_event").await.unwrap();
         let refused = sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
@@ -309,6 +316,94 @@ async fn a_hand_over_changes_hands_in_one_moment() {
     assert_eq!(cases.follow_ups("mei", i64::MAX, 10).await.unwrap().len(), 7);
     assert!(cases.hand_overs("mei", 10).await.unwrap().is_empty());
     assert_eq!(cases.without_counselor(&[STUDENT, 7], 6).await.unwrap(), [7]);
+}
+
+#[tokio::test]
+async fn what_nobody_confirms_in_time_is_the_secretarys_of_that_college_and_of_no_other() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    // Of two students of the hand-over the second is of another college.
+    cases.assign(Relation::Counselor, "lin", &[8], 0).await.unwrap();
+    cases.assign(Relation::Secretary, "gao", &[STUDENT], 0).await.unwrap();
+    cases.assign(Relation::Secretary, "tang", &[9], 0).await.unwrap();
+    let (gao, tang) = (who("gao", Role::CollegeSecretary), who("tang", Role::CollegeSecretary));
+    let offer = cases.offer_hand_over("lin", "mei", &[STUDENT, 8], 0).await.unwrap();
+    let late = 3 * casework::DAY_US;
+    assert!(cases.overdue_hand_overs(&gao, late - 1, 10).await.unwrap().is_empty(), "there is time yet");
+    assert_eq!(refusal(cases.take_over(offer, &gao, late - 1).await), Refusal::HandOverOver);
+    assert_eq!(cases.overdue_hand_overs(&gao, late, 10).await.unwrap().len(), 1);
+    assert!(cases.overdue_hand_overs(&tang, late, 10).await.unwrap().is_empty());
+    assert!(cases.overdue_hand_overs(&lin(), late, 10).await.unwrap().is_empty());
+    assert_eq!(refusal(cases.take_over(offer, &tang, late).await), Refusal::HandOverStranger);
+    cases.take_over(offer, &gao, late).await.unwrap();
+    assert_eq!(cases.students_of("gao", late).await.unwrap(), [STUDENT]);
+    assert_eq!(cases.students_of("lin", late).await.unwrap(), [8], "who is of another college stays");
+    assert!(cases.overdue_hand_overs(&gao, late, 10).await.unwrap().is_empty());
+    assert_eq!(refusal(cases.take_over(offer, &gao, late).await), Refusal::HandOverOver);
+}
+
+#[tokio::test]
+async fn an_answer_given_again_is_nothing_new_and_another_is_a_correction() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    let keeper = who("he", Role::DormKeeper);
+    let of = |result, note| NewAbsenceCheck { student_key: STUDENT, night_day: 20_000, result, note };
+    assert!(cases.check_absence(&of(AbsenceResult::NotFound, None), &keeper, 5).await.unwrap());
+    assert!(!cases.check_absence(&of(AbsenceResult::NotFound, None), &keeper, 6).await.unwrap());
+    assert!(!cases.check_absence(&of(AbsenceResult::NotFound, Some("  ")), &lin(), 6).await.unwrap(), "two who say the same");
+    assert!(cases.check_absence(&of(AbsenceResult::Contacted, Some("在图书馆")), &lin(), 7).await.unwrap());
+    let found = cases.absence_checks(20_000).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let expected = (AbsenceResult::Contacted, "lin", 7, Some("在图书馆"), 2);
+    let it = &found[0];
+    assert_eq!((it.result, it.actor.as_str(), it.at_us, it.note.as_deref(), it.n_answers), expected);
+    assert!(cases.absence_checks(20_001).await.unwrap().is_empty(), "another night");
+    let facts = cases.outbox("absence_check", 0, 10).await.unwrap();
+    let results: Vec<serde_json::Value> = facts.iter().map(|it| serde_json::from_str(&it.body).unwrap()).collect();
+    assert_eq!(results.iter().map(|it| it["result"].as_str().unwrap()).collect::<Vec<_>>(), ["not_found", "contacted"]);
+    assert!(facts.iter().all(|it| !it.body.contains("he\"") && !it.body.contains("lin") && !it.body.contains("图书馆")));
+    let work = cases.work_of("lin", 0, 100, 0).await.unwrap();
+    assert_eq!(work, [(0, "absence_check".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_crisis_says_whom_to_call_and_a_shift_whom_it_is_about() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    cases.assign(Relation::Secretary, "gao", &[STUDENT], 0).await.unwrap();
+    let night = casework::DutyShift {
+        post: casework::Post::SecurityOffice,
+        account: "bao".to_owned(),
+        backup: Some("an".to_owned()),
+        from_us: 0,
+        until_us: 10,
+    };
+    cases.roster(&night).await.unwrap();
+    let bao = who("bao", Role::Security);
+    assert!(cases.on_call_students(&bao, 1).await.unwrap().is_empty(), "nothing goes on");
+    enter(&cases, Kind::Psych, command(Act::Declare { is_danger_immediate: false }), &lin(), 1).await.unwrap();
+    assert_eq!(cases.on_call_students(&bao, 2).await.unwrap(), [STUDENT]);
+    assert!(cases.on_call_students(&bao, 10).await.unwrap().is_empty(), "off shift");
+    assert!(cases.on_call_students(&who("yi", Role::Security), 2).await.unwrap().is_empty(), "not on the roster");
+    assert!(cases.on_call_students(&who("bao", Role::DormKeeper), 2).await.unwrap().is_empty(), "another role");
+    // The shift reads that somebody is to be looked for, and not that psychology knows them.
+    let page = Page { after: None, limit: 10 };
+    let seen = cases.queue(&bao, page, &LabelScheme::default(), 2).await.unwrap();
+    assert_eq!((seen[0].kind, seen[0].severity.clone()), (Kind::Safety, None));
+
+    let steps = [CrisisStep::Telephone, CrisisStep::TellSecretary, CrisisStep::TellSecurity, CrisisStep::MedicalHandOver];
+    let calls = cases.calls(STUDENT, &steps, 2).await.unwrap();
+    let named: Vec<_> = calls.iter().map(|it| (it.step, it.account.as_str(), it.is_backup)).collect();
+    let expected = [
+        (CrisisStep::Telephone, "lin", false),
+        (CrisisStep::TellSecretary, "gao", false),
+        (CrisisStep::TellSecurity, "bao", false),
+        (CrisisStep::TellSecurity, "an", true),
+    ];
+    assert_eq!(named, expected);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use casework::{Crisis, CrisisResult, Form, LabelScheme, Role, SafetyCheck, ShownSeverity, Sign, State, Step, Text};
+use casework::{Crisis, CrisisResult, CrisisStep, Form, LabelScheme, Role, SafetyCheck, ShownSeverity, Sign, State, Step, Text};
 use policy::Session;
 use schema::Campus;
 use serde_json::{Value, json};
@@ -216,11 +216,16 @@ fn local(at_us: i64, campus: &Campus) -> String {
     at.map_or_else(String::new, |it| it.with_timezone(&campus.time_zone).format("%Y-%m-%d %H:%M").to_string())
 }
 
-pub(crate) fn crisis(it: &Crisis, now: i64) -> Value {
+/// A crisis with whom to call for each open step, the first to be tried first.
+pub(crate) fn crisis(it: &Crisis, people: &[(CrisisStep, Value)], now: i64) -> Value {
     let open = it.open_steps();
     let open = open.iter().map(|(step, due)| {
         let title = step.text();
-        json!({ "step": step.code(), "step_zh": title.zh, "step_en": title.en, "due_at": instant(*due), "is_overdue": *due < now })
+        let called: Vec<&Value> = people.iter().filter(|it| it.0 == *step).map(|it| &it.1).collect();
+        json!({
+            "step": step.code(), "step_zh": title.zh, "step_en": title.en, "due_at": instant(*due), "is_overdue": *due < now,
+            "people": called,
+        })
     });
     let done = it.steps.iter().map(|it| {
         let (step, result): (Text, Text) = (it.step.text(), CrisisResult::text(it.result));

@@ -1,0 +1,21 @@
+/*---
+kind         = "table"
+about        = "The newest answer about each student and night that a list asked after (未归核实结果)."
+owner        = "logistics_security_office"
+materialized = "view"
+subject      = "student_key"
+purpose      = ["portrait", "trend_warning", "public_safety", "cockpit"]
+
+[columns]
+occurred_on = { about = "The night.", class = "trace" }
+result      = { about = "in_room, excused, contacted or not_found.", class = "trace" }
+---*/
+
+WITH ranked AS (
+    SELECT student_key, night_on, result, row_number() OVER (PARTITION BY student_key, night_on ORDER BY check_no DESC) AS place
+    FROM stg_absence_check
+)
+
+SELECT student_key, night_on AS occurred_on, result
+FROM ranked
+WHERE place = 1
