@@ -227,5 +227,5 @@ rows  scope by student_key (4 students)
 ";
     assert_eq!(text, expected);
     assert!(session.explain_policy("unruled").await.is_err());
-    assert_eq!(session.tables().await.expect("tables"), ["card", "cockpit_day", "dim_student", "emptied", "ledger_day"]);
+    assert_eq!(session.tables().await.expect("tables"), ["card", "cockpit_college", "cockpit_day", "dim_student", "emptied", "ledger_day"]);
 }

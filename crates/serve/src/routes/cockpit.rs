@@ -175,6 +175,17 @@ fn night_figures(nights: &[&Row], verified_n: Option<i64>, at: &str) -> Vec<Valu
     let previous = before.map_or(Value::Null, |it| rate(it));
     let absent_before = before.map_or(Value::Null, |it| cell(it, "absent_n"));
     let absent = cell(last, "absent_n");
+    // Of the last night by what was answered until now, of the night before by what the lake knows.
+    let verified = verified_n.map_or_else(
+        || json!([]),
+        |n| {
+            let night_before = before.map_or(Value::Null, |it| share(number(it, "verified_n"), number(it, "listed_n")));
+            json!([
+                { "part": "verified_rate", "value": share(Some(n as f64), number(last, "absent_n")) },
+                { "part": "before_verified_rate", "value": night_before },
+            ])
+        },
+    );
     let absent_status = if absent.is_null() { "suppressed" } else { "ok" };
     vec![
         figure(
@@ -199,11 +210,7 @@ fn night_figures(nights: &[&Row], verified_n: Option<i64>, at: &str) -> Vec<Valu
             completeness,
             at,
             absent_status,
-            // Of the last night by what was answered until now, of the night before by what the lake knows.
-            json!([
-                { "part": "verified_rate", "value": share(verified_n.map(|it| it as f64), number(last, "absent_n")) },
-                { "part": "before_verified_rate", "value": before.map_or(Value::Null, |it| share(number(it, "verified_n"), number(it, "listed_n"))) },
-            ]),
+            verified,
         ),
     ]
 }
