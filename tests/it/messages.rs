@@ -145,11 +145,13 @@ fn a_safety_check_of_the_night_reaches_the_duty_officers_mailbox_and_says_nothin
 fn a_rehearsal_says_which_channel_is_broken() {
     let data = with_facts();
     let mail = Mail::start();
-    let rehearse = |settings: &[String], more: &[&str]| {
-        let mut command = yizhan(data.path(), &["notify", "drill", "--format", "json", "--now", "2025-11-01T03:00:00+08:00"]);
+    let rehearse_at = |now: &str, settings: &[String], more: &[&str]| {
+        let mut command = yizhan(data.path(), &["notify", "drill", "--format", "json", "--now", now]);
         said(command.args(settings).args(more))
     };
-    let (code, _, wrong) = rehearse(&mail.settings(), &[]);
+    let rehearse = |settings: &[String], more: &[&str]| rehearse_at("2025-11-01T03:00:00+08:00", settings, more);
+    // The evening before the demonstration's shifts begin.
+    let (code, _, wrong) = rehearse_at("2025-10-31T20:00:00+08:00", &mail.settings(), &[]);
     assert_eq!(code, 2, "{wrong}");
     assert!(wrong.contains("nobody who can be told is on duty now"), "{wrong}");
     let duty = put_on_duty(data.path(), NOW_US, NOW_US + 48 * HOUR_US);

@@ -39,10 +39,16 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
     let data = demo();
     let newest = "as_of_on = (SELECT max(as_of_on) FROM dim_student)";
     let all = sql(data, &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}"))[0]["n"].as_i64().expect("a count");
-    for (account, unit) in [("college_secretary", "college"), ("college_office", "college"), ("dorm_keeper", "building_id"), ("tutor", "class")] {
+    for (account, unit) in
+        [("college_secretary", "college"), ("college_office", "college"), ("dorm_keeper", "building_id"), ("tutor", "class")]
+    {
         let own = n(data, account, &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}"));
         assert!(0 < own && own < all, "{account} reaches {own} of {all}");
-        assert_eq!(n(data, account, &format!("SELECT count(DISTINCT {unit}) AS n FROM dim_student WHERE {newest}")), 1, "{account}");
+        assert_eq!(
+            n(data, account, &format!("SELECT count(DISTINCT {unit}) AS n FROM dim_student WHERE {newest}")),
+            1,
+            "{account}"
+        );
     }
     let nobodys = ["stg_card_txn", "raw_gate_event", "warning_signal", "closed_measure", "stg_case_state", "stg_absence_check"];
     for account in ["college_secretary", "college_office", "dorm_keeper", "tutor", "security", "duty_office"] {
@@ -101,7 +107,13 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
 fn an_account_is_granted_no_more_than_its_role_takes() {
     let data = TempDir::new().expect("a folder");
     copy(demo(), data.path(), &|_| true);
-    for grant in ["college_secretary:university", "dorm_keeper:university", "security:university", "tutor:assigned", "college_office:building:B1"] {
+    for grant in [
+        "college_secretary:university",
+        "dorm_keeper:university",
+        "security:university",
+        "tutor:assigned",
+        "college_office:building:B1",
+    ] {
         let mut command = yizhan(data.path(), &["user", "add", "wide", "--role", grant]);
         let out = output(command.stdin(std::process::Stdio::null()));
         let text = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -180,7 +192,10 @@ fn a_shift_sees_the_step_that_is_asked_of_it_and_nothing_else_of_the_student() {
     let crisis = counselor.opens(&student, "psych", "declare", json!({ "is_danger_immediate": false }));
 
     let seen = security.case(&thread(&crisis));
-    assert_eq!((&seen["sight"], &seen["row"]["kind"], &seen["row"]["severity"]), (&json!("limited"), &json!("safety"), &Value::Null));
+    assert_eq!(
+        (&seen["sight"], &seen["row"]["kind"], &seen["row"]["severity"]),
+        (&json!("limited"), &json!("safety"), &Value::Null)
+    );
     assert!(seen["row"]["student"]["name"].is_string(), "who is looked for has a name: {}", seen["row"]);
     for part in ["history", "reports", "notices", "others"] {
         assert_eq!(seen[part], json!([]), "{part}");
@@ -199,7 +214,10 @@ fn a_shift_sees_the_step_that_is_asked_of_it_and_nothing_else_of_the_student() {
     let seen = duty.case(&thread(&check));
     assert_eq!((&seen["check"]["next"]["rung"], &seen["check"]["guardian"]), (&json!("call_student"), &Value::Null));
     let climbed = duty.does(&check, "check_step", json!({ "rung": "call_student", "result": "not_reached" }));
-    assert_eq!((&climbed["check"]["done"][0]["by"], &climbed["check"]["next"]["rung"]), (&json!("duty_office"), &json!("ask_roommates")));
+    assert_eq!(
+        (&climbed["check"]["done"][0]["by"], &climbed["check"]["next"]["rung"]),
+        (&json!("duty_office"), &json!("ask_roommates"))
+    );
     // Off the case as soon as nothing runs on it.
     let reached = json!({ "rung": "ask_roommates", "result": "reached", "reached": "in_person" });
     counselor.does(&check, "check_step", reached);
@@ -226,10 +244,12 @@ fn the_roster_is_everybodys_own_and_the_heads() {
     let document = Document::of(&server);
     let desk = |account| Desk::of(&server, &document, account);
     let (psychologist, head, duty) = (desk("psychologist"), desk("psychology_head"), desk("duty_office"));
-    let shift = |post: &str, account: &str| {
-        json!({ "post": post, "account": account, "from": "2025-12-01T20:00:00+08:00", "until": "2025-12-02T08:00:00+08:00" })
-    };
-    psychologist.is_told(&psychologist.send("/roster", &shift("psychology_night", "psychology_head")), 422, "somebody else's shift");
+    let shift = |post: &str, account: &str| json!({ "post": post, "account": account, "from": "2025-12-01T20:00:00+08:00", "until": "2025-12-02T08:00:00+08:00" });
+    psychologist.is_told(
+        &psychologist.send("/roster", &shift("psychology_night", "psychology_head")),
+        422,
+        "somebody else's shift",
+    );
     psychologist.is_told(&psychologist.send("/roster", &shift("security_office", "psychologist")), 422, "another post");
     duty.is_told(&duty.send("/roster", &shift("duty_office", "duty_office")), 403, "a shift that opens cases");
     let before = duty.get("/roster", "/roster?from=2025-12-01&until=2025-12-02");
@@ -247,7 +267,8 @@ fn what_nobody_confirms_in_three_days_the_college_takes_over_and_hands_on() {
     let data = TempDir::new().expect("a folder");
     copy(demo(), data.path(), &|_| true);
     // A student of the secretary's college, whose hand-over waits for longer than both sides have.
-    let scope = ask(data.path(), "college_secretary", "SELECT DISTINCT student_key FROM dim_student ORDER BY 1", None).expect("students");
+    let scope =
+        ask(data.path(), "college_secretary", "SELECT DISTINCT student_key FROM dim_student ORDER BY 1", None).expect("students");
     let of_college: BTreeSet<i64> = scope.iter().filter_map(|it| it["student_key"].as_i64()).collect();
     let offered: i64 = on_a_runtime(async {
         let cases = open(data.path()).await.cases();
@@ -265,7 +286,10 @@ fn what_nobody_confirms_in_three_days_the_college_takes_over_and_hands_on() {
     assert_eq!(counselor.get("/hand-overs", "/hand-overs")["overdue"], json!([]), "no matter of a counselor");
     let list = secretary.get("/hand-overs", "/hand-overs");
     let it = &list["overdue"][0];
-    assert_eq!((&it["from_account"], &it["to_account"], &it["student_n"]), (&json!("counselor"), &json!("counselor2"), &json!(1)));
+    assert_eq!(
+        (&it["from_account"], &it["to_account"], &it["student_n"]),
+        (&json!("counselor"), &json!("counselor2"), &json!(1))
+    );
     let path = format!("/hand-overs/{}/take-over", word(&it["hand_over_key"]));
     counselor.is_told(&counselor.send(&path, &json!({})), 422, "a counselor");
     let after = secretary.post("/hand-overs/{hand_over_key}/take-over", &path, &json!({}));
@@ -274,7 +298,11 @@ fn what_nobody_confirms_in_three_days_the_college_takes_over_and_hands_on() {
     // What was taken over goes on to a counselor, who confirms as always.
     let takers: Vec<String> = after["takers"].as_array().expect("takers").iter().map(|it| word(&it["account"])).collect();
     assert!(takers.contains(&"counselor2".to_owned()), "{takers:?}");
-    let on = secretary.post("/hand-overs", "/hand-overs", &json!({ "to_account": "counselor2", "student_keys": [offered.to_string()] }));
+    let on = secretary.post(
+        "/hand-overs",
+        "/hand-overs",
+        &json!({ "to_account": "counselor2", "student_keys": [offered.to_string()] }),
+    );
     let confirm = format!("/hand-overs/{}/confirm", word(&on["rows"][0]["hand_over_key"]));
     secretary.post("/hand-overs/{hand_over_key}/confirm", &confirm, &json!({}));
     assert_eq!(taker.post("/hand-overs/{hand_over_key}/confirm", &confirm, &json!({}))["rows"], json!([]));
@@ -296,7 +324,10 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let named = "/lists/unverified_absence/checks";
     let body = |result: &str, note: Value| json!({ "student_key": student, "night_on": night, "result": result, "note": note });
     let first = keeper.post(named, named, &body("not_found", Value::Null));
-    assert_eq!((&first["is_new"], &first["offers_check"], &first["checked_by"]), (&json!(true), &json!(true), &json!("dorm_keeper")));
+    assert_eq!(
+        (&first["is_new"], &first["offers_check"], &first["checked_by"]),
+        (&json!(true), &json!(true), &json!("dorm_keeper"))
+    );
     let again = keeper.post(named, named, &body("not_found", Value::Null));
     assert_eq!((&again["is_new"], &again["n_answers"]), (&json!(false), &json!(1)), "the same answer is nothing new");
 
@@ -307,8 +338,11 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let opened = keeper.send("/cases", &lost);
     // The data may have opened one for the same student already.
     assert!([200, 422].contains(&opened.status), "{}", opened.body);
-    let stranger = sql(server.data.path(), "SELECT student_key FROM dim_student WHERE building_id IS NULL ORDER BY 1 LIMIT 1");
-    let stranger = stranger.first().map_or("100000000000001".to_owned(), |it| it["student_key"].to_string());
+    let residents = keeper.get("/lists/{list}", "/lists/resident");
+    let residents: BTreeSet<String> =
+        residents["rows"].as_array().expect("rows").iter().map(|it| word(&it["student_key"])).collect();
+    let all = sql(server.data.path(), "SELECT DISTINCT student_key FROM dim_student ORDER BY 1");
+    let stranger = all.iter().map(|it| it["student_key"].to_string()).find(|it| !residents.contains(it)).expect("a stranger");
     let elsewhere = json!({ "student_key": stranger, "kind": "safety", "act": "open_check", "fields": { "cause": "lost_contact", "guardian": "normal" } });
     keeper.is_told(&keeper.send("/cases", &elsewhere), 404, "somebody who lives elsewhere");
     let elsewhere = json!({ "student_key": stranger, "night_on": night, "result": "in_room" });
@@ -316,8 +350,12 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     keeper.is_told(&keeper.send(named, &body("asleep", Value::Null)), 422, "no such answer");
     let psychologist = Desk::of(&server, &document, "psychologist");
     let corrected = psychologist.post(named, named, &body("in_room", json!("刚在宿舍见到本人")));
-    assert_eq!((&corrected["is_new"], &corrected["n_answers"], &corrected["offers_check"]), (&json!(true), &json!(2), &json!(false)));
-    let of_student = |it: &Value| it["rows"].as_array().expect("rows").iter().find(|it| it["student_key"] == student.as_str()).cloned();
+    assert_eq!(
+        (&corrected["is_new"], &corrected["n_answers"], &corrected["offers_check"]),
+        (&json!(true), &json!(2), &json!(false))
+    );
+    let of_student =
+        |it: &Value| it["rows"].as_array().expect("rows").iter().find(|it| it["student_key"] == student.as_str()).cloned();
     let seen = of_student(&list(&psychologist)).expect("the row");
     assert_eq!((&seen["check_result"], &seen["checked_by"]), (&json!("in_room"), &json!("psychologist")));
     assert_eq!(seen["check_note"], "刚在宿舍见到本人");
@@ -325,9 +363,12 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     assert!(seen["check_result"] == "in_room" && seen.get("check_note").is_none(), "a keeper reads no note: {seen}");
     let leader = Desk::of(&server, &document, "leader");
     let figures = leader.get("/cockpit", "/cockpit");
-    let figure = figures["figures"].as_array().expect("figures").iter().find(|it| it["figure"] == "unverified_absence").expect("it");
+    let figure =
+        figures["figures"].as_array().expect("figures").iter().find(|it| it["figure"] == "unverified_absence").expect("it");
     let absent = figure["value"].as_f64().expect("a count");
     assert_eq!(figure["parts"][0], json!({ "part": "verified_rate", "value": 1.0 / absent }));
+    let tutor = Desk::of(&server, &document, "tutor");
+    tutor.is_told(&tutor.send(named, &body("in_room", Value::Null)), 403, "no list of a tutor");
     leader.is_told(&leader.send(named, &body("in_room", Value::Null)), 403, "no work of a leader");
 
     // Beside the server the night's work goes on, and the list shows the same.
@@ -335,16 +376,16 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let out = output(yizhan(&data, &["ingest", "absence_check", "--input"]).arg(data.join("exports")));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let answers = sql(&data, "SELECT result, role FROM raw_absence_check ORDER BY check_no");
-    let kept: Vec<(&str, &str)> = answers.iter().map(|it| (it["result"].as_str().expect("text"), it["role"].as_str().expect("text"))).collect();
+    let kept: Vec<(&str, &str)> =
+        answers.iter().map(|it| (it["result"].as_str().expect("text"), it["role"].as_str().expect("text"))).collect();
     assert_eq!(kept, [("not_found", "dorm_keeper"), ("in_room", "psychologist")], "both answers are kept");
     assert_eq!(of_student(&list(&keeper)).expect("the row")["check_result"], "in_room");
     server.stop();
 
     // A day later the night counts as verified, and the student as in; what became known since may have cleared others.
     run(&data, &data.join("exports"), "2025-11-02T04:30:00+08:00");
-    let of_night = format!(
-        "as_of_on = (SELECT max(as_of_on) FROM cockpit_night) AND night_on = DATE '{night}' AND scope = 'university'"
-    );
+    let of_night =
+        format!("as_of_on = (SELECT max(as_of_on) FROM cockpit_night) AND night_on = DATE '{night}' AND scope = 'university'");
     let counted = sql(&data, &format!("SELECT listed_n, absent_n, verified_n FROM cockpit_night WHERE {of_night}"));
     let count = |name: &str| counted[0][name].as_i64().expect("a count");
     assert_eq!((count("listed_n"), count("verified_n")), (count("absent_n") + 1, 1));
@@ -364,8 +405,11 @@ fn a_ledger_is_the_readers_own_and_says_where_each_line_comes_from() {
     assert_eq!(key.len(), 1, "the ledger of one");
     let expected = sql(
         server.data.path(),
-        &format!("SELECT count(*) AS days, sum(talk_n) AS talks, sum(room_n) AS rooms FROM ledger_staff_day WHERE staff_key = {} \
-                  AND occurred_on BETWEEN DATE '2025-09-01' AND DATE '2025-10-31'", key[0]["staff_key"]),
+        &format!(
+            "SELECT count(*) AS days, sum(talk_n) AS talks, sum(room_n) AS rooms FROM ledger_staff_day WHERE staff_key = {} \
+                  AND occurred_on BETWEEN DATE '2025-09-01' AND DATE '2025-10-31'",
+            key[0]["staff_key"]
+        ),
     );
     assert_eq!(json!(days.len()), expected[0]["days"]);
     let total = |ledger: &Value, kind: &str| {

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_back_as_it_is_written() {
-        for text in ["university", "college:C01", "class:软件2301", "building:N3", "building:N3/floor:4", "assigned", "on_call", "own"] {
+        for text in
+            ["university", "college:C01", "class:软件2301", "building:N3", "building:N3/floor:4", "assigned", "on_call", "own"]
+        {
             assert_eq!(text.parse::<Scope>().expect(text).to_string(), text);
         }
     }

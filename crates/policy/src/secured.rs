@@ -92,7 +92,11 @@ impl SecuredTable {
         };
         for (held_to, words) in &rule.only {
             if base.field_with_name(held_to).is_err() {
-                tracing::warn!(table = name, column = held_to, "the column that rows are held to is missing, and the table is hidden");
+                tracing::warn!(
+                    table = name,
+                    column = held_to,
+                    "the column that rows are held to is missing, and the table is hidden"
+                );
                 return None;
             }
             let held = column(held_to).in_list(words.iter().map(|it| lit(it.as_str())).collect(), false);

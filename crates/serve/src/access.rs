@@ -140,12 +140,7 @@ pub async fn principal(
     Ok(principal_of(store, account, role, now_us).await?)
 }
 
-async fn principal_of(
-    store: &store::Store,
-    account: &Account,
-    role: &policy::Role,
-    now_us: i64,
-) -> Result<Principal, Problem> {
+async fn principal_of(store: &store::Store, account: &Account, role: &policy::Role, now_us: i64) -> Result<Principal, Problem> {
     let granted = account.grants.iter().filter(|it| it.role == role.role);
     let scopes: Result<Vec<Scope>, _> = granted.map(|it| it.scope.parse()).collect();
     let scopes = scopes.map_err(|_| Problem::forbidden())?;

@@ -27,7 +27,8 @@ pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
     AbsenceCheck, Asked, Call, Cases, Change, Desk, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport,
-    NewAbsenceCheck, NewEntry, Offered, OpenedReport, Page, QueueCounts, QueueRow, Synced, TakenUp, UnplacedReport, View, Wanted, Who, change_text,
+    NewAbsenceCheck, NewEntry, Offered, OpenedReport, Page, QueueCounts, QueueRow, Synced, TakenUp, UnplacedReport, View, Wanted,
+    Who, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};

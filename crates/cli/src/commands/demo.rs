@@ -119,7 +119,9 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
     let class = class.first().map_or_else(|| "class:-".to_owned(), |it| format!("class:{it}"));
     let tutor = keys(house, &format!("SELECT staff_key {tutored}")).await?.first().copied();
     let posts = async |posts: &str| {
-        let sql = format!("SELECT staff_key FROM stg_staff WHERE post IN ({posts}) AND superseded_at IS NULL ORDER BY staff_key DESC LIMIT 8");
+        let sql = format!(
+            "SELECT staff_key FROM stg_staff WHERE post IN ({posts}) AND superseded_at IS NULL ORDER BY staff_key DESC LIMIT 8"
+        );
         keys(house, &sql).await
     };
     let (psychologists, offices) = (posts("'psychologist'").await?, posts("'student_affairs', 'logistics'").await?);
@@ -160,11 +162,7 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
 /// Puts those of the demo on shift who work by shifts; no post has a backup, and two have nobody.
 async fn on_shift(house: &House) -> anyhow::Result<()> {
     let now_us = house.now_us();
-    let posts = [
-        (Post::PsychologyNight, "psychologist"),
-        (Post::DutyOffice, "duty_office"),
-        (Post::SecurityOffice, "security"),
-    ];
+    let posts = [(Post::PsychologyNight, "psychologist"), (Post::DutyOffice, "duty_office"), (Post::SecurityOffice, "security")];
     for (post, account) in posts {
         let shift = DutyShift {
             post,

@@ -57,10 +57,13 @@ impl User {
                     if !known.iter().any(|it| it == role) {
                         anyhow::bail!(Caller(format!("there is no role \"{role}\"; policies/ has {}", known.join(", "))));
                     }
-                    let granted = scope.parse::<policy::Scope>().map_err(|it| Caller(format!("--role \"{role}:{scope}\": {it}")))?;
+                    let granted =
+                        scope.parse::<policy::Scope>().map_err(|it| Caller(format!("--role \"{role}:{scope}\": {it}")))?;
                     if let Some(it) = policies.role(role).filter(|it| !it.takes(&granted)) {
                         let kinds = it.grants.join(", ");
-                        anyhow::bail!(Caller(format!("role \"{role}\" is granted {kinds} only, not \"{scope}\"; see policies/README.md")));
+                        anyhow::bail!(Caller(format!(
+                            "role \"{role}\" is granted {kinds} only, not \"{scope}\"; see policies/README.md"
+                        )));
                     }
                     grants.push(Grant { role: role.to_owned(), scope: scope.to_owned() });
                 }

@@ -112,7 +112,8 @@ fn who_may_see_what_is_as_the_table_says() {
 #[test]
 fn roles_of_one_college_building_class_or_shift_are_granted_nothing_wider() {
     let roles = shipped();
-    let granted: Vec<_> = roles.roles().filter(|it| !it.grants.is_empty()).map(|it| (it.role.as_str(), it.grants.join(" "))).collect();
+    let granted: Vec<_> =
+        roles.roles().filter(|it| !it.grants.is_empty()).map(|it| (it.role.as_str(), it.grants.join(" "))).collect();
     let expected = [
         ("college_office", "college"),
         ("college_secretary", "college"),
@@ -227,5 +228,8 @@ rows  scope by student_key (4 students)
 ";
     assert_eq!(text, expected);
     assert!(session.explain_policy("unruled").await.is_err());
-    assert_eq!(session.tables().await.expect("tables"), ["card", "cockpit_college", "cockpit_day", "dim_student", "emptied", "ledger_day"]);
+    assert_eq!(
+        session.tables().await.expect("tables"),
+        ["card", "cockpit_college", "cockpit_day", "dim_student", "emptied", "ledger_day"]
+    );
 }

@@ -38,10 +38,12 @@ pub(crate) struct Ask {
 pub(crate) async fn check(reader: Reader, body: Result<Json<Ask>, JsonRejection>) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
     let Json(it) = body?;
-    let result = AbsenceResult::from_code(&it.result)
-        .ok_or_else(|| Problem::unprocessable("请选择核实结果", "choose what was found"))?;
+    let result =
+        AbsenceResult::from_code(&it.result).ok_or_else(|| Problem::unprocessable("请选择核实结果", "choose what was found"))?;
     let key: i64 = it.student_key.parse().map_err(|_| Problem::not_found())?;
     let session = reader.session().await?;
+    // A role with other lists has no part in this one.
+    session.schema("list_unverified_absence").await?;
     let night = rows::date(&it.night_on)?;
     // Only who stands on the list and in the reader's scope is answered for; whoever does not is nobody's guess.
     let sql = "SELECT student_key FROM list_unverified_absence WHERE student_key = $key AND night_on = $night LIMIT 1";

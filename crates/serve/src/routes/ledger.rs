@@ -55,9 +55,7 @@ impl Done {
     }
 
     fn add(&mut self, other: Self) {
-        for (into, it) in
-            [(&mut self.n, other.n), (&mut self.minutes, other.minutes), (&mut self.student_n, other.student_n)]
-        {
+        for (into, it) in [(&mut self.n, other.n), (&mut self.minutes, other.minutes), (&mut self.student_n, other.student_n)] {
             if let Some(it) = it {
                 *into = Some(into.unwrap_or(0) + it);
             }

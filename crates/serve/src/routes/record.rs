@@ -34,6 +34,7 @@ pub(crate) async fn record(
     let (session, key) = reader.student(&student_key).await?;
     let limit = usize::from(limit(filter.limit)?);
     let skipped = filter.before.unwrap_or(0) as usize;
+    session.schema("record_student_event").await?;
     reader.note_read(key, "record").await?;
     let mut params = vec![("key", rows::key(key))];
     let kinds_sql = "SELECT kind, count(*) AS n FROM record_student_event WHERE student_key = $key GROUP BY kind ORDER BY kind";

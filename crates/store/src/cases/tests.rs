@@ -5,8 +5,8 @@ mod racing;
 mod reaching;
 
 use casework::{
-    AbsenceResult, Act, Admission, Code, Command, CrisisStep, DAY_US, Guardian, HOUR_US, How, Kind, LabelScheme, ObservationReport, Outcome, Post, Reached,
-    Refusal, Relation, Role, Rules, Severity, Sight, Sign, Source, State, StepName,
+    AbsenceResult, Act, Admission, Code, Command, CrisisStep, DAY_US, Guardian, HOUR_US, How, Kind, LabelScheme,
+    ObservationReport, Outcome, Post, Reached, Refusal, Relation, Role, Rules, Severity, Sight, Sign, Source, State, StepName,
 };
 
 use super::*;
