@@ -58,7 +58,7 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     };
     let dimensions: Vec<Value> = DIMENSIONS
         .into_iter()
-        .filter(|it| is_of_role(&it))
+        .filter(is_of_role)
         .map(|dimension| {
             // What serves safety alone is for lists and checks, not for a portrait.
             let is_shown = |it: &&MeasureWords| it.purpose.iter().any(|it| it != "public_safety");

@@ -20,17 +20,43 @@ use crate::rows::{self, number, text};
 const DAYS_DEFAULT: i64 = 28;
 const DAYS_MAX: i64 = 366;
 
-/// What is counted: kind, Chinese, English, the source that recorded it, and the columns with how often, how long and
-/// with how many students; of what the platform itself recorded there is only how often.
-const KINDS: [(&str, &str, &str, &str, [Option<&str>; 3]); 8] = [
-    ("shift", "值班", "Shifts", "duty_shift", [None, Some("shift_minutes"), None]),
-    ("room_visit", "走访宿舍", "Rooms visited", "room_visit", [Some("room_n"), Some("visit_minutes"), Some("resident_n")]),
-    ("talk", "谈心谈话", "Talks", "contact_record", [Some("talk_n"), Some("talk_minutes"), Some("talk_student_n")]),
-    ("reception", "接待日", "Receptions", "reception_session", [None, Some("reception_minutes"), None]),
-    ("ticket_step", "办理诉求", "Steps in requests", "ticket_event", [Some("ticket_step_n"), None, None]),
-    ("case_step", "关怀个案记录", "Steps of cases", "case_state", [None, None, None]),
-    ("observation", "观察上报", "Observations written", "observation", [None, None, None]),
-    ("absence_check", "未归核实", "Absences verified", "absence_check", [None, None, None]),
+/// One kind of work: its words, the source that recorded it, and the columns of the lake with how often, how long and with
+/// how many students. Of what the platform itself recorded there is only how often.
+struct Kind {
+    kind: &'static str,
+    zh: &'static str,
+    en: &'static str,
+    source: &'static str,
+    n: Option<&'static str>,
+    minutes: Option<&'static str>,
+    student_n: Option<&'static str>,
+}
+
+impl Kind {
+    const fn of(kind: &'static str, zh: &'static str, en: &'static str, source: &'static str) -> Self {
+        Self { kind, zh, en, source, n: None, minutes: None, student_n: None }
+    }
+}
+
+const KINDS: [Kind; 8] = [
+    Kind { minutes: Some("shift_minutes"), ..Kind::of("shift", "值班", "Shifts", "duty_shift") },
+    Kind {
+        n: Some("room_n"),
+        minutes: Some("visit_minutes"),
+        student_n: Some("resident_n"),
+        ..Kind::of("room_visit", "走访宿舍", "Rooms visited", "room_visit")
+    },
+    Kind {
+        n: Some("talk_n"),
+        minutes: Some("talk_minutes"),
+        student_n: Some("talk_student_n"),
+        ..Kind::of("talk", "谈心谈话", "Talks", "contact_record")
+    },
+    Kind { minutes: Some("reception_minutes"), ..Kind::of("reception", "接待日", "Receptions", "reception_session") },
+    Kind { n: Some("ticket_step_n"), ..Kind::of("ticket_step", "办理诉求", "Steps in requests", "ticket_event") },
+    Kind::of("case_step", "关怀个案记录", "Steps of cases", "case_state"),
+    Kind::of("observation", "观察上报", "Observations written", "observation"),
+    Kind::of("absence_check", "未归核实", "Absences verified", "absence_check"),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -83,8 +109,8 @@ pub(crate) async fn ledger(reader: Reader, Query(filter): Query<Filter>) -> Resu
     for row in rows::rows(&session, sql, params).await? {
         let Some(on) = text(&row, "occurred_on") else { continue };
         let count = |it: Option<&str>| it.and_then(|it| number(&row, it)).map(|it| it as i64);
-        for (at, (.., [n, minutes, student_n])) in KINDS.iter().enumerate() {
-            let done = Done { n: count(*n), minutes: count(*minutes), student_n: count(*student_n) };
+        for (at, it) in KINDS.iter().enumerate() {
+            let done = Done { n: count(it.n), minutes: count(it.minutes), student_n: count(it.student_n) };
             if !done.is_nothing() {
                 days.entry(on.clone()).or_default().entry(at).or_default().add(done);
             }
@@ -94,7 +120,7 @@ pub(crate) async fn ledger(reader: Reader, Query(filter): Query<Filter>) -> Resu
     let (from_us, until_us) = (first * DAY_US - offset_us, (last + 1) * DAY_US - offset_us);
     let cases = reader.state.parts.store.cases();
     for (on, kind, n) in cases.work_of(&reader.account.account, from_us, until_us, offset_us).await? {
-        let (Some(on), Some(at)) = (shown::day(Some(on)), KINDS.iter().position(|it| it.0 == kind)) else { continue };
+        let (Some(on), Some(at)) = (shown::day(Some(on)), KINDS.iter().position(|it| it.kind == kind)) else { continue };
         days.entry(on).or_default().entry(at).or_default().add(Done { n: Some(n), ..Done::default() });
     }
     let mut totals: BTreeMap<usize, Done> = BTreeMap::new();
@@ -102,9 +128,9 @@ pub(crate) async fn ledger(reader: Reader, Query(filter): Query<Filter>) -> Resu
         totals.entry(*at).or_default().add(*done);
     }
     let act = |(at, done): (&usize, &Done)| {
-        let (kind, zh, en, source, _) = KINDS[*at];
+        let it = &KINDS[*at];
         json!({
-            "kind": kind, "title_zh": zh, "title_en": en, "source": source,
+            "kind": it.kind, "title_zh": it.zh, "title_en": it.en, "source": it.source,
             "n": done.n, "minutes": done.minutes, "student_n": done.student_n,
         })
     };
