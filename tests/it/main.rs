@@ -5,6 +5,7 @@ mod bad_input;
 mod cases;
 mod casework;
 mod database;
+mod identifiers;
 mod import;
 mod incremental;
 mod measures;

@@ -1,6 +1,6 @@
 """What is offered against what was planted: precision, recall and delay at the budget, beside chance, a rule and floors.
 
-Usage: python3 benches/warnings.py --data FOLDER [--yizhan target/debug/yizhan]
+Usage: python3 benches/offers.py --data FOLDER [--yizhan target/debug/yizhan]
 FOLDER is a demonstration that was built (`yizhan demo --build-only --data FOLDER`); its exports hold the planted truth.
 
 A reason is a planted one that began before the date: a latent state, a drop of spending, nights away. The state is
