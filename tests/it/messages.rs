@@ -211,7 +211,7 @@ fn a_living_server_sends_by_itself() {
     let cookie = server.login("duty");
     let (status, goal) = follow(Some(&cookie));
     assert_eq!(status, 303);
-    assert!(goal.starts_with("/care?thread="), "{goal}");
+    assert!(goal.starts_with("/care?case="), "{goal}");
     let take_on = format!("/api/v1{link}/acknowledge");
     let stranger = server.login("psychologist");
     let with = |cookie| [("x-yizhan", "1"), ("cookie", cookie)];

@@ -111,7 +111,7 @@ async fn only_a_conference_that_agreed_lets_a_crisis_end() {
     for step in CrisisStep::ALL {
         does(&cases, key, Act::CrisisStep { step: *step, result: CrisisResult::Done }, &wang(), NOW).await.unwrap();
     }
-    let end = || does(&cases, key, Act::EndCrisis {}, &wang(), NOW);
+    let end = async || does(&cases, key, Act::EndCrisis {}, &wang(), NOW).await;
     assert_eq!(refusal(end().await), Refusal::ConferenceMissing);
     record(&cases, key, &conference(ConferenceDecision::GoOn), None, &wang()).await.unwrap();
     assert_eq!(refusal(end().await), Refusal::ConferenceMissing);
@@ -150,7 +150,7 @@ async fn a_break_plan_takes_the_place_of_the_one_before_and_the_list_of_those_wi
     let span = (20_010 * DAY_US - offset_us, 20_040 * DAY_US - offset_us);
     let wanted = Wanted { without_break: Some(span), ..Wanted::default() };
     let page = Page { after: None, limit: 10 };
-    let without = || cases.queue_of(&lin(), wanted, page, &LabelScheme::default(), NOW);
+    let without = async || cases.queue_of(&lin(), wanted, page, &LabelScheme::default(), NOW).await;
     let keys: Vec<i64> = without().await.unwrap().iter().map(|it| it.thread_key).collect();
     assert_eq!(keys, [key], "what only machines say at severity 1 needs nobody");
     let plan = |every_days, owner: &str| {
