@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Role};
 use crate::codes::Text;
-use crate::deadline::{Calendar, DAY_US, Rules};
+use crate::deadline::{Calendar, DAY_US, MINUTE_US, Rules};
 use crate::error::Error;
 use crate::refusal::Refusal;
 use crate::report::{BreakFollowUp, FollowUpPlan, ReferralTo, break_dates, follow_up_dates};
@@ -397,7 +397,8 @@ impl Record {
     pub fn ends_crisis(&self, thread: &Thread) -> bool {
         match (self, thread.running_crisis()) {
             (Record::Conference(it), Some(crisis)) => {
-                it.decision == ConferenceDecision::EndCrisis && crisis.declared_us <= it.held_us
+                // People write minutes, and the declaration has its seconds.
+                it.decision == ConferenceDecision::EndCrisis && crisis.declared_us < it.held_us + MINUTE_US
             }
             _ => false,
         }
