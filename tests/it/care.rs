@@ -37,7 +37,7 @@ fn with_accounts(accounts: &[(&str, Option<i64>, &[&str])]) -> TempDir {
 
 fn serving(data: TempDir, settings: &[&str]) -> Server {
     let args = ["demo", "--students", "300", "--days", "61"];
-    Server::on(data, &[&args, settings].concat())
+    Server::on(data, &[&args[..], settings].concat())
 }
 
 /// Numbers of students by key, as the simulator knows them.
