@@ -29,6 +29,9 @@ const routes: RouteRecordRaw[] = [
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
   {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "care", title: "duty.title"}},
   {path: "/roster", redirect: "/duty"},
+  {path: "/sweeps", component: () => import("./pages/SweepsPage.vue"), meta: {page: "care", title: "sweeps.title"}},
+  {path: "/screening", component: () => import("./pages/ScreeningPage.vue"), meta: {page: "screening", title: "nav.screening"}},
+  {path: "/death", component: () => import("./pages/DeathPage.vue"), meta: {page: "death", title: "nav.death"}},
   {path: "/observe", component: () => import("./pages/ObservePage.vue"), meta: {page: "observe", title: "nav.observe"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
@@ -46,7 +49,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "observe", "lists", "tickets", "models", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "observe", "screening", "lists", "tickets", "models", "catalog", "runs", "import", "death"] as const;
 
 export function firstPage(me: Me): string {
   const page = navigation.find((it) => me.pages.includes(it));

@@ -6,29 +6,29 @@ use crate::serve::{Answer, Document, Server};
 use crate::support::{output, sql};
 
 /// Somebody at work: a session, and the document that every answer is held against.
-struct Desk<'a> {
-    server: &'a Server,
+pub(crate) struct Desk<'a> {
+    pub(crate) server: &'a Server,
     document: &'a Document,
     cookie: String,
 }
 
 impl<'a> Desk<'a> {
-    fn of(server: &'a Server, document: &'a Document, account: &str) -> Self {
+    pub(crate) fn of(server: &'a Server, document: &'a Document, account: &str) -> Self {
         Self { server, document, cookie: server.login(account) }
     }
 
-    fn ask(&self, path: &str) -> Answer {
+    pub(crate) fn ask(&self, path: &str) -> Answer {
         self.server.get(&format!("/api/v1{path}"), Some(&self.cookie))
     }
 
-    fn send(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn send(&self, path: &str, body: &Value) -> Answer {
         let headers = [("x-yizhan", "1"), ("cookie", self.cookie.as_str())];
         self.server.post(&format!("/api/v1{path}"), &headers, body)
     }
 
     /// Reads what must be there; `named` is the path as the document writes it.
     #[track_caller]
-    fn get(&self, named: &str, path: &str) -> Value {
+    pub(crate) fn get(&self, named: &str, path: &str) -> Value {
         let answer = self.ask(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         let schema = self.document.answer(&format!("/api/v1{named}"), "get").expect("a schema");
@@ -37,7 +37,7 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn post(&self, named: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, named: &str, path: &str, body: &Value) -> Value {
         let answer = self.send(path, body);
         assert_eq!(answer.status, 200, "{path} {body}: {}", answer.body);
         let schema = self.document.answer(&format!("/api/v1{named}"), "post").expect("a schema");
@@ -46,19 +46,19 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn case(&self, key: &str) -> Value {
+    pub(crate) fn case(&self, key: &str) -> Value {
         self.get("/cases/{thread_key}", &format!("/cases/{key}"))
     }
 
     /// Opens a case and returns it.
     #[track_caller]
-    fn opens(&self, student: &str, kind: &str, act: &str, fields: Value) -> Value {
+    pub(crate) fn opens(&self, student: &str, kind: &str, act: &str, fields: Value) -> Value {
         self.post("/cases", "/cases", &json!({ "student_key": student, "kind": kind, "act": act, "fields": fields }))
     }
 
     /// Does something on the newest version.
     #[track_caller]
-    fn does(&self, case: &Value, act: &str, fields: Value) -> Value {
+    pub(crate) fn does(&self, case: &Value, act: &str, fields: Value) -> Value {
         let (key, version) = (thread(case), &self.case(&thread(case))["row"]["version"]);
         let body = json!({ "seen_version": version, "act": act, "fields": fields });
         self.post("/cases/{thread_key}/steps", &format!("/cases/{key}/steps"), &body)
@@ -66,7 +66,7 @@ impl<'a> Desk<'a> {
 
     /// Tries something on the newest version that must not be done; returns the sentence.
     #[track_caller]
-    fn is_refused(&self, case: &Value, act: &str, fields: Value) -> String {
+    pub(crate) fn is_refused(&self, case: &Value, act: &str, fields: Value) -> String {
         let (key, version) = (thread(case), &self.case(&thread(case))["row"]["version"]);
         let answer = self.send(&format!("/cases/{key}/steps"), &json!({ "seen_version": version, "act": act, "fields": fields }));
         self.document.check_problem(&answer, 422, act);
@@ -74,12 +74,12 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn is_told(&self, answer: &Answer, status: u16, what: &str) {
+    pub(crate) fn is_told(&self, answer: &Answer, status: u16, what: &str) {
         self.document.check_problem(answer, status, what);
     }
 
     /// Keys of students in the reader's scope of whom there is no case.
-    fn students(&self) -> Vec<String> {
+    pub(crate) fn students(&self) -> Vec<String> {
         let page = self.ask("/students?limit=60").body;
         let keys = page["rows"].as_array().expect("rows").iter().map(|it| word(&it["student_key"]));
         let none = json!({ "rows": [], "others": [] });
@@ -87,15 +87,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn word(it: &Value) -> String {
+pub(crate) fn word(it: &Value) -> String {
     it.as_str().expect("text").to_owned()
 }
 
-fn thread(case: &Value) -> String {
+pub(crate) fn thread(case: &Value) -> String {
     word(&case["row"]["thread_key"])
 }
 
-fn acts(case: &Value) -> Vec<String> {
+pub(crate) fn acts(case: &Value) -> Vec<String> {
     case["acts"].as_array().expect("acts").iter().map(|it| word(&it["act"])).collect()
 }
 
@@ -111,7 +111,7 @@ fn choices(case: &Value, act: &str, field: &str) -> Vec<String> {
 }
 
 /// What the audit log holds of an account, oldest first: what was done to what.
-fn audited(server: &Server, account: &str) -> Vec<String> {
+pub(crate) fn audited(server: &Server, account: &str) -> Vec<String> {
     let query = "import sqlite3, sys; rows = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True).execute(\
                  'SELECT action, resource FROM audit_event WHERE actor = ? ORDER BY seq', [sys.argv[2]]); \
                  print('\\n'.join(' '.join(row) for row in rows))";
@@ -404,7 +404,17 @@ fn a_crisis_is_declared_by_a_person_and_shows_what_is_still_open() {
     let span = json!({ "account": "counselor", "from": "2025-11-01T00:00:00+08:00", "until": "2025-11-01T06:00:00+08:00" });
     let accompanied = counselor.does(&case, "companion", span);
     assert_eq!(accompanied["crisis"]["companions"][0]["account"], "counselor");
-    psychologist.does(&case, "confer", json!({ "n_present": "3" }));
+    let met =
+        json!({ "held": psychologist.get("/me", "/me")["now"], "members": ["psychologist", "counselor"], "decision": "go_on" });
+    let records = format!("/cases/{}/records", thread(&case));
+    let confer = |fields: Value| {
+        psychologist.post("/cases/{thread_key}/records", &records, &json!({ "record": "conference", "fields": fields }))
+    };
+    confer(met.clone());
+    psychologist.is_refused(&case, "end_crisis", json!({}));
+    let mut agreed = met;
+    agreed["decision"] = json!("end_crisis");
+    confer(agreed);
     let ended = psychologist.does(&case, "end_crisis", json!({}));
     assert_eq!((&ended["crisis"]["is_running"], &ended["row"]["severity"]["level"]), (&json!(false), &json!(3)));
 

@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod care;
 mod cases;
 mod casework;
 mod database;

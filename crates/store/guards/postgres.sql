@@ -18,3 +18,10 @@ CREATE OR REPLACE TRIGGER case_event_no_delete BEFORE DELETE ON case_event
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER case_event_no_truncate BEFORE TRUNCATE ON case_event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE OR REPLACE TRIGGER case_record_no_update BEFORE UPDATE ON case_record
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER case_record_no_delete BEFORE DELETE ON case_record
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER case_record_no_truncate BEFORE TRUNCATE ON case_record
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

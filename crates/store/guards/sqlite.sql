@@ -20,3 +20,13 @@ CREATE TRIGGER IF NOT EXISTS case_event_no_delete BEFORE DELETE ON case_event
 BEGIN
     SELECT RAISE(ABORT, 'case_event is append-only');
 END;
+
+CREATE TRIGGER IF NOT EXISTS case_record_no_update BEFORE UPDATE ON case_record
+BEGIN
+    SELECT RAISE(ABORT, 'case_record is append-only');
+END;
+
+CREATE TRIGGER IF NOT EXISTS case_record_no_delete BEFORE DELETE ON case_record
+BEGIN
+    SELECT RAISE(ABORT, 'case_record is append-only');
+END;

@@ -65,6 +65,7 @@ impl Demo {
             ("store.mint".to_owned(), "20250901".to_owned()),
             ("lake.durability".to_owned(), "\"os\"".to_owned()),
             ("serve.is_demo".to_owned(), "true".to_owned()),
+            ("casework.death_by".to_owned(), "[\"psychologist\"]".to_owned()),
         ];
         flags.extend(common.flags()?);
         let settings = Settings::read(&place.project, &flags)?.0;

@@ -58,7 +58,8 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
         purpose,
         person_key: account.person_key,
     };
-    Ok((sessions.open(principal).await?, sessions))
+    let withheld = house.store.cases().withheld_from(&account.account).await?;
+    Ok((sessions.open_without(principal, &withheld).await?, sessions))
 }
 
 /// Asks as the system: every table, generated staging included; views as of `--now`, else of the newest date

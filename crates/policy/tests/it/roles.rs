@@ -14,7 +14,10 @@ fn shipped() -> Policies {
 fn the_shipped_policies_do_what_they_say() {
     assert_eq!(check(&shipped()), []);
     let names: Vec<_> = shipped().roles().map(|it| it.role.clone()).collect();
-    assert_eq!(names, ["administrator", "analyst", "auditor", "counselor", "leader", "psychologist", "student"]);
+    assert_eq!(
+        names,
+        ["administrator", "analyst", "auditor", "class_rep", "counselor", "dorm_head", "leader", "psychologist", "student",]
+    );
 }
 
 #[test]
