@@ -135,8 +135,8 @@ impl Demo {
             self.simulate(days, exports)?;
             let on = FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(days.into())).context("too many days")?;
             let settings = settings()?;
-            let midnight = schema::time::local_micros(on.and_hms_opt(0, 0, 0).context("no midnight")?);
-            let now = settings.campus.clock().instant(midnight).context("no midnight")?;
+            // The first instant of the campus day: what the week brought is known, and so is what came of the talks.
+            let now = settings.campus.clock().day_start(schema::time::date_days(on));
             let house = House::open(place, settings, Access::Write, Some(now)).await?;
             run::walk(&house, Some(exports), false, &mut Done::default()).await?;
             let truth = Truth::read(exports)?;
