@@ -245,7 +245,7 @@ fn what_came_of_a_case_comes_back_and_counts_for_the_rules_that_offered() {
         let closed: Vec<&&str> = ids.iter().filter_map(|it| outcome_of.get(*it)).collect();
         if 10 <= closed.len() {
             let useful = closed.iter().filter(|it| ***it == "needed_support").count();
-            of_rule.insert(rule, (closed.len() as f64, useful as f64));
+            of_rule.insert(*rule, (closed.len() as f64, useful as f64));
         }
     }
     let all = of_rule.values().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
