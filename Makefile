@@ -60,6 +60,8 @@ bench: tools python release
 	$(PYTHON) benches/measures.py
 	target/release/yizhan demo --students 40000 --build-only --data .venv/portrait
 	$(PYTHON) benches/portrait.py --yizhan target/release/yizhan --data .venv/portrait
+	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan --data .venv/portrait
+	$(PYTHON) benches/day.py --yizhan target/release/yizhan --students 5000 --days 103
 
 check: tools
 	cargo build --workspace --bin yizhan

@@ -1,6 +1,6 @@
 """One call, one portrait: how long a reader waits.
 
-Usage: python3 benches/portrait.py --yizhan target/release/yizhan --data DIR [--calls 1000]
+Usage: python3 benches/portrait.py --yizhan target/release/yizhan --data DIR [--calls 1000] [--now WHEN]
 DIR is the data folder of a built demonstration (`yizhan demo --build-only --students 40000 --data DIR`). The server is
 started on a free port, a psychologist logs in, and portraits of students drawn by a fixed seed are asked for one after
 the other over one connection.
@@ -29,10 +29,12 @@ def main():
     flags.add_argument("--calls", type=int, default=1000)
     flags.add_argument("--account", default="psychologist")
     flags.add_argument("--password", default="yizhan-demo")
+    flags.add_argument("--now", help="the instant that the server believes, where the lake is no demonstration's")
     flags = flags.parse_args()
     port = free_port()
     server = subprocess.Popen(
-        [flags.yizhan, "serve", "--data", flags.data, "--listen", f"127.0.0.1:{port}"], stderr=subprocess.DEVNULL
+        [flags.yizhan, "serve", "--data", flags.data, "--listen", f"127.0.0.1:{port}", *(["--now", flags.now] if flags.now else [])],
+        stderr=subprocess.DEVNULL,
     )
     try:
         line = http.client.HTTPConnection("127.0.0.1", port)

@@ -29,6 +29,9 @@ const routes: RouteRecordRaw[] = [
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
   {path: "/duty", component: () => import("./pages/DutyPage.vue"), meta: {page: "duty", title: "duty.title"}},
   {path: "/roster", redirect: "/duty"},
+  {path: "/sweeps", component: () => import("./pages/SweepsPage.vue"), meta: {page: "care", title: "sweeps.title"}},
+  {path: "/screening", component: () => import("./pages/ScreeningPage.vue"), meta: {page: "screening", title: "nav.screening"}},
+  {path: "/death", component: () => import("./pages/DeathPage.vue"), meta: {page: "death", title: "nav.death"}},
   {path: "/observe", component: () => import("./pages/ObservePage.vue"), meta: {page: "observe", title: "nav.observe"}},
   {path: "/ledger", component: () => import("./pages/LedgerPage.vue"), meta: {page: "ledger", title: "nav.ledger"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
@@ -47,7 +50,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "ledger", "tickets", "models", "catalog", "runs", "import"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "screening", "ledger", "tickets", "models", "catalog", "runs", "import", "death"] as const;
 
 /** Pages of `Me.pages` that open a route which is more than one page's: a shift has cases and no care notes. */
 const alike: Record<string, readonly string[]> = {care: ["care", "cases"], duty: ["care", "cases", "roster"]};

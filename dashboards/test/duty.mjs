@@ -13,7 +13,7 @@ export function duty(sample, refuse) {
   const {rows: notices, findings} = sample("warnings");
   const cases = plain.map(([kind, state, level, due], n) => {
     const notice = kind === "safety" ? findings[0] : notices[n];
-    return {key: String(700 + n), kind, state, level, due: at(due), mine: state !== "new", notice, version: 3, history: []};
+    return {key: String(700 + n), kind, state, level, due: at(due), mine: state !== "new", notice, version: 3, history: [], records: []};
   });
   const reports = [];
 
@@ -35,7 +35,6 @@ export function duty(sample, refuse) {
     ...(it.kind === "safety" ? [form("check_step", "记录核实步骤", "note a rung", [field("rung", "步骤", "rung", "code", [["go_to_room", "到宿舍查看", "go to the room"]]), field("result", "结果", "result", "code", [["reached", "已联系到本人", "reached"], ["not_reached", "未联系到", "not reached"]]), field("reached", "怎样联系到", "how", "code", reached.slice(0, 3), false)], true)] : []),
     ...(it.state === "new" ? [form("claim", "认领", "claim", [], true)] : [form("contact", "记录联系", "note a contact", [field("reached", "联系到谁", "who was reached", "code", reached)], true)]),
     form("assess", "评估", "assess", [field("severity", "程度", "severity", "code", LABELS.slice(0, 4).map(([zh, en], n) => [String(n), zh, en]))]),
-    form("confer", "会商", "conference", [field("n_present", "参加人数", "people present", "number")]),
     form("companion", "安排陪护", "companion", [field("account", "陪护人", "who", "text"), field("from", "开始", "from", "instant"), field("until", "结束", "until", "instant")]),
     form("close", "结案", "close", [field("outcome", "结果", "outcome", "code", [["needed_support", "真实需要支持", "support was needed"], ["no_support_needed", "无需支持", "no support needed"], ["not_reachable", "无法联系", "could not be reached"]]), field("reached", "联系到谁", "who was reached", "code", reached)], false, true),
     form("declare", "启动应急流程", "declare a crisis", [field("is_danger_immediate", "是否有立即危险", "is danger immediate", "flag")], false, true),
@@ -55,7 +54,12 @@ export function duty(sample, refuse) {
       step(3, -900, "lin", "psychologist", "记录联系", "got in touch", {details: [detail("联系到谁", "who was reached", "本人电话", "by telephone")], due_at: at(4000), note: "电话聊了二十分钟，约好周三下午面谈。"}),
       ...it.history,
     ],
-    acts: acts(it), others: it.kind === "academic" ? [text("有其他专业跟进", "Another profession follows up", "text")] : [],
+    acts: acts(it), family: it.level >= 3 ? text("联系家庭之前，须由心理教师决定是否联系。", "Whether the family is reached is the psychologist's decision, and comes first.", "text") : null,
+    records: it.records, record_forms: [
+      form("conference", "会商", "case conference", [field("held", "会商时间", "When it met", "instant"), field("members", "参加人（账号）", "Who took part (accounts)", "accounts"), field("decision", "决定", "Decision", "code", [["plan", "调整帮扶方案", "the plan changes"], ["treatment", "建议就医", "treatment is advised"]])]),
+      form("discharge", "出院", "discharge from hospital", [field("discharged", "出院日期", "Day of the discharge", "day")]),
+    ],
+    others: it.kind === "academic" ? [text("有其他专业跟进", "Another profession follows up", "text")] : [],
     crisis: it.level !== 4 ? null : {
       declared_by: "lin", declared_at: at(-8), is_danger_immediate: true, is_running: true,
       open_steps: [["tell_security", "通知保卫值班", "tell security on duty", 2], ["on_site", "到场", "be there", 22], ["tell_secretary", "通知院系副书记", "tell the deputy secretary", -1]].map(([code, zh, en, due]) => ({step: code, ...text(zh, en, "step"), due_at: at(due), is_overdue: due < 0, people: code === "tell_secretary" ? [] : [{account: "bao", display_name: "值班室", phone: code === "on_site" ? null : "13900000001", ...text("保卫处", "security", "stands_as"), is_backup: false}]})).sort((a, b) => a.due_at.localeCompare(b.due_at)),
@@ -69,6 +73,7 @@ export function duty(sample, refuse) {
       found: null, ...text(null, null, "found"),
     },
   });
+  const sweep = {sweep_key: "1", term: "2025-2026-1", moment: "mid_term", ...text("期中", "middle of term", "moment"), opened_at: at(-9000), due_at: at(9000), is_overdue: false};
   const emergency = () => ({emergency_zh: sample("warnings").emergency_zh, emergency_en: sample("warnings").emergency_en});
   const find = (key) => cases.find((it) => it.key === key) ?? refuse(404, "not_found", "没有这件个案 / No such case");
   const people = [{account: "wang", display_name: "王老师"}, {account: "zhao", display_name: "赵老师"}];
@@ -84,7 +89,7 @@ export function duty(sample, refuse) {
     }],
     ["GET", /^\/cases\/forms$/, "care", () => ({kinds: Object.entries(KINDS).map(([kind, words]) => ({kind, ...text(...words, "kind"), acts: [form("signal", "登记情况", "enter something", [field("severity", "程度", "severity", "code", LABELS.slice(0, 4).map(([zh, en], n) => [String(n), zh, en]))], true), form("declare", "启动应急流程", "declare a crisis", [field("is_danger_immediate", "是否有立即危险", "is danger immediate", "flag")], false, true)]}))})],
     ["POST", /^\/cases$/, "care", ({me}) => view(cases[3], me)],
-    ["GET", /^\/cases\/([^/]+)$/, "care", ({match, me}) => view(find(match[1]), me)],
+    ["GET", /^\/cases\/(?!outcomes$)([^/]+)$/, "care", ({match, me}) => view(find(match[1]), me)],
     ["POST", /^\/cases\/([^/]+)\/steps$/, "care", ({match, me, given}) => {
       const it = find(match[1]);
       if (given.seen_version !== it.version) refuse(409, "stale", "该个案已有变动 / The case has changed", "您编辑期间：chen 认领。 / While you were editing, chen claimed it.");
@@ -93,6 +98,12 @@ export function duty(sample, refuse) {
       it.state = NEXT[it.state];
       it.mine = true;
       it.history.push(step(it.version, 0, me.account, me.role, given.act, given.act, {note: given.note ?? null}));
+      return view(it, me);
+    }],
+    ["GET", /^\/cases\/outcomes$/, "care", () => ({as_of_on: sample("warnings").as_of_on, outcome: {closed_n: 46, acted_on_n: 12, no_support_needed_n: 24, excluded_n: null, not_reachable_n: null, no_support_needed_share: 0.5217}})],
+    ["POST", /^\/cases\/([^/]+)\/records$/, "care", ({match, me, given}) => {
+      const it = find(match[1]);
+      it.records.unshift({record_key: String(it.records.length + 1), at: at(0), actor: me.account, role: me.role, ...text("辅导员", "counselor", "role"), record: given.record, ...text(given.record, given.record, "record"), is_masked: false, details: Object.entries(given.fields).map(([name, value]) => detail(name, name, String(value), String(value))), note: given.note || null});
       return view(it, me);
     }],
     ["GET", /^\/students\/([^/]+)\/cases$/, "care", ({match, me}) => {
@@ -106,7 +117,18 @@ export function duty(sample, refuse) {
       reports.unshift({report_key: String(10 + reports.length), at: at(0), seen_on: given.seen_on, ...text("已收到，老师正在跟进。谢谢你的关心。", "Received; somebody is following up. Thank you for caring.", "feedback"), is_answered: false});
       return {report_key: reports[0].report_key};
     }],
-    ["GET", /^\/follow-ups$/, "care", ({me}) => ({rows: [cases[4], cases[7]].map((it, n) => ({follow_up_key: String(n), student_key: it.notice.student_key, student: row(it, me).student, cause: "return", ...text("复学随访", "after a return", "cause"), due_at: at(n * 3000 - 200), is_overdue: n === 0}))})],
+    ["GET", /^\/follow-ups$/, "care", ({me}) => ({rows: [cases[4], cases[7]].map((it, n) => ({follow_up_key: String(n), student_key: it.notice.student_key, student: row(it, me).student, account: null, cause: "return", ...text("复学随访", "after a return", "cause"), due_at: at(n * 3000 - 200), is_overdue: n === 0}))})],
+    ["GET", /^\/follow-ups\/breaks$/, "care", ({me}) => ({from_on: "2026-01-19", until_on: "2026-03-01", rows: [row(cases[3], me), row(cases[5], me)]})],
+    ["GET", /^\/observations\/week$/, "observe", ({me}) => ({week_on: "2026-01-12", due_at: at(6000), mine: me.role === "student" ? [{scope: "room:N3-412", kind: "room", name: "N3-412", is_answered: false, answer_zh: null, answer_en: null}] : [], watched: me.role === "counselor" ? {place_n: 40, answered_n: 37, missing: [["room", "N3-412", 4, true], ["room", "N3-415", 4, false], ["class", "软件2301", 32, true]].map(([kind, name, student_n, has_post]) => ({scope: `${kind}:${name}`, kind, name, student_n, has_post}))} : null})],
+    ["POST", /^\/observations\/week$/, "observe", () => ({})],
+    ["GET", /^\/sweeps$/, "care", ({me}) => ({rows: [{...sweep, student_n: 40, answered_n: 37, progress: me.role === "psychologist" ? [{account: "chen", student_n: 20, answered_n: 20, nothing_n: 17, opened_n: 1, in_care_n: 2}, {account: "zhao", student_n: 20, answered_n: 17, nothing_n: 16, opened_n: 0, in_care_n: 1}] : []}], moments: [{code: "term_start", ...text("学期初", "beginning of term", "title")}, {code: "mid_term", ...text("期中", "middle of term", "title")}], may_open: me.role === "psychologist"})],
+    ["GET", /^\/sweeps\/([^/]+)$/, "care", ({me}) => ({head: sweep, rows: [cases[3], cases[4], cases[5]].map((it, n) => ({student_key: it.notice.student_key, student: row(it, me).student, is_in_care: n === 0, answer: null, ...text(null, null, "answer")})), answers: [], kinds: Object.entries(KINDS).map(([code, words]) => ({code, ...text(...words, "title")}))})],
+    ["POST", /^\/sweeps/, "care", () => ({})],
+    ["GET", /^\/screenings$/, "screening", () => ({rows: [{name: "2025级新生普查", consent_version: "2025-1", due_n: 3200, done_n: 3105, to_talk_n: 96, talked_n: 71, score_n: 3105}]})],
+    ["GET", /^\/screenings\/month$/, "screening", () => ({month: "2025-12", k: 10, figures: [["reports", "收到的情况反映", "Observations that came in", 64], ["crises", "启动应急流程", "Crises declared", null], ["contacts", "完成的随访联系", "Contacts made", 41]].map(([figure, zh, en, n]) => ({figure, ...text(zh, en, "title"), n}))})],
+    ["POST", /^\/screenings/, "screening", () => ({taken_n: 2, wrong: [{line: 3, ...text("没有这个学号", "no student has this number", "reason")}]})],
+    ["GET", /^\/deaths$/, "death", () => ({rows: []})],
+    ["POST", /^\/deaths$/, "death", () => ({rows: []})],
     ["POST", /^\/follow-ups\/([^/]+)\/done$/, "care", () => undefined],
     ["GET", /^\/hand-overs$/, "care", ({me}) => ({overdue: [], rows: [{hand_over_key: "1", from_account: "wang", to_account: me.account, student_n: 42, offered_at: at(-900), due_at: at(9000), given_at: at(-800), taken_at: null, state: "offered", ...text("待双方确认", "waits for both sides", "state"), is_mine_to_confirm: true}], takers: people})],
     ["POST", /^\/hand-overs(\/[^/]+\/(confirm|take-over))?$/, "care", () => ({})],

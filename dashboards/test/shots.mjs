@@ -97,7 +97,7 @@ async function addresses() {
     // One of each kind: what it is about decides what stands on its sheet.
     const kinds = [...new Map(cases.map((it) => [it.kind, it])).values()];
     for (const it of kinds) found.push([`case-${it.kind}`, `/care?case=${it.thread_key}`]);
-    found.push(["cases-none", "/care?kind=life_aid&state=referral&overdue=true"], ["case-missing", "/care?case=1"], ["duty", "/duty"]);
+    found.push(["cases-none", "/care?kind=life_aid&state=referral&overdue=true"], ["case-missing", "/care?case=1"], ["care-notices", "/care?view=notices"], ["duty", "/duty"], ["sweeps", "/sweeps"]);
   }
   if (me.pages.includes("cases")) {
     const {rows: cases} = await ask("/cases?limit=1");

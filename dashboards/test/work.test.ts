@@ -1,6 +1,8 @@
 import {describe, expect, it} from "vitest";
-import {blankDraft, fieldsOf, instantOf, isTyped, missingFields} from "../src/facts/acts";
-import {isFirst, neighbour, parted, placeOf} from "../src/facts/cases";
+import {accountsOf, blankDraft, fieldsOf, instantOf, isTyped, missingFields} from "../src/facts/acts";
+import {isFirst, neighbour, parted, placeOf, takersOf} from "../src/facts/cases";
+import {toldParts} from "../src/facts/outcomes";
+import {waiting} from "../src/facts/sweeps";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
 import {compared, lifts, ruleOf} from "../src/facts/models";
 import {serverNow, setServerClock} from "../src/now";
@@ -110,5 +112,28 @@ describe("the clock", () => {
     expect(Math.abs(serverNow() - there)).toBeLessThan(150);
     setServerClock("no instant", here, here);
     expect(Math.abs(serverNow() - there)).toBeLessThan(150);
+  });
+});
+
+describe("records, sweeps and outcomes", () => {
+  it("reads accounts as people write them, and a day as it is", () => {
+    expect(accountsOf(" lin，wang、 gao;li ")).toEqual(["lin", "wang", "gao", "li"]);
+    const field = (field: string, kind: "day" | "accounts") => ({field, kind, title_zh: "", title_en: "", is_required: true, choices: []});
+    const form: ActForm = {act: "conference", title_zh: "", title_en: "", is_primary: false, is_grave: false, fields: [field("from", "day"), field("members", "accounts")]};
+    expect(fieldsOf(form, {fields: {from: "2026-01-20", members: "lin, wang"}, note: ""})).toEqual({from: "2026-01-20", members: ["lin", "wang"]});
+  });
+  it("asks for students without an answer only", () => {
+    const student = {name: "甲", college_name: null, class: null, building: null, room: null, unnamed_zh: null, unnamed_en: null};
+    const swept = (student_key: string, answer: string | null) => ({student_key, student, is_in_care: false, answer, answer_zh: answer, answer_en: answer});
+    expect(waiting([swept("1", null), swept("2", "nothing_seen"), swept("3", null)]).map((it) => it.student_key)).toEqual(["1", "3"]);
+  });
+  it("never draws a suppressed part as zero, and nothing where all is hidden", () => {
+    expect(toldParts(null)).toEqual([]);
+    const outcome = {closed_n: 30, acted_on_n: null, no_support_needed_n: 18, excluded_n: 12, not_reachable_n: null, no_support_needed_share: 0.6};
+    expect(toldParts(outcome)).toEqual([{part: "no_support_needed_n", n: 18}, {part: "excluded_n", n: 12}]);
+  });
+  it("names colleagues with their account", () => {
+    expect(takersOf({takers: [{account: "wang", display_name: "王老师"}]})).toEqual([{value: "wang", name: "王老师（wang）"}]);
+    expect(takersOf(undefined)).toEqual([]);
   });
 });

@@ -27,26 +27,33 @@ WITH covered AS (
     SELECT least(120, CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', min(checked_in_at))) AS BIGINT) / 86400) AS n
     FROM fct_participation
     HAVING count(*) > 0
+),
+
+-- An activity of several days is one: counted here, a student's activities need no set of their names in memory.
+attended AS (
+    SELECT student_key, activity_id, max(dimension) AS dimension, max(kind) AS kind, max(role) AS role, sum(hour_tenths) AS hour_tenths
+    FROM fct_participation
+    WHERE occurred_on >= $as_of - INTERVAL '120' DAY
+    GROUP BY student_key, activity_id
 )
 
 SELECT
     dim_student.student_key,
     max(covered.n) AS n,
-    count(DISTINCT came.activity_id) AS activity_n,
-    count(DISTINCT CASE WHEN came.dimension = 'moral' THEN came.activity_id END) AS moral_n,
-    count(DISTINCT CASE WHEN came.dimension = 'intellectual' THEN came.activity_id END) AS intellectual_n,
-    count(DISTINCT CASE WHEN came.dimension = 'physical' THEN came.activity_id END) AS physical_n,
-    count(DISTINCT CASE WHEN came.dimension = 'aesthetic' THEN came.activity_id END) AS aesthetic_n,
-    count(DISTINCT CASE WHEN came.dimension = 'labor' THEN came.activity_id END) AS labor_n,
-    count(DISTINCT CASE WHEN came.dimension = 'safety' THEN came.activity_id END) AS safety_n,
-    count(DISTINCT CASE WHEN came.role IN ('organiser', 'volunteer') THEN came.activity_id END) AS organiser_n,
-    count(DISTINCT CASE WHEN came.kind IN ('party_league_day', 'ideology_lecture') THEN came.activity_id END) AS ideology_n,
-    sum(coalesce(came.hour_tenths, 0)) AS hour_tenths,
-    sum(CASE WHEN came.kind IN ('party_league_day', 'ideology_lecture') THEN coalesce(came.hour_tenths, 0) ELSE 0 END) AS ideology_hour_tenths,
-    sum(CASE WHEN came.kind = 'volunteering' THEN coalesce(came.hour_tenths, 0) ELSE 0 END) AS volunteer_hour_tenths
+    count(attended.activity_id) AS activity_n,
+    sum(CASE WHEN attended.dimension = 'moral' THEN 1 ELSE 0 END) AS moral_n,
+    sum(CASE WHEN attended.dimension = 'intellectual' THEN 1 ELSE 0 END) AS intellectual_n,
+    sum(CASE WHEN attended.dimension = 'physical' THEN 1 ELSE 0 END) AS physical_n,
+    sum(CASE WHEN attended.dimension = 'aesthetic' THEN 1 ELSE 0 END) AS aesthetic_n,
+    sum(CASE WHEN attended.dimension = 'labor' THEN 1 ELSE 0 END) AS labor_n,
+    sum(CASE WHEN attended.dimension = 'safety' THEN 1 ELSE 0 END) AS safety_n,
+    sum(CASE WHEN attended.role IN ('organiser', 'volunteer') THEN 1 ELSE 0 END) AS organiser_n,
+    sum(CASE WHEN attended.kind IN ('party_league_day', 'ideology_lecture') THEN 1 ELSE 0 END) AS ideology_n,
+    sum(coalesce(attended.hour_tenths, 0)) AS hour_tenths,
+    sum(CASE WHEN attended.kind IN ('party_league_day', 'ideology_lecture') THEN coalesce(attended.hour_tenths, 0) ELSE 0 END) AS ideology_hour_tenths,
+    sum(CASE WHEN attended.kind = 'volunteering' THEN coalesce(attended.hour_tenths, 0) ELSE 0 END) AS volunteer_hour_tenths
 FROM dim_student
 CROSS JOIN covered
-LEFT JOIN fct_participation AS came ON came.student_key = dim_student.student_key
-    AND came.occurred_on >= $as_of - INTERVAL '120' DAY
+LEFT JOIN attended ON attended.student_key = dim_student.student_key
 WHERE dim_student.as_of_on = $as_of
 GROUP BY dim_student.student_key

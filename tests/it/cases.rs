@@ -7,7 +7,7 @@ use crate::support::{output, sql};
 
 /// Somebody at work: a session, and the document that every answer is held against.
 pub(crate) struct Desk<'a> {
-    server: &'a Server,
+    pub(crate) server: &'a Server,
     document: &'a Document,
     cookie: String,
 }
@@ -66,7 +66,7 @@ impl<'a> Desk<'a> {
 
     /// Tries something on the newest version that must not be done; returns the sentence.
     #[track_caller]
-    fn is_refused(&self, case: &Value, act: &str, fields: Value) -> String {
+    pub(crate) fn is_refused(&self, case: &Value, act: &str, fields: Value) -> String {
         let (key, version) = (thread(case), &self.case(&thread(case))["row"]["version"]);
         let answer = self.send(&format!("/cases/{key}/steps"), &json!({ "seen_version": version, "act": act, "fields": fields }));
         self.document.check_problem(&answer, 422, act);
@@ -79,7 +79,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Keys of students in the reader's scope of whom there is no case.
-    fn students(&self) -> Vec<String> {
+    pub(crate) fn students(&self) -> Vec<String> {
         let page = self.ask("/students?limit=60").body;
         let keys = page["rows"].as_array().expect("rows").iter().map(|it| word(&it["student_key"]));
         let none = json!({ "rows": [], "others": [] });
@@ -111,7 +111,7 @@ fn choices(case: &Value, act: &str, field: &str) -> Vec<String> {
 }
 
 /// What the audit log holds of an account, oldest first: what was done to what.
-fn audited(server: &Server, account: &str) -> Vec<String> {
+pub(crate) fn audited(server: &Server, account: &str) -> Vec<String> {
     let query = "import sqlite3, sys; rows = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True).execute(\
                  'SELECT action, resource FROM audit_event WHERE actor = ? ORDER BY seq', [sys.argv[2]]); \
                  print('\\n'.join(' '.join(row) for row in rows))";
@@ -418,7 +418,17 @@ fn a_crisis_is_declared_by_a_person_and_shows_what_is_still_open() {
     let span = json!({ "account": "counselor", "from": "2025-11-01T00:00:00+08:00", "until": "2025-11-01T06:00:00+08:00" });
     let accompanied = counselor.does(&case, "companion", span);
     assert_eq!(accompanied["crisis"]["companions"][0]["account"], "counselor");
-    psychologist.does(&case, "confer", json!({ "n_present": "3" }));
+    let met =
+        json!({ "held": psychologist.get("/me", "/me")["now"], "members": ["psychologist", "counselor"], "decision": "go_on" });
+    let records = format!("/cases/{}/records", thread(&case));
+    let confer = |fields: Value| {
+        psychologist.post("/cases/{thread_key}/records", &records, &json!({ "record": "conference", "fields": fields }))
+    };
+    confer(met.clone());
+    psychologist.is_refused(&case, "end_crisis", json!({}));
+    let mut agreed = met;
+    agreed["decision"] = json!("end_crisis");
+    confer(agreed);
     let ended = psychologist.does(&case, "end_crisis", json!({}));
     assert_eq!((&ended["crisis"]["is_running"], &ended["row"]["severity"]["level"]), (&json!(false), &json!(3)));
 

@@ -2,9 +2,11 @@
 
 mod approval;
 mod bad_input;
+mod care;
 mod cases;
 mod casework;
 mod database;
+mod identifiers;
 mod import;
 mod incremental;
 mod measures;

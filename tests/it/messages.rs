@@ -142,6 +142,41 @@ fn a_safety_check_of_the_night_reaches_the_duty_officers_mailbox_and_says_nothin
 }
 
 #[test]
+fn a_contact_that_is_due_reaches_its_owner_once() {
+    let data = with_facts();
+    let mail = Mail::start();
+    // Somebody with a mailbox who is on no duty owes two contacts, one of them later.
+    let owner = put_on_duty(data.path(), 0, 1);
+    on_a_runtime(async {
+        let plan = casework::FollowUpPlan { owner: "duty".to_owned(), from_us: NOW_US - 7 * 24 * HOUR_US, term_ends_us: 0 };
+        open(data.path()).await.cases().plan_follow_up(100_000_000_000_001, &plan).await.expect("planned");
+    });
+    let said = "您有一项约定的工作已到时间，请登录查看。\n\nhttps://one.example.edu.cn/notices/";
+    let told = || mail.all().into_iter().filter(|it| it.2.starts_with(said)).collect::<Vec<_>>();
+    send(data.path(), &mail, "2025-11-01T09:00:00+08:00");
+    for now in ["2025-11-01T09:01:00+08:00", "2025-11-01T12:00:00+08:00"] {
+        assert_eq!(told().len(), 1, "{:?}", mail.all());
+        send(data.path(), &mail, now);
+    }
+    assert_eq!(told()[0].1, serde_json::json!(["duty@example.edu.cn"]));
+    assert_eq!(told().len(), 1);
+    on_a_runtime(async {
+        let store = open(data.path()).await;
+        let open = store.messages().open(0).await.expect("messages");
+        let it = open.iter().find(|it| it.kind == "follow_up_due").expect("it waits until it is made");
+        assert_eq!(store.messages().deliveries(it.message_id).await.expect("one")[0].to_key, owner);
+        let key = it.follow_up_key.expect("a contact");
+        let result = casework::Code::new("well").expect("a code");
+        assert!(store.cases().follow_up_done(key, "duty", &result, NOW_US + 13 * HOUR_US).await.expect("noted"));
+    });
+    send(data.path(), &mail, "2025-11-01T14:00:00+08:00");
+    on_a_runtime(async {
+        let open = open(data.path()).await.messages().open(0).await.expect("messages");
+        assert!(open.iter().all(|it| it.kind != "follow_up_due"), "it is settled, and the other is not due");
+    });
+}
+
+#[test]
 fn a_rehearsal_says_which_channel_is_broken() {
     let data = with_facts();
     let mail = Mail::start();
@@ -213,7 +248,7 @@ fn a_living_server_sends_by_itself() {
     let cookie = server.login("duty");
     let (status, goal) = follow(Some(&cookie));
     assert_eq!(status, 303);
-    assert!(goal.starts_with("/care?thread="), "{goal}");
+    assert!(goal.starts_with("/care?case="), "{goal}");
     let take_on = format!("/api/v1{link}/acknowledge");
     let stranger = server.login("psychologist");
     let with = |cookie| [("x-yizhan", "1"), ("cookie", cookie)];

@@ -190,6 +190,10 @@ fn every_answer_is_as_the_document_says_for_every_role() {
         json!({ "student_key": student, "kind": "psych", "act": "signal", "fields": { "source": "superior", "severity": "1" } });
     let opened = server.post("/api/v1/cases", &[("x-yizhan", "1"), ("cookie", &counselor)], &signal);
     let thread = opened.body["row"]["thread_key"].as_str().expect("a case").to_owned();
+    let psychologist = server.login("psychologist");
+    let sweep = json!({ "term": "2025-2026-1", "moment": "term_start", "due_on": "2025-12-01" });
+    let sweeps = server.post("/api/v1/sweeps", &[("x-yizhan", "1"), ("cookie", &psychologist)], &sweep);
+    let sweep = sweeps.body["rows"][0]["sweep_key"].as_str().expect("a sweep").to_owned();
     for role in ROLES {
         let cookie = server.login(role);
         let me = server.get("/api/v1/me", Some(&cookie)).body;
@@ -205,6 +209,7 @@ fn every_answer_is_as_the_document_says_for_every_role() {
                 .replace("{student_key}", &key)
                 .replace("{list}", &list)
                 .replace("{thread_key}", &thread)
+                .replace("{sweep_key}", &sweep)
                 .replace("{measure}", "meals_per_day")
                 .replace("{pipeline}", "student")
                 .replace("{model}", "failed_course");
@@ -229,6 +234,8 @@ fn every_answer_is_as_the_document_says_for_every_role() {
             let path = match page {
                 "care" => "/api/v1/warnings".to_owned(),
                 "observe" => "/api/v1/observations/form".to_owned(),
+                "screening" => "/api/v1/screenings".to_owned(),
+                "death" => "/api/v1/deaths".to_owned(),
                 "me" => format!("/api/v1/students/{key}/portrait"),
                 "portrait" => format!("/api/v1/students/{key}/portrait"),
                 other => format!("/api/v1/{other}"),
@@ -251,6 +258,7 @@ fn strangers_and_other_sites_get_nothing() {
             .replace("{student_key}", "100000000000001")
             .replace("{list}", "unverified_absence")
             .replace("{thread_key}", "1")
+            .replace("{sweep_key}", "1")
             .replace("{measure}", "meals_per_day")
             .replace("{pipeline}", "student")
             .replace("{model}", "failed_course");

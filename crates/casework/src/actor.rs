@@ -76,12 +76,14 @@ pub struct Actor {
     pub is_of_college: bool,
     /// The shift they stand in, if any.
     pub shift: Option<Shift>,
+    /// Whether the settings name them for what only a few may enter: that a student has died.
+    pub is_named: bool,
 }
 
 impl Actor {
     /// Makes an actor who stands in nothing to the student.
     pub fn stranger(account: &str, role: Role) -> Self {
-        Self { account: account.to_owned(), role, is_responsible: false, is_of_college: false, shift: None }
+        Self { account: account.to_owned(), role, is_responsible: false, is_of_college: false, shift: None, is_named: false }
     }
 
     /// The platform itself: what a schedule or a rule does.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::record::Family;
 use crate::severity::Severity;
 
 /// One minute in microseconds.
@@ -97,6 +98,10 @@ pub struct Rules {
     pub calendar: Calendar,
     /// The end of the running visit plan: until then severity 1 is to be seen.
     pub visit_plan_ends_us: Option<i64>,
+    /// Breaks of the calendar, each its first day off and its first day of term, in days since 1970, in order.
+    pub breaks: Vec<(i64, i64)>,
+    /// What holds of the guardian of the student that is acted on; the store looks it up.
+    pub family: Family,
 }
 
 /// Returns until when the first human contact is due; none for severity 0.

@@ -33,18 +33,16 @@ codes! {
         DecideParents = "decide_parents", "决定是否联系家长", "decide about the parents";
         Declare = "declare", "启动应急流程", "declare a crisis";
         Companion = "companion", "安排陪护", "arrange a companion";
-        Confer = "confer", "记录会商", "note a conference";
         EndCrisis = "end_crisis", "解除应急流程", "end the crisis";
         GrantTo = "grant_to", "按人授权", "let somebody read";
         Revoke = "revoke", "收回授权", "take a right to read away";
-        Die = "die", "学生离世：停止一切操作", "the student has died: stop everything";
     }
 }
 
 impl ActName {
     /// Says whether a screen asks once more before it is done.
     pub fn is_grave(self) -> bool {
-        matches!(self, Self::Declare | Self::EndCrisis | Self::Close | Self::Die)
+        matches!(self, Self::Declare | Self::EndCrisis | Self::Close)
     }
 }
 
@@ -62,6 +60,10 @@ pub enum FieldKind {
     Flag,
     /// An instant.
     Instant,
+    /// A day.
+    Day,
+    /// Several accounts.
+    Accounts,
 }
 
 /// One choice of a field.
@@ -118,17 +120,20 @@ pub fn forms(thread: &Thread, actor: &Actor, labels: &LabelScheme, rules: &Rules
         if taken.is_empty() {
             return None;
         }
-        let mut fields = fields(name);
-        for field in &mut fields {
-            for (_, choice) in taken.iter().flat_map(|it| &it.chosen).filter(|(name, _)| *name == field.field) {
-                if !field.choices.contains(choice) {
-                    field.choices.push(choice.clone());
-                }
-            }
-        }
+        let fields = with_choices(fields(name), taken.iter().flat_map(|it| &it.chosen));
         Some(Form { act: name, is_primary: Some(name) == primary, fields })
     };
     ActName::ALL.iter().copied().filter_map(form).collect()
+}
+
+/// Gives fields the choices that were taken, each once.
+pub(crate) fn with_choices<'a>(mut fields: Vec<Field>, chosen: impl Iterator<Item = &'a (&'static str, Choice)>) -> Vec<Field> {
+    for (name, choice) in chosen {
+        for field in fields.iter_mut().filter(|it| it.field == *name && !it.choices.contains(choice)) {
+            field.choices.push(choice.clone());
+        }
+    }
+    fields
 }
 
 /// The usual next step: danger first, then along the states.
@@ -151,14 +156,12 @@ fn primary(thread: &Thread) -> Option<ActName> {
     }
 }
 
+/// A field without choices yet.
+pub(crate) fn field(field: &'static str, zh: &str, en: &str, kind: FieldKind, is_required: bool) -> Field {
+    Field { field, title: Text::new(zh, en), kind, is_required, choices: Vec::new() }
+}
+
 fn fields(name: ActName) -> Vec<Field> {
-    let field = |field, zh: &str, en: &str, kind, is_required| Field {
-        field,
-        title: Text::new(zh, en),
-        kind,
-        is_required,
-        choices: Vec::new(),
-    };
     let code = |name, zh: &str, en: &str| field(name, zh, en, FieldKind::Code, true);
     match name {
         ActName::Claim | ActName::TakeOver | ActName::Plan | ActName::RuleOut | ActName::EndCrisis => Vec::new(),
@@ -185,7 +188,6 @@ fn fields(name: ActName) -> Vec<Field> {
             field("from", "开始", "From", FieldKind::Instant, true),
             field("until", "结束", "Until", FieldKind::Instant, true),
         ],
-        ActName::Confer => vec![field("n_present", "参加人数", "How many took part", FieldKind::Number, true)],
         ActName::OpenCheck => vec![code("cause", "原因", "Cause"), code("guardian", "监护人", "Guardian")],
         ActName::CheckStep => vec![
             code("rung", "步骤", "Step"),
@@ -195,10 +197,6 @@ fn fields(name: ActName) -> Vec<Field> {
         ActName::DecideParents => vec![code("choice", "决定", "Decision")],
         ActName::GrantTo => vec![field("account", "账号", "Account", FieldKind::Text, true)],
         ActName::Revoke => vec![code("account", "账号", "Account")],
-        ActName::Die => vec![
-            field("reader_1", "指定查看人一（账号）", "First named reader (account)", FieldKind::Text, true),
-            field("reader_2", "指定查看人二（账号）", "Second named reader (account)", FieldKind::Text, true),
-        ],
     }
 }
 
@@ -222,15 +220,12 @@ fn trials(name: ActName, thread: &Thread, actor: &Actor, labels: &LabelScheme, n
         ActName::EndCrisis => plain(Act::EndCrisis {}),
         ActName::Review => plain(Act::Review { is_quiet: true }),
         ActName::Declare => plain(Act::Declare { is_danger_immediate: false }),
-        ActName::Confer if thread.running_crisis().is_some() => plain(Act::Confer { n_present: 2 }),
-        ActName::Confer => Vec::new(),
         ActName::Companion => {
             let shift = Companion { account: actor.account.clone(), from_us: now, until_us: now + HOUR_US };
             plain(Act::Companion { shift })
         }
         // Nobody's name: whoever is on the team already is refused when named.
         ActName::GrantTo => plain(Act::GrantTo { account: String::new() }),
-        ActName::Die => plain(Act::Die { readers: ["1".to_owned(), "2".to_owned()] }),
         ActName::Signal => pairs(Source::ALL, Severity::ALL, |source, level| Trial {
             act: Act::Signal { source, severity: level },
             chosen: vec![("source", choice(source.code(), source.text())), ("severity", severity(level))],
@@ -294,7 +289,7 @@ fn trials(name: ActName, thread: &Thread, actor: &Actor, labels: &LabelScheme, n
     }
 }
 
-fn choice(code: &str, title: Text) -> Choice {
+pub(crate) fn choice(code: &str, title: Text) -> Choice {
     Choice { code: code.to_owned(), title }
 }
 

@@ -13,6 +13,8 @@ mod deadline;
 mod error;
 mod form;
 mod handover;
+mod record;
+mod record_form;
 mod refusal;
 mod report;
 mod safety;
@@ -37,11 +39,15 @@ pub use handover::{
     Assignment, Delegation, DutyShift, HandOver, HandOverState, Post, Relation, Responsibility, covered_gaps, may_stand_in,
     responsibility, responsible,
 };
+pub use record::{
+    BreakPlan, CaseConference, ConferenceDecision, Discharge, Family, GuardianContact, GuardianRelation, GuardianStanding,
+    LeaveOfSchool, LeaveReason, Record, RecordKind, Referral, ReturnDecision, ReturnReview, Told, expect_record,
+};
+pub use record_form::{RecordForm, record_forms};
 pub use refusal::Refusal;
 pub use report::{
-    BreakFollowUp, CaseConference, EMERGENCY_LINE, FollowUpPlan, GuardianContact, LeaveOfSchool, LeaveReason, NOTHING_TO_REPORT,
-    ObservationReport, Referral, ReferralTo, ReturnDecision, ReturnReview, RiskSweep, ScreeningCampaign, Sign, SweepMoment,
-    WeeklyObservation, break_dates, feedback, follow_up_dates,
+    BreakFollowUp, EMERGENCY_LINE, FollowUpPlan, NOTHING_TO_REPORT, ObservationReport, ReferralTo, ScreeningCampaign, Sign,
+    SweepAnswer, SweepMoment, WeeklyObservation, break_dates, feedback, follow_up_dates,
 };
 pub use safety::{CheckCause, CheckResult, CheckStepDone, Guardian, ParentsChoice, Rung, SafetyCheck};
 pub use severity::{Colour, Label, LabelScheme, Severity, ShownSeverity};

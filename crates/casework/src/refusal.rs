@@ -154,7 +154,9 @@ impl Refusal {
                 let missing = missing.join(", ");
                 Text::new(format!("尚未完成：{missing}。"), format!("Not done yet: {missing}."))
             }
-            Refusal::ConferenceMissing => Text::new("解除前须召开会商。", "A case conference must have met before it ends."),
+            Refusal::ConferenceMissing => {
+                Text::new("解除前须召开会商，并由会商同意解除。", "A case conference must have met and agreed before it ends.")
+            }
             Refusal::RungMissing { next } => {
                 let next = next.text();
                 Text::new(format!("请先完成：{}。", next.zh), format!("First: {}.", next.en))

@@ -1,11 +1,11 @@
-//! What people write: observations, sweeps, conferences, referrals, leave and return, and the plans that follow.
+//! What people write beside cases: observations, weekly answers, screenings, sweeps, and the plans of contacts.
 //!
-//! Free text is not here: an observation's text, a conference's minutes lie sealed in the store. An observation asks for
-//! behaviours in plain words and never for a diagnosis.
+//! Free text is not here: an observation's text lies sealed in the store. An observation asks for behaviours in plain words
+//! and never for a diagnosis. What is recorded on a case stands in `record.rs`.
 
 use serde::{Deserialize, Serialize};
 
-use crate::codes::{Code, Text};
+use crate::codes::Text;
 use crate::deadline::DAY_US;
 use crate::error::Error;
 use crate::thread::Outcome;
@@ -187,42 +187,12 @@ codes! {
     }
 }
 
-/// A sweep through a college (排查); figures only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RiskSweep {
-    /// Which college.
-    pub college: String,
-    /// When in the term.
-    pub moment: SweepMoment,
-    /// How many students were gone through.
-    pub n_students: i64,
-    /// How many threads came of it.
-    pub n_threads: i64,
-}
-
-/// A case conference (会商); its minutes lie sealed beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseConference {
-    /// When it met.
-    pub held_us: i64,
-    /// How many took part, of two professions at least.
-    pub n_present: i64,
-    /// What was decided, as a code.
-    pub decision: Code,
-}
-
-impl CaseConference {
-    /// Checks that it was a conference.
-    ///
-    /// # Errors
-    /// If fewer than two met, or it lies in the future.
-    pub fn check(&self, now: i64) -> Result<(), Error> {
-        if self.n_present < 2 || now < self.held_us {
-            return Err(Error::Inconsistent { record: "case conference", why: "two persons at least have met" });
-        }
-        Ok(())
+codes! {
+    /// What a counselor answers of one student in a sweep (排查); every student gets an answer.
+    SweepAnswer {
+        NothingSeen = "nothing_seen", "看过，无情况", "looked at: nothing to note";
+        CaseOpened = "case_opened", "已登记个案", "a case was opened";
+        InCare = "in_care", "已在跟进", "already in care";
     }
 }
 
@@ -237,99 +207,6 @@ codes! {
         Police = "police", "110", "110";
         AidCentre = "aid_centre", "资助中心", "financial aid centre";
         AcademicOffice = "academic_office", "教务与学业辅导", "academic office";
-    }
-}
-
-/// A referral and what came back of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Referral {
-    /// Where to.
-    pub to: ReferralTo,
-    /// Who went along, where somebody must.
-    pub accompanied_by: Option<String>,
-    /// When the student was handed over.
-    pub handed_over_us: Option<i64>,
-    /// When an answer came back.
-    pub feedback_us: Option<i64>,
-}
-
-/// A talk with a guardian; what was said lies sealed beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GuardianContact {
-    /// What they are to the student, as a code.
-    pub relation: Code,
-    /// When.
-    pub at_us: i64,
-    /// Who of us.
-    pub by: String,
-    /// What was told, as a code.
-    pub told: Code,
-    /// Whether the student agreed.
-    pub student_consented: bool,
-    /// Whether they signed for being told.
-    pub is_signed: bool,
-}
-
-codes! {
-    /// Why a student leaves school for a while.
-    LeaveReason {
-        Suspension = "suspension", "休学", "suspension of studies";
-        Hospital = "hospital", "住院", "in hospital";
-        MedicalLeave = "medical_leave", "就医请假", "leave for treatment";
-        StatusKept = "status_kept", "保留学籍", "enrolment kept";
-    }
-}
-
-/// A leave of school and its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeaveOfSchool {
-    /// Why.
-    pub reason: LeaveReason,
-    /// From when.
-    pub from_us: i64,
-    /// Until when, once it is known.
-    pub until_us: Option<i64>,
-}
-
-codes! {
-    /// What a return review decides.
-    ReturnDecision {
-        Return = "return", "同意复学", "may return";
-        NotYet = "not_yet", "暂缓复学", "not yet";
-    }
-}
-
-/// A review before somebody returns (复学评估).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReturnReview {
-    /// Whether a doctor's certificate is there (医疗证明).
-    pub has_certificate: bool,
-    /// Whether the psychologist talked with the student (心理面谈).
-    pub has_talk: bool,
-    /// Whether the college has a plan (院系方案).
-    pub has_plan: bool,
-    /// Whether the room is arranged (宿舍安排).
-    pub has_room: bool,
-    /// What was decided.
-    pub decision: ReturnDecision,
-}
-
-impl ReturnReview {
-    /// Checks that nobody returns with a part missing.
-    ///
-    /// # Errors
-    /// If the return is agreed to and certificate, talk, plan or room is missing.
-    pub fn check(&self) -> Result<(), Error> {
-        let is_whole = self.has_certificate && self.has_talk && self.has_plan && self.has_room;
-        if self.decision == ReturnDecision::Return && !is_whole {
-            let why = "a return needs the certificate, the talk, the college's plan and a room";
-            return Err(Error::Inconsistent { record: "return review", why });
-        }
-        Ok(())
     }
 }
 
@@ -417,22 +294,6 @@ mod tests {
         let days: Vec<i64> = break_dates(&plan).unwrap().iter().map(|it| it / DAY_US).collect();
         assert_eq!(days, [7, 14, 21, 42]);
         assert!(break_dates(&BreakFollowUp { every_days: 0, ..plan }).is_err());
-    }
-
-    #[test]
-    fn nobody_returns_without_certificate_talk_plan_and_room() {
-        let mut review = ReturnReview {
-            has_certificate: true,
-            has_talk: true,
-            has_plan: true,
-            has_room: false,
-            decision: ReturnDecision::Return,
-        };
-        assert!(review.check().is_err());
-        review.has_room = true;
-        assert!(review.check().is_ok());
-        review = ReturnReview { has_talk: false, decision: ReturnDecision::NotYet, ..review };
-        assert!(review.check().is_ok());
     }
 
     #[test]

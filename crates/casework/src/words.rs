@@ -34,6 +34,19 @@ mod tests {
         texts.extend(all(LeaveReason::ALL, LeaveReason::text));
         texts.extend(all(ReturnDecision::ALL, ReturnDecision::text));
         texts.extend(all(SweepMoment::ALL, SweepMoment::text));
+        texts.extend(all(SweepAnswer::ALL, SweepAnswer::text));
+        texts.extend(all(RecordKind::ALL, RecordKind::text));
+        texts.extend(all(ConferenceDecision::ALL, ConferenceDecision::text));
+        texts.extend(all(GuardianRelation::ALL, GuardianRelation::text));
+        texts.extend(all(Told::ALL, Told::text));
+        for (guardian, choice) in [
+            (Guardian::Caution, None),
+            (Guardian::Caution, Some(ParentsChoice::Call)),
+            (Guardian::Caution, Some(ParentsChoice::Skip)),
+            (Guardian::Normal, None),
+        ] {
+            texts.extend(Family { guardian, choice, is_minor: true }.text());
+        }
         texts.extend(all(Sign::ALL, Sign::text));
         texts.extend(all(Outcome::ALL, |it| feedback(Some(it))));
         texts.push(feedback(None));

@@ -13,7 +13,7 @@ use casework::{Act, CheckCause, Code, Command, Guardian, Kind, Relation, Rules, 
 use datafusion::catalog::TableProvider;
 use policy::Scope;
 use schema::time::days_date;
-use store::{NewEntry, TakenUp};
+use store::{Around, NewEntry, TakenUp};
 use transform::Builder;
 
 use crate::house::House;
@@ -40,6 +40,8 @@ pub(crate) struct Night {
     pub(crate) refusal: Option<String>,
     /// Cases that went one level up or ended by themselves.
     pub(crate) moved_n: usize,
+    /// Contacts that were planned with those around who has died.
+    pub(crate) cared_n: usize,
 }
 
 impl Night {
@@ -49,6 +51,7 @@ impl Night {
             (self.assigned_n + self.ended_n, "assignments changed"),
             (self.without_n, "students without an account that is responsible"),
             (self.moved_n, "cases escalated or expired"),
+            (self.cared_n, "contacts planned with those around"),
         ];
         let mut parts: Vec<String> = counts.iter().filter(|it| 0 < it.0).map(|(n, about)| format!("{n} {about}")).collect();
         if let Some(refusal) = &self.refusal {
@@ -67,7 +70,41 @@ pub(crate) async fn night(house: &House) -> anyhow::Result<Night> {
     let rules = crate::working_days::rules(house).await?;
     enter(house, &builder, as_of_on, &rules, &mut night).await?;
     night.moved_n = escalate(house, &rules).await?;
+    night.cared_n = care_around(house, &builder, as_of_on, &rules).await?;
     Ok(night)
+}
+
+/// Plans the care for room-mates, class and those on duty after a death; returns how many contacts were planned.
+///
+/// By night, because who lives with whom is read as the system reads it: the named account may see no register at all.
+async fn care_around(house: &House, builder: &Builder<'_>, as_of_on: i32, rules: &Rules) -> anyhow::Result<usize> {
+    let cases = house.store.cases();
+    let (key, table) = (&house.settings.subject.key, &house.settings.subject.table);
+    let known = house.engine.table(table).await?;
+    let has = |column: &str| known.as_ref().is_some_and(|it| it.schema().field_with_name(column).is_ok());
+    let same: Vec<String> =
+        ["room_id", "class"].iter().filter(|it| has(it)).map(|it| format!("other.{it} = gone.{it}")).collect();
+    let mut planned = 0;
+    for death in cases.deaths_to_plan().await? {
+        let mut around = Around { staff: cases.duty(death.at_us).await?, ..Around::default() };
+        if !same.is_empty() {
+            // As the registers last knew them: who has died may have left the newest one.
+            let sql = format!(
+                "SELECT DISTINCT other.{key} AS student_key FROM {table} AS gone INNER JOIN {table} AS other \
+                 ON other.as_of_on = gone.as_of_on AND ({}) WHERE gone.{key} = {} \
+                 AND gone.as_of_on = (SELECT max(as_of_on) FROM {table} WHERE {key} = {}) ORDER BY 1",
+                same.join(" OR "),
+                death.student_key,
+                death.student_key
+            );
+            for batch in rows(builder, &sql, as_of_on).await? {
+                let keys = column(&batch, "student_key", &DataType::Int64)?;
+                around.students.extend(keys.as_primitive::<Int64Type>().values());
+            }
+        }
+        planned += cases.plan_around(&death, &around, rules.calendar.offset_us, house.now_us()).await?;
+    }
+    Ok(planned)
 }
 
 /// Escalates what is late and ends what has expired; returns how many cases moved.

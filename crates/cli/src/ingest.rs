@@ -44,6 +44,8 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) files: usize,
     pub(crate) reasons: BTreeMap<String, u64>,
+    /// Numbers that a register gives to one person and the vault to another.
+    pub(crate) unlinked: u64,
     /// What was refused whole, and why: a file, or all files of a source whose use is not approved.
     pub(crate) refused: Vec<String>,
     /// Sources that did not answer, and why: the next run asks again.
@@ -83,7 +85,9 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
             Some(Approvals::read(house, request.input).await?)
         }
     };
-    for pipeline in &house.project.pipelines {
+    // Whose a card is must be known before its payments come in.
+    let (registers, others): (Vec<_>, Vec<_>) = house.project.pipelines.iter().partition(|it| it.has_identifiers());
+    for pipeline in registers.into_iter().chain(others) {
         let is_taken = approvals.is_some() && pipeline.name() == approval::REGISTER;
         if !is_taken && (request.pipelines.is_empty() || is_named(pipeline)) {
             let report = one(house, pipeline, &persons, request, bars, approvals.as_ref()).await?;
@@ -453,6 +457,7 @@ struct Written {
     last_no: i64,
     counts: Vec<(i64, Counts)>,
     reasons: BTreeMap<String, u64>,
+    unlinked: u64,
     rejects: Vec<RecordBatch>,
     files: tokio::task::JoinHandle<anyhow::Result<Vec<lake::StagedFile>>>,
 }
@@ -463,10 +468,12 @@ impl Written {
         let last_no = group.last()?.0;
         let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
         let (mut counts, mut rejects, mut reasons) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut unlinked = 0;
         for (file_no, taken) in group {
             debug_assert!(file_no <= last_no);
             counts.push((file_no, taken.counts));
             rejects.push(taken.rejects);
+            unlinked += taken.unlinked;
             for (reason, n) in taken.reasons {
                 *reasons.entry(reason).or_insert(0) += n;
             }
@@ -479,7 +486,7 @@ impl Written {
         // Days are written side by side: compression is most of the work.
         let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
         let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads));
-        Some(Self { last_no, counts, reasons, rejects, files })
+        Some(Self { last_no, counts, reasons, unlinked, rejects, files })
     }
 
     /// Counts the files, then commits rejects, then rows with the last file's number as position.
@@ -503,6 +510,7 @@ impl Written {
             report.rows_skipped += rows_skipped;
             report.rows_erased += rows_erased;
         }
+        report.unlinked += self.unlinked;
         for (reason, n) in self.reasons {
             *report.reasons.entry(reason).or_insert(0) += n;
         }

@@ -93,6 +93,7 @@ pub(crate) fn channels(house: &House) -> anyhow::Result<Channels> {
 /// Takes the next step of every open message, the gravest first.
 pub(crate) async fn round(house: &House, channels: &Channels) -> anyhow::Result<Round> {
     let mut round = Round::default();
+    house.store.messages().ask_follow_ups(house.now_us()).await?;
     let mut open = Vec::new();
     loop {
         let page = house.store.messages().open(open.last().map_or(0, |it: &OpenMessage| it.message_id)).await?;
@@ -133,7 +134,10 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
     let asked = match (open.thread_key, open.hand_over_key) {
         (Some(thread_key), _) => cases.asked_about(thread_key, now_us).await?,
         (None, Some(hand_over_key)) => cases.asked_to_take(hand_over_key).await?,
-        (None, None) => Asked::default(),
+        (None, None) => match open.follow_up_key {
+            Some(follow_up_key) => cases.asked_to_contact(follow_up_key).await?,
+            None => Asked::default(),
+        },
     };
     let route = people.route(&asked, channels);
     let message = message(open, &route)?;
@@ -192,12 +196,14 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
 
 /// The stored message as `notify` knows it.
 fn message(open: &OpenMessage, route: &Route) -> anyhow::Result<Message> {
-    let (kind, target) = match (open.kind.as_str(), open.thread_key, open.hand_over_key) {
+    let about = open.hand_over_key.or(open.follow_up_key);
+    let (kind, target) = match (open.kind.as_str(), open.thread_key, about) {
         ("new_thread", Some(key), _) => (Kind::NewThread, Target::Thread(key)),
         ("overdue", Some(key), _) => (Kind::Overdue, Target::Thread(key)),
         ("safety_step_due", Some(key), _) => (Kind::SafetyStepDue, Target::SafetyCheck(key)),
         ("crisis_declared", Some(key), _) => (Kind::CrisisDeclared, Target::Crisis(key)),
         ("hand_over_asked", _, Some(key)) => (Kind::HandOverAsked, Target::HandOver(key)),
+        ("follow_up_due", _, Some(key)) => (Kind::FollowUpDue, Target::FollowUp(key)),
         (other, ..) => anyhow::bail!("message {} is of the kind \"{other}\", which nobody sends", open.message_id),
     };
     let severity = open.severity.map(|it| u8::try_from(it).map_err(|it| it.to_string()).and_then(Severity::try_from));

@@ -31,10 +31,20 @@ pub(crate) struct Settings {
     pub(crate) engine: Engine,
     pub(crate) transform: Transform,
     pub(crate) warning: warning::Config,
-    pub(crate) casework: casework::LabelScheme,
+    pub(crate) casework: Casework,
     pub(crate) notify: notify::Config,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
+}
+
+/// What the school decides about casework.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Casework {
+    /// What severities are called.
+    pub(crate) labels: [casework::Label; 5],
+    /// Accounts that may enter that a student has died.
+    pub(crate) death_by: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

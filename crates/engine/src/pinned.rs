@@ -13,6 +13,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -154,10 +155,15 @@ impl TableProvider for PinnedTable {
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let partition_fields = self.schema.fields()[self.file_schema.fields().len()..].to_vec();
         debug_assert!(partition_fields.iter().all(|it| it.data_type() == &DataType::Date32));
+        // A file never changes: its footer and page index are read once, not with every query.
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(ObjectStoreUrl::local_filesystem())?;
+        let reader = CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache());
         let mut source = ParquetSource::new(
             TableSchema::builder(self.file_schema.clone()).with_table_partition_cols(partition_fields).build(),
         )
-        .with_table_parquet_options(state.config_options().execution.parquet.clone().into_options());
+        .with_table_parquet_options(state.config_options().execution.parquet.clone().into_options())
+        .with_parquet_file_reader_factory(Arc::new(reader));
         let rest: Vec<Expr> = filters.iter().filter(|it| !self.reads_partition_only(it)).cloned().collect();
         let has_rest = !rest.is_empty();
         if let Some(filter) = conjunction(rest) {

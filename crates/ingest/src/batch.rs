@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-use schema::{Known, raw_schema};
+use schema::{Identifier, Known, raw_schema};
 
 use crate::column::{EMPTY, Slot, Sparse, Texts, Values};
 use crate::order::{SortKeys, order};
@@ -24,7 +24,7 @@ pub(crate) type Keys = Vec<Vec<Option<i64>>>;
 ///
 /// # Errors
 /// If too many rows are bad, or the vault does not answer.
-pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows) -> Result<Taken, Error> {
+pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows<'_>) -> Result<Taken, Error> {
     refuse_broken_feed(door, file, &rows)?;
     hand_over(door, file, rows)
 }
@@ -33,13 +33,17 @@ pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows) -> Resul
 ///
 /// # Errors
 /// If the vault does not answer.
-pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows) -> Result<Taken, Error> {
+pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>) -> Result<Taken, Error> {
     let rows_in = rows.rows_in();
+    if let Some(source) = rows.silence.take() {
+        return Err(Error::Vault { file: file.display.to_owned(), verb: "look up identifiers", source });
+    }
     let keys = ask(door, file, &rows)?;
     let is_erased = |&(kind, number): &(usize, u32)| keys[kind][number as usize].is_none();
     rows.rejects.retain(|it| !it.persons.iter().any(is_erased));
     let kept = kept(&rows, &keys);
     remember(door, file, &rows, &keys, &kept)?;
+    let unlinked = identify(door, file, &rows, &keys, &kept)?;
 
     let mut reasons = BTreeMap::new();
     for reject in &rows.rejects {
@@ -55,10 +59,10 @@ pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows) -
         Counts { rows_in, rows_kept, rows_quarantined, rows_skipped: 0, rows_erased: rows_in - rows_kept - rows_quarantined };
     let parts = parts(door, file, rows, &keys, &kept)?;
     assert_eq!(parts.iter().map(|it| it.batch.num_rows() as u64).sum::<u64>(), rows_kept, "rows lost in the parts");
-    Ok(Taken { parts, rejects, reasons, counts })
+    Ok(Taken { parts, rejects, reasons, counts, unlinked })
 }
 
-fn refuse_broken_feed(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows) -> Result<(), Error> {
+fn refuse_broken_feed(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>) -> Result<(), Error> {
     let (rejected, rows_in) = (rows.rejects.len() as u64, rows.rows_in());
     let share_max = door.pipeline.contract.reject_share_max;
     match rows.rejects.first() {
@@ -75,9 +79,17 @@ fn refuse_broken_feed(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows) -> Res
 }
 
 /// Asks the vault for the keys of all numbers in the file, one call a kind.
-fn ask(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows) -> Result<Keys, Error> {
+fn ask(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>) -> Result<Keys, Error> {
     let mut keys = Vec::new();
     for people in &rows.context.people {
+        if people.by.is_some() {
+            let key = |who: &Known| match who {
+                Known::Key(key) => Some(*key),
+                Known::Erased => None,
+            };
+            keys.push(people.held.iter().map(key).collect());
+            continue;
+        }
         // Numbers are UTF-8: they were interned from text.
         let numbers: Vec<&str> = people.numbers.words().iter().map(|it| std::str::from_utf8(it).unwrap_or_default()).collect();
         let known = if numbers.is_empty() {
@@ -104,7 +116,7 @@ fn ask(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows) -> Result<Keys, Error
 ///
 /// The first person column names whom a row is about: the row of an erased one is dropped. Another erased person in it
 /// (a counselor who left) takes nobody's row away: the key becomes empty, unless the contract requires it.
-fn kept(rows: &Rows, keys: &Keys) -> Vec<u32> {
+fn kept(rows: &Rows<'_>, keys: &Keys) -> Vec<u32> {
     let all = 0..rows.row_nos.len() as u32;
     if !keys.iter().flatten().any(Option::is_none) {
         return all.collect();
@@ -121,7 +133,7 @@ fn kept(rows: &Rows, keys: &Keys) -> Vec<u32> {
     .collect()
 }
 
-fn person_slots(rows: &Rows) -> impl Iterator<Item = (&Slot, &crate::column::Numbers)> {
+fn person_slots<'a>(rows: &'a Rows<'_>) -> impl Iterator<Item = (&'a Slot, &'a crate::column::Numbers)> {
     rows.slots.iter().filter_map(|it| match &it.values {
         Values::Person(numbers) => Some((it, numbers)),
         _ => None,
@@ -129,7 +141,7 @@ fn person_slots(rows: &Rows) -> impl Iterator<Item = (&Slot, &crate::column::Num
 }
 
 /// Hands the names and telephones of kept rows to the vault, once a file: the last row of a person holds.
-fn remember(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows, keys: &Keys, kept: &[u32]) -> Result<(), Error> {
+fn remember(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>, keys: &Keys, kept: &[u32]) -> Result<(), Error> {
     let Some((_, subject)) = person_slots(rows).next() else { return Ok(()) };
     let mut latest: BTreeMap<(i64, &str), &str> = BTreeMap::new();
     for slot in rows.slots.iter().filter(|it| it.lake_name.is_none()) {
@@ -155,7 +167,46 @@ fn remember(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows, keys: &Keys, kep
     })
 }
 
-fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kept: &[u32]) -> Result<Vec<Part>, Error> {
+/// Hands identifiers of kept rows to the vault, and returns how many it could not keep.
+fn identify(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>, keys: &Keys, kept: &[u32]) -> Result<u64, Error> {
+    let Some(register) = &rows.register else { return Ok(0) };
+    let Some((_, subject)) = person_slots(rows).find(|(_, it)| rows.context.people[it.people_at].by.is_none()) else {
+        return Ok(0);
+    };
+    let day = |slot: usize, row: u32| match &rows.slots[slot].values {
+        Values::Date(days, _) if days.empty.binary_search(&row).is_err() => days.values.get(row as usize).copied(),
+        _ => None,
+    };
+    let mut read = Vec::new();
+    for &row in kept {
+        let id = subject.ids[row as usize];
+        let key = if id == EMPTY { None } else { keys[subject.people_at][id as usize] };
+        // What does not look like one of its kind was rejected with its row.
+        let identifier = register.read(&rows.slots, row as usize).ok().flatten();
+        if let (Some(key), Some((by, value)), Some(from_day)) = (key, identifier, day(register.from, row)) {
+            read.push((key, by, value, from_day, register.until.and_then(|it| day(it, row))));
+        }
+    }
+    let identifiers: Vec<_> = read
+        .iter()
+        .map(|(key, by, value, from_day, until_day)| Identifier {
+            key: *key,
+            by,
+            value,
+            from_day: *from_day,
+            until_day: *until_day,
+            is_number: register.is_number(by),
+        })
+        .collect();
+    let kind = rows.context.people[subject.people_at].kind;
+    door.pseudonyms.identify(kind, &identifiers).map_err(|source| Error::Vault {
+        file: file.display.to_owned(),
+        verb: "keep identifiers",
+        source,
+    })
+}
+
+fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>, keys: &Keys, kept: &[u32]) -> Result<Vec<Part>, Error> {
     let n = rows.row_nos.len();
     let mut instants = rows.occurred_at.values.clone();
     for &row in &rows.occurred_at.empty {
@@ -211,7 +262,7 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows, keys: &Keys, kep
 /// `changed_at`, or after they occurred; a standing fact without either was known from `always` on.
 ///
 /// A request that is resolved was not known to be so when it was submitted, and its version must not say it was.
-fn assumed_known_at(door: &Door<'_>, rows: &Rows, always: i64) -> Vec<i64> {
+fn assumed_known_at(door: &Door<'_>, rows: &Rows<'_>, always: i64) -> Vec<i64> {
     let contract = &door.pipeline.contract;
     let mut latest: Vec<Option<i64>> = rows.occurred_at.values.iter().copied().map(Some).collect();
     for &row in &rows.occurred_at.empty {
@@ -231,7 +282,7 @@ fn assumed_known_at(door: &Door<'_>, rows: &Rows, always: i64) -> Vec<i64> {
 }
 
 /// Ranks of the students by key, from 1; a row without a student has 0.
-fn ranks(rows: &Rows, keys: &Keys) -> Option<Vec<u32>> {
+fn ranks(rows: &Rows<'_>, keys: &Keys) -> Option<Vec<u32>> {
     let is_student = |slot: &Slot| slot.lake_name.as_deref() == Some("student_key");
     let Some((_, numbers)) = person_slots(rows).find(|(slot, _)| is_student(slot)) else {
         // The platform's own facts name the student by the key itself.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use schema::time::date_days;
-use schema::{Column, ColumnType, Encoding, Format, PersonKind, Pipeline};
+use schema::{Column, ColumnType, Encoding, Format, Holder, Known, PersonKind, Pipeline, Pseudonyms, VaultError};
 
 use crate::cell::Cell;
 use crate::encoding::decode;
@@ -38,8 +38,53 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) struct People {
     pub(crate) kind: PersonKind,
+    /// Kind of identifier, where the numbers are not the persons' own.
+    pub(crate) by: Option<String>,
     pub(crate) rule: PersonRule,
     pub(crate) numbers: Interned,
+    /// Of identifiers: their holders by number, once asked.
+    pub(crate) holders: Vec<Option<Vec<Holder>>>,
+    /// Of identifiers: the persons found, whom columns name by their place here instead of by the identifier.
+    pub(crate) held: Vec<Known>,
+    /// Places in `held` by identifier and holder.
+    held_at: HashMap<(u32, u32), u32>,
+}
+
+impl People {
+    /// No numbers yet.
+    pub(crate) fn new(kind: PersonKind, by: Option<String>, rule: PersonRule) -> Self {
+        let (holders, held, held_at) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { kind, by, rule, numbers: Interned::new(), holders, held, held_at }
+    }
+
+    /// The place in `held` of whoever `choose` names among the holders of an identifier; `None` if it names nobody.
+    ///
+    /// # Errors
+    /// If the vault does not answer.
+    pub(crate) fn hold(
+        &mut self,
+        id: u32,
+        pseudonyms: &dyn Pseudonyms,
+        choose: impl Fn(&[Holder]) -> Option<usize>,
+    ) -> Result<Option<u32>, VaultError> {
+        self.holders.resize(self.numbers.words().len(), None);
+        let holders = match &mut self.holders[id as usize] {
+            Some(holders) => holders,
+            unasked => {
+                let by = self.by.as_deref().unwrap_or_default();
+                // Identifiers are UTF-8: they were interned from text.
+                let value = std::str::from_utf8(self.numbers.words().get(id)).unwrap_or_default();
+                unasked.insert(pseudonyms.holders(self.kind, by, value)?)
+            }
+        };
+        let Some(at) = choose(holders) else { return Ok(None) };
+        let next = self.held.len() as u32;
+        let place = *self.held_at.entry((id, at as u32)).or_insert(next);
+        if place == next {
+            self.held.push(holders[at].who);
+        }
+        Ok(Some(place))
+    }
 }
 
 /// One declared column.

@@ -76,7 +76,8 @@ impl Door<'_> {
     ///
     /// # Errors
     /// If the feed is broken (head, encoding, packing, size, share of bad rows), the disk does not answer, or the vault
-    /// does not. Until the last row is known and the feed is found whole, the vault is asked nothing.
+    /// does not. Until the last row is known and the feed is found whole, the vault is asked for holders of identifiers
+    /// only, and given nothing.
     ///
     /// # Panics
     /// If the rows do not balance, which is our bug.

@@ -11,12 +11,29 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// How the numbers of one kind of person are written, as `[person.student]` in the settings says it.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonConfig {
     /// Regular expression that the whole normalised number must match; what does not is quarantined, never minted.
     pub pattern: String,
     /// What is mended before the number is matched, in this order.
+    #[serde(default)]
+    pub normalise: Vec<Normalise>,
+    /// Kind of identifier that is a further number of this sort: whoever got a new number is known by both.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// Other identifiers by which sources know these persons, by kind: how each is written.
+    #[serde(default)]
+    pub identifier: BTreeMap<String, IdentifierConfig>,
+}
+
+/// How one kind of identifier is written, as `[person.student.identifier.card]` says it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifierConfig {
+    /// Regular expression that the whole normalised identifier must match.
+    pub pattern: String,
+    /// What is mended before it is matched, in this order.
     #[serde(default)]
     pub normalise: Vec<Normalise>,
 }
@@ -39,6 +56,9 @@ pub enum Normalise {
 #[derive(Debug, Clone, Default)]
 pub struct Persons {
     kinds: BTreeMap<PersonKind, PersonRule>,
+    /// Kind of identifier that is a number of the person.
+    numbers: BTreeMap<PersonKind, String>,
+    identifiers: BTreeMap<(PersonKind, String), PersonRule>,
 }
 
 /// One kind's numbers, ready to match.
@@ -54,12 +74,22 @@ impl Persons {
     /// # Errors
     /// If a pattern is no regular expression.
     pub fn new(configs: &BTreeMap<PersonKind, PersonConfig>) -> Result<Self, Error> {
-        let rule = |(&kind, config): (&PersonKind, &PersonConfig)| {
-            let pattern = Regex::new(&format!("^(?:{})$", config.pattern))
+        let rule = |kind: PersonKind, pattern: &str, normalise: &[Normalise]| {
+            let pattern = Regex::new(&format!("^(?:{pattern})$"))
                 .map_err(|source| Error::PersonPattern { kind, source: Box::new(source) })?;
-            Ok((kind, PersonRule { pattern, normalise: config.normalise.clone() }))
+            Ok(PersonRule { pattern, normalise: normalise.to_vec() })
         };
-        Ok(Self { kinds: configs.iter().map(rule).collect::<Result<_, Error>>()? })
+        let mut persons = Self::default();
+        for (&kind, config) in configs {
+            persons.kinds.insert(kind, rule(kind, &config.pattern, &config.normalise)?);
+            if let Some(number) = &config.number {
+                persons.numbers.insert(kind, number.clone());
+            }
+            for (by, config) in &config.identifier {
+                persons.identifiers.insert((kind, by.clone()), rule(kind, &config.pattern, &config.normalise)?);
+            }
+        }
+        Ok(persons)
     }
 
     /// Whether a text is a number of a kind of person on this campus.
@@ -69,6 +99,15 @@ impl Persons {
 
     pub(crate) fn rule(&self, kind: PersonKind) -> Option<&PersonRule> {
         self.kinds.get(&kind)
+    }
+
+    /// How identifiers of a kind are written: the person's further numbers as the number itself.
+    pub(crate) fn identifier_rule(&self, kind: PersonKind, by: &str) -> Option<&PersonRule> {
+        if self.is_number_kind(kind, by) { self.rule(kind) } else { self.identifiers.get(&(kind, by.to_owned())) }
+    }
+
+    pub(crate) fn is_number_kind(&self, kind: PersonKind, by: &str) -> bool {
+        self.numbers.get(&kind).is_some_and(|it| it == by)
     }
 }
 
@@ -126,6 +165,7 @@ mod tests {
         let config = PersonConfig {
             pattern: r"20\d{8}|T\d{5}".into(),
             normalise: vec![Normalise::Trim, Normalise::Halfwidth, Normalise::Upper, Normalise::StripExcel],
+            ..PersonConfig::default()
         };
         let persons = Persons::new(&BTreeMap::from([(PersonKind::Student, config)])).expect("pattern");
         let rule = persons.rule(PersonKind::Student).expect("rule");
@@ -148,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_none_is_refused() {
-        let config = PersonConfig { pattern: "(".into(), normalise: vec![] };
+        let config = PersonConfig { pattern: "(".into(), ..PersonConfig::default() };
         let error = Persons::new(&BTreeMap::from([(PersonKind::Staff, config)])).expect_err("refused");
         assert_eq!(error.to_string(), "the pattern of staff numbers is no regular expression");
     }

@@ -32,6 +32,8 @@ pub enum Reason {
     Code,
     /// The number does not look like a person's.
     Person,
+    /// The identifier was nobody's on that day, or more than one person's.
+    Holder,
     /// The local time does not exist, or lies before the contract's start or too far in the future.
     Time,
     /// A rule between two columns is broken.
@@ -40,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::Columns,
         Reason::Json,
         Reason::Encoding,
@@ -49,6 +51,7 @@ impl Reason {
         Reason::Range,
         Reason::Code,
         Reason::Person,
+        Reason::Holder,
         Reason::Time,
         Reason::Rule,
     ];
@@ -66,6 +69,9 @@ impl Reason {
             Reason::Range => ("超出允许范围，或文字过长", "out of range, or too long"),
             Reason::Code => ("不在允许的取值之内", "none of the values allowed"),
             Reason::Person => ("不像是有效的人员编号", "does not look like a person's number"),
+            Reason::Holder => {
+                ("标识当日不属于任何人，或属于不止一人", "an identifier that was nobody's on that day, or more than one person's")
+            }
             Reason::Time => ("时间不存在、过早，或在未来", "a time that does not exist, is too early, or lies in the future"),
             Reason::Rule => ("违反列间规则", "a rule between columns is broken"),
         }
@@ -82,6 +88,7 @@ impl Reason {
             Reason::Range => "range",
             Reason::Code => "code",
             Reason::Person => "person",
+            Reason::Holder => "holder",
             Reason::Time => "time",
             Reason::Rule => "rule",
         }

@@ -1,20 +1,20 @@
 //! The rows of one file on their way through the contract: every row ends as kept or as rejected.
 
-use schema::{Comparison, EpochUnit, Pipeline};
+use std::borrow::Cow;
+
+use schema::{Comparison, EpochUnit, Holder, Known, PersonKind, Pipeline, Pseudonyms, VaultError};
 
 use crate::cell::Cell;
-use crate::column::{Context, People, Slot, Sparse, Values};
-use crate::interned::Interned;
+use crate::column::{Context, EMPTY, People, Slot, Sparse, Values};
 use crate::moment::Moments;
 use crate::reject::{Reason, Reject};
-use crate::{Door, Error, FileInput};
+use crate::{Door, Error, FileInput, Persons};
 
 /// The first year of the calendar: no fact is believed to be older, whatever number an export holds.
 const YEAR_ONE_US: i64 = -62_135_596_800_000_000;
 
 /// The rows of one file.
-#[derive(Debug)]
-pub(crate) struct Rows {
+pub(crate) struct Rows<'d> {
     pub(crate) slots: Vec<Slot>,
     pub(crate) context: Context,
     pub(crate) rejects: Vec<Reject>,
@@ -33,6 +33,44 @@ pub(crate) struct Rows {
     latest: i64,
     rules: Vec<BoundRule>,
     rows_max: u64,
+    /// Columns of persons known by an identifier.
+    identified: Vec<usize>,
+    pub(crate) register: Option<Register<'d>>,
+    pseudonyms: &'d dyn Pseudonyms,
+    /// Why the vault could not say whose an identifier is: the file is refused.
+    pub(crate) silence: Option<VaultError>,
+    now_us: i64,
+}
+
+/// Columns of a register of identifiers.
+pub(crate) struct Register<'d> {
+    pub(crate) person: PersonKind,
+    pub(crate) value: usize,
+    pub(crate) kind: usize,
+    pub(crate) from: usize,
+    pub(crate) until: Option<usize>,
+    persons: &'d Persons,
+}
+
+impl Register<'_> {
+    /// The identifier of a row as the vault knows it, with its kind; `None` if sources do not use that kind.
+    ///
+    /// # Errors
+    /// If it does not look like one of its kind.
+    pub(crate) fn read<'a>(&self, slots: &'a [Slot], row: usize) -> Result<Option<(&'a str, Cow<'a, str>)>, Reason> {
+        let text = |at: usize| match &slots[at].values {
+            Values::Text(texts) => texts.get(row).and_then(|it| std::str::from_utf8(it).ok()),
+            _ => None,
+        };
+        let (Some(kind), Some(value)) = (text(self.kind), text(self.value)) else { return Ok(None) };
+        let Some(rule) = self.persons.identifier_rule(self.person, kind) else { return Ok(None) };
+        Ok(Some((kind, rule.number(value).ok_or(Reason::Person)?)))
+    }
+
+    /// Whether a kind is a further number of the person's own sort.
+    pub(crate) fn is_number(&self, kind: &str) -> bool {
+        self.persons.is_number_kind(self.person, kind)
+    }
 }
 
 /// Where the instant of a row comes from.
@@ -58,12 +96,12 @@ struct BoundRule {
     right: usize,
 }
 
-impl Rows {
+impl<'d> Rows<'d> {
     /// No rows yet, and all that is to be checked of them.
     ///
     /// # Errors
     /// If the contract asks for what cannot be checked.
-    pub(crate) fn new(door: &Door<'_>, encoding: schema::Encoding) -> Result<Self, Error> {
+    pub(crate) fn new(door: &'d Door<'_>, encoding: schema::Encoding) -> Result<Self, Error> {
         let pipeline = door.pipeline;
         let refuse = |message: String| Error::Contract { pipeline: pipeline.name().to_owned(), message };
         let mut people: Vec<People> = Vec::new();
@@ -71,14 +109,15 @@ impl Rows {
         for (name, column) in &pipeline.columns {
             let people_at = match column.person {
                 None => None,
-                Some(kind) => Some(match people.iter().position(|it| it.kind == kind) {
+                Some(kind) => Some(match people.iter().position(|it| it.kind == kind && it.by == column.by) {
                     Some(at) => at,
                     None => {
-                        let rule = door
-                            .persons
-                            .rule(kind)
-                            .ok_or_else(|| refuse(format!("column \"{name}\" needs [person.{kind}] pattern in the settings")))?;
-                        people.push(People { kind, rule: rule.clone(), numbers: Interned::new() });
+                        let (rule, place) = match &column.by {
+                            None => (door.persons.rule(kind), format!("person.{kind}")),
+                            Some(by) => (door.persons.identifier_rule(kind, by), format!("person.{kind}.identifier.{by}")),
+                        };
+                        let lacking = || refuse(format!("column \"{name}\" needs [{place}] pattern in the settings"));
+                        people.push(People::new(kind, column.by.clone(), rule.ok_or_else(lacking)?.clone()));
                         people.len() - 1
                     }
                 }),
@@ -127,8 +166,29 @@ impl Rows {
             }
             rules.push(BoundRule { name: rule.name.clone(), left, op: rule.op, right });
         }
+        let identified =
+            |it: &usize| matches!(&slots[*it].values, Values::Person(numbers) if people[numbers.people_at].by.is_some());
+        let identified = (0..slots.len()).filter(identified).collect();
+        let person = pipeline.columns.iter().find_map(|(_, it)| it.person);
+        let register = pipeline.columns.iter().find_map(|(name, it)| Some((name, it.identifier.as_ref()?)));
+        let register = match (register, person) {
+            (Some((value, of)), Some(person)) => Some(Register {
+                person,
+                value: find(value)?,
+                kind: find(&of.kind)?,
+                from: find(&of.from)?,
+                until: of.until.as_deref().map(find).transpose()?,
+                persons: door.persons,
+            }),
+            _ => None,
+        };
         let mut moments = Moments::new(door.clock.clone());
         Ok(Self {
+            identified,
+            register,
+            pseudonyms: door.pseudonyms,
+            silence: None,
+            now_us: door.now_us,
             slots,
             earliest: start(pipeline, &mut moments).unwrap_or(YEAR_ONE_US),
             latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),
@@ -233,6 +293,7 @@ impl Rows {
                 return Err((Reason::Time, Where::Column(slot)));
             }
             self.check_rules()?;
+            self.check_identifiers(at_us)?;
             if self.is_event
                 && let Some(at_us) = at_us
             {
@@ -243,7 +304,34 @@ impl Rows {
             self.occurred_at.push(at_us);
         } else {
             self.check_rules()?;
+            self.check_identifiers(None)?;
             self.occurred_at.push(None);
+        }
+        Ok(())
+    }
+
+    /// Finds who held each identifier on the day of the row, and checks those that a register tells.
+    #[inline]
+    fn check_identifiers(&mut self, at_us: Option<i64>) -> Result<(), (Reason, Where)> {
+        if let Some(register) = &self.register {
+            register.read(&self.slots, self.row_nos.len()).map_err(|it| (it, Where::Column(register.value)))?;
+        }
+        if self.identified.is_empty() {
+            return Ok(());
+        }
+        let day = self.context.moments.moment(at_us.unwrap_or(self.now_us)).occurred_on;
+        for &slot in &self.identified {
+            let Values::Person(numbers) = &mut self.slots[slot].values else { continue };
+            let Some(id) = numbers.ids.last_mut().filter(|it| **it != EMPTY) else { continue };
+            let people = &mut self.context.people[numbers.people_at];
+            match people.hold(*id, self.pseudonyms, |holders| Holder::on(holders, day)) {
+                Ok(Some(place)) => *id = place,
+                Ok(None) => return Err((Reason::Holder, Where::Column(slot))),
+                Err(silence) => {
+                    self.silence.get_or_insert(silence);
+                    return Err((Reason::Holder, Where::Column(slot)));
+                }
+            }
         }
         Ok(())
     }
@@ -281,8 +369,24 @@ impl Rows {
     }
 
     fn persons(&mut self, cells: &[Cell<'_>]) -> Vec<(usize, u32)> {
-        let Self { slots, context, .. } = self;
-        slots.iter_mut().zip(cells).filter_map(|(slot, cell)| slot.person(cell, context)).collect()
+        let Self { slots, context, pseudonyms, silence, .. } = self;
+        let mut persons = Vec::new();
+        for (slot, cell) in slots.iter_mut().zip(cells) {
+            let Some((people_at, id)) = slot.person(cell, context) else { continue };
+            let people = &mut context.people[people_at];
+            if people.by.is_none() {
+                persons.push((people_at, id));
+                continue;
+            }
+            // Whenever it was: a row that an erased person's card is in is not kept.
+            match people.hold(id, *pseudonyms, |holders| holders.iter().position(|it| it.who == Known::Erased)) {
+                Ok(place) => persons.extend(place.map(|it| (people_at, it))),
+                Err(unanswered) => {
+                    silence.get_or_insert(unanswered);
+                }
+            }
+        }
+        persons
     }
 }
 

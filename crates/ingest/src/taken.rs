@@ -16,6 +16,8 @@ pub struct Taken {
     pub reasons: BTreeMap<String, u64>,
     /// What the rows became.
     pub counts: Counts,
+    /// Identifiers of kept rows that the vault did not keep: numbers that are another person's already.
+    pub unlinked: u64,
 }
 
 /// Clean rows of one partition.

@@ -110,6 +110,7 @@ fn run(folder: &Path) -> BTreeMap<&'static str, String> {
     let number = |pattern: &str| PersonConfig {
         pattern: pattern.to_owned(),
         normalise: vec![Normalise::Trim, Normalise::Halfwidth, Normalise::Upper, Normalise::StripExcel],
+        ..PersonConfig::default()
     };
     let persons = Persons::new(&BTreeMap::from([
         (PersonKind::Student, number(&case.student_pattern)),

@@ -228,7 +228,7 @@ fn with_door<T>(pipeline: &Pipeline, limits: Limits, take: impl FnOnce(&Door<'_>
 }
 
 fn with_door_of<T>(pipeline: &Pipeline, pattern: &str, limits: Limits, take: impl FnOnce(&Door<'_>) -> T) -> T {
-    let config = PersonConfig { pattern: pattern.to_owned(), normalise: Vec::new() };
+    let config = PersonConfig { pattern: pattern.to_owned(), ..PersonConfig::default() };
     let persons = Persons::new(&BTreeMap::from([(PersonKind::Student, config)])).expect("a pattern");
     let vault = vault::Vault::default();
     let door = Door {

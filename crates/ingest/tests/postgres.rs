@@ -78,7 +78,7 @@ fn source(error: &dyn std::error::Error) -> Vec<String> {
 }
 
 fn taken(pipeline: &Pipeline, pulled: &Pulled) -> Taken {
-    let config = PersonConfig { pattern: r"20\d{8}".to_owned(), normalise: Vec::new() };
+    let config = PersonConfig { pattern: r"20\d{8}".to_owned(), ..PersonConfig::default() };
     let persons = Persons::new(&BTreeMap::from([(PersonKind::Student, config)])).expect("a pattern");
     let vault = vault::Vault::default();
     let door = Door {

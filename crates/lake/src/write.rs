@@ -33,6 +33,10 @@ use crate::stats::Stats;
 const CHUNK_ROWS: usize = 64 * 1024;
 /// Rows of a row group unless told otherwise.
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
+/// The library's own: large pages press well together and are read as a whole.
+const PAGE_ROWS: usize = 20_000;
+/// The library's own.
+const WRITE_BATCH_ROWS: usize = 1024;
 /// Stands in every file; a version number here would change the bytes of equal rows.
 const CREATED_BY: &str = "yizhan lake";
 /// Name of a partition's folder where the value is null, as Hive has it.
@@ -62,6 +66,7 @@ pub struct TableWriter {
     inner: Arc<Inner>,
     spec: TableSpec,
     row_group_rows: usize,
+    page_rows: usize,
     is_writer: Result<(), String>,
 }
 
@@ -72,6 +77,7 @@ impl Lake {
             inner: Arc::clone(&self.inner),
             spec: spec.clone(),
             row_group_rows: ROW_GROUP_ROWS,
+            page_rows: PAGE_ROWS,
             is_writer: self.writable(&spec.name).map_err(|_| spec.name.clone()),
         }
     }
@@ -82,6 +88,13 @@ impl TableWriter {
     #[must_use]
     pub fn with_row_group_rows(mut self, rows: usize) -> Self {
         self.row_group_rows = rows.max(1);
+        self
+    }
+
+    /// Cuts pages at another number of rows than 20,000: who looks up one key decodes a page of every column.
+    #[must_use]
+    pub fn with_page_rows(mut self, rows: usize) -> Self {
+        self.page_rows = rows.max(1);
         self
     }
 
@@ -217,7 +230,10 @@ impl TableWriter {
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("zstd has a level 1")))
             .set_dictionary_enabled(true)
             .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_max_row_group_row_count(Some(self.row_group_rows));
+            .set_max_row_group_row_count(Some(self.row_group_rows))
+            .set_data_page_row_count_limit(self.page_rows)
+            // The writer looks at a page after so many rows.
+            .set_write_batch_size(self.page_rows.min(WRITE_BATCH_ROWS));
         for column in shape.sort_by.iter().chain(&shape.stats_columns) {
             let path = ColumnPath::from(column.as_str());
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::Page);
@@ -234,6 +250,7 @@ impl TableWriter {
                 Some(Numbers::Scattered) => {
                     plain(builder, Encoding::PLAIN).set_column_compression(path.clone(), Compression::UNCOMPRESSED)
                 }
+                Some(Numbers::Measured) => plain(builder, Encoding::BYTE_STREAM_SPLIT),
             };
         }
         let sorted = shape.sort_by.iter().map_while(|it| {

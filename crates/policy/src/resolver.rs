@@ -41,6 +41,8 @@ pub struct Register {
     pub building: String,
     /// Column with the floor.
     pub floor: String,
+    /// Column with the room.
+    pub room: String,
 }
 
 impl Default for Register {
@@ -53,6 +55,7 @@ impl Default for Register {
             class: "class".to_owned(),
             building: "building_id".to_owned(),
             floor: "floor".to_owned(),
+            room: "room_id".to_owned(),
         }
     }
 }
@@ -146,6 +149,7 @@ impl StudentScopes {
             Scope::Class(it) => Some(is(&register.class, it)),
             Scope::Building(it) => Some(is(&register.building, it)),
             Scope::Floor { building, floor } => Some(is(&register.building, building).and(is(&register.floor, floor))),
+            Scope::Room(it) => Some(is(&register.room, it)),
             Scope::Assigned => Some(ident(&register.counselor_key).eq(lit(person_key?))),
             Scope::Own => Some(ident(&register.student_key).eq(lit(person_key?))),
             // Shifts stand in no register.

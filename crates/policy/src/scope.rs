@@ -9,7 +9,8 @@ use crate::Error;
 
 /// A set of students by office, place or duty.
 ///
-/// Written `university`, `college:C01`, `class:软件2301`, `building:N3`, `building:N3/floor:4`, `assigned`, `on_call`, `own`.
+/// Written `university`, `college:C01`, `class:软件2301`, `building:N3`, `building:N3/floor:4`, `room:N3-412`,
+/// `assigned`, `on_call`, `own`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Every student.
@@ -27,6 +28,8 @@ pub enum Scope {
         /// Floor as the register writes it.
         floor: String,
     },
+    /// Students who live in one room (寝室).
+    Room(String),
     /// Students assigned to the principal (所带学生).
     Assigned,
     /// Students whom the principal's shift is about now (值班): of open safety checks and crises.
@@ -61,6 +64,7 @@ impl fmt::Display for Scope {
             Scope::Class(it) => write!(f, "class:{it}"),
             Scope::Building(it) => write!(f, "building:{it}"),
             Scope::Floor { building, floor } => write!(f, "building:{building}/floor:{floor}"),
+            Scope::Room(it) => write!(f, "room:{it}"),
             Scope::Assigned => f.write_str("assigned"),
             Scope::OnCall => f.write_str("on_call"),
             Scope::Own => f.write_str("own"),
@@ -84,6 +88,7 @@ impl FromStr for Scope {
             },
             Some(("college", it)) => Ok(Scope::College(named(it)?)),
             Some(("class", it)) => Ok(Scope::Class(named(it)?)),
+            Some(("room", it)) => Ok(Scope::Room(named(it)?)),
             Some(("building", it)) => match it.split_once("/floor:") {
                 Some((building, floor)) => Ok(Scope::Floor { building: named(building)?, floor: named(floor)? }),
                 // A slash that is no floor is a slip of the pen, and read as a building it would name no students.
@@ -113,16 +118,24 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_back_as_it_is_written() {
-        for text in
-            ["university", "college:C01", "class:软件2301", "building:N3", "building:N3/floor:4", "assigned", "on_call", "own"]
-        {
+        for text in [
+            "university",
+            "college:C01",
+            "class:软件2301",
+            "building:N3",
+            "building:N3/floor:4",
+            "room:N3-412",
+            "assigned",
+            "on_call",
+            "own",
+        ] {
             assert_eq!(text.parse::<Scope>().expect(text).to_string(), text);
         }
     }
 
     #[test]
     fn what_is_no_scope_is_refused() {
-        for text in ["", "all", "college:", "building:N3/4", "building:/floor:4", "room:N3-412", "university:1"] {
+        for text in ["", "all", "college:", "building:N3/4", "building:/floor:4", "room:", "university:1"] {
             assert!(text.parse::<Scope>().is_err(), "{text}");
         }
     }

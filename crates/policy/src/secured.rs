@@ -142,6 +142,7 @@ impl SecuredTable {
             Some(RowRule::Scope) => {
                 let reached = match students {
                     Scoped::All => "every student".to_owned(),
+                    Scoped::AllBut(keys) => format!("every student but {keys:?}"),
                     Scoped::Keys(keys) => format!("{keys:?}"),
                 };
                 format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))

@@ -152,12 +152,20 @@ impl Sessions {
     /// # Errors
     /// If the role has no policy or does not read for the purpose, or scopes or tables cannot be read.
     pub async fn open(&self, principal: Principal) -> Result<Session, Error> {
+        self.open_without(principal, &[]).await
+    }
+
+    /// Opens a session that shows nothing of some students, whatever the scopes say: those who have died.
+    ///
+    /// # Errors
+    /// As [`Sessions::open`].
+    pub async fn open_without(&self, principal: Principal, withheld: &[i64]) -> Result<Session, Error> {
         let role = self.policies.role(&principal.role).ok_or_else(|| Error::NoSuchRole { role: principal.role.clone() })?;
         if !role.purposes.is_empty() && !role.purposes.contains(&principal.purpose) {
             return Err(Error::PurposeRefused { role: principal.role, purpose: principal.purpose });
         }
         let role = Arc::new(role.clone());
-        let students = self.resolver.students(&role, &principal).await?;
+        let students = self.resolver.students(&role, &principal).await?.without(withheld);
         let policy_hash = self.policy_hash(&role, &principal, &students);
         let college = |it: &Scope| match it {
             Scope::College(college) if role.takes(it) => Some(college.clone()),
@@ -194,6 +202,10 @@ impl Sessions {
         part(&self.secret_digest);
         match students {
             Scoped::All => part(b"all"),
+            Scoped::AllBut(keys) => {
+                part(b"all but");
+                part(keys.digest());
+            }
             Scoped::Keys(keys) => part(keys.digest()),
         }
         // Whose work it is matters only where somebody's own is shown.

@@ -65,6 +65,8 @@ impl fmt::Debug for KeySet {
 pub enum Scoped {
     /// Every student.
     All,
+    /// Every student but these.
+    AllBut(Arc<KeySet>),
     /// These.
     Keys(Arc<KeySet>),
 }
@@ -79,6 +81,7 @@ impl Scoped {
     pub fn contains(&self, student_key: i64) -> bool {
         match self {
             Scoped::All => true,
+            Scoped::AllBut(keys) => !keys.contains(student_key),
             Scoped::Keys(keys) => keys.contains(student_key),
         }
     }
@@ -88,6 +91,22 @@ impl Scoped {
         match (self, other) {
             (Scoped::All, it) | (it, Scoped::All) => it,
             (Scoped::Keys(one), Scoped::Keys(two)) => Scoped::Keys(Arc::new(one.intersect(&two))),
+            (it, Scoped::AllBut(keys)) | (Scoped::AllBut(keys), it) => it.without(keys.keys()),
+        }
+    }
+
+    /// The same without some students, whatever scopes say.
+    pub(crate) fn without(self, withheld: &[i64]) -> Scoped {
+        if withheld.is_empty() {
+            return self;
+        }
+        match self {
+            Scoped::All => Scoped::AllBut(Arc::new(KeySet::new(withheld.to_vec()))),
+            Scoped::AllBut(keys) => Scoped::AllBut(Arc::new(KeySet::new([keys.keys(), withheld].concat()))),
+            Scoped::Keys(keys) => {
+                let left = keys.keys().iter().copied().filter(|it| !withheld.contains(it));
+                Scoped::Keys(Arc::new(KeySet::new(left.collect())))
+            }
         }
     }
 
@@ -95,6 +114,8 @@ impl Scoped {
     pub(crate) fn predicate(&self, subject: Expr) -> Expr {
         match self {
             Scoped::All => subject.is_not_null(),
+            // Written out: they are few, and a list in SQL is false for nobody's rows as well.
+            Scoped::AllBut(keys) => subject.in_list(keys.sorted.iter().map(|it| lit(*it)).collect(), true),
             Scoped::Keys(keys) if keys.sorted.len() <= LISTED_MAX => match keys.sorted.as_slice() {
                 [] => lit(false),
                 [only] => subject.eq(lit(*only)),

@@ -10,7 +10,7 @@ pub mod time;
 pub use blame::Blame;
 pub use class::Class;
 pub use error::Error;
-pub use person::{Known, PersonKind, Pseudonyms, Seal, VaultError};
+pub use person::{Holder, Identifier, Known, PersonKind, Pseudonyms, Seal, VaultError};
 pub use span::Span;
 
 mod model;
@@ -21,12 +21,12 @@ mod toml_text;
 mod words;
 
 pub use model::{
-    CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, LABEL_PREFIX, Materialized, Model, ModelColumn, RiskKind, Thread,
-    is_closed_table,
+    CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, LABEL_PREFIX, Materialized, Model, ModelColumn, Noise, RiskKind,
+    Thread, is_closed_table,
 };
 pub use pipeline::{
-    Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, Key, OccurredAt,
-    OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
+    Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, IdentifierColumns, Key,
+    OccurredAt, OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
 };
 pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort, replayed_schema};
 pub use settings::{Campus, Subject};

@@ -364,6 +364,13 @@ pub struct Column {
     /// The column holds a person's number: it becomes the person's key.
     #[serde(default)]
     pub person: Option<PersonKind>,
+    /// Kind of identifier (`card`) by which the source knows the person, where it is not the person's own number:
+    /// the key is that of whoever held it on the day of the row, and a row of nobody's is quarantined.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// The column holds identifiers of the row's person, which other sources give instead of the number.
+    #[serde(default)]
+    pub identifier: Option<IdentifierColumns>,
     /// Name of the key column, where it is not `student_key` or `staff_key` (`counselor_key`).
     #[serde(default)]
     pub key_as: Option<String>,
@@ -394,6 +401,19 @@ pub struct Column {
     /// Table and column it refers to, `"device.device_id"`.
     #[serde(default)]
     pub refers: Option<String>,
+}
+
+/// Where a register of identifiers says what kind each is and for how long it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifierColumns {
+    /// Text column with the kind of identifier.
+    pub kind: String,
+    /// Date column with the first day.
+    pub from: String,
+    /// Date column with the last day; empty while it is valid.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// The day from which a source counts days.
@@ -517,6 +537,14 @@ impl Pipeline {
             if column.person.is_some() && (column.type_ != ColumnType::Text || column.class != Class::Identity) {
                 return refuse(key("person"), "a person's number is text of class \"identity\"".into());
             }
+            if column.by.is_some() && column.person.is_none() {
+                return refuse(key("by"), "only a person column is known by an identifier".into());
+            }
+            if let Some(it) = &column.identifier
+                && let Err((part, message)) = self.check_identifier(column, it)
+            {
+                return refuse(key(&format!("identifier{part}")), message);
+            }
             if column.key_as.is_some() && column.person.is_none() {
                 return refuse(key("key_as"), "only a person column has a key".into());
             }
@@ -615,6 +643,34 @@ impl Pipeline {
         }
         if !(0.0..=1.0).contains(&self.contract.reject_share_max) {
             return refuse("contract.reject_share_max".into(), "a share lies between 0 and 1".into());
+        }
+        Ok(())
+    }
+
+    /// Whether it is a register of identifiers, which other sources give instead of numbers.
+    pub fn has_identifiers(&self) -> bool {
+        self.columns.iter().any(|(_, it)| it.identifier.is_some())
+    }
+
+    /// Whether a column of identifiers stays in the vault, belongs to a person, and its kind and days are there.
+    fn check_identifier(&self, column: &Column, of: &IdentifierColumns) -> Result<(), (&'static str, String)> {
+        if column.type_ != ColumnType::Text || column.class != Class::Identity || column.person.is_some() {
+            return Err(("", "identifiers are text of class \"identity\" beside a person column".into()));
+        }
+        if !self.columns.iter().any(|(_, it)| it.person.is_some() && it.by.is_none()) {
+            return Err(("", "the row needs a column with the person's own number".into()));
+        }
+        let parts = [(".kind", Some(&of.kind), ColumnType::Text), (".from", Some(&of.from), ColumnType::Date)];
+        for (part, name, type_) in parts.into_iter().chain([(".until", of.until.as_ref(), ColumnType::Date)]) {
+            let Some(name) = name else { continue };
+            match self.column(name) {
+                None => return Err((part, self.unknown_column(name))),
+                Some(it) if it.type_ != type_ => return Err((part, format!("column \"{name}\" is of another type"))),
+                Some(it) if part != ".until" && !it.required => {
+                    return Err((part, format!("make column \"{name}\" required")));
+                }
+                Some(_) => {}
+            }
         }
         Ok(())
     }

@@ -54,12 +54,24 @@ impl Reader {
         let sessions = &self.state.parts.sessions;
         let role = sessions.policies().role(&self.grant.role).ok_or_else(Problem::forbidden)?;
         let principal = principal_of(&self.state.parts.store, &self.account, role, self.now_us()).await?;
-        Ok(sessions.open(principal).await?)
+        // Of who has died nothing is shown but to the two who are named.
+        let withheld = self.state.parts.store.cases().withheld_from(&self.account.account).await?;
+        Ok(sessions.open_without(principal, &withheld).await?)
     }
 
     /// Pages of the active role.
     pub(crate) fn pages(&self) -> Vec<String> {
-        self.state.parts.sessions.policies().role(&self.grant.role).map(|it| it.pages.clone()).unwrap_or_default()
+        let role = self.state.parts.sessions.policies().role(&self.grant.role);
+        let mut pages = role.map(|it| it.pages.clone()).unwrap_or_default();
+        if self.may_enter_death() {
+            pages.push("death".to_owned());
+        }
+        pages
+    }
+
+    /// Whether the settings name the account for entering that a student has died.
+    pub(crate) fn may_enter_death(&self) -> bool {
+        self.state.config.death_by.contains(&self.account.account)
     }
 
     /// Refuses a role that has not the page: figures of a page are for whoever works with it.

@@ -22,6 +22,8 @@ pub struct Config {
     pub campus: schema::Campus,
     /// What the school calls severities.
     pub labels: casework::LabelScheme,
+    /// Accounts that may enter that a student has died.
+    pub death_by: Vec<String>,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
     pub clock_offset_us: i64,
     /// Version of the program.

@@ -30,3 +30,13 @@ CREATE TRIGGER IF NOT EXISTS absence_check_no_delete BEFORE DELETE ON absence_ch
 BEGIN
     SELECT RAISE(ABORT, 'absence_check is append-only');
 END;
+
+CREATE TRIGGER IF NOT EXISTS case_record_no_update BEFORE UPDATE ON case_record
+BEGIN
+    SELECT RAISE(ABORT, 'case_record is append-only');
+END;
+
+CREATE TRIGGER IF NOT EXISTS case_record_no_delete BEFORE DELETE ON case_record
+BEGIN
+    SELECT RAISE(ABORT, 'case_record is append-only');
+END;

@@ -5,14 +5,18 @@
 
 mod absences;
 mod acting;
+mod deaths;
 mod entering;
 mod offers;
 mod outbox;
 mod plans;
 mod reading;
+mod records;
 mod reports;
 mod responsibility;
 mod routing;
+mod screenings;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -29,14 +33,18 @@ use crate::sealing::Sealer;
 
 pub use absences::{AbsenceCheck, NewAbsenceCheck};
 pub use acting::{Done, Edit};
+pub use deaths::{Around, DeathRow, NewDeath};
 pub use entering::{Entered, NewEntry};
 pub use offers::{Synced, TakenUp};
 pub use outbox::Fact;
-pub use plans::{DueFollowUp, FollowUpCause};
+pub use plans::{DueFollowUp, FollowUpCause, With};
 pub use reading::{Desk, HistoryRow, Page, QueueCounts, QueueRow, View, Wanted};
+pub use records::{MonthFigures, NewRecord, RecordRow};
 pub use reports::{MyReport, OpenedReport, UnplacedReport};
 pub use responsibility::Offered;
 pub use routing::{Asked, Call};
+pub use screenings::CampaignRow;
+pub use sweeps::{SweepProgress, SweepRow, SweptStudent};
 
 /// Stands for "no end" and "nothing due", because NULL sorts differently in the two databases.
 pub(crate) const NEVER: i64 = i64::MAX;

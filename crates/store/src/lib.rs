@@ -26,9 +26,10 @@ mod vault;
 pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
-    AbsenceCheck, Asked, Call, Cases, Change, Desk, Done, DueFollowUp, Edit, Entered, Fact, FollowUpCause, HistoryRow, MyReport,
-    NewAbsenceCheck, NewEntry, Offered, OpenedReport, Page, QueueCounts, QueueRow, Synced, TakenUp, UnplacedReport, View, Wanted,
-    Who, change_text,
+    AbsenceCheck, Around, Asked, Call, CampaignRow, Cases, Change, DeathRow, Desk, Done, DueFollowUp, Edit, Entered, Fact,
+    FollowUpCause, HistoryRow, MonthFigures, MyReport, NewAbsenceCheck, NewDeath, NewEntry, NewRecord, Offered, OpenedReport,
+    Page, QueueCounts, QueueRow, RecordRow, SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, UnplacedReport, View, Wanted,
+    Who, With, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};

@@ -21,7 +21,8 @@ const MESSAGES_MAX: usize = 1_000;
 pub struct OpenMessage {
     /// Number of the message; it stands in the link.
     pub message_id: i64,
-    /// What happened, as a code: `new_thread`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`, `drill`.
+    /// What happened, as a code: `new_thread`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`,
+    /// `follow_up_due`, `drill`.
     pub kind: String,
     /// How grave, 1 to 4; none for a safety check.
     pub severity: Option<i64>,
@@ -33,6 +34,8 @@ pub struct OpenMessage {
     pub version: Option<i64>,
     /// The hand-over that it is about.
     pub hand_over_key: Option<i64>,
+    /// The contact that it is about.
+    pub follow_up_key: Option<i64>,
     /// When it came to be, in microseconds since 1970.
     pub created_us: i64,
 }
@@ -181,6 +184,7 @@ struct Row {
     thread_key: Option<i64>,
     version: Option<i64>,
     hand_over_key: Option<i64>,
+    follow_up_key: Option<i64>,
     created_us: i64,
 }
 
@@ -194,12 +198,13 @@ impl From<Row> for OpenMessage {
             thread_key: row.thread_key,
             version: row.version,
             hand_over_key: row.hand_over_key,
+            follow_up_key: row.follow_up_key,
             created_us: row.created_us,
         }
     }
 }
 
-const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, created_us";
+const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, created_us";
 
 /// Keeps messages and their deliveries.
 #[derive(Debug, Clone)]
@@ -332,11 +337,57 @@ impl Messages {
         Ok(touched)
     }
 
-    /// Says whether somebody has worked on the case since the step that a message is about, or it is over.
+    /// Makes a message of every contact that is due and of which there is none yet; returns how many. With who has died
+    /// none is due.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn ask_follow_ups(&self, now: i64) -> Result<usize, Error> {
+        let mut tx = self.database.begin("message").await?;
+        let due: Vec<i64> = sqlx::query_scalar(
+            "SELECT follow_up_key FROM follow_up f WHERE done_us IS NULL AND due_us <= $1 \
+             AND (student_key IS NULL OR student_key NOT IN (SELECT student_key FROM student_death)) \
+             AND NOT EXISTS (SELECT 1 FROM message m WHERE m.follow_up_key = f.follow_up_key) ORDER BY follow_up_key LIMIT $2",
+        )
+        .bind(now)
+        .bind(MESSAGES_MAX as i64)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "follow_up"))?;
+        for follow_up_key in &due {
+            let message_id = next_key(&mut tx, "message", "message_id").await?;
+            sqlx::query(
+                "INSERT INTO message (message_id, kind, is_of_machine, follow_up_key, created_us) \
+                 VALUES ($1, 'follow_up_due', 0, $2, $3)",
+            )
+            .bind(message_id)
+            .bind(follow_up_key)
+            .bind(now)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "message"))?;
+        }
+        tx.commit().await.map_err(Error::database("write", "message"))?;
+        Ok(due.len())
+    }
+
+    /// Says whether somebody has worked on the case since the step that a message is about, or it is over; of a contact,
+    /// whether it was made or is owed no more.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn is_overtaken(&self, message: &OpenMessage) -> Result<bool, Error> {
+        if let Some(follow_up_key) = message.follow_up_key {
+            let owed: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM follow_up WHERE follow_up_key = $1 AND done_us IS NULL \
+                 AND (student_key IS NULL OR student_key NOT IN (SELECT student_key FROM student_death))",
+            )
+            .bind(follow_up_key)
+            .fetch_one(self.database.read())
+            .await
+            .map_err(Error::database("read", "follow_up"))?;
+            return Ok(owed == 0);
+        }
         let (Some(thread_key), Some(version)) = (message.thread_key, message.version) else { return Ok(false) };
         let n: i64 = sqlx::query_scalar(
             "SELECT (SELECT count(*) FROM case_event WHERE thread_key = $1 AND seq > $2 AND role <> 'system') \

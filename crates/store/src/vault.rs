@@ -4,6 +4,7 @@
 //! [`Vault::identities`], whose callers ask policy first and write an audit row after. On disk everything is sealed.
 //! In memory numbers stand in the clear: the root key stands beside them, so sealing them there would protect nothing.
 
+mod identifier;
 mod identity;
 mod load;
 mod minting;
@@ -16,7 +17,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use schema::{Known, PersonKind, Pseudonyms, Seal, VaultError};
+use schema::{Holder, Identifier, Known, PersonKind, Pseudonyms, Seal, VaultError};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
@@ -63,6 +64,18 @@ struct People {
     keys: HashSet<i64>,
     erased: HashSet<Digest>,
     values: HashMap<i64, HashMap<String, Value>>,
+    /// Who held what, by kind of identifier and value.
+    identifiers: HashMap<String, HashMap<String, Vec<Held>>>,
+    erased_identifiers: HashSet<Digest>,
+}
+
+/// Whose an identifier is, and since when; `until_day` is the last day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    key: i64,
+    from_day: i32,
+    until_day: Option<i32>,
+    is_number: bool,
 }
 
 /// An identifying value as it lies in memory: sealed, with a fingerprint to see whether another is the same.
@@ -124,6 +137,14 @@ impl Pseudonyms for Vault {
             self.inner.runtime.block_on(self.inner.keep(kind, &changed))?;
         }
         Ok(())
+    }
+
+    fn holders(&self, kind: PersonKind, by: &str, value: &str) -> Result<Vec<Holder>, VaultError> {
+        Ok(self.inner.holders(kind, by, value))
+    }
+
+    fn identify(&self, kind: PersonKind, identifiers: &[Identifier<'_>]) -> Result<u64, VaultError> {
+        Ok(self.inner.runtime.block_on(self.inner.identify(kind, identifiers))?)
     }
 }
 

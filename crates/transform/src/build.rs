@@ -25,6 +25,9 @@ use crate::planned::{self, Schemas};
 use crate::standing::Past;
 use crate::state::{Made, Need};
 
+/// Rows of a page of a table by person and date: a portrait reads one page of each date and column.
+const PERSON_PAGE_ROWS: usize = 2048;
+
 /// How a build goes about its work.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -623,7 +626,11 @@ impl<'a> Builder<'a> {
             }
             None => batch.clone(),
         };
-        self.engine.lake_of(&node.name).writer(&spec).write(partition, &[batch]).map_err(Error::lake("write", &node.name))
+        let mut writer = self.engine.lake_of(&node.name).writer(&spec);
+        if node.subject.is_some() && spec.partition_by.as_deref() == Some("as_of_on") {
+            writer = writer.with_page_rows(PERSON_PAGE_ROWS);
+        }
+        writer.write(partition, &[batch]).map_err(Error::lake("write", &node.name))
     }
 
     pub(crate) async fn replace(&self, node: &Node, scope: Replace, files: Vec<StagedFile>, made: &Made) -> Result<(), Error> {

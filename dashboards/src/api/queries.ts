@@ -3,8 +3,9 @@ import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
-  Archive, CarePage, Case, CasePage, Catalog, Cockpit, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage,
-  MyObservations, ObservationForm, OpenForms, Portrait, Quality, RecordPage, Roster, Run, StudentCases, StudentPage, Tickets, UnplacedObservations, WorkList,
+  Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger,
+  Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, ObservationForm, ObservationWeek, OpenForms, Portrait, Quality, RecordPage,
+  Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -177,6 +178,47 @@ export function useUnplaced(enabled: MaybeRefOrGetter<boolean>) {
 
 export function useFollowUps() {
   return useQuery({queryKey: ["follow-ups"], queryFn: ({signal}) => get<FollowUps>("/follow-ups", {}, signal)});
+}
+
+export function useBreaks() {
+  return useQuery({queryKey: ["breaks"], queryFn: ({signal}) => get<BreakList>("/follow-ups/breaks", {}, signal)});
+}
+
+export function useOutcomes() {
+  return useQuery({queryKey: ["outcomes"], queryFn: ({signal}) => get<CaseOutcomes>("/cases/outcomes", {}, signal)});
+}
+
+export function useWeek() {
+  return useQuery({queryKey: ["week"], queryFn: ({signal}) => get<ObservationWeek>("/observations/week", {}, signal)});
+}
+
+export function useSweeps() {
+  return useQuery({queryKey: ["sweeps"], queryFn: ({signal}) => get<Sweeps>("/sweeps", {}, signal)});
+}
+
+export function useSweep(sweepKey: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["sweep", computed(() => toValue(sweepKey))],
+    queryFn: ({signal}) => get<Sweep>(`/sweeps/${encodeURIComponent(toValue(sweepKey))}`, {}, signal),
+    enabled: () => toValue(sweepKey) !== "",
+    refetchOnWindowFocus: false,
+  });
+}
+
+export function useScreenings() {
+  return useQuery({queryKey: ["screenings"], queryFn: ({signal}) => get<Screenings>("/screenings", {}, signal)});
+}
+
+export function useMonth(month: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["month", computed(() => toValue(month))],
+    queryFn: ({signal}) => get<MonthReport>("/screenings/month", {month: toValue(month)}, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useDeaths() {
+  return useQuery({queryKey: ["deaths"], queryFn: ({signal}) => get<Deaths>("/deaths", {}, signal)});
 }
 
 export function useHandOvers() {

@@ -793,6 +793,214 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{thread_key}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Records something on a case */
+        post: operations["post_cases_thread_key_records"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came of offers of the data in ninety days */
+        get: operations["get_cases_outcomes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/observations/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The weekly answer of rooms and classes */
+        get: operations["get_observations_week"];
+        put?: never;
+        /** Answers for a room or class this week */
+        post: operations["post_observations_week"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/breaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open cases without a plan for the next break */
+        get: operations["get_follow_ups_breaks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sweeps and how far they are */
+        get: operations["get_sweeps"];
+        put?: never;
+        /** Opens a sweep; psychology only */
+        post: operations["post_sweeps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{sweep_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A sweep with the reader's own students */
+        get: operations["get_sweeps_sweep_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{sweep_key}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers for students of a sweep */
+        post: operations["post_sweeps_sweep_key_answers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/screenings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Screenings; psychology only */
+        get: operations["get_screenings"];
+        put?: never;
+        /** Keeps how far a screening is; psychology only */
+        post: operations["post_screenings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/screenings/{name}/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps scores, sealed; psychology only */
+        post: operations["post_screenings_name_scores"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/screenings/{name}/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One score of one student; psychology only */
+        post: operations["post_screenings_name_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/screenings/month": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A month in figures; psychology only */
+        get: operations["get_screenings_month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deaths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Students who have died, to those who are named */
+        get: operations["get_deaths"];
+        put?: never;
+        /** Enters that a student has died; named accounts only */
+        post: operations["post_deaths"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -808,7 +1016,7 @@ export interface components {
          * @description A role of `policies/`.
          * @enum {string}
          */
-        Role: "leader" | "psychologist" | "psychology_head" | "counselor" | "tutor" | "dorm_keeper" | "college_office" | "college_secretary" | "security" | "duty_office" | "analyst" | "student" | "administrator" | "auditor";
+        Role: "leader" | "psychologist" | "psychology_head" | "counselor" | "tutor" | "dorm_keeper" | "college_office" | "college_secretary" | "security" | "duty_office" | "analyst" | "student" | "administrator" | "auditor" | "dorm_head" | "class_rep";
         /** @description Who is logged in, in which role. */
         Me: {
             account: string;
@@ -1849,7 +2057,7 @@ export interface components {
              * @description code: one of the choices, as text; instant: RFC 3339.
              * @enum {string}
              */
-            kind: "code" | "text" | "number" | "flag" | "instant";
+            kind: "code" | "text" | "number" | "flag" | "instant" | "day" | "accounts";
             is_required: boolean;
             /** @description Only those that the rules take now. */
             choices: components["schemas"]["ActChoice"][];
@@ -2015,6 +2223,12 @@ export interface components {
             reports: components["schemas"]["CaseReport"][];
             history: components["schemas"]["CaseStep"][];
             acts: components["schemas"]["ActForm"][];
+            /** @description The newest first. */
+            records: components["schemas"]["CaseRecord"][];
+            /** @description What this reader may record now; `act` is the kind of record. */
+            record_forms: components["schemas"]["ActForm"][];
+            /** @description What to know before reaching the family. */
+            family: components["schemas"]["CaseFamily"] | null;
             crisis: components["schemas"]["CaseCrisis"] | null;
             check: components["schemas"]["CaseCheck"] | null;
             others: components["schemas"]["CaseOther"][];
@@ -2133,8 +2347,10 @@ export interface components {
         FollowUp: {
             follow_up_key: string;
             /** @description Key of a student; 15 digits as text, so that no client computes with it. */
-            student_key: string;
-            student: components["schemas"]["CaseStudent"];
+            student_key: string | null;
+            student: components["schemas"]["CaseStudent"] | null;
+            /** @description A colleague who was on duty, where the contact is with no student. */
+            account: string | null;
             cause: string;
             cause_zh: string;
             cause_en: string;
@@ -2315,9 +2531,27 @@ export interface components {
             /** @description Over the rate of the place (floor, course). */
             lift_over_floor: number | null;
         };
-        /** @description Every risk model of the project. */
+        /** @description What came of what a rule or trend offered; counts below ten are null. */
+        RuleCard: {
+            rule: string;
+            title_zh: string;
+            title_en: string;
+            /** @description It opens safety checks, and is never proposed to be retired. */
+            is_finding: boolean;
+            offered_n: components["schemas"]["Suppressible"];
+            closed_n: components["schemas"]["Suppressible"];
+            acted_on_share: components["schemas"]["Suppressible"];
+            acted_on_share_lower: components["schemas"]["Suppressible"];
+            acted_on_share_upper: components["schemas"]["Suppressible"];
+            /** @description Fewer than one in twenty of at least 200 closed offers was of use; a person decides. */
+            is_retirement_proposed: boolean;
+        };
+        /** @description Every risk model of the project, and what came of what rules and trends offered. */
         ModelList: {
             models: components["schemas"]["ModelHead"][];
+            rules: components["schemas"]["RuleCard"][];
+            /** Format: date */
+            rules_as_of_on: string | null;
         };
         /** @description A measure that a model reads. */
         ModelInput: {
@@ -2484,6 +2718,263 @@ export interface components {
             drift: components["schemas"]["ModelDrift"][];
             /** @description null for every role but the auditor. */
             groups: components["schemas"]["ModelGroup"][] | null;
+        };
+        /** @description Something recorded on a case; without details where they are kept from the reader. */
+        CaseRecord: {
+            record_key: string;
+            /** Format: date-time */
+            at: string;
+            actor: string;
+            role: string;
+            role_zh: string;
+            role_en: string;
+            record: string;
+            record_zh: string;
+            record_en: string;
+            is_masked: boolean;
+            details: components["schemas"]["CaseDetail"][];
+            note: string | null;
+        };
+        /** @description A record of a case, with its fields as its form names them. */
+        CaseRecordAsk: {
+            record: string;
+            fields?: {
+                [key: string]: unknown;
+            };
+            note?: string | null;
+        };
+        /** @description What whoever works on the case must know before reaching the family. */
+        CaseFamily: {
+            text_zh: string;
+            text_en: string;
+        };
+        /** @description Open cases for which nobody is to keep in touch over the next break. */
+        BreakList: {
+            /** Format: date */
+            from_on: string | null;
+            /** Format: date */
+            until_on: string | null;
+            rows: components["schemas"]["CaseRow"][];
+        };
+        /** @description What came of offers of the data in ninety days; null is suppressed. */
+        CaseOutcome: {
+            closed_n: number | null;
+            acted_on_n: number | null;
+            no_support_needed_n: number | null;
+            excluded_n: number | null;
+            not_reachable_n: number | null;
+            no_support_needed_share: number | null;
+        };
+        /** @description What came of offers of the data; no outcome below ten cases. */
+        CaseOutcomes: {
+            /** Format: date */
+            as_of_on: string | null;
+            outcome: components["schemas"]["CaseOutcome"] | null;
+        };
+        /** @description A room or class that the reader answers for. */
+        WeekPost: {
+            scope: string;
+            /** @enum {string} */
+            kind: "room" | "class";
+            name: string;
+            is_answered: boolean;
+            answer_zh: string | null;
+            answer_en: string | null;
+        };
+        /** @description A room or class that has not answered yet. */
+        WeekPlace: {
+            scope: string;
+            /** @enum {string} */
+            kind: "room" | "class";
+            name: string;
+            student_n: number;
+            /** @description Whether an account answers for it. */
+            has_post: boolean;
+        };
+        /** @description How far the rooms and classes of a counselor's students are. */
+        WeekWatched: {
+            place_n: number;
+            answered_n: number;
+            missing: components["schemas"]["WeekPlace"][];
+        };
+        /** @description The weekly answer of rooms and classes. */
+        ObservationWeek: {
+            /** Format: date */
+            week_on: string;
+            /** Format: date-time */
+            due_at: string;
+            mine: components["schemas"]["WeekPost"][];
+            /** @description null: the reader has no rooms and classes to look after. */
+            watched: components["schemas"]["WeekWatched"] | null;
+        };
+        /** @description The answer of a room or class; "nothing to report" is one. */
+        WeekAnswerAsk: {
+            scope: string;
+            is_nothing: boolean;
+        };
+        /** @description A choice with its words. */
+        SweepChoice: {
+            code: string;
+            title_zh: string;
+            title_en: string;
+        };
+        /** @description How far one counselor is. */
+        SweepCounts: {
+            account: string;
+            student_n: number;
+            answered_n: number;
+            nothing_n: number;
+            opened_n: number;
+            in_care_n: number;
+        };
+        /** @description A sweep. */
+        SweepHead: {
+            sweep_key: string;
+            term: string;
+            moment: string;
+            moment_zh: string;
+            moment_en: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+        };
+        /** @description A sweep and how far it is: of the reader's students, to psychology of all. */
+        SweepRow: {
+            sweep_key: string;
+            term: string;
+            moment: string;
+            moment_zh: string;
+            moment_en: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            due_at: string;
+            is_overdue: boolean;
+            student_n: number;
+            answered_n: number;
+            progress: components["schemas"]["SweepCounts"][];
+        };
+        /** @description Sweeps, the newest first. */
+        Sweeps: {
+            rows: components["schemas"]["SweepRow"][];
+            moments: components["schemas"]["SweepChoice"][];
+            may_open: boolean;
+        };
+        /** @description A student of a sweep. */
+        SweptStudent: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            student: components["schemas"]["CaseStudent"];
+            is_in_care: boolean;
+            answer: string | null;
+            answer_zh: string | null;
+            answer_en: string | null;
+        };
+        /** @description A sweep with the reader's own students, those without an answer first. */
+        Sweep: {
+            head: components["schemas"]["SweepHead"];
+            rows: components["schemas"]["SweptStudent"][];
+            answers: components["schemas"]["SweepChoice"][];
+            kinds: components["schemas"]["SweepChoice"][];
+        };
+        /** @description A sweep to be opened. */
+        SweepAsk: {
+            term: string;
+            moment: string;
+            /** Format: date */
+            due_on: string;
+        };
+        /** @description An answer for students; a case is opened one by one. */
+        SweepAnswerAsk: {
+            student_keys: string[];
+            answer: string;
+            kind?: string | null;
+        };
+        /** @description A screening and how far it is. */
+        Screening: {
+            name: string;
+            consent_version: string;
+            due_n: number;
+            done_n: number;
+            to_talk_n: number;
+            talked_n: number;
+            /** @description Scores that are kept, sealed. */
+            score_n: number;
+        };
+        /** @description All screenings. */
+        Screenings: {
+            rows: components["schemas"]["Screening"][];
+        };
+        /** @description How far a screening is; each part holds the next. */
+        ScreeningAsk: {
+            name: string;
+            consent_version: string;
+            due_n: number;
+            done_n: number;
+            to_talk_n: number;
+            talked_n: number;
+        };
+        /** @description Lines of student number and score. */
+        ScoresAsk: {
+            csv: string;
+        };
+        /** @description A line that was not taken. */
+        WrongLine: {
+            line: number;
+            reason_zh: string;
+            reason_en: string;
+        };
+        /** @description What was kept, and what was not. */
+        ScoresTaken: {
+            taken_n: number;
+            wrong: components["schemas"]["WrongLine"][];
+        };
+        /** @description Whose score. */
+        ScoreLookAsk: {
+            student_no: string;
+        };
+        /** @description One score. */
+        ScoreLook: {
+            score: string | null;
+        };
+        /** @description A figure; null is below ten and not told. */
+        MonthFigure: {
+            figure: string;
+            title_zh: string;
+            title_en: string;
+            n: number | null;
+        };
+        /** @description A month in figures. */
+        MonthReport: {
+            month: string;
+            k: number;
+            figures: components["schemas"]["MonthFigure"][];
+        };
+        /** @description A student who has died. */
+        Death: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            name: string | null;
+            /** Format: date */
+            died_on: string | null;
+            entered_by: string;
+            /** Format: date-time */
+            entered_at: string;
+            is_care_planned: boolean;
+        };
+        /** @description Those whom the reader is named to look at. */
+        Deaths: {
+            rows: components["schemas"]["Death"][];
+        };
+        /** @description That a student has died, and who may still look. */
+        DeathAsk: {
+            student_no: string;
+            /** Format: date */
+            died_on: string;
+            reader_1: string;
+            reader_2: string;
         };
         /** @description What somebody found who looked after a student. */
         NewAbsenceCheck: {
@@ -2704,6 +3195,7 @@ export type RosterAsk = components['schemas']['RosterAsk'];
 export type ModelState = components['schemas']['ModelState'];
 export type ModelKind = components['schemas']['ModelKind'];
 export type ModelHead = components['schemas']['ModelHead'];
+export type RuleCard = components['schemas']['RuleCard'];
 export type ModelList = components['schemas']['ModelList'];
 export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
@@ -2716,6 +3208,39 @@ export type ModelBacktest = components['schemas']['ModelBacktest'];
 export type ModelDrift = components['schemas']['ModelDrift'];
 export type ModelGroup = components['schemas']['ModelGroup'];
 export type ModelPage = components['schemas']['ModelPage'];
+export type CaseRecord = components['schemas']['CaseRecord'];
+export type CaseRecordAsk = components['schemas']['CaseRecordAsk'];
+export type CaseFamily = components['schemas']['CaseFamily'];
+export type BreakList = components['schemas']['BreakList'];
+export type CaseOutcome = components['schemas']['CaseOutcome'];
+export type CaseOutcomes = components['schemas']['CaseOutcomes'];
+export type WeekPost = components['schemas']['WeekPost'];
+export type WeekPlace = components['schemas']['WeekPlace'];
+export type WeekWatched = components['schemas']['WeekWatched'];
+export type ObservationWeek = components['schemas']['ObservationWeek'];
+export type WeekAnswerAsk = components['schemas']['WeekAnswerAsk'];
+export type SweepChoice = components['schemas']['SweepChoice'];
+export type SweepCounts = components['schemas']['SweepCounts'];
+export type SweepHead = components['schemas']['SweepHead'];
+export type SweepRow = components['schemas']['SweepRow'];
+export type Sweeps = components['schemas']['Sweeps'];
+export type SweptStudent = components['schemas']['SweptStudent'];
+export type Sweep = components['schemas']['Sweep'];
+export type SweepAsk = components['schemas']['SweepAsk'];
+export type SweepAnswerAsk = components['schemas']['SweepAnswerAsk'];
+export type Screening = components['schemas']['Screening'];
+export type Screenings = components['schemas']['Screenings'];
+export type ScreeningAsk = components['schemas']['ScreeningAsk'];
+export type ScoresAsk = components['schemas']['ScoresAsk'];
+export type WrongLine = components['schemas']['WrongLine'];
+export type ScoresTaken = components['schemas']['ScoresTaken'];
+export type ScoreLookAsk = components['schemas']['ScoreLookAsk'];
+export type ScoreLook = components['schemas']['ScoreLook'];
+export type MonthFigure = components['schemas']['MonthFigure'];
+export type MonthReport = components['schemas']['MonthReport'];
+export type Death = components['schemas']['Death'];
+export type Deaths = components['schemas']['Deaths'];
+export type DeathAsk = components['schemas']['DeathAsk'];
 export type NewAbsenceCheck = components['schemas']['NewAbsenceCheck'];
 export type AbsenceAnswer = components['schemas']['AbsenceAnswer'];
 export type AnswerChoice = components['schemas']['AnswerChoice'];
@@ -4395,6 +4920,514 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelPage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cases_thread_key_records: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseRecordAsk"];
+            };
+        };
+        responses: {
+            /** @description The case with the record. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cases_outcomes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Suppressed figures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseOutcomes"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_observations_week: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the reader answers for, and what is missing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObservationWeek"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_observations_week: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WeekAnswerAsk"];
+            };
+        };
+        responses: {
+            /** @description What the reader answers for, after. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObservationWeek"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_follow_ups_breaks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those due first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakList"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sweeps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweeps"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sweeps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepAsk"];
+            };
+        };
+        responses: {
+            /** @description All sweeps. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweeps"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sweeps_sweep_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those without an answer first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweep"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sweeps_sweep_key_answers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepAnswerAsk"];
+            };
+        };
+        responses: {
+            /** @description The sweep, after. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sweep"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_screenings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far each is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screenings"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_screenings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreeningAsk"];
+            };
+        };
+        responses: {
+            /** @description All screenings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Screenings"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_screenings_name_scores: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoresAsk"];
+            };
+        };
+        responses: {
+            /** @description What was kept, and lines that were not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoresTaken"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_screenings_name_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScoreLookAsk"];
+            };
+        };
+        responses: {
+            /** @description The score. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreLook"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_screenings_month: {
+        parameters: {
+            query?: {
+                month?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Figures, those below ten hidden. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthReport"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deaths: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deaths"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_deaths: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeathAsk"];
+            };
+        };
+        responses: {
+            /** @description Those whom the reader is named to look at. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deaths"];
                 };
             };
             /** @description Problem document (RFC 9457) */

@@ -25,6 +25,11 @@ export function instantOf(local: string): string {
   return `${local.length === 16 ? `${local}:00` : local}+08:00`;
 }
 
+/** Accounts as people write them one after another. */
+export function accountsOf(text: string): string[] {
+  return text.split(/[\s,，、;；]+/).filter((it) => it !== "");
+}
+
 function valueOf(field: ActField, text: string): unknown {
   switch (field.kind) {
     case "number":
@@ -33,6 +38,8 @@ function valueOf(field: ActField, text: string): unknown {
       return text === "true";
     case "instant":
       return instantOf(text);
+    case "accounts":
+      return accountsOf(text);
     default:
       return text;
   }

@@ -24,3 +24,8 @@ export function placeOf(student: CaseRow["student"]): string {
   const room = [student.building, student.room].filter((it) => it !== null && it !== "").join(" ");
   return [student.class, room].filter((it) => it !== null && it !== "").join(" · ");
 }
+
+/** Colleagues who may take something over, as choices. */
+export function takersOf(page: {takers: readonly {account: string; display_name: string}[]} | undefined): {value: string; name: string}[] {
+  return (page?.takers ?? []).map((it) => ({value: it.account, name: `${it.display_name}（${it.account}）`}));
+}

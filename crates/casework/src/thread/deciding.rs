@@ -5,7 +5,7 @@ use crate::actor::{Actor, Role};
 use crate::crisis::{CrisisResult, CrisisStep};
 use crate::deadline::{DAY_US, HOUR_US, Rules, escalation_due, first_contact_due, review_due};
 use crate::refusal::Refusal;
-use crate::safety::{CheckCause, CheckResult};
+use crate::safety::{CheckCause, CheckResult, ParentsChoice, Rung};
 use crate::severity::Severity;
 use crate::sight::may_act;
 
@@ -79,7 +79,7 @@ pub fn decide(thread: &Thread, command: &Command, actor: &Actor, rules: &Rules, 
 
     let mut after = thread.clone();
     let mut events = Vec::new();
-    for step in steps(thread, &command.act, actor, now)? {
+    for step in steps(thread, &command.act, actor, rules, now)? {
         let (actor_name, role) = (actor.account.clone(), actor.role);
         let reason = command.reason.clone();
         let mut event = Event { at_us: now, actor: actor_name, role, reason, deadline_us: None, step };
@@ -98,7 +98,7 @@ fn is_routine(act: &Act) -> bool {
     matches!(act, Act::Signal { source: Source::Machine, .. } | Act::Contact { .. } | Act::Review { .. } | Act::GrantTo { .. })
 }
 
-fn steps(thread: &Thread, act: &Act, actor: &Actor, now: i64) -> Result<Vec<Step>, Refusal> {
+fn steps(thread: &Thread, act: &Act, actor: &Actor, rules: &Rules, now: i64) -> Result<Vec<Step>, Refusal> {
     let step = match act {
         Act::Signal { source, severity } => {
             expect_signal(*source, *severity, actor)?;
@@ -159,10 +159,15 @@ fn steps(thread: &Thread, act: &Act, actor: &Actor, now: i64) -> Result<Vec<Step
             if thread.running_check().is_some() {
                 return Err(Refusal::CheckOpen);
             }
-            Step::CheckOpened { cause: *cause, guardian: *guardian }
+            // Caution that stands on any case of the student holds for the ladder as well.
+            Step::CheckOpened { cause: *cause, guardian: (*guardian).max(rules.family.guardian) }
         }
         Act::CheckStep { rung, result, reached } => {
             let check = thread.running_check().ok_or(Refusal::NothingOpen)?;
+            let is_free = check.parents == Some(ParentsChoice::Call) || rules.family.may_be_reached_by(actor.role);
+            if *rung == Rung::CallParents && *result != CheckResult::Skipped && !is_free {
+                return Err(Refusal::ParentsUndecided);
+            }
             if *result != CheckResult::Skipped {
                 check.expect(*rung)?;
             } else if Some(*rung) != check.next() || check.parents.is_none() {

@@ -327,9 +327,11 @@ fn others_see_only_that_another_profession_follows_up() {
 #[test]
 fn after_a_death_two_named_persons_look_and_nothing_moves() {
     let mut case = Case::opened(Kind::Psych, Source::HumanReport, 2);
-    let head = Actor::stranger("qian", Role::PsychologyHead);
+    let head = Actor { is_named: true, ..Actor::stranger("qian", Role::PsychologyHead) };
     let die = |one: &str, two: &str| Act::Die { readers: [one.to_owned(), two.to_owned()] };
     assert_eq!(case.refuses(&counselor(), die("qian", "sun")), Refusal::NotYours);
+    let unnamed = Actor::stranger("qian", Role::PsychologyHead);
+    assert_eq!(case.refuses(&unnamed, die("qian", "sun")), Refusal::NotYours, "a role alone is not enough");
     assert_eq!(case.refuses(&head, die("qian", "qian")), Refusal::TwoReaders);
     case.does(&head, die("qian", "sun"));
     assert_eq!((case.thread.deadline_us, case.thread.is_overdue(i64::MAX)), (None, false));

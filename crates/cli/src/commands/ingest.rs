@@ -70,6 +70,13 @@ pub(crate) fn report(reports: &[Report], is_json: bool, done: &mut Done) {
     }
     let unreached: Vec<&String> = reports.iter().flat_map(|it| &it.unreached).collect();
     done.messages.extend(unreached.iter().map(|it| format!("未连接 / not reached: {it}")));
+    for it in reports.iter().filter(|it| 0 < it.unlinked) {
+        done.messages.push(format!(
+            "注意 / note: {}：{} 个号码已属于另一个人，未合并；请先核对登记表\n\
+             {}: {} numbers are another person's already and were not joined: check the register",
+            it.pipeline, it.unlinked, it.pipeline, it.unlinked
+        ));
+    }
     if done.exit_code == 0 && !unreached.is_empty() {
         done.exit_code = 75;
     }

@@ -53,7 +53,8 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
         anyhow::bail!(Caller(format!("there is no role \"{}\": see policies/", grant.role)));
     };
     let principal = serve::principal(&house.store, &account, role, house.now_us()).await?;
-    Ok((sessions.open(principal).await?, sessions))
+    let withheld = house.store.cases().withheld_from(&account.account).await?;
+    Ok((sessions.open_without(principal, &withheld).await?, sessions))
 }
 
 /// Asks as the system: every table, generated staging included; views as of `--now`, else of the newest date

@@ -10,6 +10,7 @@ fn persons() -> Persons {
     let config = |pattern: &str| PersonConfig {
         pattern: pattern.to_owned(),
         normalise: vec![Normalise::Trim, Normalise::Halfwidth, Normalise::Upper, Normalise::StripExcel],
+        ..PersonConfig::default()
     };
     Persons::new(&BTreeMap::from([(PersonKind::Student, config(r"20\d{8}")), (PersonKind::Staff, config(r"T\d{5}"))]))
         .expect("patterns")

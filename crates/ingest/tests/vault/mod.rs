@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
-use schema::{Known, PersonKind, Pseudonyms, Seal, VaultError};
+use schema::{Holder, Identifier, Known, PersonKind, Pseudonyms, Seal, VaultError};
 
 const SEAL: &[u8] = b"sealed:";
 
@@ -13,6 +13,7 @@ pub struct Vault {
     erased: Vec<String>,
     calls: Mutex<usize>,
     remembered: Mutex<BTreeMap<(i64, String), String>>,
+    identifiers: Mutex<BTreeMap<String, Vec<Holder>>>,
 }
 
 impl Vault {
@@ -58,6 +59,23 @@ impl Pseudonyms for Vault {
             remembered.insert((*key, (*column).to_owned()), (*value).to_owned());
         }
         Ok(())
+    }
+
+    fn holders(&self, kind: PersonKind, by: &str, value: &str) -> Result<Vec<Holder>, VaultError> {
+        let identifiers = self.identifiers.lock().expect("no panic");
+        let held = identifiers.get(&format!("{kind} {by} {value}"));
+        let erased = self.erased.iter().any(|it| it == value);
+        let erased = erased.then_some(Holder { from_day: i32::MIN, until_day: i32::MAX, who: Known::Erased });
+        Ok(held.into_iter().flatten().copied().chain(erased).collect())
+    }
+
+    fn identify(&self, kind: PersonKind, given: &[Identifier<'_>]) -> Result<u64, VaultError> {
+        let mut identifiers = self.identifiers.lock().expect("no panic");
+        for it in given {
+            let holder = Holder { from_day: it.from_day, until_day: it.until_day.unwrap_or(i32::MAX), who: Known::Key(it.key) };
+            identifiers.entry(format!("{kind} {} {}", it.by, it.value)).or_default().push(holder);
+        }
+        Ok(0)
     }
 }
 

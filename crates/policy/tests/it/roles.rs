@@ -14,8 +14,8 @@ fn shipped() -> Policies {
 fn the_shipped_policies_do_what_they_say() {
     assert_eq!(check(&shipped()), []);
     let names: Vec<_> = shipped().roles().map(|it| it.role.clone()).collect();
-    let expected = "administrator analyst auditor college_office college_secretary counselor dorm_keeper duty_office leader \
-                    psychologist psychology_head security student tutor";
+    let expected = "administrator analyst auditor class_rep college_office college_secretary counselor dorm_head dorm_keeper \
+                    duty_office leader psychologist psychology_head security student tutor";
     assert_eq!(names.join(" "), expected);
 }
 

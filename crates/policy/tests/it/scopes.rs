@@ -191,3 +191,25 @@ async fn many_students_are_reached_as_few_are() {
     let negated = "SELECT count(*) FROM card WHERE NOT (student_key IS NULL) AND student_key <> 42";
     assert_eq!(answer(&session, negated).await, Ok(vec!["30".to_owned()]));
 }
+
+#[tokio::test]
+async fn who_is_withheld_is_in_no_session_however_wide_and_however_it_is_asked_for() {
+    let count = "SELECT count(*) FROM dim_student";
+    for scopes in [["university"], ["building:N3"]] {
+        let sessions = sessions_of(Lake::new());
+        let whole = sessions.open(principal("watcher", &scopes, None)).await.expect("session");
+        let one = answer(&whole, "SELECT min(student_key) FROM dim_student").await.expect("a key").remove(0);
+        let gone: i64 = one.parse().expect("a key");
+        let session = sessions.open_without(principal("watcher", &scopes, None), &[gone]).await.expect("session");
+        let n = |rows: Result<Vec<String>, (String, String)>| -> i64 { rows.expect("a count")[0].parse().expect("a count") };
+        assert_eq!(n(answer(&session, count).await), n(answer(&whole, count).await) - 1, "{scopes:?}");
+        for condition in
+            [format!("student_key = {gone}"), format!("NOT (student_key <> {gone})"), format!("student_key + 0 = {gone}")]
+        {
+            let asked = format!("{count} WHERE {condition}");
+            assert_eq!(n(answer(&session, &asked).await), 0, "{condition}");
+        }
+        assert!(!session.students().contains(gone) && whole.students().contains(gone));
+        assert_ne!(session.policy_hash(), whole.policy_hash(), "a stored answer is none of the other's");
+    }
+}

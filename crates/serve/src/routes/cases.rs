@@ -13,9 +13,9 @@ use casework::{Act, Actor, CheckCause, Code, Command, Crisis, CrisisStep, Kind, 
 use schema::PersonKind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use store::{Account, Desk, Edit, NewEntry, Page, Wanted};
+use store::{Account, Desk, Edit, NewEntry, NewRecord, Page, Wanted};
 
-pub(crate) use filled::micros;
+pub(crate) use filled::{day, micros};
 
 use super::students::limit;
 use super::warnings;
@@ -25,6 +25,7 @@ use crate::error::{Problem, Query};
 /// Steps of a history that are read at once; a case has 2,000 and somewhat more at most.
 const STEPS_A_PAGE: usize = 500;
 const REPORTS_MAX: usize = 200;
+const RECORDS_MAX: usize = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +53,16 @@ pub(crate) struct StepAsk {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct RecordAsk {
+    record: String,
+    #[serde(default)]
+    fields: Map<String, Value>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct OpenAsk {
     student_key: String,
     kind: String,
@@ -73,6 +84,7 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
         kind: filter.kind.as_deref().map(|it| Kind::from_code(it).ok_or_else(|| no_word("kind"))).transpose()?,
         state: filter.state.as_deref().map(|it| State::from_code(it).ok_or_else(|| no_word("state"))).transpose()?,
         is_mine: filter.mine.unwrap_or(false),
+        ..Wanted::default()
     };
     let after = filter.after.as_deref().map(position).transpose()?;
     let cases = reader.state.parts.store.cases();
@@ -153,6 +165,40 @@ pub(crate) async fn step(
     Ok(Json(after_step(&reader, key).await?))
 }
 
+/// Records something on a case: it adds and changes nothing, so no version is asked for.
+pub(crate) async fn record(
+    reader: Reader,
+    Path(thread_key): Path<String>,
+    body: Result<Json<RecordAsk>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let key = key(&thread_key)?;
+    let Json(ask) = body?;
+    if desk(&reader, key).await?.is_none() {
+        reader.note("record", format!("case/{key}"), "refused", None).await?;
+        return Err(Problem::not_found());
+    }
+    let rules = reader.rules();
+    let record = filled::record(&ask.record, ask.fields)?;
+    for account in record.accounts() {
+        expect_account(&reader, account).await?;
+    }
+    reader.note("record", format!("case/{key}/{}", record.kind().code()), "asked", None).await?;
+    let new = NewRecord { thread_key: key, record: &record, note: noted(ask.note.as_deref()) };
+    reader.state.parts.store.cases().record(new, &reader.who()?, &rules, reader.now_us()).await?;
+    Ok(Json(after_step(&reader, key).await?))
+}
+
+/// Refuses a name that is no account: a slip of the pen would leave work with nobody.
+pub(crate) async fn expect_account(reader: &Reader, account: &str) -> Result<(), Problem> {
+    let found = reader.state.parts.store.accounts().get(account).await?;
+    if found.is_some_and(|it| !it.is_disabled) {
+        return Ok(());
+    }
+    let en = format!("there is no account \"{account}\"");
+    Err(Problem::unprocessable(&format!("没有账号“{account}”"), &en))
+}
+
 pub(crate) async fn open(reader: Reader, body: Result<Json<OpenAsk>, JsonRejection>) -> Result<Json<Value>, Problem> {
     let Json(ask) = body?;
     if reader.require_page("care").is_err() {
@@ -221,7 +267,7 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
     let Some(row) = &desk.view.row else { return Ok(nothing(reader, desk.others_n)) };
     let students = shown::students(reader, [row.student_key]).await;
     let cases = reader.state.parts.store.cases();
-    let (mut history, mut reports, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut history, mut reports, mut notices, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if Sight::Record <= desk.view.sight {
         loop {
             let after = history.last().map_or(0, |it: &store::HistoryRow| it.seq);
@@ -232,6 +278,7 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
                 break;
             }
         }
+        records = cases.records_of(key, &who, RECORDS_MAX, now).await?;
         reports = match cases.reports_of(key, &who, 0, REPORTS_MAX, now).await {
             // From severity 3 on reports are psychology's, and the others go on without them.
             Err(store::Error::NoSuchCase { .. }) => Vec::new(),
@@ -261,6 +308,9 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
         "reports": reports.iter().map(shown::report).collect::<Vec<_>>(),
         "history": history.iter().map(|it| shown::step(it, who.role, labels, campus)).collect::<Vec<_>>(),
         "acts": desk.forms.iter().map(shown::form).collect::<Vec<_>>(),
+        "records": records.iter().map(|it| shown::record(it, campus)).collect::<Vec<_>>(),
+        "record_forms": desk.record_forms.iter().map(shown::record_form).collect::<Vec<_>>(),
+        "family": desk.family.text().map(|it| json!({ "text_zh": it.zh, "text_en": it.en })),
         "crisis": desk.crisis.as_ref().map(|it| shown::crisis(it, &people, now)),
         "check": check,
         "others": shown::others(desk.others_n),
@@ -293,7 +343,8 @@ async fn callees(reader: &Reader, student_key: i64, crisis: &Crisis, now: i64) -
 fn nothing(reader: &Reader, others_n: usize) -> Value {
     let campus = &reader.state.config.campus;
     json!({
-        "row": null, "sight": "exists", "notices": [], "reports": [], "history": [], "acts": [], "crisis": null, "check": null,
+        "row": null, "sight": "exists", "notices": [], "reports": [], "history": [], "acts": [], "records": [], "record_forms": [],
+        "family": null, "crisis": null, "check": null,
         "others": shown::others(others_n.max(1)), "as_of_on": null,
         "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
     })

@@ -6,6 +6,7 @@ use axum::extract::rejection::JsonRejection;
 use casework::{BreakFollowUp, Calendar, Code, DAY_US, FollowUpPlan};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::{Page, Wanted, With};
 
 use super::cases::{self, shown};
 use super::health::instant;
@@ -92,17 +93,47 @@ pub(crate) async fn done(
     Ok(Json(due(&reader).await?))
 }
 
+/// Open cases for which nobody is to keep in touch over the next break (放假前逐案定责任人与联系频次).
+pub(crate) async fn breaks(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_page("care")?;
+    let (who, rules, now) = (reader.who()?, reader.rules(), reader.now_us());
+    let today = rules.calendar.day(now);
+    let next = rules.breaks.iter().find(|(_, until)| today < *until).copied();
+    let mut found = Vec::new();
+    if let Some((from, until)) = next {
+        let at = |day: i64| day * DAY_US - rules.calendar.offset_us;
+        let wanted = Wanted { without_break: Some((at(from), at(until))), ..Wanted::default() };
+        let labels = &reader.state.config.labels;
+        let page = Page { after: None, limit: ROWS_MAX };
+        found = reader.state.parts.store.cases().queue_of(&who, wanted, page, labels, now).await?;
+    }
+    reader.note("read", "cases/without_break".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
+    let students = shown::students(&reader, found.iter().map(|it| it.student_key)).await;
+    Ok(Json(json!({
+        "from_on": next.and_then(|it| shown::day(Some(it.0))), "until_on": next.and_then(|it| shown::day(Some(it.1))),
+        "rows": found.iter().map(|it| shown::row(it, &students, &who.account, now)).collect::<Vec<_>>(),
+    })))
+}
+
 async fn due(reader: &Reader) -> Result<Value, Problem> {
     let now = reader.now_us();
     let store = reader.state.parts.store.cases();
     let found = store.follow_ups(&reader.account.account, now + AHEAD_US, ROWS_MAX).await?;
     reader.note("read", "follow_ups".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
-    let students = shown::students(reader, found.iter().map(|it| it.student_key)).await;
+    let keys = found.iter().filter_map(|it| match &it.with {
+        With::Student(key) => Some(*key),
+        With::Colleague(_) => None,
+    });
+    let students = shown::students(reader, keys).await;
     let rows = found.iter().map(|it| {
         let cause = it.cause.text();
+        let (student_key, student, account) = match &it.with {
+            With::Student(key) => (json!(key.to_string()), students.get(*key), Value::Null),
+            With::Colleague(account) => (Value::Null, Value::Null, json!(account)),
+        };
         json!({
-            "follow_up_key": it.follow_up_key.to_string(), "student_key": it.student_key.to_string(),
-            "student": students.get(it.student_key), "cause": it.cause.code(), "cause_zh": cause.zh, "cause_en": cause.en,
+            "follow_up_key": it.follow_up_key.to_string(), "student_key": student_key, "student": student, "account": account,
+            "cause": it.cause.code(), "cause_zh": cause.zh, "cause_en": cause.en,
             "due_at": instant(it.due_us), "is_overdue": it.due_us < now,
         })
     });

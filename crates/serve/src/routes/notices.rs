@@ -29,7 +29,9 @@ pub(crate) async fn open(
             reach(&reader, id, Reach::Acknowledged).await?;
             "/".to_owned()
         }
-        (_, Some(thread_key)) => format!("/care?thread={thread_key}"),
+        (_, Some(thread_key)) => format!("/care?case={thread_key}"),
+        // A contact or a hand-over waits on the page of duties.
+        _ if message.follow_up_key.or(message.hand_over_key).is_some() => "/duty".to_owned(),
         _ => "/care".to_owned(),
     };
     Ok(Redirect::to(&page).into_response())

@@ -59,11 +59,7 @@ pub(crate) async fn keep(reader: Reader, body: Result<Json<Ask>, JsonRejection>)
     let backup = it.backup.filter(|it| !it.is_empty());
     for account in std::iter::once(&it.account).chain(&backup) {
         // A slip in a name would leave the post empty without anybody seeing it.
-        let found = reader.state.parts.store.accounts().get(account).await?;
-        if found.is_none_or(|it| it.is_disabled) {
-            let en = format!("there is no account \"{account}\"");
-            return Err(Problem::unprocessable(&format!("没有账号“{account}”"), &en));
-        }
+        super::cases::expect_account(&reader, account).await?;
     }
     match kept_by(&reader) {
         Keeps::All => {}

@@ -90,7 +90,7 @@ pub(crate) fn head(it: &Row, named: (Option<String>, Option<String>), care_n: us
     json!({
         "student_key": cell(it, "student_key"), "name": named.0, "student_id": named.1,
         "college": cell(it, "college"), "college_name": text(it, "college_name").or_else(|| text(it, "college")),
-        "major": cell(it, "major"), "class": cell(it, "class"), "grade": number(it, "grade"),
+        "major": cell(it, "major"), "class": cell(it, "class"), "grade": cell(it, "grade"),
         "building": cell(it, "building_name"), "room": cell(it, "room_id"), "boarder": cell(it, "boarder"), "care_n": care_n,
         "status": cell(it, "status"), "study_stage": cell(it, "study_stage"), "campus": cell(it, "campus"),
     })

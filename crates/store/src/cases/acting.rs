@@ -3,6 +3,7 @@
 use casework::{Act, Actor, Command, EXPIRY_US, Event, Refusal, Role, Rules, Sight, Step, Thread, decide, sight};
 
 use super::outbox::tell;
+use super::records::with_family;
 use super::{Cases, Change, NEVER, NOTE_BYTES_MAX, Tx, Who, actor, event_from, load, place};
 use crate::error::Error;
 
@@ -109,7 +110,8 @@ impl Cases {
         if note.is_some_and(|it| NOTE_BYTES_MAX < it.len()) {
             return Err(Error::NoteLength);
         }
-        let events = decide(thread, command, actor, rules, now)?;
+        let rules = with_family(tx, rules, thread.student_key).await?;
+        let events = decide(thread, command, actor, &rules, now)?;
         let mut after = thread.clone();
         for (at, event) in events.iter().enumerate() {
             after = casework::apply(after, event);
@@ -148,7 +150,7 @@ impl Cases {
 fn sees_nothing(actor: &Actor, thread: &Thread, act: &Act, now: i64) -> bool {
     let is_crisis_work = matches!(act, Act::TakeOver {} | Act::CrisisStep { .. } | Act::Companion { .. });
     // The platform sees nothing and works on everything; a declaration is taken from whoever makes it.
-    let is_free = actor.role == Role::System || matches!(act, Act::Declare { .. } | Act::Die { .. });
+    let is_free = actor.role == Role::System || matches!(act, Act::Declare { .. });
     let is_secretarys = actor.role == Role::CollegeSecretary && actor.is_of_college && is_crisis_work;
     !is_free && !is_secretarys && sight(actor, thread, now) == Sight::Nothing
 }

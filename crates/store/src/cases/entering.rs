@@ -2,6 +2,7 @@
 
 use casework::{Act, Admission, Command, Kind, Refusal, Rules, Thread, admit};
 
+use super::deaths::has_died;
 use super::{Cases, Tx, Who, actor, load, next_key};
 use crate::error::Error;
 
@@ -51,12 +52,7 @@ impl Cases {
         rules: &Rules,
         now: i64,
     ) -> Result<Entered, Error> {
-        let has_died: i64 = sqlx::query_scalar("SELECT count(*) FROM case_thread WHERE student_key = $1 AND has_died = 1")
-            .bind(entry.student_key)
-            .fetch_one(&mut **tx)
-            .await
-            .map_err(Error::database("read", "case_thread"))?;
-        if 0 < has_died {
+        if has_died(tx, entry.student_key).await? {
             return Err(Refusal::Deceased.into());
         }
         let open: Option<i64> =

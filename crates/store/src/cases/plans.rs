@@ -2,7 +2,7 @@
 
 use casework::{BreakFollowUp, Code, FollowUpPlan, Text, break_dates, follow_up_dates, postvention_dates};
 
-use super::{Cases, next_key, page_limit};
+use super::{Cases, Tx, next_key, page_limit};
 use crate::error::Error;
 
 /// Why somebody owes a contact.
@@ -38,13 +38,22 @@ impl FollowUpCause {
     }
 }
 
+/// With whom somebody owes a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum With {
+    /// A student.
+    Student(i64),
+    /// A colleague who was on duty, by account.
+    Colleague(String),
+}
+
 /// A contact that is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueFollowUp {
     /// The contact.
     pub follow_up_key: i64,
     /// With whom.
-    pub student_key: i64,
+    pub with: With,
     /// Why.
     pub cause: FollowUpCause,
     /// Until when, in microseconds since 1970.
@@ -78,20 +87,9 @@ impl Cases {
 
     async fn plan(&self, student_key: i64, cause: FollowUpCause, owner: &str, dates: &[i64]) -> Result<usize, Error> {
         let mut tx = self.database.begin("follow_up").await?;
-        let first = next_key(&mut tx, "follow_up", "follow_up_key").await?;
-        for (key, due_us) in (first..).zip(dates) {
-            sqlx::query("INSERT INTO follow_up (follow_up_key, student_key, cause, owner, due_us) VALUES ($1, $2, $3, $4, $5)")
-                .bind(key)
-                .bind(student_key)
-                .bind(cause.code())
-                .bind(owner)
-                .bind(due_us)
-                .execute(&mut *tx)
-                .await
-                .map_err(Error::database("write", "follow_up"))?;
-        }
+        let planned = plan_in(&mut tx, student_key, cause, owner, dates).await?;
         tx.commit().await.map_err(Error::database("write", "follow_up"))?;
-        Ok(dates.len())
+        Ok(planned)
     }
 
     /// Returns the contacts somebody owes up to an instant, those due first; none with who has died.
@@ -99,9 +97,9 @@ impl Cases {
     /// # Errors
     /// If the store cannot be read.
     pub async fn follow_ups(&self, owner: &str, until_us: i64, limit: usize) -> Result<Vec<DueFollowUp>, Error> {
-        let rows: Vec<(i64, i64, String, i64)> = sqlx::query_as(
-            "SELECT follow_up_key, student_key, cause, due_us FROM follow_up WHERE owner = $1 AND due_us <= $2 \
-             AND done_us IS NULL AND student_key NOT IN (SELECT student_key FROM case_thread WHERE has_died = 1) \
+        let rows: Vec<(i64, Option<i64>, Option<String>, String, i64)> = sqlx::query_as(
+            "SELECT follow_up_key, student_key, account, cause, due_us FROM follow_up WHERE owner = $1 AND due_us <= $2 \
+             AND done_us IS NULL AND (student_key IS NULL OR student_key NOT IN (SELECT student_key FROM student_death)) \
              ORDER BY due_us, follow_up_key LIMIT $3",
         )
         .bind(owner)
@@ -110,12 +108,29 @@ impl Cases {
         .fetch_all(self.database.read())
         .await
         .map_err(Error::database("read", "follow_up"))?;
-        let shown = |(follow_up_key, student_key, cause, due_us): (i64, i64, String, i64)| {
-            let cause = FollowUpCause::ALL.into_iter().find(|it| it.code() == cause);
-            let cause = cause.ok_or(Error::Damaged { table: "follow_up", column: "cause" })?;
-            Ok(DueFollowUp { follow_up_key, student_key, cause, due_us })
+        let shown = |(follow_up_key, student_key, account, cause, due_us): (i64, Option<i64>, Option<String>, String, i64)| {
+            let damaged = |column| Error::Damaged { table: "follow_up", column };
+            let cause = FollowUpCause::ALL.into_iter().find(|it| it.code() == cause).ok_or(damaged("cause"))?;
+            let with = match (student_key, account) {
+                (Some(key), None) => With::Student(key),
+                (None, Some(account)) => With::Colleague(account),
+                _ => return Err(damaged("account")),
+            };
+            Ok(DueFollowUp { follow_up_key, with, cause, due_us })
         };
         rows.into_iter().map(shown).collect()
+    }
+
+    /// Returns whose a contact is, while it is owed.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn follow_up_owner(&self, follow_up_key: i64) -> Result<Option<String>, Error> {
+        sqlx::query_scalar("SELECT owner FROM follow_up WHERE follow_up_key = $1 AND done_us IS NULL")
+            .bind(follow_up_key)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "follow_up"))
     }
 
     /// Notes that a contact was made, and its result as a code; says whether it was still owed by this person.
@@ -138,4 +153,73 @@ impl Cases {
         tx.commit().await.map_err(Error::database("write", "follow_up"))?;
         Ok(touched == 1)
     }
+}
+
+/// Contacts of one cause that are nearer to each other than this are one contact.
+const SAME_US: i64 = 3 * casework::DAY_US;
+
+/// Plans contacts with a student, but none beside an open one of the same cause; returns how many were added.
+pub(super) async fn plan_in(
+    tx: &mut Tx,
+    student_key: i64,
+    cause: FollowUpCause,
+    owner: &str,
+    dates: &[i64],
+) -> Result<usize, Error> {
+    let mut planned = 0;
+    // What is planned here may lie as near as a rhythm asks for: only what was there before counts.
+    let first = next_key(tx, "follow_up", "follow_up_key").await?;
+    for due_us in dates {
+        let key = next_key(tx, "follow_up", "follow_up_key").await?;
+        let added = sqlx::query(
+            "INSERT INTO follow_up (follow_up_key, student_key, cause, owner, due_us) \
+             SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM follow_up WHERE student_key = $2 AND cause = $3 \
+             AND done_us IS NULL AND follow_up_key < $6 AND due_us > $7 AND due_us < $8)",
+        )
+        .bind(key)
+        .bind(student_key)
+        .bind(cause.code())
+        .bind(owner)
+        .bind(due_us)
+        .bind(first)
+        .bind(due_us - SAME_US)
+        .bind(due_us + SAME_US)
+        .execute(&mut **tx)
+        .await
+        .map_err(Error::database("write", "follow_up"))?
+        .rows_affected();
+        planned += usize::from(added == 1);
+    }
+    Ok(planned)
+}
+
+/// Plans contacts with a colleague.
+pub(super) async fn care_in(tx: &mut Tx, account: &str, owner: &str, dates: &[i64]) -> Result<usize, Error> {
+    for due_us in dates {
+        let key = next_key(tx, "follow_up", "follow_up_key").await?;
+        sqlx::query("INSERT INTO follow_up (follow_up_key, account, cause, owner, due_us) VALUES ($1, $2, $3, $4, $5)")
+            .bind(key)
+            .bind(account)
+            .bind(FollowUpCause::Postvention.code())
+            .bind(owner)
+            .bind(due_us)
+            .execute(&mut **tx)
+            .await
+            .map_err(Error::database("write", "follow_up"))?;
+    }
+    Ok(dates.len())
+}
+
+/// Ends the open contacts of a cause because others take their place; they stay as what was planned.
+pub(super) async fn replace_in(tx: &mut Tx, student_key: i64, cause: FollowUpCause, now: i64) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE follow_up SET done_us = $1, result = 'replaced' WHERE student_key = $2 AND cause = $3 AND done_us IS NULL",
+    )
+    .bind(now)
+    .bind(student_key)
+    .bind(cause.code())
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "follow_up"))
 }

@@ -1,11 +1,12 @@
 //! What readers get of cases: as much as their sight allows, page by page.
 
 use casework::{
-    Crisis, Event, Form, Kind, LabelScheme, Network, Role, Rules, SafetyCheck, Severity, ShownSeverity, Sight, State, Step,
-    StepName, Thread, forms, sight,
+    Crisis, DAY_US, Event, Family, Form, Kind, LabelScheme, Network, RecordForm, Role, Rules, SafetyCheck, Severity,
+    ShownSeverity, Sight, State, Step, StepName, Thread, forms, record_forms, sight,
 };
 use sqlx::{AssertSqlSafe, FromRow};
 
+use super::records::with_family;
 use super::{Cases, NEVER, Tx, Who, actor, event_from, load, open_text, page_limit, place, shift, standing_in};
 use crate::database::values;
 use crate::error::Error;
@@ -34,6 +35,9 @@ pub struct Wanted {
     pub state: Option<State>,
     /// Only what the reader has in hand.
     pub is_mine: bool,
+    /// Only those for which nobody is to keep in touch over a break, from its first day off to the first of term. What
+    /// only machines have brought up at severity 1 expires by itself and is left out.
+    pub without_break: Option<(i64, i64)>,
 }
 
 /// Figures of a work list.
@@ -132,6 +136,10 @@ pub struct Desk {
     pub crisis: Option<Crisis>,
     /// The safety check, for the same.
     pub check: Option<SafetyCheck>,
+    /// What the reader may record now.
+    pub record_forms: Vec<RecordForm>,
+    /// What holds of the guardian.
+    pub family: Family,
     /// Other open cases of the student of which the reader learns only that another profession follows up.
     pub others_n: usize,
 }
@@ -260,11 +268,14 @@ impl Cases {
             others_n += usize::from(other.is_some_and(|it| sight(&actor, &it, now) == Sight::OtherProfession));
         }
         let is_step = Sight::Step <= seen_as;
-        let forms = if is_step { forms(&thread, &actor, labels, rules, now) } else { Vec::new() };
+        let rules = with_family(&mut tx, rules, thread.student_key).await?;
+        let forms = if is_step { forms(&thread, &actor, labels, &rules, now) } else { Vec::new() };
+        let record_forms = record_forms(&thread, &actor, &rules, now);
+        let family = if Sight::Record <= seen_as { rules.family } else { Family::default() };
         let crisis = thread.crisis.clone().filter(|_| is_step);
         let check = thread.check.clone().filter(|_| is_step);
         let view = seen(thread, seen_as, who.role, labels);
-        Ok(view.map(|view| Desk { view, forms, crisis, check, others_n }))
+        Ok(view.map(|view| Desk { view, forms, crisis, check, record_forms, family, others_n }))
     }
 
     /// Returns when the latest step of any case was; none if there is no case.
@@ -386,6 +397,15 @@ impl Wanted {
         // Codes of ours, no text of anybody.
         for (column, code) in [("kind", self.kind.map(Kind::code)), ("state", self.state.map(State::code))] {
             sql += &code.map_or_else(String::new, |it| format!(" AND {column} = '{it}'"));
+        }
+        if let Some((from_us, until_us)) = self.without_break {
+            // Numbers of ours; the last contact is within two weeks of the new term.
+            sql += &format!(
+                " AND (severity >= 2 OR is_of_machines = 0) AND NOT EXISTS (SELECT 1 FROM follow_up f \
+                 WHERE f.student_key = case_thread.student_key AND f.cause = 'break' AND f.due_us > {from_us} \
+                 AND f.due_us <= {} AND (f.result IS NULL OR f.result <> 'replaced'))",
+                until_us + 14 * DAY_US
+            );
         }
         // The reader's own account is the first of those they stand in for.
         sql + if self.is_mine { " AND owner = $5" } else { "" }

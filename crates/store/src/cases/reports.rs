@@ -1,8 +1,8 @@
 //! What people saw and wrote, and the answer they get (观察上报).
 
 use casework::{
-    Act, Code, Command, Kind, ObservationReport, Outcome, Role, Rules, ScreeningCampaign, Severity, Sight, Sign, Source, Text,
-    WeeklyObservation, feedback,
+    Act, Code, Command, Kind, ObservationReport, Outcome, Role, Rules, Severity, Sight, Sign, Source, Text, WeeklyObservation,
+    feedback,
 };
 
 use sqlx::{AssertSqlSafe, FromRow};
@@ -323,6 +323,22 @@ impl Cases {
         tx.commit().await.map_err(Error::database("write", "weekly_observation"))
     }
 
+    /// Returns how many observations an account has written since an instant, of students and of numbers that are nobody's.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn reports_since(&self, account: &str, since_us: i64) -> Result<i64, Error> {
+        sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM observation_report WHERE reporter = $1 AND at_us >= $2) \
+             + (SELECT count(*) FROM observation_unplaced WHERE reporter = $1 AND at_us >= $2)",
+        )
+        .bind(account)
+        .bind(since_us)
+        .fetch_one(self.database.read())
+        .await
+        .map_err(Error::database("read", "observation_report"))
+    }
+
     /// Returns the answers of a week by scope, so that who is missing can be asked.
     ///
     /// # Errors
@@ -340,91 +356,7 @@ impl Cases {
         Ok(rows.into_iter().map(|(scope, n_reports)| WeeklyObservation { week_day, scope, n_reports }).collect())
     }
 
-    /// Keeps how far a screening is.
-    ///
-    /// # Errors
-    /// If no consent form is named, a part is larger than its whole, or the store cannot be written.
-    pub async fn keep_campaign(&self, campaign: &ScreeningCampaign) -> Result<(), Error> {
-        campaign.check()?;
-        let mut tx = self.database.begin("screening_campaign").await?;
-        sqlx::query(
-            "INSERT INTO screening_campaign (name, consent_version, n_due, n_done, n_to_talk, n_talked) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET consent_version = excluded.consent_version, \
-             n_due = excluded.n_due, n_done = excluded.n_done, n_to_talk = excluded.n_to_talk, n_talked = excluded.n_talked",
-        )
-        .bind(&campaign.name)
-        .bind(&campaign.consent_version)
-        .bind(campaign.n_due)
-        .bind(campaign.n_done)
-        .bind(campaign.n_to_talk)
-        .bind(campaign.n_talked)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "screening_campaign"))?;
-        tx.commit().await.map_err(Error::database("write", "screening_campaign"))
-    }
-
-    /// Returns how far a screening is.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn campaign(&self, name: &str) -> Result<Option<ScreeningCampaign>, Error> {
-        let row: Option<(String, i64, i64, i64, i64)> =
-            sqlx::query_as("SELECT consent_version, n_due, n_done, n_to_talk, n_talked FROM screening_campaign WHERE name = $1")
-                .bind(name)
-                .fetch_optional(self.database.read())
-                .await
-                .map_err(Error::database("read", "screening_campaign"))?;
-        let name = name.to_owned();
-        Ok(row.map(|(consent_version, n_due, n_done, n_to_talk, n_talked)| ScreeningCampaign {
-            name,
-            consent_version,
-            n_due,
-            n_done,
-            n_to_talk,
-            n_talked,
-        }))
-    }
-
-    /// Keeps a score, sealed under the psychology key.
-    ///
-    /// # Errors
-    /// If the role is not psychology's, there is no such screening, or the store cannot be written.
-    pub async fn keep_score(&self, name: &str, student_key: i64, score: &str, who: &Who) -> Result<(), Error> {
-        self.expect_psychology(who)?;
-        let mut tx = self.database.begin("screening_score").await?;
-        let sealed = self.psychology.seal(score.as_bytes(), &score_place(name, student_key));
-        sqlx::query(
-            "INSERT INTO screening_score (name, student_key, score_sealed) VALUES ($1, $2, $3) \
-             ON CONFLICT (name, student_key) DO UPDATE SET score_sealed = excluded.score_sealed",
-        )
-        .bind(name)
-        .bind(student_key)
-        .bind(sealed)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "screening_score"))?;
-        tx.commit().await.map_err(Error::database("write", "screening_score"))
-    }
-
-    /// Returns a score to psychology.
-    ///
-    /// # Errors
-    /// If the role is not psychology's, or the score is damaged or cannot be read.
-    pub async fn score(&self, name: &str, student_key: i64, who: &Who) -> Result<Option<String>, Error> {
-        self.expect_psychology(who)?;
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT score_sealed FROM screening_score WHERE name = $1 AND student_key = $2")
-                .bind(name)
-                .bind(student_key)
-                .fetch_optional(self.database.read())
-                .await
-                .map_err(Error::database("read", "screening_score"))?;
-        let place = score_place(name, student_key);
-        sealed.map(|it| open_text(&self.psychology, &it, &place, "screening_score")).transpose()
-    }
-
-    fn expect_psychology(&self, who: &Who) -> Result<(), Error> {
+    pub(super) fn expect_psychology(&self, who: &Who) -> Result<(), Error> {
         if who.role.is_psychology() { Ok(()) } else { Err(casework::Refusal::NotYours.into()) }
     }
 }
@@ -437,8 +369,4 @@ async fn next_report_key(tx: &mut Tx) -> Result<i64, Error> {
 
 fn signs_json(report: &ObservationReport) -> String {
     serde_json::to_string(&report.signs).expect("codes become JSON")
-}
-
-fn score_place(name: &str, student_key: i64) -> Vec<u8> {
-    format!("screening_score/{student_key}/{name}").into_bytes()
 }

@@ -401,7 +401,7 @@ impl Cases {
 }
 
 /// Returns the responsible counselor of a student.
-async fn counselor(tx: &mut Tx, student_key: i64) -> Result<Option<String>, Error> {
+pub(super) async fn counselor(tx: &mut Tx, student_key: i64) -> Result<Option<String>, Error> {
     sqlx::query_scalar("SELECT account FROM case_assignment WHERE student_key = $1 AND relation = 'counselor' AND until_us = $2")
         .bind(student_key)
         .bind(NEVER)

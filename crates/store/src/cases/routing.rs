@@ -151,6 +151,15 @@ impl Cases {
         Ok(Asked { levels: to.into_iter().map(|it| vec![it]).collect(), duty: Vec::new() })
     }
 
+    /// Returns whom to ask about a contact that is due: its owner and nobody else.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn asked_to_contact(&self, follow_up_key: i64) -> Result<Asked, Error> {
+        let owner = self.follow_up_owner(follow_up_key).await?;
+        Ok(Asked { levels: owner.into_iter().map(|it| vec![it]).collect(), duty: Vec::new() })
+    }
+
     /// Returns who is on duty at the posts that are told of care work, those who stand there before the backups.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod night;
 mod racing;
 mod reaching;
+mod recording;
 
 use casework::{
     AbsenceResult, Act, Admission, Code, Command, CrisisStep, DAY_US, Guardian, HOUR_US, How, Kind, LabelScheme,
@@ -499,7 +500,10 @@ async fn after_a_death_everything_stops() {
         .await
         .unwrap();
     let readers = ["qian".to_owned(), "sun".to_owned()];
-    does(&cases, key, Act::Die { readers }, &head, 2).await.unwrap();
+    let death = NewDeath { student_key: STUDENT, died_day: 0, readers };
+    assert_eq!(refusal(cases.die(&death, &head, false, &Rules::default(), 2).await), Refusal::NotYours);
+    cases.die(&death, &head, true, &Rules::default(), 2).await.unwrap();
+    assert_eq!(refusal(cases.die(&death, &head, true, &Rules::default(), 3).await), Refusal::Deceased, "once");
     let page = Page { after: None, limit: 10 };
     for reader in [lin(), wang(), head.clone()] {
         assert!(cases.queue(&reader, page, &LabelScheme::default(), 3).await.unwrap().is_empty(), "{reader:?}");

@@ -46,6 +46,7 @@ impl Inner {
             these.values.entry(key).or_default().insert(column, Value { fingerprint, sealed });
         }
 
+        self.load_identifiers(&mut people).await?;
         *self.people.write() = people;
         Ok(())
     }

@@ -28,29 +28,68 @@ impl Vault {
     pub async fn erase_number(&self, kind: PersonKind, number: &str) -> Result<Option<i64>, Error> {
         let inner = &self.inner;
         let _changing = inner.changing.lock().await;
-        let digest = inner.number_hmac(kind, number);
+        // A person with several numbers is forgotten under all of them, whichever was given.
+        let (known, held) = {
+            let people = inner.people.read();
+            let these = people.get(&kind);
+            let known = these.and_then(|it| it.key_of.get(number)).copied();
+            let held: Vec<(String, String, bool)> = these
+                .into_iter()
+                .flat_map(|it| &it.identifiers)
+                .flat_map(|(by, values)| values.iter().map(move |(value, held)| (by, value, held)))
+                .flat_map(|(by, value, held)| held.iter().map(move |it| (by, value, it)))
+                .filter(|(.., it)| Some(it.key) == known)
+                .map(|(by, value, it)| (by.clone(), value.clone(), it.is_number))
+                .collect();
+            (known, held)
+        };
+        let own = known.map(|key| inner.number_on(key, kind)).unwrap_or_default();
+        let numbers = held.iter().filter(|(.., is_number)| *is_number).map(|(_, value, _)| value.clone());
+        let numbers: HashSet<String> = numbers.chain(own).chain([number.to_owned()]).collect();
+        let digests: Vec<Digest> = numbers.iter().map(|it| inner.number_hmac(kind, it)).collect();
+        let identifiers: Vec<(&str, Digest)> =
+            held.iter().map(|(by, value, _)| (by.as_str(), inner.identifier_hmac(kind, by, value))).collect();
 
         let mut tx = inner.database.begin("erased_number").await?;
-        sqlx::query("INSERT INTO erased_number (kind, number_hmac) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        for digest in &digests {
+            sqlx::query("INSERT INTO erased_number (kind, number_hmac) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(kind.to_string())
+                .bind(digest.as_slice())
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::database("write", "erased_number"))?;
+        }
+        for (by, digest) in &identifiers {
+            sqlx::query(
+                "INSERT INTO erased_identifier (kind, identifier, value_hmac) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            )
             .bind(kind.to_string())
+            .bind(*by)
             .bind(digest.as_slice())
             .execute(&mut *tx)
             .await
-            .map_err(Error::database("write", "erased_number"))?;
-        // The values go with the person: the foreign key cascades.
-        let key: Option<i64> = sqlx::query_scalar("DELETE FROM person WHERE kind = $1 AND number_hmac = $2 RETURNING person_key")
-            .bind(kind.to_string())
-            .bind(digest.as_slice())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(Error::database("write", "person"))?;
+            .map_err(Error::database("write", "erased_identifier"))?;
+        }
+        // The values and identifiers go with the person: the foreign keys cascade.
+        let mut key = None;
+        for digest in &digests {
+            let gone: Option<i64> =
+                sqlx::query_scalar("DELETE FROM person WHERE kind = $1 AND number_hmac = $2 RETURNING person_key")
+                    .bind(kind.to_string())
+                    .bind(digest.as_slice())
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(Error::database("write", "person"))?;
+            key = key.or(gone);
+        }
         tx.commit().await.map_err(Error::database("write", "erased_number"))?;
 
         let mut people = inner.people.write();
         let these = people.entry(kind).or_default();
-        these.erased.insert(digest);
-        these.key_of.remove(number);
+        these.erased.extend(digests);
+        these.erased_identifiers.extend(identifiers.into_iter().map(|(_, digest)| digest));
         if let Some(key) = key {
+            these.forget_identifiers(key);
             these.keys.remove(&key);
             these.values.remove(&key);
         }
@@ -59,6 +98,13 @@ impl Vault {
 }
 
 impl Inner {
+    /// The numbers in memory that stand for a key.
+    fn number_on(&self, key: i64, kind: PersonKind) -> Vec<String> {
+        let people = self.people.read();
+        let numbers = people.get(&kind).into_iter().flat_map(|it| &it.key_of);
+        numbers.filter(|(_, it)| **it == key).map(|(number, _)| number.clone()).collect()
+    }
+
     /// Returns what memory knows, and the numbers it does not, each once.
     pub(super) fn look_up<'a>(&self, kind: PersonKind, numbers: &[&'a str]) -> (HashMap<String, Known>, Vec<&'a str>) {
         let people = self.people.read();

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use schema::{Known, PersonKind, Pseudonyms};
+use schema::{Holder, Identifier, Known, PersonKind, Pseudonyms};
 
 use super::Vault;
 use crate::scene::{Scene, runtime};
@@ -225,6 +225,86 @@ fn a_value_of_nobody_is_refused() {
     let refused = vault.remember(Student, &[(123_456_789_012_345, "name", "林小雨")]).unwrap_err();
 
     assert_eq!(refused.to_string(), "the vault has no student with key 123456789012345");
+}
+
+fn card(key: i64, value: &str, from_day: i32, until_day: Option<i32>) -> Identifier<'_> {
+    Identifier { key, by: "card", value, from_day, until_day, is_number: false }
+}
+
+#[test]
+fn a_card_has_its_holders_across_openings_and_a_corrected_end_replaces_the_old_one() {
+    let runtime = runtime();
+    let scene = Scene::new();
+    let store = runtime.block_on(scene.open());
+    let vault = store.vault();
+    let (lin, wang) = (key(&vault, Student, "2022000001"), key(&vault, Student, "2022000002"));
+
+    let unlinked = vault.identify(Student, &[card(lin, "80000001", 100, None), card(wang, "80000001", 200, None)]).unwrap();
+    assert_eq!(unlinked, 0);
+    vault.identify(Student, &[card(lin, "80000001", 100, Some(199))]).unwrap();
+
+    let holders = vec![
+        Holder { from_day: 100, until_day: 199, who: Known::Key(lin) },
+        Holder { from_day: 200, until_day: i32::MAX, who: Known::Key(wang) },
+    ];
+    let told = |vault: &Vault| {
+        let mut told = vault.holders(Student, "card", "80000001").unwrap();
+        told.sort_by_key(|it| it.from_day);
+        told
+    };
+    assert_eq!(told(&vault), holders);
+    drop(vault);
+    let vault = runtime.block_on(scene.reopen(store)).vault();
+    assert_eq!(told(&vault), holders);
+    assert_eq!(vault.holders(Student, "wecom", "80000001").unwrap(), []);
+    assert_eq!(vault.holders(Staff, "card", "80000001").unwrap(), []);
+}
+
+#[test]
+fn a_new_number_is_the_same_person_and_never_two() {
+    let runtime = runtime();
+    let scene = Scene::new();
+    let store = runtime.block_on(scene.open());
+    let vault = store.vault();
+    let (lin, wang) = (key(&vault, Student, "2022000001"), key(&vault, Student, "2022000002"));
+    let number = |key, value| Identifier { key, by: "student_number", value, from_day: 0, until_day: None, is_number: true };
+
+    assert_eq!(vault.identify(Student, &[number(lin, "2023900001")]).unwrap(), 0);
+    // A number that has a key of its own is not taken from its owner, whoever the register says it belongs to.
+    assert_eq!(vault.identify(Student, &[number(lin, "2022000002")]).unwrap(), 1);
+    assert_eq!(vault.identify(Student, &[number(wang, "2023900001")]).unwrap(), 1);
+
+    let check = |vault: &Vault| {
+        assert_eq!(key(vault, Student, "2023900001"), lin);
+        assert_eq!(key(vault, Student, "2022000002"), wang);
+        assert_eq!(runtime.block_on(vault.number_of(Student, lin)).unwrap().as_deref(), Some("2022000001"));
+    };
+    check(&vault);
+    check(&runtime.block_on(scene.reopen(store)).vault());
+}
+
+#[test]
+fn an_erased_person_is_erased_under_every_number_and_card() {
+    let runtime = runtime();
+    for erased_by in ["2022000001", "2023900001"] {
+        let scene = Scene::new();
+        let store = runtime.block_on(scene.open());
+        let vault = store.vault();
+        let lin = key(&vault, Student, "2022000001");
+        let number =
+            Identifier { key: lin, by: "student_number", value: "2023900001", from_day: 0, until_day: None, is_number: true };
+        vault.identify(Student, &[number, card(lin, "80000001", 0, None)]).unwrap();
+
+        assert_eq!(runtime.block_on(vault.erase_number(Student, erased_by)).unwrap(), Some(lin));
+
+        for vault in [vault, runtime.block_on(scene.reopen(store)).vault()] {
+            for number in ["2022000001", "2023900001"] {
+                assert_eq!(vault.keys(Student, &[number]).unwrap()[number], Known::Erased, "{number} by {erased_by}");
+            }
+            let holders = vault.holders(Student, "card", "80000001").unwrap();
+            assert_eq!(Holder::on(&holders, 7).map(|it| holders[it].who), Some(Known::Erased));
+        }
+    }
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use casework::{Crisis, CrisisResult, CrisisStep, Form, LabelScheme, Role, SafetyCheck, ShownSeverity, Sign, State, Step, Text};
+use casework::{
+    Crisis, CrisisResult, CrisisStep, Field, Form, LabelScheme, Record, RecordForm, Role, SafetyCheck, ShownSeverity, Sign,
+    State, Step, Text,
+};
 use policy::Session;
 use schema::Campus;
 use serde_json::{Value, json};
-use store::{HistoryRow, OpenedReport, QueueRow};
+use store::{HistoryRow, OpenedReport, QueueRow, RecordRow};
 
 use crate::access::Reader;
 use crate::routes::health::instant;
@@ -111,8 +114,20 @@ pub(crate) fn others(n: usize) -> Vec<Value> {
 }
 
 pub(crate) fn form(it: &Form) -> Value {
-    let title = it.act.text();
-    let fields = it.fields.iter().map(|field| {
+    let form = ActLike { code: it.act.code(), title: it.act.text(), is_primary: it.is_primary, is_grave: it.act.is_grave() };
+    act_form(&form, &it.fields)
+}
+
+/// What heads a form, of a step or of a record.
+struct ActLike {
+    code: &'static str,
+    title: Text,
+    is_primary: bool,
+    is_grave: bool,
+}
+
+fn act_form(it: &ActLike, fields: &[Field]) -> Value {
+    let fields = fields.iter().map(|field| {
         let choices = field.choices.iter().map(|it| json!({ "code": it.code, "title_zh": it.title.zh, "title_en": it.title.en }));
         json!({
             "field": field.field, "title_zh": field.title.zh, "title_en": field.title.en, "kind": field.kind,
@@ -120,9 +135,84 @@ pub(crate) fn form(it: &Form) -> Value {
         })
     });
     json!({
-        "act": it.act.code(), "title_zh": title.zh, "title_en": title.en, "is_primary": it.is_primary,
-        "is_grave": it.act.is_grave(), "fields": fields.collect::<Vec<_>>(),
+        "act": it.code, "title_zh": it.title.zh, "title_en": it.title.en, "is_primary": it.is_primary,
+        "is_grave": it.is_grave, "fields": fields.collect::<Vec<_>>(),
     })
+}
+
+pub(crate) fn record_form(it: &RecordForm) -> Value {
+    let form = ActLike { code: it.record.code(), title: it.record.text(), is_primary: false, is_grave: false };
+    act_form(&form, &it.fields)
+}
+
+/// A record with its fields, each with its title; without them where they are kept from the reader.
+pub(crate) fn record(it: &RecordRow, campus: &Campus) -> Value {
+    let (by, kind) = (it.role.text(), it.kind.text());
+    let details = it.record.as_ref().map(|it| record_details(it, campus)).unwrap_or_default();
+    json!({
+        "record_key": it.record_key.to_string(), "at": instant(it.at_us), "actor": it.actor, "role": it.role.code(),
+        "role_zh": by.zh, "role_en": by.en, "record": it.kind.code(), "record_zh": kind.zh, "record_en": kind.en,
+        "is_masked": it.record.is_none(), "details": told(details), "note": it.note,
+    })
+}
+
+fn told(details: Vec<(Text, Text)>) -> Vec<Value> {
+    let shown = |(title, value): (Text, Text)| json!({ "title_zh": title.zh, "title_en": title.en, "value_zh": value.zh, "value_en": value.en });
+    details.into_iter().map(shown).collect()
+}
+
+fn record_details(it: &Record, campus: &Campus) -> Vec<(Text, Text)> {
+    let plain = |it: &str| Text::new(it, it);
+    let yes_no = |it: bool| if it { Text::new("是", "yes") } else { Text::new("否", "no") };
+    let titled = |zh: &str, en: &str, value: Text| Some((Text::new(zh, en), value));
+    let at = |at_us: i64| plain(&local(at_us, campus));
+    let on = |it: i64| plain(&day(Some(it)).unwrap_or_default());
+    let found = match it {
+        Record::Conference(it) => vec![
+            titled("时间", "When", at(it.held_us)),
+            titled("参加人", "Took part", plain(&it.members.join(", "))),
+            titled("决定", "Decision", it.decision.text()),
+        ],
+        Record::Guardian(it) => vec![
+            titled("监护人", "Guardian", it.guardian.text()),
+            titled("未成年", "Minor", yes_no(it.is_minor)),
+            it.choice.and_then(|it| titled("心理教师的决定", "The psychologist's decision", it.text())),
+        ],
+        Record::GuardianContact(it) => vec![
+            titled("时间", "When", at(it.at_us)),
+            titled("关系", "Relation", it.relation.text()),
+            titled("告知", "Told", it.told.text()),
+            titled("本人同意", "The student agreed", yes_no(it.student_consented)),
+            titled("已签告知书", "Signed", yes_no(it.is_signed)),
+        ],
+        Record::MedicalReferral(it) => vec![
+            titled("去向", "Where to", it.to.text()),
+            it.accompanied_by.as_deref().and_then(|it| titled("陪同人", "Went along", plain(it))),
+            it.handed_over_us.and_then(|it| titled("交接", "Handed over", at(it))),
+            it.feedback_us.and_then(|it| titled("反馈", "Answer", at(it))),
+        ],
+        Record::LeaveOfSchool(it) => vec![
+            titled("类别", "Kind", it.reason.text()),
+            titled("从", "From", on(it.from_day)),
+            it.until_day.and_then(|it| titled("到", "Until", on(it))),
+        ],
+        Record::Discharge(it) => vec![titled("出院日期", "Discharged", on(it.discharged_day))],
+        Record::ReturnReview(it) => vec![
+            titled("决定", "Decision", it.decision.text()),
+            it.returns_day.and_then(|it| titled("返校", "Return", on(it))),
+            titled("医疗证明", "Certificate", yes_no(it.has_certificate)),
+            titled("心理面谈", "Talk", yes_no(it.has_talk)),
+            titled("院系方案", "Plan of the college", yes_no(it.has_plan)),
+            titled("宿舍安排", "Room", yes_no(it.has_room)),
+        ],
+        Record::BreakPlan(it) => vec![
+            titled("责任人", "Who keeps in touch", plain(&it.owner)),
+            titled("从", "From", on(it.from_day)),
+            titled("到", "Until", on(it.until_day)),
+            titled("间隔天数", "Days between", plain(&it.every_days.to_string())),
+        ],
+    };
+    found.into_iter().flatten().collect()
 }
 
 pub(crate) fn sign(it: Sign) -> Value {
@@ -147,13 +237,10 @@ pub(crate) fn day(day: Option<i64>) -> Option<String> {
 pub(crate) fn step(it: &HistoryRow, role: Role, labels: &LabelScheme, campus: &Campus) -> Value {
     let (by, step) = (it.role.text(), it.step.text());
     let details = it.event.as_ref().map(|it| details(&it.step, role, labels, campus)).unwrap_or_default();
-    let details = details
-        .into_iter()
-        .map(|(title, value)| json!({ "title_zh": title.zh, "title_en": title.en, "value_zh": value.zh, "value_en": value.en }));
     json!({
         "seq": it.seq, "at": instant(it.at_us), "actor": it.actor, "role": it.role.code(), "role_zh": by.zh, "role_en": by.en,
         "step": it.step.code(), "step_zh": step.zh, "step_en": step.en, "reason": it.reason,
-        "details": details.collect::<Vec<_>>(), "due_at": it.deadline_us.and_then(instant), "note": it.note,
+        "details": told(details), "due_at": it.deadline_us.and_then(instant), "note": it.note,
     })
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use casework::{Act, CheckCause, DAY_US, Guardian, HOUR_US, Kind, Relation, Rules, Severity, Source};
 
-use super::{STUDENT, command, does, does_all, lin, opened, refusal, signal, to_the_end, who};
+use super::{STUDENT, command, does_all, lin, opened, refusal, signal, to_the_end, who};
 use crate::Store;
-use crate::cases::{Cases, Entered, NewEntry, TakenUp};
+use crate::cases::{Cases, Entered, NewDeath, NewEntry, TakenUp};
 use crate::scene::Scene;
 use casework::{Admission, Refusal, Role};
 
@@ -73,7 +73,8 @@ async fn a_check_that_goes_on_answers_the_next_one_and_a_death_all_of_them() {
     assert_eq!(cases.offers_of(key).await.unwrap(), ["n1", "n2"]);
 
     let readers = ["wang".to_owned(), "gao".to_owned()];
-    does(&cases, key, Act::Die { readers }, &who("wang", Role::PsychologyHead), 4).await.unwrap();
+    let death = NewDeath { student_key: STUDENT, died_day: 0, readers };
+    cases.die(&death, &who("wang", Role::PsychologyHead), true, &Rules::default(), 4).await.unwrap();
     assert_eq!(offer(&cases, "a1", 1, 5).await, TakenUp::Nothing(Refusal::Deceased));
     assert_eq!(offer(&cases, "a1", 1, 6).await, TakenUp::Known);
     let told = facts(&store, "case_offer").await;
