@@ -39,7 +39,7 @@ pub enum Scope {
 }
 
 /// What a scope may be made of, as roles name it under `grants`.
-pub(crate) const KINDS: [&str; 7] = ["university", "college", "class", "building", "assigned", "on_call", "own"];
+pub(crate) const KINDS: [&str; 8] = ["university", "college", "class", "building", "room", "assigned", "on_call", "own"];
 
 impl Scope {
     /// Returns what the scope is made of, as roles name it under `grants`.
@@ -49,6 +49,7 @@ impl Scope {
             Scope::College(_) => "college",
             Scope::Class(_) => "class",
             Scope::Building(_) | Scope::Floor { .. } => "building",
+            Scope::Room(_) => "room",
             Scope::Assigned => "assigned",
             Scope::OnCall => "on_call",
             Scope::Own => "own",

@@ -37,9 +37,9 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     let on = rows::date(&as_of_on)?;
     let who = || vec![("on", on.clone()), ("key", rows::key(key))];
     let keys = [key];
-    let person_sql = "SELECT * FROM portrait_student WHERE as_of_on = $on AND student_key = $key";
+    let person_sql = students::head_sql(session, "as_of_on = $on AND student_key = $key").await?;
     let (found, measured, closed, tags, notices, mut named) = tokio::try_join!(
-        rows::rows(session, person_sql, who()),
+        rows::rows(session, &person_sql, who()),
         history(session, "feat_measure", key, &on),
         history(session, "closed_measure", key, &on),
         tags(parts, session, key, &on),
@@ -65,9 +65,9 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
             let is_read = |it: &&MeasureWords| held_to.is_none_or(|only| only.contains(&it.measure));
             let words = parts.catalog.measures.iter().filter(|it| it.dimension == dimension).filter(is_shown).filter(is_read);
             let (open, shut): (Vec<&MeasureWords>, Vec<&MeasureWords>) = words.partition(|it| !it.is_closed);
-            let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured, &as_of_on)).collect();
+            let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured)).collect();
             if is_closed_seen {
-                shown.extend(shut.iter().map(|it| measure(it, &closed, &as_of_on)));
+                shown.extend(shut.iter().map(|it| measure(it, &closed)));
             }
             let is_known = shown.iter().any(|it| it["status"] == "ok");
             // A role that may not see the closed compartment is told that there is one, and who talks about it.
@@ -110,39 +110,60 @@ pub(crate) async fn newest(parts: &Reading, session: &Session) -> Result<String,
     newest.and_then(schema::time::days_date).map(|it| it.to_string()).ok_or_else(Problem::not_ready)
 }
 
+/// What one long table says of a student: everything of one date, and the values of half a year before.
+#[derive(Debug, Default)]
+struct Measured {
+    now: Vec<Row>,
+    history: Vec<Row>,
+}
+
 /// Values of half a year from one long table; `None` where the role has no such table.
-async fn history(session: &Session, table: &str, key: i64, on: &ScalarValue) -> Result<Option<Vec<Row>>, Problem> {
+///
+/// The closed compartment is built on Mondays only: the last one stands for the date that is asked for.
+async fn history(session: &Session, table: &str, key: i64, on: &ScalarValue) -> Result<Option<Measured>, Problem> {
     if session.schema(table).await.is_err() {
         return Ok(None);
     }
-    let ScalarValue::Date32(Some(day)) = on else { return Ok(None) };
-    let since = ScalarValue::Date32(Some(day - HISTORY_DAYS));
+    let ScalarValue::Date32(Some(day)) = *on else { return Ok(None) };
+    let newest = if schema::is_closed_table(table) { day - after_monday(day) } else { day };
     // The dates that are shown, and no others: Mondays make the line, other days come and go with the last two weeks.
-    let mondays: Vec<String> = (day - HISTORY_DAYS..=*day)
-        .filter(|it| it == day || (it - 4).rem_euclid(7) == 0)
+    let dates: Vec<String> = (day - HISTORY_DAYS..=day)
+        .filter(|it| *it == newest || after_monday(*it) == 0)
         .filter_map(schema::time::days_date)
         .map(|it| format!("DATE '{it}'"))
         .collect();
-    let sql = format!(
-        "SELECT measure, as_of_on, value, n, cov, z_self, z_peer FROM {table} \
-         WHERE student_key = $key AND as_of_on >= $since AND as_of_on IN ({}) ORDER BY as_of_on",
-        mondays.join(", ")
+    // Of the past its values are enough: the rest would cost more than half of the reading.
+    let past = format!(
+        "SELECT measure, as_of_on, value FROM {table} WHERE student_key = $key AND as_of_on IN ({}) ORDER BY as_of_on",
+        dates.join(", ")
     );
-    rows::rows(session, &sql, vec![("key", rows::key(key)), ("since", since)]).await.map(Some)
+    let now = format!(
+        "SELECT measure, as_of_on, value, n, cov, z_self, z_peer FROM {table} WHERE student_key = $key AND as_of_on = $newest"
+    );
+    let (history, now) = tokio::try_join!(
+        rows::rows(session, &past, vec![("key", rows::key(key))]),
+        rows::rows(session, &now, vec![("key", rows::key(key)), ("newest", ScalarValue::Date32(Some(newest)))]),
+    )?;
+    Ok(Some(Measured { now, history }))
 }
 
-/// A measure with its value of the date, and its history. One that is built on Mondays only has its newest.
-fn measure(words: &MeasureWords, rows: &[Row], as_of_on: &str) -> Value {
-    let own: Vec<&Row> = rows.iter().filter(|it| it.get("measure").and_then(Value::as_str) == Some(&words.measure)).collect();
-    let now = if words.is_closed {
-        own.last()
-    } else {
-        own.iter().rev().find(|it| it.get("as_of_on").and_then(Value::as_str) == Some(as_of_on))
-    };
+/// Days of a date since the Monday on or before it; 1970 began on a Thursday.
+fn after_monday(day: i32) -> i32 {
+    (day - 4).rem_euclid(7)
+}
+
+/// A measure with its value of the date, and its history.
+fn measure(words: &MeasureWords, measured: &Measured) -> Value {
+    let is_it = |it: &&Row| it.get("measure").and_then(Value::as_str) == Some(&words.measure);
+    let now = measured.now.iter().find(is_it);
     let value = now.and_then(|it| number(it, "value"));
     let at = |column: &str| now.map_or(Value::Null, |it| cell(it, column));
-    let history: Vec<Value> =
-        own.iter().map(|it| json!({ "as_of_on": cell(it, "as_of_on"), "value": cell(it, "value") })).collect();
+    let history: Vec<Value> = measured
+        .history
+        .iter()
+        .filter(is_it)
+        .map(|it| json!({ "as_of_on": cell(it, "as_of_on"), "value": cell(it, "value") }))
+        .collect();
     json!({
         "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
         "unit": words.unit, "facet": words.facet, "is_closed": words.is_closed, "as_of_on": at("as_of_on"),

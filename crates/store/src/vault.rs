@@ -19,7 +19,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use schema::{Holder, Identifier, Known, PersonKind, Pseudonyms, Seal, VaultError};
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -52,6 +52,8 @@ struct Inner {
     values: Sealer,
     quarantine: Sealer,
     people: RwLock<HashMap<PersonKind, People>>,
+    // Set when `People::values` hold what the tables hold.
+    values_loaded: OnceCell<()>,
     // One change at a time, from the first look at the tables to the last one at `people`.
     changing: Mutex<()>,
     fingerprints: RandomState,
@@ -95,6 +97,7 @@ impl Vault {
             values: Sealer::new(root, "vault", mint),
             quarantine: Sealer::new(root, "quarantine", mint),
             people: RwLock::default(),
+            values_loaded: OnceCell::new(),
             changing: Mutex::default(),
             fingerprints: RandomState::new(),
         };
@@ -132,6 +135,7 @@ impl Pseudonyms for Vault {
     }
 
     fn remember(&self, kind: PersonKind, values: &[(i64, &str, &str)]) -> Result<(), VaultError> {
+        self.inner.runtime.block_on(self.inner.load_values())?;
         let changed = self.inner.changed(kind, values);
         if !changed.is_empty() {
             self.inner.runtime.block_on(self.inner.keep(kind, &changed))?;

@@ -628,7 +628,7 @@ impl<'a> Builder<'a> {
         };
         let mut writer = self.engine.lake_of(&node.name).writer(&spec);
         if node.subject.is_some() && spec.partition_by.as_deref() == Some("as_of_on") {
-            writer = writer.with_page_rows(PERSON_PAGE_ROWS);
+            writer = writer.for_lookups(PERSON_PAGE_ROWS);
         }
         writer.write(partition, &[batch]).map_err(Error::lake("write", &node.name))
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::access::Reader;
 use crate::error::{Problem, Query};
-use crate::rows::{self, Row, cell, number, text};
+use crate::rows::{self, Row, cell, text};
 
 const LIMIT_DEFAULT: u16 = 50;
 const LIMIT_MAX: u16 = 500;
@@ -46,7 +46,7 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
     }
     if let Some(query) = filter.query.as_deref().map(str::trim).filter(|it| !it.is_empty()) {
         // Names are searched in the vault; only those whom the session may name are kept.
-        let found = reader.state.parts.store.vault().search_names(schema::PersonKind::Student, query, FOUND_MAX);
+        let found = reader.state.parts.store.vault().search_names(schema::PersonKind::Student, query, FOUND_MAX).await?;
         let keys: Vec<String> = found.into_iter().filter(|it| session.may_name(*it)).map(|it| it.to_string()).collect();
         let by_name = if keys.is_empty() { "FALSE".to_owned() } else { format!("student_key IN ({})", keys.join(", ")) };
         wheres.push(format!("({by_name} OR contains(class, $query) OR contains(major, $query) OR room_id = $query)"));
@@ -83,6 +83,29 @@ async fn care(session: &policy::Session, as_of_on: &str) -> Result<Vec<i64>, Pro
     let sql = "SELECT student_key FROM warning_student WHERE as_of_on = $on AND severity IS NOT NULL";
     let found = rows::rows(session, sql, vec![("on", rows::date(as_of_on)?)]).await?;
     Ok(found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect())
+}
+
+/// Columns that [`head`] reads, as far as the campus has them.
+const HEAD: [&str; 12] = [
+    "student_key",
+    "college",
+    "college_name",
+    "major",
+    "class",
+    "grade",
+    "building_name",
+    "room_id",
+    "boarder",
+    "status",
+    "study_stage",
+    "campus",
+];
+
+/// A query of the heads of students that a condition names: a portrait's table has a hundred columns more.
+pub(crate) async fn head_sql(session: &policy::Session, condition: &str) -> Result<String, Problem> {
+    let schema = session.schema("portrait_student").await?;
+    let columns: Vec<&str> = HEAD.into_iter().filter(|it| schema.field_with_name(it).is_ok()).collect();
+    Ok(format!("SELECT {} FROM portrait_student WHERE {condition}", columns.join(", ")))
 }
 
 /// A student as lists and portraits head them.

@@ -66,21 +66,31 @@ impl Vault {
     ///
     /// Looks at the columns `name` and `…_name`, whatever their case. Opens every name, which takes some milliseconds
     /// a ten thousand persons: names have no index, because an index of names is a list of names.
-    pub fn search_names(&self, kind: PersonKind, text: &str, limit: usize) -> Vec<i64> {
+    ///
+    /// # Errors
+    /// If the vault cannot be read or a value is damaged.
+    pub async fn search_names(&self, kind: PersonKind, text: &str, limit: usize) -> Result<Vec<i64>, Error> {
         let wanted = text.trim().to_lowercase();
         if wanted.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let people = self.inner.people.read();
+        self.inner.load_values().await?;
+        Ok(self.inner.named(kind, &wanted, limit))
+    }
+}
+
+impl Inner {
+    fn named(&self, kind: PersonKind, wanted: &str, limit: usize) -> Vec<i64> {
+        let people = self.people.read();
         let mut found: Vec<(bool, String, i64)> = Vec::new();
         for (&key, columns) in people.get(&kind).into_iter().flat_map(|it| &it.values) {
             let names = columns.iter().filter(|(column, _)| *column == "name" || column.ends_with("_name"));
-            // A value that does not open was refused when the store opened, so here it cannot be.
+            // A value that does not open was refused when the values were read, so here it cannot be.
             let best = names
-                .filter_map(|(column, value)| self.inner.open_value(kind, key, column, &value.sealed).ok())
+                .filter_map(|(column, value)| self.open_value(kind, key, column, &value.sealed).ok())
                 .map(|it| it.to_lowercase())
-                .filter(|it| it.contains(&wanted))
-                .map(|it| (!it.starts_with(&wanted), it))
+                .filter(|it| it.contains(wanted))
+                .map(|it| (!it.starts_with(wanted), it))
                 .min();
             found.extend(best.map(|(is_inside, name)| (is_inside, name, key)));
         }
@@ -88,9 +98,7 @@ impl Vault {
         found.sort();
         found.into_iter().take(limit).map(|(_, _, key)| key).collect()
     }
-}
 
-impl Inner {
     /// Returns the values that differ from what is kept, one a key and column: the last.
     ///
     /// Feeds repeat the same names row after row, and what is known already must cost no write.
