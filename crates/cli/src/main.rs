@@ -4,7 +4,6 @@ mod approval;
 mod cases;
 mod commands;
 mod correction;
-mod effect;
 mod exit;
 mod handover;
 mod house;
@@ -18,7 +17,6 @@ mod replay;
 mod rollover;
 mod settings;
 mod tables;
-mod talks;
 mod visits;
 mod working_days;
 

@@ -50,7 +50,6 @@ pub(crate) enum Purpose {
     Sheet,
     Checkin,
     Bot,
-    Mix,
 }
 
 /// One run of draws (SplitMix64).
