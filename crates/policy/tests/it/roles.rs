@@ -51,9 +51,11 @@ const MATRIX: &str = "
     administrator     | -     -     -        -      -      -      -      -      -    -        -       -
     analyst           | -     all   -        all    -      -      -      -      -    -        all     -
     auditor           | -     -     -        -      -      -      -      -      -    -        -       -
+    class_rep         | -     -     -        -      -      -      -      -      -    -        -       -
     college_office    | yes   scope -        -      -      -      -      -      -    -        college -
     college_secretary | yes   scope -        -      -      -      -      -      -    -        college -
     counselor         | yes   scope scope    scope  scope  -      scope  scope  scope -       -       own
+    dorm_head         | -     -     -        -      -      -      -      -      -    -        -       -
     dorm_keeper       | yes   -     -        -      -      -      -      scope  -    scope    -       -
     duty_office       | yes   -     -        -      -      -      -      -      -    -        -       -
     leader            | -     -     -        -      -      -      -      -      -    -        all     -
@@ -173,7 +175,7 @@ fn what_cannot_be_understood_is_refused_with_its_place() {
         (CLAIMS.replace("rows = \"all\"", "row = \"all\""), "rows"),
         (CLAIMS.replace("card", "\"*ca*\""), "star"),
         (CLAIMS.replace("{ rows = \"all\" }", "{ rows = \"all\", mask = { at = \"minute\" } }"), "minute"),
-        (CLAIMS.replace("clearance", "scopes = [\"room:4\"]\nclearance"), "room:4"),
+        (CLAIMS.replace("clearance", "scopes = [\"corridor:4\"]\nclearance"), "corridor:4"),
         (CLAIMS.replace("\"tester\"", "\"toaster\""), "toaster"),
     ] {
         let error = Role::parse(Path::new("tester.toml"), &text).expect_err(&text);
