@@ -24,7 +24,9 @@ pub(crate) type Keys = Vec<Vec<Option<i64>>>;
 ///
 /// # Errors
 /// If too many rows are bad, or the vault does not answer.
-pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows<'_>) -> Result<Taken, Error> {
+pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>) -> Result<Taken, Error> {
+    // Before the feed is blamed: a vault that is silent makes rows look like nobody's.
+    refuse_silence(file, &mut rows)?;
     refuse_broken_feed(door, file, &rows)?;
     hand_over(door, file, rows)
 }
@@ -35,9 +37,7 @@ pub(crate) fn finish(door: &Door<'_>, file: &FileInput<'_>, rows: Rows<'_>) -> R
 /// If the vault does not answer.
 pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>) -> Result<Taken, Error> {
     let rows_in = rows.rows_in();
-    if let Some(source) = rows.silence.take() {
-        return Err(Error::Vault { file: file.display.to_owned(), verb: "look up identifiers", source });
-    }
+    refuse_silence(file, &mut rows)?;
     let keys = ask(door, file, &rows)?;
     let is_erased = |&(kind, number): &(usize, u32)| keys[kind][number as usize].is_none();
     rows.rejects.retain(|it| !it.persons.iter().any(is_erased));
@@ -60,6 +60,11 @@ pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_
     let parts = parts(door, file, rows, &keys, &kept)?;
     assert_eq!(parts.iter().map(|it| it.batch.num_rows() as u64).sum::<u64>(), rows_kept, "rows lost in the parts");
     Ok(Taken { parts, rejects, reasons, counts, unlinked })
+}
+
+fn refuse_silence(file: &FileInput<'_>, rows: &mut Rows<'_>) -> Result<(), Error> {
+    let refuse = |source| Err(Error::Vault { file: file.display.to_owned(), verb: "look up identifiers", source });
+    rows.silence.take().map_or(Ok(()), refuse)
 }
 
 fn refuse_broken_feed(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>) -> Result<(), Error> {

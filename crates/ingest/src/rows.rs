@@ -169,7 +169,7 @@ impl<'d> Rows<'d> {
         let identified =
             |it: &usize| matches!(&slots[*it].values, Values::Person(numbers) if people[numbers.people_at].by.is_some());
         let identified = (0..slots.len()).filter(identified).collect();
-        let person = pipeline.columns.iter().find_map(|(_, it)| it.person);
+        let person = pipeline.columns.iter().filter(|(_, it)| it.by.is_none()).find_map(|(_, it)| it.person);
         let register = pipeline.columns.iter().find_map(|(name, it)| Some((name, it.identifier.as_ref()?)));
         let register = match (register, person) {
             (Some((value, of)), Some(person)) => Some(Register {

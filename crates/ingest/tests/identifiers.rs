@@ -53,15 +53,16 @@ fn register() -> Pipeline {
     pipeline("identifier", contract, REGISTER)
 }
 
-fn passages() -> Pipeline {
-    let contract = r#"shape = "event"
+const EVENT: &str = r#"shape = "event"
         [contract]
         version = 1
         key = ["event_id"]
         reject_share_max = 1.0
         occurred_at = { column = "passed_at" }
         usual_delay = "1d""#;
-    pipeline("passage", contract, PASSAGES)
+
+fn passages() -> Pipeline {
+    pipeline("passage", EVENT, PASSAGES)
 }
 
 fn persons() -> Persons {
@@ -77,6 +78,10 @@ fn persons() -> Persons {
 
 #[track_caller]
 fn take(vault: &vault::Vault, pipeline: &Pipeline, text: &str) -> Taken {
+    try_to_take(vault, pipeline, text).expect("the file is whole")
+}
+
+fn try_to_take(vault: &vault::Vault, pipeline: &Pipeline, text: &str) -> Result<Taken, ingest::Error> {
     let persons = persons();
     let door = Door {
         pipeline,
@@ -89,7 +94,7 @@ fn take(vault: &vault::Vault, pipeline: &Pipeline, text: &str) -> Taken {
         limits: Limits::default(),
     };
     let file = FileInput { path: Path::new("it.csv"), file_no: 1, display: "it.csv" };
-    door.take_bytes(&file, text.as_bytes()).expect("the file is whole")
+    door.take_bytes(&file, text.as_bytes())
 }
 
 /// Keys of the rows in the order of the file.
@@ -158,23 +163,15 @@ fn rows_of_an_erased_persons_card_are_dropped_good_or_bad() {
 fn a_contract_that_names_an_identifier_the_settings_do_not_is_refused() {
     let vault = vault::Vault::default();
     let columns = PASSAGES.replace("by = \"card\"", "by = \"badge\"");
-    let pipeline = pipeline(
-        "passage",
-        "shape = \"event\"\n[contract]\nversion = 1\nkey = [\"event_id\"]\noccurred_at = { column = \"passed_at\" }\nusual_delay = \"1d\"",
-        &columns,
-    );
-    let persons = persons();
-    let door = Door {
-        pipeline: &pipeline,
-        clock: CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::from_hms_opt(4, 0, 0).expect("a time")),
-        persons: &persons,
-        pseudonyms: &vault,
-        seal: &vault,
-        now_us: 0,
-        known: KnownAt::At(0),
-        limits: Limits::default(),
-    };
-    let file = FileInput { path: Path::new("it.csv"), file_no: 1, display: "it.csv" };
-    let error = door.take_bytes(&file, b"event_id,card_no,passed_at\n").expect_err("refused");
+    let pipeline = pipeline("passage", EVENT, &columns);
+    let error = try_to_take(&vault, &pipeline, "event_id,card_no,passed_at\n").expect_err("refused");
     assert!(error.to_string().contains("[person.student.identifier.badge] pattern"), "{error}");
+}
+
+#[test]
+fn a_silent_vault_is_no_fault_of_the_feed() {
+    let pipeline = pipeline("passage", &EVENT.replace("reject_share_max = 1.0", "reject_share_max = 0.1"), PASSAGES);
+    let text = "event_id,card_no,passed_at\n1,8000000A,2025-09-15 08:00:00\n";
+    let error = try_to_take(&vault::Vault::silent(), &pipeline, text).expect_err("refused");
+    assert!(matches!(error, ingest::Error::Vault { verb: "look up identifiers", .. }), "{error}");
 }

@@ -20,18 +20,15 @@ impl Inner {
     pub(super) fn holders(&self, kind: PersonKind, by: &str, value: &str) -> Vec<Holder> {
         let people = self.people.read();
         let Some(these) = people.get(&kind) else { return Vec::new() };
-        if let Some(held) = these.identifiers.get(by).and_then(|it| it.get(value)) {
-            let holder = |it: &Held| Holder {
-                from_day: it.from_day,
-                until_day: it.until_day.unwrap_or(i32::MAX),
-                who: Known::Key(it.key),
-            };
-            return held.iter().map(holder).collect();
+        let held = these.identifiers.get(by).and_then(|it| it.get(value)).into_iter().flatten();
+        let mut holders: Vec<Holder> = held
+            .map(|it| Holder { from_day: it.from_day, until_day: it.until_day.unwrap_or(i32::MAX), who: Known::Key(it.key) })
+            .collect();
+        // Days are forgotten with the person: what nobody else holds may have been theirs.
+        if !these.erased_identifiers.is_empty() && these.erased_identifiers.contains(&self.identifier_hmac(kind, by, value)) {
+            holders.push(Holder { from_day: i32::MIN, until_day: i32::MAX, who: Known::Erased });
         }
-        let is_erased =
-            !these.erased_identifiers.is_empty() && these.erased_identifiers.contains(&self.identifier_hmac(kind, by, value));
-        let erased = Holder { from_day: i32::MIN, until_day: i32::MAX, who: Known::Erased };
-        is_erased.then_some(erased).into_iter().collect()
+        holders
     }
 
     /// Keeps identifiers durably, then in memory; returns how many numbers are another person's already.

@@ -308,6 +308,24 @@ fn an_erased_person_is_erased_under_every_number_and_card() {
 }
 
 #[test]
+fn a_card_that_went_on_to_another_student_is_theirs_from_their_first_day_and_erased_before() {
+    let runtime = runtime();
+    let scene = Scene::new();
+    let store = runtime.block_on(scene.open());
+    let vault = store.vault();
+    let (lin, wang) = (key(&vault, Student, "2022000001"), key(&vault, Student, "2022000002"));
+    vault.identify(Student, &[card(lin, "80000001", 100, Some(199)), card(wang, "80000001", 200, None)]).unwrap();
+
+    runtime.block_on(vault.erase_number(Student, "2022000001")).unwrap();
+
+    for vault in [vault, runtime.block_on(scene.reopen(store)).vault()] {
+        let holders = vault.holders(Student, "card", "80000001").unwrap();
+        let on = |day| Holder::on(&holders, day).map(|it| holders[it].who);
+        assert_eq!([on(150), on(250)], [Some(Known::Erased), Some(Known::Key(wang))]);
+    }
+}
+
+#[test]
 fn a_search_looks_at_names_only_and_answers_in_order() {
     let runtime = runtime();
     let scene = Scene::new();
