@@ -229,6 +229,61 @@ fn what_came_of_a_case_comes_back_and_counts_for_the_rules_that_offered() {
     assert!(0 < proposed, "no rule was of no use: {cards:?}");
     assert!(cards.iter().any(|it| it["is_finding"] == true && it["proposal"].is_null()));
 
+    // What came of them weighs the rules of the next offers, by the rows counted by hand; who had been of use stands ahead.
+    let mut of_rule: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let earlier = sql(
+        data.path(),
+        "SELECT DISTINCT warning_id, rules FROM warning_student WHERE as_of_on < DATE '2025-11-02' AND severity IS NOT NULL",
+    );
+    let mut ids_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for offer in &earlier {
+        for rule in offer["rules"].as_str().expect("words").split(',') {
+            ids_of.entry(rule).or_default().insert(offer["warning_id"].as_str().expect("an id"));
+        }
+    }
+    for (rule, ids) in &ids_of {
+        let closed: Vec<&&str> = ids.iter().filter_map(|it| outcome_of.get(*it)).collect();
+        if 10 <= closed.len() {
+            let useful = closed.iter().filter(|it| ***it == "needed_support").count();
+            of_rule.insert(*rule, (closed.len() as f64, useful as f64));
+        }
+    }
+    let all = of_rule.values().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    let all = (all.1 + 1.0) / (all.0 + 2.0);
+    let next = sql(
+        data.path(),
+        "SELECT warning_id, input, reason_zh FROM warning_student WHERE as_of_on = DATE '2025-11-02' AND severity IS NOT NULL",
+    );
+    let (mut weighed, mut told_n) = (0, 0);
+    for offer in &next {
+        let evidence: Value = serde_json::from_str(offer["input"].as_str().expect("evidence")).expect("JSON");
+        for it in evidence["witnesses"].as_array().expect("witnesses") {
+            let expected = of_rule.get(it["rule"].as_str().expect("a rule")).map_or(1.0, |(closed, useful)| {
+                let prior = 20.0 * all;
+                ((useful + prior) / (closed * all + prior) * 100.0).round() / 100.0
+            });
+            assert_eq!(it["worth"].as_f64(), Some(expected), "{it} {of_rule:?}");
+            weighed += usize::from(expected != 1.0);
+            if expected <= 0.8 {
+                assert!(offer["reason_zh"].as_str().expect("reasons").contains("排得靠后"), "{offer}");
+                told_n += 1;
+            }
+        }
+    }
+    assert!(0 < weighed && 0 < told_n, "nothing was learnt: {of_rule:?} {next:?}");
+    let id = next[0]["warning_id"].as_str().expect("an id");
+    let (code, lines, wrong) = said(&mut yizhan(data.path(), &["warn", "replay", id, "--format", "json"]));
+    assert!(code == 0 && lines.iter().any(|it| it["evidence"].is_object() && it["is_same"] == true), "{lines:?} {wrong}");
+
+    // Who was spoken with about studies is known to the risk models, so that the help is not learnt as luck.
+    let helped = n(data.path(), "SELECT count(DISTINCT student_key) AS n FROM academic_help");
+    let academic = n(
+        data.path(),
+        "SELECT count(DISTINCT student_key) AS n FROM stg_case_state WHERE kind = 'academic' AND step = 'contacted'",
+    );
+    assert_eq!(helped, academic);
+    assert!(0 < helped, "nobody was spoken with about studies");
+
     let figures = sql(data.path(), "SELECT * FROM cockpit_case_outcome WHERE as_of_on = DATE '2025-11-02'");
     assert_eq!(figures.len(), 1);
     assert_eq!(

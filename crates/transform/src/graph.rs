@@ -11,6 +11,7 @@ use crate::Error;
 use crate::issued;
 use crate::node::{Node, Origin};
 use crate::risk::{self, Risk};
+use crate::warnings::OUTCOMES;
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]
@@ -87,7 +88,10 @@ impl Graph {
             }
             if !rules.is_empty() || !trends.is_empty() || !risks.is_empty() {
                 let candidates = issued::warning_candidate(&rules, &trends, &risks, subject);
-                generated.extend([candidates, issued::warning_student(subject)]);
+                // What came of earlier offers weighs the rules, where casework is a source.
+                let has_outcomes = OUTCOMES.iter().all(|it| nodes.contains_key(*it));
+                let outcomes = if has_outcomes { &OUTCOMES[..] } else { &[] };
+                generated.extend([candidates, issued::warning_student(subject, outcomes)]);
             }
             generated.extend(risks.iter().map(|it| risk::cohort(it, subject)));
             for node in generated {

@@ -241,7 +241,7 @@ const SIGNALS: [(&str, DataType); 17] = [
     ("input", DataType::Utf8),
 ];
 
-const OFFERED: [(&str, DataType); 20] = [
+const OFFERED: [(&str, DataType); 21] = [
     ("warning_id", DataType::Utf8),
     ("", DataType::Int64),
     ("owner_key", DataType::Int64),
@@ -262,6 +262,7 @@ const OFFERED: [(&str, DataType); 20] = [
     ("explanations", DataType::Utf8),
     ("last_seen_at", DataType::Null),
     ("last_seen_source", DataType::Utf8),
+    ("input", DataType::Utf8),
 ];
 
 fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {

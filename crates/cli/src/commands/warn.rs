@@ -44,6 +44,8 @@ enum What {
         #[arg(long, value_name = "DATE")]
         until: Option<chrono::NaiveDate>,
     },
+    /// Says whether following offers up helped, by pairs of students alike of whom one was spoken with (跟进效果).
+    Effect,
     /// Trains a risk model on all that was over and known by a date, judges it, and keeps it in the lake.
     Train {
         /// File in sql/risk.
@@ -79,9 +81,11 @@ enum What {
 impl Warn {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let access = match &self.what {
-            What::Explain { .. } | What::Replay { .. } | What::Visits { .. } | What::Backtest { random_labels: true, .. } => {
-                Access::Read
-            }
+            What::Explain { .. }
+            | What::Replay { .. }
+            | What::Visits { .. }
+            | What::Effect
+            | What::Backtest { random_labels: true, .. } => Access::Read,
             What::Train { .. } | What::Score | What::Backtest { .. } => Access::Write,
         };
         let house = common.open(access).await?;
@@ -95,6 +99,7 @@ impl Warn {
             }
             What::Explain { id } => explain(&house, &id, common.format()).await,
             What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
+            What::Effect => crate::effect::say(&house, common.format()).await,
             What::Visits { from, until } => crate::visits::say(&house, from, until, common.format()).await,
         }
     }
@@ -384,6 +389,21 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
             &said,
             format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
         )?;
+    }
+    if let Some(input) = offer.row.column_by_name("input").filter(|it| it.is_valid(0)) {
+        let input = arrow::compute::cast(input, &arrow::datatypes::DataType::Utf8)?;
+        let evidence: warning::Evidence = serde_json::from_str(input.as_string::<i32>().value(0))?;
+        let (stored, placed) = (offer.row["score"].as_primitive::<Float64Type>().value(0), evidence.told());
+        let same = placed.score.to_bits() == stored.to_bits();
+        is_same &= same;
+        let said = json!({
+            "warning_id": id, "evidence": evidence, "stored": { "score": stored }, "replayed": { "score": placed.score },
+            "is_same": same,
+        });
+        let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
+        let channels = evidence.witnesses.iter().map(|it| format!("{} {:.3} x {:.2}", it.rule, it.rarity, it.worth));
+        let channels = channels.collect::<Vec<_>>().join(", ");
+        report(&said, format!("{:<20} {:.6}  {verdict}  ({channels})", "排序 / place", placed.score))?;
     }
     for it in &offer.scores {
         let again = ::transform::rescored(&it.model, &it.bytes, &it.calibration, &it.input)?;
