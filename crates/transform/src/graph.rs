@@ -214,6 +214,18 @@ impl Graph {
         found
     }
 
+    /// The stored tables without as-of dates that follow from the rows of some pipelines.
+    pub fn made_of(&self, pipelines: &[String]) -> Vec<String> {
+        let raw: Vec<String> = pipelines.iter().map(|it| format!("raw_{it}")).collect();
+        let follows = |it: &&Node| {
+            let upstream = self.upstream(&it.name);
+            !matches!(it.materialized, Materialized::View | Materialized::AsOf)
+                && it.origin != Origin::Raw
+                && raw.iter().any(|raw| upstream.contains(raw))
+        };
+        self.nodes.iter().filter(follows).map(|it| it.name.clone()).collect()
+    }
+
     /// The table and everything it is made of, nearest first.
     pub fn upstream(&self, name: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
