@@ -5,42 +5,36 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
+use ::transform::FollowedUp;
 use serde_json::{Value, json};
+use warning::OF_EITHER_MIN;
 use warning::effect::{Doubt, Effect, Verdict};
-use warning::{Followed, OF_EITHER_MIN, RowKey};
 
 use crate::commands::Format;
-use crate::commands::warn::rows;
+use crate::exit::Caller;
 use crate::house::House;
-
-/// What is known of a student on the day of the finding.
-const FEATURES: [&str; 5] = ["rules_n", "channels_n", "strength", "is_trend", "days_since"];
 
 /// Prints the effect of following offers up.
 pub(crate) async fn say(house: &House, format: Format) -> anyhow::Result<ExitCode> {
-    let sql = "SELECT student_key, found_on, CAST(rules_n AS DOUBLE) AS rules_n, CAST(channels_n AS DOUBLE) AS channels_n, strength, \
-               CAST(is_trend AS DOUBLE) AS is_trend, CAST(days_since AS DOUBLE) AS days_since, is_contacted, is_found \
-               FROM closed_offer_followed ORDER BY found_on, student_key";
-    let followed: Vec<Followed> = rows(house, sql).await?.map(|it| read(&it)).transpose()?.unwrap_or_default();
-    let found = warning::followed(&FEATURES.map(str::to_owned), &followed)?;
+    let Some(it) = house.builder().await?.effect(house.as_of_on().await?).await? else {
+        anyhow::bail!(Caller(
+            "项目没有个案来源，无从比较 / casework is no source of this project: there is nothing to compare".to_owned()
+        ));
+    };
+    let FollowedUp { students_n, contacted_n, effect: found } = it;
     let mut out = std::io::stdout();
-    let contacted = followed.iter().filter(|it| it.is_contacted).count();
     if matches!(format, Format::Json) {
         let mut said = found
             .as_ref()
             .map_or_else(|| json!({ "verdict": Verdict::TooFew, "lift": Value::Null, "doubts": [] }), |it| json!(it));
-        said["students_n"] = json!(followed.len());
-        said["contacted_n"] = json!(contacted);
+        said["students_n"] = json!(students_n);
+        said["contacted_n"] = json!(contacted_n);
         writeln!(out, "{said}")?;
         return Ok(ExitCode::SUCCESS);
     }
     writeln!(
         out,
-        "{} 名学生的记录有过变化，其中 {contacted} 名两周内有人联系 / {} students had a change, somebody spoke with {contacted} of them within two weeks",
-        followed.len(),
-        followed.len()
+        "{students_n} 名学生的记录有过变化，其中 {contacted_n} 名两周内有人联系 / {students_n} students had a change, somebody spoke with {contacted_n} of them within two weeks"
     )?;
     let Some(found) = found else {
         writeln!(out, "样本不足：有人联系与无人联系、变化仍在与已消失，每半数样本中各需 {OF_EITHER_MIN} 人。")?;
@@ -98,23 +92,6 @@ fn words(doubt: Doubt) -> &'static str {
             "超过500名而差别大于5个百分点，好得可疑。/ more than five points with more than 500 students is too good to be true"
         }
     }
-}
-
-fn read(batch: &RecordBatch) -> anyhow::Result<Vec<Followed>> {
-    let (keys, days) = (batch["student_key"].as_primitive::<Int64Type>(), batch["found_on"].as_primitive::<Date32Type>());
-    let columns = FEATURES.map(|it| arrow::compute::cast(&batch[it], &DataType::Float64));
-    let columns = columns.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (contacted, found) = (batch["is_contacted"].as_boolean(), batch["is_found"].as_boolean());
-    let value = |column: &arrow::array::ArrayRef, row: usize| {
-        let column = column.as_primitive::<Float64Type>();
-        if column.is_valid(row) { column.value(row) } else { f64::NAN }
-    };
-    let one = |row: usize| {
-        let features = columns.iter().map(|it| value(it, row)).collect();
-        let key = RowKey { as_of_on: days.value(row), student_key: keys.value(row) };
-        Followed { key, features, is_contacted: contacted.value(row), is_found: found.value(row) }
-    };
-    Ok((0..batch.num_rows()).map(one).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 use schema::{Class, Kind, Materialized, Model, Pipeline, Subject, is_closed_table, nearest};
 
 use crate::Error;
+use crate::effect;
 use crate::issued;
 use crate::node::{Node, Origin};
 use crate::risk::{self, Risk};
@@ -92,6 +93,9 @@ impl Graph {
                 let has_outcomes = OUTCOMES.iter().all(|it| nodes.contains_key(*it));
                 let outcomes = if has_outcomes { &OUTCOMES[..] } else { &[] };
                 generated.extend([candidates, issued::warning_student(subject, outcomes)]);
+                if nodes.contains_key(effect::FOLLOWED) {
+                    generated.push(effect::node(subject));
+                }
             }
             generated.extend(risks.iter().map(|it| risk::cohort(it, subject)));
             for node in generated {
@@ -113,7 +117,13 @@ impl Graph {
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw | Origin::Offers | Origin::Kept | Origin::Drift | Origin::Scores | Origin::Audit => {}
+                Origin::Raw
+                | Origin::Offers
+                | Origin::Kept
+                | Origin::Drift
+                | Origin::Scores
+                | Origin::Audit
+                | Origin::Effect => {}
                 Origin::Signals => {
                     for trend in &trends {
                         inputs.extend(tables_of(&trend.query(), &trend.path)?);

@@ -27,7 +27,25 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     let cards = scorecards(&session).await?;
     let rules: Vec<Value> = cards.iter().map(|it| rule_card(&reader.state.parts.catalog.rules, it)).collect();
     let on = cards.first().map_or(Value::Null, |it| cell(it, "as_of_on"));
-    Ok(Json(json!({ "models": models, "rules": rules, "rules_as_of_on": on })))
+    let effect = effect(&session).await?;
+    Ok(Json(json!({ "models": models, "rules": rules, "rules_as_of_on": on, "effect": effect })))
+}
+
+/// Whether following offers up helped, newest Monday; NULL for who may not read it, or before it was worked out.
+async fn effect(session: &Session) -> Result<Value, Problem> {
+    if session.schema("model_effect").await.is_err() {
+        return Ok(Value::Null);
+    }
+    let sql = "SELECT * FROM model_effect WHERE as_of_on = (SELECT max(as_of_on) FROM model_effect)";
+    let Some(it) = rows::rows(session, sql, Vec::new()).await?.into_iter().next() else { return Ok(Value::Null) };
+    let doubts = text(&it, "doubts").unwrap_or_default();
+    let doubts: Vec<&str> = doubts.split(',').filter(|it| !it.is_empty()).collect();
+    Ok(json!({
+        "as_of_on": cell(&it, "as_of_on"), "verdict": cell(&it, "verdict"), "doubts": doubts,
+        "lift": cell(&it, "lift"), "lift_low": cell(&it, "lift_low"), "lift_high": cell(&it, "lift_high"),
+        "students_n": cell(&it, "students_n"), "contacted_n": cell(&it, "contacted_n"), "matched_n": cell(&it, "matched_n"),
+        "match_rate": cell(&it, "match_rate"), "similarity": cell(&it, "similarity"),
+    }))
 }
 
 /// What came of what rules and trends offered, newest date; nothing for who may not read it, or before it was made.
