@@ -2552,6 +2552,27 @@ export interface components {
             rules: components["schemas"]["RuleCard"][];
             /** Format: date */
             rules_as_of_on: string | null;
+            /** @description Null for who may not read it, or before it was worked out. */
+            effect: components["schemas"]["FollowUpEffect"] | null;
+        };
+        /** @description Whether following offers up helped, by pairs of students alike of whom one was spoken with; counts below ten are null. */
+        FollowUpEffect: {
+            /** Format: date */
+            as_of_on: string;
+            /**
+             * @description Whether a change is found less or more often four weeks after a contact.
+             * @enum {string}
+             */
+            verdict: "too_few" | "no_effect" | "less" | "more";
+            lift: components["schemas"]["Suppressible"];
+            lift_low: components["schemas"]["Suppressible"];
+            lift_high: components["schemas"]["Suppressible"];
+            students_n: components["schemas"]["Suppressible"];
+            contacted_n: components["schemas"]["Suppressible"];
+            matched_n: components["schemas"]["Suppressible"];
+            match_rate: components["schemas"]["Suppressible"];
+            similarity: components["schemas"]["Suppressible"];
+            doubts: ("few_students" | "few_matches" | "not_alike" | "too_good")[];
         };
         /** @description A measure that a model reads. */
         ModelInput: {
@@ -3197,6 +3218,7 @@ export type ModelKind = components['schemas']['ModelKind'];
 export type ModelHead = components['schemas']['ModelHead'];
 export type RuleCard = components['schemas']['RuleCard'];
 export type ModelList = components['schemas']['ModelList'];
+export type FollowUpEffect = components['schemas']['FollowUpEffect'];
 export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
 export type ModelWeek = components['schemas']['ModelWeek'];
