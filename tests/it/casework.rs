@@ -128,11 +128,12 @@ async fn close_all(store: &Store, students: &[i64], now_us: i64) -> (i64, i64) {
         } else {
             not_needed += 1
         }
+        let severity = row.severity.as_ref().and_then(|it| it.severity).unwrap_or(Severity::Attention);
         let mut version = row.version;
         for act in [
             Act::Claim {},
             Act::Contact { reached: Reached::InPerson },
-            Act::Assess { severity: Severity::Attention },
+            Act::Assess { severity },
             Act::Plan {},
             Act::Review { is_quiet: true },
             Act::Close { outcome, reached: Reached::InPerson, how: How::Single },

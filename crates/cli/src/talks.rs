@@ -81,11 +81,13 @@ pub(crate) async fn talk(house: &House, truth: &Truth, students: &[i64], on: Nai
             }
             let is_heard = heard < if truth.has_reason(number, on) { RECOGNISED } else { MISTAKEN };
             let outcome = if is_heard { Outcome::NeededSupport } else { Outcome::NoSupportNeeded };
+            // What two channels raised is lowered by two quiet reviews, not in the first talk.
+            let severity = row.severity.as_ref().and_then(|it| it.severity).unwrap_or(Severity::Attention);
             let mut version = row.version;
             for act in [
                 Act::Claim {},
                 Act::Contact { reached: Reached::InPerson },
-                Act::Assess { severity: Severity::Attention },
+                Act::Assess { severity },
                 Act::Plan {},
                 Act::Review { is_quiet: true },
                 Act::Close { outcome, reached: Reached::InPerson, how: How::Single },
