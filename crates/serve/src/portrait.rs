@@ -3,8 +3,7 @@
 //! Called by the API and by `yizhan portrait`; both read through a session of `policy`, so a reader gets what their role
 //! may see and nothing else, whichever way they come.
 
-use datafusion::scalar::ScalarValue;
-use policy::Session;
+use policy::{LookedUp, Session};
 use serde_json::{Value, json};
 
 use crate::error::Problem;
@@ -32,24 +31,32 @@ pub async fn portrait(
 }
 
 pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_of_on: Option<&str>) -> Result<Value, Problem> {
-    let newest = newest(parts, session).await?;
+    let newest = newest(session).await?;
     let as_of_on = as_of_on.unwrap_or(&newest).to_owned();
-    let on = rows::date(&as_of_on)?;
-    let who = || vec![("on", on.clone()), ("key", rows::key(key))];
+    let day = rows::day(&as_of_on)?;
+    // The closed compartment is built on Mondays only: the last one stands for the date that is asked for.
+    let monday = day - after_monday(day);
+    let of = |table, columns, days| LookedUp { table, columns, days };
+    let (today, this_monday, days, mondays) = ([day], [monday], shown_days(day), shown_days(monday));
+    let wanted = [
+        of("portrait_student", &students::HEAD, &today),
+        of("feat_measure", &NOW, &today),
+        of("feat_measure", &PAST, &days),
+        of("closed_measure", &NOW, &this_monday),
+        of("closed_measure", &PAST, &mondays),
+        of("portrait_tag", &[], &today),
+    ];
     let keys = [key];
-    let person_sql = students::head_sql(session, "as_of_on = $on AND student_key = $key").await?;
-    let (found, measured, closed, tags, notices, mut named) = tokio::try_join!(
-        rows::rows(session, &person_sql, who()),
-        history(session, "feat_measure", key, &on),
-        history(session, "closed_measure", key, &on),
-        tags(parts, session, key, &on),
+    let (found, notices, mut named) = tokio::try_join!(
+        rows::look_up(session, key, wanted),
         warnings::of_student(parts, session, key, &as_of_on),
         rows::names(parts, session, &keys),
     )?;
-    let person = found.first().ok_or_else(Problem::not_found)?;
-    let measured = measured.unwrap_or_default();
-    let is_closed_seen = closed.is_some();
-    let closed = closed.unwrap_or_default();
+    let [person, now, history, closed_now, closed_history, tags] = found;
+    let person = person.into_iter().flatten().next().ok_or_else(Problem::not_found)?;
+    let measured = Measured { now: now.unwrap_or_default(), history: history.unwrap_or_default() };
+    let is_closed_seen = closed_now.is_some();
+    let closed = Measured { now: closed_now.unwrap_or_default(), history: closed_history.unwrap_or_default() };
     // A role that reads some measures only is shown their dimensions; of the others it is not told that data are missing.
     let held_to = session.role().only("feat_measure", "measure");
     let is_of_role = |dimension: &&str| {
@@ -91,10 +98,10 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
         "student_key": key.to_string(),
         "as_of_on": as_of_on,
         "newest_on": newest,
-        "head": students::head(person, named.remove(&key).unwrap_or_default(), notices.len()),
+        "head": students::head(&person, named.remove(&key).unwrap_or_default(), notices.len()),
         "coverage": { "measures_n": open.len(), "known_n": known_n, "sources": sources(parts).await? },
         "dimensions": dimensions,
-        "tags": tags,
+        "tags": shown_tags(parts, tags.unwrap_or_default()),
         "notices": notices,
         "self_note": is_student.then_some(
             "这些数据来自学校各业务系统；只用于关心与服务，不用于评优或处分。如有不符，请联系辅导员更正。"
@@ -102,13 +109,15 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     }))
 }
 
-/// The newest date with portraits, from the log alone; no row is read for it.
-pub(crate) async fn newest(parts: &Reading, session: &Session) -> Result<String, Problem> {
-    session.schema("portrait_student").await?;
-    let snapshot = parts.lake.snapshot("portrait_student").await?.ok_or_else(Problem::not_ready)?;
-    let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
-    newest.and_then(schema::time::days_date).map(|it| it.to_string()).ok_or_else(Problem::not_ready)
+/// The newest date with portraits.
+pub(crate) async fn newest(session: &Session) -> Result<String, Problem> {
+    rows::newest(session, "portrait_student").await?.ok_or_else(Problem::not_ready)
 }
+
+/// What is read of a measure on the date that is shown.
+const NOW: [&str; 7] = ["measure", "as_of_on", "value", "n", "cov", "z_self", "z_peer"];
+/// What is read of a measure in the past: the rest would cost more than half of the reading.
+const PAST: [&str; 3] = ["measure", "as_of_on", "value"];
 
 /// What one long table says of a student: everything of one date, and the values of half a year before.
 #[derive(Debug, Default)]
@@ -117,34 +126,9 @@ struct Measured {
     history: Vec<Row>,
 }
 
-/// Values of half a year from one long table; `None` where the role has no such table.
-///
-/// The closed compartment is built on Mondays only: the last one stands for the date that is asked for.
-async fn history(session: &Session, table: &str, key: i64, on: &ScalarValue) -> Result<Option<Measured>, Problem> {
-    if session.schema(table).await.is_err() {
-        return Ok(None);
-    }
-    let ScalarValue::Date32(Some(day)) = *on else { return Ok(None) };
-    let newest = if schema::is_closed_table(table) { day - after_monday(day) } else { day };
-    // The dates that are shown, and no others: Mondays make the line, other days come and go with the last two weeks.
-    let dates: Vec<String> = (day - HISTORY_DAYS..=day)
-        .filter(|it| *it == newest || after_monday(*it) == 0)
-        .filter_map(schema::time::days_date)
-        .map(|it| format!("DATE '{it}'"))
-        .collect();
-    // Of the past its values are enough: the rest would cost more than half of the reading.
-    let past = format!(
-        "SELECT measure, as_of_on, value FROM {table} WHERE student_key = $key AND as_of_on IN ({}) ORDER BY as_of_on",
-        dates.join(", ")
-    );
-    let now = format!(
-        "SELECT measure, as_of_on, value, n, cov, z_self, z_peer FROM {table} WHERE student_key = $key AND as_of_on = $newest"
-    );
-    let (history, now) = tokio::try_join!(
-        rows::rows(session, &past, vec![("key", rows::key(key))]),
-        rows::rows(session, &now, vec![("key", rows::key(key)), ("newest", ScalarValue::Date32(Some(newest)))]),
-    )?;
-    Ok(Some(Measured { now, history }))
+/// Dates that are shown with a date, and no others: Mondays make the line, other days come and go with the last two weeks.
+fn shown_days(day: i32) -> Vec<i32> {
+    (day - HISTORY_DAYS..=day).filter(|it| *it == day || after_monday(*it) == 0).collect()
 }
 
 /// Days of a date since the Monday on or before it; 1970 began on a Thursday.
@@ -173,12 +157,9 @@ fn measure(words: &MeasureWords, measured: &Measured) -> Value {
     })
 }
 
-async fn tags(parts: &Reading, session: &Session, key: i64, on: &ScalarValue) -> Result<Vec<Value>, Problem> {
-    if session.schema("portrait_tag").await.is_err() {
-        return Ok(Vec::new());
-    }
-    let sql = "SELECT * FROM portrait_tag WHERE as_of_on = $on AND student_key = $key ORDER BY since_on DESC, tag";
-    let found = rows::rows(session, sql, vec![("on", on.clone()), ("key", rows::key(key))]).await?;
+/// Tags, the latest first.
+fn shown_tags(parts: &Reading, mut found: Vec<Row>) -> Vec<Value> {
+    found.sort_by_key(|it| (std::cmp::Reverse(text(it, "since_on")), text(it, "tag")));
     let tag = |it: &Row| {
         let name = text(it, "tag")?;
         let words = parts.catalog.tags.iter().find(|it| it.tag == name)?;
@@ -188,7 +169,7 @@ async fn tags(parts: &Reading, session: &Session, key: i64, on: &ScalarValue) ->
             "evidence_zh": cell(it, "evidence_zh"), "evidence_en": cell(it, "evidence_en"), "source": cell(it, "source"),
         }))
     };
-    Ok(found.iter().filter_map(tag).collect())
+    found.iter().filter_map(tag).collect()
 }
 
 /// How fresh each source of events is: a figure about devices and offices, not about the student.
