@@ -3,6 +3,10 @@
 //! Called by the API and by `yizhan portrait`; both read through a session of `policy`, so a reader gets what their role
 //! may see and nothing else, whichever way they come.
 
+use std::collections::HashMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Float64Type};
 use policy::{LookedUp, Session};
 use serde_json::{Value, json};
 
@@ -53,10 +57,10 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
         rows::names(parts, session, &keys),
     )?;
     let [person, now, history, closed_now, closed_history, tags] = found;
-    let person = person.into_iter().flatten().next().ok_or_else(Problem::not_found)?;
-    let measured = Measured { now: now.unwrap_or_default(), history: history.unwrap_or_default() };
+    let person = rows::of_batch(person.as_ref())?.into_iter().next().ok_or_else(Problem::not_found)?;
+    let measured = Measured::of(now.as_ref(), history.as_ref())?;
     let is_closed_seen = closed_now.is_some();
-    let closed = Measured { now: closed_now.unwrap_or_default(), history: closed_history.unwrap_or_default() };
+    let closed = Measured::of(closed_now.as_ref(), closed_history.as_ref())?;
     // A role that reads some measures only is shown their dimensions; of the others it is not told that data are missing.
     let held_to = session.role().only("feat_measure", "measure");
     let is_of_role = |dimension: &&str| {
@@ -101,7 +105,7 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
         "head": students::head(&person, named.remove(&key).unwrap_or_default(), notices.len()),
         "coverage": { "measures_n": open.len(), "known_n": known_n, "sources": sources(parts).await? },
         "dimensions": dimensions,
-        "tags": shown_tags(parts, tags.unwrap_or_default()),
+        "tags": shown_tags(parts, rows::of_batch(tags.as_ref())?),
         "notices": notices,
         "self_note": is_student.then_some(
             "这些数据来自学校各业务系统；只用于关心与服务，不用于评优或处分。如有不符，请联系辅导员更正。"
@@ -120,10 +124,33 @@ const NOW: [&str; 7] = ["measure", "as_of_on", "value", "n", "cov", "z_self", "z
 const PAST: [&str; 3] = ["measure", "as_of_on", "value"];
 
 /// What one long table says of a student: everything of one date, and the values of half a year before.
-#[derive(Debug, Default)]
 struct Measured {
-    now: Vec<Row>,
-    history: Vec<Row>,
+    /// The row of the date, by measure.
+    now: HashMap<String, Row>,
+    /// Dates and values in the order of time, by measure.
+    history: HashMap<String, Vec<Value>>,
+}
+
+impl Measured {
+    fn of(now: Option<&RecordBatch>, history: Option<&RecordBatch>) -> Result<Self, Problem> {
+        let named = |it: Row| Some((text(&it, "measure")?, it));
+        let now = rows::of_batch(now)?.into_iter().filter_map(named).collect();
+        // A thousand rows of three columns, straight from these: a map for each would cost as much as reading them.
+        let mut lines: HashMap<String, Vec<Value>> = HashMap::new();
+        if let Some(batch) = history {
+            let [measures, dates, values] = PAST.map(|it| batch.column_by_name(it));
+            let (Some(measures), Some(dates)) = (measures, dates) else { return Ok(Self { now, history: lines }) };
+            let (measures, dates) = (measures.as_string::<i32>(), dates.as_primitive::<Date32Type>());
+            let values = values.map(|it| it.as_primitive::<Float64Type>());
+            for (row, (measure, day)) in measures.iter().zip(dates).enumerate() {
+                let date = day.and_then(schema::time::days_date).map(|it| it.to_string());
+                let value = values.filter(|it| it.is_valid(row)).map(|it| it.value(row));
+                let line = lines.entry(measure.unwrap_or_default().to_owned()).or_default();
+                line.push(json!({ "as_of_on": date, "value": value }));
+            }
+        }
+        Ok(Self { now, history: lines })
+    }
 }
 
 /// Dates that are shown with a date, and no others: Mondays make the line, other days come and go with the last two weeks.
@@ -138,22 +165,15 @@ fn after_monday(day: i32) -> i32 {
 
 /// A measure with its value of the date, and its history.
 fn measure(words: &MeasureWords, measured: &Measured) -> Value {
-    let is_it = |it: &&Row| it.get("measure").and_then(Value::as_str) == Some(&words.measure);
-    let now = measured.now.iter().find(is_it);
+    let now = measured.now.get(&words.measure);
     let value = now.and_then(|it| number(it, "value"));
     let at = |column: &str| now.map_or(Value::Null, |it| cell(it, column));
-    let history: Vec<Value> = measured
-        .history
-        .iter()
-        .filter(is_it)
-        .map(|it| json!({ "as_of_on": cell(it, "as_of_on"), "value": cell(it, "value") }))
-        .collect();
     json!({
         "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
         "unit": words.unit, "facet": words.facet, "is_closed": words.is_closed, "as_of_on": at("as_of_on"),
         "value": value, "n": at("n"), "cov": at("cov"), "z_self": at("z_self"), "z_peer": at("z_peer"),
-        "status": if value.is_some() { "ok" } else { "insufficient" },
-        "window": words.window, "history": history, "source": words.source.join(", "),
+        "status": if value.is_some() { "ok" } else { "insufficient" }, "window": words.window,
+        "history": measured.history.get(&words.measure).map_or(&[][..], Vec::as_slice), "source": words.source.join(", "),
     })
 }
 

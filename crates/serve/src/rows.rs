@@ -52,12 +52,14 @@ pub(crate) async fn look_up<const N: usize>(
     session: &Session,
     student_key: i64,
     wanted: [LookedUp<'_>; N],
-) -> Result<[Option<Vec<Row>>; N], Problem> {
-    let mut rows = [const { None }; N];
-    for (rows, found) in rows.iter_mut().zip(session.look_up(student_key, &wanted).await?) {
-        *rows = found.map(|it| of_batches(&[it])).transpose()?;
-    }
-    Ok(rows)
+) -> Result<[Option<RecordBatch>; N], Problem> {
+    let mut found = session.look_up(student_key, &wanted).await?.into_iter();
+    Ok(std::array::from_fn(|_| found.next().flatten()))
+}
+
+/// Rows of a table that may not exist for the session.
+pub(crate) fn of_batch(batch: Option<&RecordBatch>) -> Result<Vec<Row>, Problem> {
+    batch.map_or(Ok(Vec::new()), |it| of_batches(std::slice::from_ref(it)))
 }
 
 /// The newest as-of date of a table that the session sees, from the log alone; `None` before the first build.

@@ -67,14 +67,14 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     let day = [rows::day(as_of_on)?];
     let of = |table| LookedUp { table, columns: &[], days: &day };
     let [found, person] = rows::look_up(session, key, [of("warning_student"), of("dim_student")]).await?;
-    let mut found = found.unwrap_or_default();
+    let mut found = rows::of_batch(found.as_ref())?;
     if found.is_empty() {
         return Ok(Vec::new());
     }
     // What has no severity is a finding of safety, and comes first.
     let first = |it: &Row| number(it, "severity").unwrap_or(f64::INFINITY);
     found.sort_by(|a, b| first(b).total_cmp(&first(a)).then_with(|| text(a, "warning_id").cmp(&text(b, "warning_id"))));
-    let person = person.into_iter().flatten().next().unwrap_or_default();
+    let person = rows::of_batch(person.as_ref())?.into_iter().next().unwrap_or_default();
     let name = rows::names(parts, session, &[key]).await?.remove(&key).and_then(|it| it.0);
     Ok(found.iter().map(|it| notice(parts, it, &person, name.clone())).collect())
 }
