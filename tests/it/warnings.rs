@@ -163,7 +163,8 @@ fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
         sql(data, &query)[0]["n"].as_i64().expect("a count")
     };
     let (before, after) = (count(demo()), count(data.path()));
-    assert!(after <= before + 2 + before / 10, "{before} signals of students before, {after} with the shop");
+    // Neither more of them, nor fewer because what the building did hides what its students did.
+    assert!((after - before).abs() <= 2 + before / 10, "{before} signals of students before, {after} with the shop");
 }
 
 #[test]
