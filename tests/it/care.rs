@@ -35,24 +35,6 @@ fn with_accounts(accounts: &[(&str, Option<i64>, &[&str])]) -> TempDir {
     data
 }
 
-/// The demonstration with a calendar that knows of the winter vacation, as a school's does in autumn.
-fn before_a_break() -> TempDir {
-    let data = TempDir::new().expect("a folder");
-    copy(demo(), data.path(), &|_| true);
-    let calendar = data.path().join("exports/registry/calendar_day.csv");
-    let mut text = std::fs::read_to_string(&calendar).expect("the calendar");
-    for day in 19..=31 {
-        text += &format!("2026-01-{day},,,2025-2026-1,,vacation,\n");
-    }
-    write(&data.path().join("exports/registry/calendar_day_winter.csv"), &text);
-    let exports = data.path().join("exports").display().to_string();
-    for args in [&["ingest", "calendar_day", "--input", &exports][..], &["transform", "--select", "stg_calendar_day"]] {
-        let (code, _, wrong) = said(yizhan(data.path(), args).args(["--now", NOW]));
-        assert_eq!(code, 0, "{args:?}: {wrong}");
-    }
-    data
-}
-
 fn serving(data: TempDir, settings: &[&str]) -> Server {
     let args = ["demo", "--students", "300", "--days", "61"];
     Server::on(data, &[&args[..], settings].concat())
@@ -180,7 +162,7 @@ fn a_return_plans_its_contacts_by_itself_and_once() {
 
 #[test]
 fn before_the_break_every_open_case_gets_somebody_and_a_rhythm() {
-    let server = serving(before_a_break(), &[]);
+    let server = Server::start();
     let document = Document::of(&server);
     let counselor = Desk::of(&server, &document, "counselor");
     let case = psych(&counselor, &counselor.students().remove(2), "2");
