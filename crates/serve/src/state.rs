@@ -25,6 +25,8 @@ pub struct Config {
     /// Accounts that may enter that a student has died.
     pub death_by: Vec<String>,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
+    /// Figures of care about fewer people than this are not told.
+    pub k_sensitive: i64,
     pub clock_offset_us: i64,
     /// Version of the program.
     pub version: String,

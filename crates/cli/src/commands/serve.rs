@@ -61,6 +61,7 @@ pub(crate) async fn serve_house(
         campus: house.settings.campus.clone(),
         labels: casework::LabelScheme { labels: house.settings.casework.labels.clone() },
         death_by: house.settings.casework.death_by.clone(),
+        k_sensitive: house.settings.policy.k_sensitive,
         clock_offset_us: clock_offset_us(&house).await?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
