@@ -180,6 +180,10 @@ const CARE_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Escalates cases that are late and takes the next step of every message, several times a minute.
 async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Receiver<casework::Rules>) {
+    // What was put off was so under the settings of before.
+    if let Err(error) = house.store.messages().bring_back().await {
+        tracing::error!(error = format!("{error:#}"), "messages that were put off wait until their time");
+    }
     loop {
         let now = rules.borrow().clone();
         if let Err(error) = care_once(&house, &channels, &now).await {
