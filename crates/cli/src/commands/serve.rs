@@ -309,6 +309,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             caveat_zh: text(&front.caveat_zh),
             caveat_en: text(&front.caveat_en),
             inputs: inputs.collect(),
+            baselines: front.baselines.iter().map(|it| (it.clone(), builder.baseline_words(it))).collect(),
         });
     }
     let titles: BTreeMap<&str, &schema::Model> = house.project.models.iter().map(|it| (it.name.as_str(), it)).collect();
