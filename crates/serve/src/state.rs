@@ -1,5 +1,6 @@
 //! What the routes share: settings, sessions, store, words of the catalogue.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub labels: casework::LabelScheme,
     /// Accounts that may enter that a student has died.
     pub death_by: Vec<String>,
+    /// Figures of care about fewer people than this are not told.
+    pub k_sensitive: i64,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
     pub clock_offset_us: i64,
     /// Version of the program.
@@ -292,6 +295,8 @@ pub struct ModelWords {
     pub caveat_en: String,
     /// What it reads.
     pub inputs: Vec<InputWords>,
+    /// What needs no model and must be beaten, by name: titles in Chinese and in English.
+    pub baselines: BTreeMap<String, (String, String)>,
 }
 
 /// One input of a risk model.
