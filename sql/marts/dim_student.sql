@@ -47,7 +47,7 @@ away AS (
 -- Who has died is counted nowhere from the day on that people entered; the register says so weeks later.
 gone AS (
     SELECT DISTINCT student_key
-    FROM stg_case_death
+    FROM stg_student_departure
     WHERE gone_on <= $as_of
 )
 

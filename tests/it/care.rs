@@ -407,7 +407,9 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
     let data = with_accounts(&[]);
     let data = data.path();
     let on = |day: &str, table: &str, what: &str| {
-        sql(data, &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = DATE '{day}' AND {what}"))[0]["n"].as_i64().expect("a count")
+        sql(data, &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = DATE '{day}' AND {what}"))[0]["n"]
+            .as_i64()
+            .expect("a count")
     };
     let counted = |day: &str| {
         let of = "SELECT student_n FROM cockpit_warning WHERE scope = 'university' AND as_of_on";
@@ -429,7 +431,7 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
         let who = store::Who { account: "psychologist".to_owned(), role: casework::Role::Psychologist };
         let at = NOW_US + 9 * 3_600_000_000;
         store.cases().die(&death, &who, true, &casework::Rules::default(), at).await.expect("entered");
-        let facts = store.cases().outbox("case_death", 0, 10).await.expect("facts");
+        let facts = store.cases().outbox("student_departure", 0, 10).await.expect("facts");
         let body: Value = serde_json::from_str(&facts[0].body).expect("JSON");
         assert_eq!(body, json!({ "student_key": key, "gone_on": "2025-10-31", "at": at }), "not who entered it, and no reader");
         store.close().await;
@@ -446,8 +448,9 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
     assert_eq!(on("2025-11-02", "warning_student", &own), 0, "nobody has hours for an offer about them");
     // Whoever has only figures and pseudonyms learns nothing of it.
     for account in ["analyst", "leader", "counselor"] {
-        let (code, _, _) = said(&mut yizhan(data, &["sql", "SELECT count(*) FROM stg_case_death", "--as", account]));
-        let (_, rows, _) = said(&mut yizhan(data, &["sql", "SELECT count(*) AS n FROM stg_case_death", "--as", account, "--format", "json"]));
+        let (code, _, _) = said(&mut yizhan(data, &["sql", "SELECT count(*) FROM stg_student_departure", "--as", account]));
+        let (_, rows, _) =
+            said(&mut yizhan(data, &["sql", "SELECT count(*) AS n FROM stg_student_departure", "--as", account, "--format", "json"]));
         assert!(code != 0 || rows[0]["n"] == 0, "{account} reads of deaths: {rows:?}");
     }
 }

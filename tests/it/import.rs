@@ -381,7 +381,14 @@ fn the_wizard_goes_from_an_upload_to_a_contract() {
     let narrow = saved("narrow", json!({ "take": true }));
     document.check_problem(&narrow, 409, "an approval that is too narrow");
     let told = narrow.body.to_string();
-    for word in ["（金额(元)）", "审批〔2025〕8号", "财务处", "registry/data_use_approval.csv", "“字段范围”加上", "take them out of the contract"] {
+    for word in [
+        "（金额(元)）",
+        "审批〔2025〕8号",
+        "财务处",
+        "registry/data_use_approval.csv",
+        "“字段范围”加上",
+        "take them out of the contract",
+    ] {
         assert!(told.contains(word), "\"{word}\" is not told: {told}");
     }
     let mut body_narrow = body.clone();

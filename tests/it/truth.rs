@@ -199,7 +199,8 @@ fn apart(from: &str, to: &str) -> i64 {
 
 /// The leaves of the exports by number, without those that end before they begin.
 fn papers(data: &Path) -> BTreeMap<String, Paper> {
-    let mut files: Vec<_> = std::fs::read_dir(data.join("exports/leave")).expect("leaves").filter_map(|it| Some(it.ok()?.path())).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(data.join("exports/leave")).expect("leaves").filter_map(|it| Some(it.ok()?.path())).collect();
     files.sort();
     let mut found = BTreeMap::new();
     for file in files {

@@ -141,7 +141,8 @@ impl Approvals {
         if !fields.is_empty() {
             // The register names columns as contracts do; people know them by their heads.
             let known = |it: &&str| {
-                let head = pipeline.columns.get(*it).and_then(|it| it.head.as_deref()).filter(|head| head != it);
+                let column = pipeline.columns.iter().find(|(name, _)| name == it).map(|it| &it.1);
+                let head = column.and_then(|it| it.head.as_deref()).filter(|head| head != it);
                 head.map_or_else(|| (*it).to_owned(), |head| format!("{it}（{head}）"))
             };
             zh.push(format!("字段 {} 未获批准", fields.iter().map(known).collect::<Vec<_>>().join("、")));
@@ -266,7 +267,11 @@ b = { type = "text", class = "internal", about = "x" }
         check(CONTRACT, &[("1", both, "*", 101, 200)], "begins on 1970-04-12");
         check(CONTRACT, &[("1", "portrait", "*", 0, 200)], "purposes service not approved");
         check(CONTRACT, &[("1", both, "a", 0, 200)], "fields b not approved");
-        check(CONTRACT, &[("1", both, "a", 0, 200)], "请 card_center 办理扩大范围的审批，在 approvals.csv 中 1 一行的“字段范围”加上 b");
+        check(
+            CONTRACT,
+            &[("1", both, "a", 0, 200)],
+            "请 card_center 办理扩大范围的审批，在 approvals.csv 中 1 一行的“字段范围”加上 b",
+        );
         let headed = CONTRACT.replace("b = { type", "b = { head = \"余额\", type");
         check(&headed, &[("1", both, "a", 0, 200)], "字段 b（余额） 未获批准");
         check(CONTRACT, &[("1", both, "a", 0, 200), ("2", both, "*", 0, 200)], "");

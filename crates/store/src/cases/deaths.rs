@@ -47,7 +47,7 @@ pub struct Around {
 }
 
 /// The topic of deaths: from then on the lake counts the student nowhere, before any register says so.
-const CASE_DEATH: &str = "case_death";
+const DEPARTURE: &str = "student_departure";
 
 // Neither who entered it nor who may look: the lake learns whom it counts no more.
 #[derive(Serialize)]
@@ -110,7 +110,7 @@ impl Cases {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "student_death"))?;
-        tell_of(&mut tx, CASE_DEATH, now, &Fact { student_key: new.student_key, gone_on, at: now }).await?;
+        tell_of(&mut tx, DEPARTURE, now, &Fact { student_key: new.student_key, gone_on, at: now }).await?;
         let accounts: Vec<String> = sqlx::query_scalar("SELECT account FROM account WHERE person_key = $1")
             .bind(new.student_key)
             .fetch_all(&mut *tx)
