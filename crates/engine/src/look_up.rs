@@ -78,7 +78,12 @@ impl Footer {
         let reader = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
         let mut first = 0;
         let rows = reader.metadata().row_groups().iter().map(|it| it.num_rows() as usize);
-        let groups = rows.map(|it| std::mem::replace(&mut first, first + it)..first).collect();
+        let group = |rows: usize| {
+            let start = first;
+            first += rows;
+            start..first
+        };
+        let groups = rows.map(group).collect();
         Ok(Self { reader, column: column.to_owned(), pages, groups })
     }
 
