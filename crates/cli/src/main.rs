@@ -4,6 +4,7 @@ mod approval;
 mod cases;
 mod commands;
 mod correction;
+mod effect;
 mod exit;
 mod handover;
 mod house;
@@ -17,6 +18,7 @@ mod replay;
 mod rollover;
 mod settings;
 mod tables;
+mod talks;
 mod visits;
 mod working_days;
 

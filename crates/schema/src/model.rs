@@ -103,6 +103,9 @@ pub struct FrontMatter {
     /// Trends: whether more or less is what somebody should look at.
     #[serde(default)]
     pub direction: Option<Direction>,
+    /// Trends: what moves a week by chance: how much students' weeks vary, or that it is a share of `n` events.
+    #[serde(default)]
+    pub noise: Noise,
     /// Rules: the measure that the evidence is of.
     #[serde(default)]
     pub measure: Option<String>,
@@ -227,6 +230,17 @@ pub enum Direction {
     Rising,
     /// Less is.
     Falling,
+}
+
+/// What moves a week of a trend by chance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// As much as a student's weeks vary.
+    #[default]
+    Spread,
+    /// The value is the share of `n` events that were so: of few events one alone moves it far.
+    Events,
 }
 
 /// How a model is stored, and so what a change dirties.
@@ -417,8 +431,11 @@ impl Model {
                 if front.unit.is_none() || front.class.is_none() || front.direction.is_none() {
                     return refuse("direction", "a trend says its unit, class and direction: rising or falling");
                 }
-                if front.n_min.is_none() || front.cov_min.is_none() || front.mad_floor.is_none() {
-                    return refuse("n_min", "a trend says its floors: n_min, cov_min, mad_floor");
+                if front.n_min.is_none() || front.cov_min.is_none() {
+                    return refuse("n_min", "a trend says its floors: n_min, cov_min");
+                }
+                if front.mad_floor.is_none() == (front.noise == Noise::Spread) {
+                    return refuse("mad_floor", "a trend has a mad_floor, unless its noise is that of events, which has none");
                 }
                 if front.title_zh.is_none() || front.title_en.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none()
                 {

@@ -59,6 +59,18 @@ pub struct Reading {
     pub catalog: Arc<Catalog>,
 }
 
+impl Reading {
+    /// 集成数据项数量: columns taken in by the contracts of sources that have delivered rows.
+    pub(crate) async fn data_item_n(&self) -> Result<usize, lake::Error> {
+        let mut columns = 0;
+        for it in &self.catalog.sources {
+            let delivered = self.lake.snapshot(&format!("raw_{}", it.source)).await?;
+            columns += delivered.filter(|it| 0 < it.rows()).map_or(0, |_| it.column_n);
+        }
+        Ok(columns)
+    }
+}
+
 /// What the server works with.
 #[derive(Clone)]
 pub struct Parts {

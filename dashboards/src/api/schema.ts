@@ -2587,9 +2587,48 @@ export interface components {
             /** @description Over the rate of the place (floor, course). */
             lift_over_floor: number | null;
         };
-        /** @description Every risk model of the project. */
+        /** @description What came of what a rule or trend offered; counts below ten are null. */
+        RuleCard: {
+            rule: string;
+            title_zh: string;
+            title_en: string;
+            /** @description It opens safety checks, and is never proposed to be retired. */
+            is_finding: boolean;
+            offered_n: components["schemas"]["Suppressible"];
+            closed_n: components["schemas"]["Suppressible"];
+            acted_on_share: components["schemas"]["Suppressible"];
+            acted_on_share_lower: components["schemas"]["Suppressible"];
+            acted_on_share_upper: components["schemas"]["Suppressible"];
+            /** @description Fewer than one in twenty of at least 200 closed offers was of use; a person decides. */
+            is_retirement_proposed: boolean;
+        };
+        /** @description Every risk model of the project, and what came of what rules and trends offered. */
         ModelList: {
             models: components["schemas"]["ModelHead"][];
+            rules: components["schemas"]["RuleCard"][];
+            /** Format: date */
+            rules_as_of_on: string | null;
+            /** @description Null for who may not read it, or before it was worked out. */
+            effect: components["schemas"]["FollowUpEffect"] | null;
+        };
+        /** @description Whether following offers up helped, by pairs of students alike of whom one was spoken with; counts below ten are null. */
+        FollowUpEffect: {
+            /** Format: date */
+            as_of_on: string;
+            /**
+             * @description Whether a change is found less or more often four weeks after a contact.
+             * @enum {string}
+             */
+            verdict: "too_few" | "no_effect" | "less" | "more";
+            lift: components["schemas"]["Suppressible"];
+            lift_low: components["schemas"]["Suppressible"];
+            lift_high: components["schemas"]["Suppressible"];
+            students_n: components["schemas"]["Suppressible"];
+            contacted_n: components["schemas"]["Suppressible"];
+            matched_n: components["schemas"]["Suppressible"];
+            match_rate: components["schemas"]["Suppressible"];
+            similarity: components["schemas"]["Suppressible"];
+            doubts: ("few_students" | "few_matches" | "not_alike" | "too_good")[];
         };
         /** @description A measure that a model reads. */
         ModelInput: {
@@ -3241,7 +3280,9 @@ export type RosterAsk = components['schemas']['RosterAsk'];
 export type ModelState = components['schemas']['ModelState'];
 export type ModelKind = components['schemas']['ModelKind'];
 export type ModelHead = components['schemas']['ModelHead'];
+export type RuleCard = components['schemas']['RuleCard'];
 export type ModelList = components['schemas']['ModelList'];
+export type FollowUpEffect = components['schemas']['FollowUpEffect'];
 export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
 export type ModelWeek = components['schemas']['ModelWeek'];

@@ -12,7 +12,7 @@ use warning::{Card, Estimate};
 use crate::access::Reader;
 use crate::error::Problem;
 use crate::rows::{self, Row, cell, text};
-use crate::state::ModelWords;
+use crate::state::{ModelWords, RuleWords};
 
 /// What is said of a model that was never trained.
 const UNTRAINED: (&str, &str) = ("尚未训练。", "It has not been trained yet.");
@@ -24,7 +24,49 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     for words in &reader.state.parts.catalog.models {
         models.push(head(words, &Kept::read(&session, &words.model).await?));
     }
-    Ok(Json(json!({ "models": models })))
+    let cards = scorecards(&session).await?;
+    let rules: Vec<Value> = cards.iter().map(|it| rule_card(&reader.state.parts.catalog.rules, it)).collect();
+    let on = cards.first().map_or(Value::Null, |it| cell(it, "as_of_on"));
+    let effect = effect(&session).await?;
+    Ok(Json(json!({ "models": models, "rules": rules, "rules_as_of_on": on, "effect": effect })))
+}
+
+/// Whether following offers up helped, newest Monday; NULL for who may not read it, or before it was worked out.
+async fn effect(session: &Session) -> Result<Value, Problem> {
+    if session.schema("model_effect").await.is_err() {
+        return Ok(Value::Null);
+    }
+    let sql = "SELECT * FROM model_effect WHERE as_of_on = (SELECT max(as_of_on) FROM model_effect)";
+    let Some(it) = rows::rows(session, sql, Vec::new()).await?.into_iter().next() else { return Ok(Value::Null) };
+    let doubts = text(&it, "doubts").unwrap_or_default();
+    let doubts: Vec<&str> = doubts.split(',').filter(|it| !it.is_empty()).collect();
+    Ok(json!({
+        "as_of_on": cell(&it, "as_of_on"), "verdict": cell(&it, "verdict"), "doubts": doubts,
+        "lift": cell(&it, "lift"), "lift_low": cell(&it, "lift_low"), "lift_high": cell(&it, "lift_high"),
+        "students_n": cell(&it, "students_n"), "contacted_n": cell(&it, "contacted_n"), "matched_n": cell(&it, "matched_n"),
+        "match_rate": cell(&it, "match_rate"), "similarity": cell(&it, "similarity"),
+    }))
+}
+
+/// What came of what rules and trends offered, newest date; nothing for who may not read it, or before it was made.
+async fn scorecards(session: &Session) -> Result<Vec<Row>, Problem> {
+    if session.schema("rule_scorecard").await.is_err() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT * FROM rule_scorecard WHERE as_of_on = (SELECT max(as_of_on) FROM rule_scorecard) ORDER BY rule";
+    rows::rows(session, sql, Vec::new()).await
+}
+
+fn rule_card(words: &[RuleWords], it: &Row) -> Value {
+    let rule = text(it, "rule").unwrap_or_default();
+    let titles = words.iter().find(|words| words.rule == rule);
+    json!({
+        "title_zh": titles.map_or(&rule, |it| &it.title_zh), "title_en": titles.map_or(&rule, |it| &it.title_en),
+        "is_finding": cell(it, "is_finding"), "offered_n": cell(it, "offered_n"), "closed_n": cell(it, "closed_n"),
+        "acted_on_share": cell(it, "acted_on_share"), "acted_on_share_lower": cell(it, "acted_on_share_lower"),
+        "acted_on_share_upper": cell(it, "acted_on_share_upper"),
+        "is_retirement_proposed": text(it, "proposal").as_deref() == Some("retire"), "rule": rule,
+    })
 }
 
 pub(crate) async fn one(reader: Reader, Path(model): Path<String>) -> Result<Json<Value>, Problem> {

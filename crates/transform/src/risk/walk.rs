@@ -30,6 +30,16 @@ pub(crate) struct Fitted {
     pub(crate) calibration: Isotonic,
 }
 
+/// On which terms candidates are judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// The day whose knowledge counts.
+    pub(crate) today: i32,
+    pub(crate) seed: u64,
+    /// Students on the list of a week.
+    pub(crate) budget: usize,
+}
+
 /// What the past says of a risk model.
 pub(crate) struct Judged {
     /// The lists and what they were worth; none if no week of the past can be judged.
@@ -119,10 +129,9 @@ impl Builder<'_> {
         risk: &Risk,
         rows: &Rows,
         histories: &[History],
-        today: i32,
-        seed: u64,
-        budget: usize,
+        terms: Terms,
     ) -> Result<Judged, Error> {
+        let Terms { today, seed, budget } = terms;
         let fail = Self::model_error(risk);
         let kinds = risk.kinds();
         let first = kinds.first().copied().unwrap_or(Kind::Logistic);
