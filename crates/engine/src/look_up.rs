@@ -51,6 +51,8 @@ struct Footer {
     column: String,
     /// Rows and least and greatest key of each page, in the order of the file; a page without keys is left out.
     pages: Vec<(Range<usize>, i64, i64)>,
+    /// Rows of each row group.
+    groups: Vec<Range<usize>>,
 }
 
 impl FileMetadata for Footer {
@@ -74,12 +76,30 @@ impl Footer {
         // Of the other columns only places are needed, not values.
         let metadata = metadata.into_builder().set_column_index(None).build();
         let reader = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
-        Ok(Self { reader, column: column.to_owned(), pages })
+        let mut first = 0;
+        let rows = reader.metadata().row_groups().iter().map(|it| it.num_rows() as usize);
+        let groups = rows.map(|it| std::mem::replace(&mut first, first + it)..first).collect();
+        Ok(Self { reader, column: column.to_owned(), pages, groups })
     }
 
-    /// Rows among which those of a key are: none where no page can hold it.
-    fn rows(&self, key: i64) -> Vec<Range<usize>> {
-        self.pages.iter().filter(|(_, least, greatest)| (*least..=*greatest).contains(&key)).map(|it| it.0.clone()).collect()
+    /// Row groups with rows of a key, and the rows among which they are, counted over these groups: none where no page
+    /// can hold it.
+    fn rows(&self, key: i64) -> (Vec<usize>, Vec<Range<usize>>) {
+        let may_hold = |it: &&(Range<usize>, i64, i64)| (it.1..=it.2).contains(&key);
+        let mut pages = self.pages.iter().filter(may_hold).map(|it| it.0.clone()).peekable();
+        let (mut groups, mut rows, mut skipped) = (Vec::new(), Vec::new(), 0);
+        for (group, it) in self.groups.iter().enumerate() {
+            let before = rows.len();
+            while let Some(page) = pages.next_if(|page| page.start < it.end) {
+                rows.push(page.start - skipped..page.end - skipped);
+            }
+            if before < rows.len() {
+                groups.push(group);
+            } else {
+                skipped += it.len();
+            }
+        }
+        (groups, rows)
     }
 }
 
@@ -131,16 +151,17 @@ impl PinnedTable {
         let (opened, entry) = self.footer(file, column)?;
         let footer = entry.as_any().downcast_ref::<Footer>();
         let footer = footer.ok_or_else(|| DataFusionError::Internal("the cache of footers holds something else".into()))?;
-        let rows = footer.rows(key);
+        let (groups, rows) = footer.rows(key);
         if rows.is_empty() {
             return Ok(None);
         }
         let metadata = footer.reader.metadata();
-        let total = metadata.row_groups().iter().map(|it| it.num_rows() as usize).sum();
+        let total = groups.iter().map(|it| footer.groups[*it].len()).sum();
         let wanted = schema.fields().iter().map(|it| it.name().as_str()).chain([column]);
         let mask = ProjectionMask::columns(metadata.file_metadata().schema_descr(), wanted);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, footer.reader.clone())
             .with_projection(mask)
+            .with_row_groups(groups)
             .with_batch_size(rows.iter().map(ExactSizeIterator::len).sum())
             .with_row_selection(RowSelection::from_consecutive_ranges(rows.into_iter(), total))
             .build()?;

@@ -69,7 +69,7 @@ async fn a_look_up_gives_the_rows_of_a_query() {
     let plain = lake.writer(&spec(true)).write(Some(DAY), &[rows(true, DAY)]).expect("written");
     lake.append(&spec(true), vec![plain], commit()).await.expect("appended");
     let younger = spec(false);
-    let cut = lake.writer(&younger).with_row_group_rows(1_000).for_lookups(64);
+    let cut = lake.writer(&younger).for_lookups(64).with_row_group_rows(1_000);
     let second = cut.write(Some(DAY + 1), &[rows(false, DAY + 1)]).expect("written");
     let third = cut.write(Some(DAY + 2), &[rows(false, DAY + 2).slice(0, 3_000)]).expect("written");
     let fourth = lake.writer(&younger).write(Some(DAY + 2), &[rows(false, DAY + 2).slice(3_000, 4_002)]).expect("written");

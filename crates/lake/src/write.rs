@@ -35,6 +35,8 @@ const CHUNK_ROWS: usize = 64 * 1024;
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
 /// The library's own: large pages press well together and are read as a whole.
 const PAGE_ROWS: usize = 20_000;
+/// Pages of a row group in a file for look-ups.
+const LOOKED_UP_PAGES: usize = 64;
 /// The library's own.
 const WRITE_BATCH_ROWS: usize = 1024;
 /// Stands in every file; a version number here would change the bytes of equal rows.
@@ -97,10 +99,12 @@ impl TableWriter {
 
     /// Lays files down for whoever looks up one key, and so reads one page of every column: pages of so many rows
     /// instead of 20,000, pressed by a method that needs no preparation, and the key they are sorted by without a
-    /// dictionary, which would be read as a whole for one of its entries (a file grows by a third for it all).
+    /// dictionary, which would be read as a whole for one of its entries (a file grows by a third for it all). Row groups
+    /// are small, because a reader takes the places of all pages of a group in hand.
     #[must_use]
     pub fn for_lookups(mut self, page_rows: usize) -> Self {
         self.page_rows = page_rows.max(1);
+        self.row_group_rows = self.page_rows * LOOKED_UP_PAGES;
         self.compression = Compression::SNAPPY;
         self.is_for_lookups = true;
         self
