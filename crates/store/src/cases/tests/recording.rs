@@ -247,7 +247,7 @@ async fn a_contact_that_is_due_makes_one_message_for_its_owner() {
     assert_eq!(messages.ask_follow_ups(NOW + 6 * DAY_US).await.unwrap(), 0);
     assert_eq!(messages.ask_follow_ups(NOW + 7 * DAY_US).await.unwrap(), 1);
     assert_eq!(messages.ask_follow_ups(NOW + 8 * DAY_US).await.unwrap(), 0);
-    let message = messages.open(0).await.unwrap().remove(0);
+    let message = messages.due(None, NOW + 8 * DAY_US).await.unwrap().remove(0);
     let key = message.follow_up_key.expect("of a contact");
     assert_eq!((message.kind.as_str(), message.severity, message.thread_key), ("follow_up_due", None, None));
     assert_eq!(store.cases().asked_to_contact(key).await.unwrap().levels, [vec!["lin".to_owned()]]);
