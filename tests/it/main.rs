@@ -9,6 +9,7 @@ mod database;
 mod identifiers;
 mod import;
 mod incremental;
+mod lists;
 mod measures;
 mod messages;
 mod models;
