@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run, sql};
 
 /// Measures that serve safety only; all others must not know of a face.
-const SAFETY: [&str; 5] = ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "contact_gap"];
+const SAFETY: [&str; 6] =
+    ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "face_card_mismatch_n", "contact_gap"];
 
 #[test]
 fn measures_follow_the_traits_that_were_planted() {
