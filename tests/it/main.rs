@@ -5,6 +5,7 @@ mod bad_input;
 mod care;
 mod cases;
 mod casework;
+mod cockpit;
 mod database;
 mod identifiers;
 mod import;

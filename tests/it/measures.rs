@@ -146,6 +146,62 @@ fn without_faces_nothing_but_safety_changes() {
 }
 
 #[test]
+fn an_entry_into_the_library_that_nobody_left_ends_at_closing_and_is_flagged() {
+    let days = sql(
+        demo(),
+        "SELECT count(*) AS n, min(library_minutes) AS least, max(library_minutes) AS most, sum(CASE WHEN library_minutes > 0 THEN 1 ELSE 0 END) AS told_n \
+         FROM int_student_day WHERE superseded_on IS NULL AND library_in_n = 1 AND library_open_n = 1",
+    );
+    let number = |name: &str| days[0][name].as_i64().expect("a number");
+    assert!(20 < number("n"), "only {} stays have no end", number("n"));
+    assert!(0 <= number("least") && number("most") <= 18 * 60, "a stay goes on after closing: {days:?}");
+    assert!(10 * number("told_n") >= 9 * number("n"), "most stays without an exit count nothing: {days:?}");
+    let paired = sql(
+        demo(),
+        "SELECT count(*) AS n FROM int_student_day WHERE superseded_on IS NULL AND (library_open_n > library_in_n OR library_open_n < 0)",
+    );
+    assert_eq!(paired[0]["n"], 0);
+}
+
+#[test]
+fn a_face_in_one_place_and_a_card_in_another_within_two_minutes_are_told_apart() {
+    let input = TempDir::new().expect("a folder");
+    copy(campus(), input.path(), &|_| true);
+    // Somebody who passed by face: their card is used at the library half a minute later.
+    let mut chosen = None;
+    for entry in std::fs::read_dir(input.path().join("gate")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if !name.starts_with("gate_20251008") {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&output(std::process::Command::new("gzip").arg("-dc").arg(&path)).stdout).into_owned();
+        let face = text.lines().find(|it| it.contains("\"face\"") && it.contains("\"G-N")).expect("a passage by face");
+        let row: serde_json::Value = serde_json::from_str(face).expect("a line of JSON");
+        let at = row["event_ms"].as_i64().expect("an instant");
+        let mut card = row.clone();
+        card["device_id"] = "G-L1".into();
+        card["event_seq"] = 9_000_001.into();
+        card["event_ms"] = (at + 30_000).into();
+        card["sent_ms"] = (at + 31_000).into();
+        card["direction"] = "in".into();
+        card["method"] = "card".into();
+        let plain = input.path().join("gate").join(name.trim_end_matches(".gz"));
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&plain, format!("{}\n{card}\n", text.trim_end())).expect("a file");
+        let packed = output(std::process::Command::new("gzip").arg("-nf").arg(&plain));
+        assert!(packed.status.success(), "gzip packs {name}");
+        chosen = Some(at);
+    }
+    assert!(chosen.is_some(), "no gate was read on the day");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+    let found = "SELECT sum(face_card_n) AS n FROM int_student_day WHERE superseded_on IS NULL";
+    let count = |data: &std::path::Path| sql(data, found)[0]["n"].as_i64().expect("a count");
+    assert_eq!(count(data.path()), count(built().0.path()) + 1, "the card that was somewhere else is not told");
+}
+
+#[test]
 fn a_school_with_cards_only_has_portraits_that_say_what_is_missing() {
     let input = TempDir::new().expect("a folder");
     let is_there = |it: &str| it.starts_with("card_2") || it == "student.xlsx" || it.starts_with("data_use_approval");
