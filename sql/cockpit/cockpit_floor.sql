@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["building_id", "floor"]
 purpose      = ["cockpit"]
 
-[settings]
-k_default = 5
-
 [columns]
 building_id        = { about = "Building.", class = "internal" }
 building_name      = { about = "Its name.", class = "internal" }

@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit"]
 
-[settings]
-k_sensitive = 10
-
 [columns]
 scope       = { about = "university, or the id of a college.", class = "internal" }
 student_n   = { about = "Students.", class = "internal" }

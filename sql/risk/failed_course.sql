@@ -9,6 +9,7 @@ thread     = "academic"
 channel    = "study"
 label      = "label_failed_course"
 candidates = ["logistic", "forest", "boost"]
+censor_by  = "academic_help"
 baselines  = ["class_attendance", "low:gpa", "high:failed_credits", "low:class_attendance_rate"]
 inputs     = [
     "breakfast_rate",

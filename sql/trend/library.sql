@@ -1,27 +1,27 @@
 /*---
 kind      = "trend"
-about     = "Minutes in the library on a teaching day, by week (图书馆时长)."
-title_zh  = "日均在馆时长"
-title_en  = "Library time a day"
+about     = "Share of teaching days with a visit to the library, by week (入馆)."
+title_zh  = "入馆天数占比"
+title_en  = "Days with a library visit"
 owner     = "library"
 subject   = "student_key"
 purpose   = ["trend_warning"]
 channel   = "library"
 thread    = "academic"
 direction = "falling"
-unit      = "minute"
+unit      = "share"
 n_min     = 3
 cov_min   = 0.0
-mad_floor = 25.0
+noise     = "events"
 class     = "trace"
-caveat_zh = "可能换了自习地点；在馆时长不等于学习时长。"
-caveat_en = "The student may study elsewhere: time in the library is not time of study."
+caveat_zh = "可能换了自习地点；入馆不等于学习，不入馆也不等于不学习。"
+caveat_en = "The student may study elsewhere: a visit to the library is not study, and none is not idleness."
 ---*/
 
 SELECT
     student_key,
     week_no,
-    CAST(sum(library_minutes) AS DECIMAL(18, 6)) / count(*) AS value,
+    CAST(sum(CASE WHEN library_minutes > 0 THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / count(*) AS value,
     count(*) AS n,
     1.0 AS cov
 FROM int_usual_day

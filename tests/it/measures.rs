@@ -10,6 +10,9 @@ use crate::support::{NOW, binary, built, campus, copy, demo, output, repository,
 const SAFETY: [&str; 6] =
     ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "face_card_mismatch_n", "contact_gap"];
 
+/// Measures of the closed compartment that are held against a trait.
+const CLOSED: [&str; 2] = ["social_degree", "meal_alone_ratio"];
+
 #[test]
 fn measures_follow_the_traits_that_were_planted() {
     let data = demo();
@@ -25,9 +28,10 @@ fn measures_follow_the_traits_that_were_planted() {
         keys.iter().zip(&rows).map(|(key, row)| (*key, row[place].parse().expect("a number"))).collect()
     };
     let value_of = |measure: &str| -> BTreeMap<i64, f64> {
+        let table = if CLOSED.contains(&measure) { "closed_measure" } else { "feat_measure" };
         let query = format!(
-            "SELECT student_key, value FROM feat_measure WHERE measure = '{measure}' AND value IS NOT NULL \
-             AND as_of_on = (SELECT max(as_of_on) FROM feat_measure)"
+            "SELECT student_key, value FROM {table} WHERE measure = '{measure}' AND value IS NOT NULL \
+             AND as_of_on = (SELECT max(as_of_on) FROM {table})"
         );
         let found = sql(data, &query);
         found.iter().map(|it| (it["student_key"].as_i64().expect("a key"), it["value"].as_f64().expect("a value"))).collect()
@@ -47,11 +51,17 @@ fn measures_follow_the_traits_that_were_planted() {
         ("ideology_participation_n", "sociability", 0.2, 1.0),
         ("breakfast_rate", "rhythm", -1.0, -0.12),
         ("social_jet_lag", "rhythm", 0.35, 1.0),
+        ("meal_orderliness", "rhythm", 0.12, 1.0),
+        ("shower_orderliness", "diligence", -1.0, -0.2),
+        ("social_degree", "sociability", 0.1, 1.0),
+        ("meal_alone_ratio", "sociability", -1.0, -0.1),
         // What has nothing to do with a trait does not follow it.
         ("meal_price", "diligence", -0.2, 0.2),
         ("library_in_n", "budget", -0.2, 0.2),
         ("activity_n", "diligence", -0.2, 0.2),
         ("gpa", "sociability", -0.2, 0.2),
+        ("presence_regularity", "sociability", -0.2, 0.2),
+        ("social_degree", "diligence", -0.2, 0.2),
     ] {
         let (of_trait, of_measure) = (trait_of(name), value_of(measure));
         let pairs: Vec<(f64, f64)> = of_measure.iter().filter_map(|(key, value)| Some((*of_trait.get(key)?, *value))).collect();
@@ -59,6 +69,12 @@ fn measures_follow_the_traits_that_were_planted() {
         let rank = spearman(&pairs);
         assert!((low..=high).contains(&rank), "{measure} against {name}: {rank:.2}, not within {low} to {high}");
     }
+    // Who is found to eat together was planted as a group of friends, with hardly an exception.
+    let groups = trait_of("friend_group");
+    let edges = sql(data, "SELECT u, v FROM closed_edge WHERE as_of_on = (SELECT max(as_of_on) FROM closed_edge)");
+    let group_of = |it: &serde_json::Value| groups[&it.as_i64().expect("a key")];
+    let friends = edges.iter().filter(|it| group_of(&it["u"]) == group_of(&it["v"])).count();
+    assert!(30 < edges.len() && edges.len() * 9 < friends * 10, "{friends} of {} edges are friends", edges.len());
 }
 
 #[test]

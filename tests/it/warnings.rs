@@ -59,6 +59,11 @@ fn an_offer_is_replayed_bit_for_bit_and_explained_in_plain_words() {
         for it in scored {
             assert_eq!((&it["is_same"], &it["from_bronze"]), (&Value::Bool(true), &Value::from("same")), "{it}");
         }
+        let placed: Vec<&Value> = lines.iter().filter(|it| it["evidence"].is_object()).collect();
+        assert_eq!((placed.len(), &placed[0]["is_same"]), (1, &Value::Bool(true)), "{lines:?}");
+        // Before any outcome all rules are worth the same.
+        let witnesses = placed[0]["evidence"]["witnesses"].as_array().expect("witnesses");
+        assert!(!witnesses.is_empty() && witnesses.iter().all(|it| it["worth"] == 1.0), "{placed:?}");
         let (code, lines, _) = said(&mut yizhan(demo(), &["warn", "explain", id, "--format", "json"]));
         assert_eq!(code, 0);
         assert!(!lines[0]["reasons_zh"][0].as_str().expect("a reason").is_empty());
@@ -175,7 +180,8 @@ fn what_a_building_did_is_one_notice_and_no_hint_about_its_students() {
         sql(data, &query)[0]["n"].as_i64().expect("a count")
     };
     let (before, after) = (count(demo()), count(data.path()));
-    assert!(after <= before + 2 + before / 10, "{before} signals of students before, {after} with the shop");
+    // Neither more of them, nor fewer because what the building did hides what its students did.
+    assert!((after - before).abs() <= 2 + before / 10, "{before} signals of students before, {after} with the shop");
 }
 
 #[test]

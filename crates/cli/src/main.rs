@@ -4,6 +4,7 @@ mod approval;
 mod cases;
 mod commands;
 mod correction;
+mod effect;
 mod exit;
 mod handover;
 mod house;
@@ -17,6 +18,7 @@ mod replay;
 mod rollover;
 mod settings;
 mod tables;
+mod talks;
 mod visits;
 mod working_days;
 
@@ -25,6 +27,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use commands::Cli;
+
+// Answers are made of thousands of small pieces, by many threads at once: a quarter of a portrait was the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(set_first(std::env::args_os()));

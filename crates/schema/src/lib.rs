@@ -21,8 +21,8 @@ mod toml_text;
 mod words;
 
 pub use model::{
-    CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, LABEL_PREFIX, Materialized, Model, ModelColumn, RiskKind, Thread,
-    is_closed_table,
+    CLOSED_PREFIX, Cadence, Direction, FrontMatter, Kind, LABEL_PREFIX, Materialized, Model, ModelColumn, Noise, RiskKind,
+    Thread, is_closed_table,
 };
 pub use pipeline::{
     Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, IdentifierColumns, Key,

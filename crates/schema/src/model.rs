@@ -103,6 +103,9 @@ pub struct FrontMatter {
     /// Trends: whether more or less is what somebody should look at.
     #[serde(default)]
     pub direction: Option<Direction>,
+    /// Trends: what moves a week by chance: how much students' weeks vary, or that it is a share of `n` events.
+    #[serde(default)]
+    pub noise: Noise,
     /// Rules: the measure that the evidence is of.
     #[serde(default)]
     pub measure: Option<String>,
@@ -139,7 +142,8 @@ pub struct FrontMatter {
     /// Risk models: table with `student_key, intervened_on`; who was helped inside the horizon teaches nothing.
     #[serde(default)]
     pub censor_by: Option<String>,
-    /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL.
+    /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL. From how
+    /// many people on a figure is told says the project: `${k_default}`, and `${k_sensitive}` for care.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub settings: BTreeMap<String, toml::Value>,
@@ -228,6 +232,17 @@ pub enum Direction {
     Falling,
 }
 
+/// What moves a week of a trend by chance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// As much as a student's weeks vary.
+    #[default]
+    Spread,
+    /// The value is the share of `n` events that were so: of few events one alone moves it far.
+    Events,
+}
+
 /// How a model is stored, and so what a change dirties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -277,15 +292,26 @@ pub struct ModelColumn {
 }
 
 impl Model {
-    /// Reads a SQL file with front matter; `path` is relative to the project.
+    /// Reads a SQL file with front matter; `path` is relative to the project. `shared` are settings that hold for all files
+    /// and that none may give a value of its own: a figure that one table holds back must not be told by another.
     ///
     /// # Errors
     /// If there is no front matter, it has an unknown key, or it contradicts the kind.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    pub fn parse(path: &Path, text: &str, shared: &BTreeMap<String, toml::Value>) -> Result<Self, Error> {
         let missing = || Error::NoFrontMatter { path: path.to_owned() };
         let rest = text.trim_start_matches('\u{feff}').strip_prefix("/*---").ok_or_else(missing)?;
         let (head, sql) = rest.split_once("---*/").ok_or_else(missing)?;
-        let front: FrontMatter = crate::parse_toml(path, head)?;
+        let mut front: FrontMatter = crate::parse_toml(path, head)?;
+        for (name, value) in shared {
+            let own = front.settings.insert(name.clone(), value.clone());
+            if own.is_some() {
+                let message = "is one number for all files, a setting of the project: take it out here".to_owned();
+                return Err(Error::Value { path: path.to_owned(), key: format!("settings.{name}"), message });
+            }
+            if !sql.contains(&format!("${{{name}}}")) {
+                front.settings.remove(name);
+            }
+        }
         let name = path.file_stem().map(|it| it.to_string_lossy().into_owned()).ok_or_else(missing)?;
         let sql_line = 1 + head.matches('\n').count() + sql.len() - sql.trim_start_matches('\n').len();
         let model = Self {
@@ -405,8 +431,11 @@ impl Model {
                 if front.unit.is_none() || front.class.is_none() || front.direction.is_none() {
                     return refuse("direction", "a trend says its unit, class and direction: rising or falling");
                 }
-                if front.n_min.is_none() || front.cov_min.is_none() || front.mad_floor.is_none() {
-                    return refuse("n_min", "a trend says its floors: n_min, cov_min, mad_floor");
+                if front.n_min.is_none() || front.cov_min.is_none() {
+                    return refuse("n_min", "a trend says its floors: n_min, cov_min");
+                }
+                if front.mad_floor.is_none() == (front.noise == Noise::Spread) {
+                    return refuse("mad_floor", "a trend has a mad_floor, unless its noise is that of events, which has none");
                 }
                 if front.title_zh.is_none() || front.title_en.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none()
                 {

@@ -53,7 +53,7 @@ impl Boarder {
     fn spend(&mut self, scene: &mut Scene) {
         let is_free = scene.today.kind.is_free();
         let rhythm = scene.student.rhythm + self.mood.later;
-        let attended = classes(scene);
+        let attended = classes(scene, &self.mood);
         let mut wake = 7.05 + 0.58 * rhythm + 0.3 * scene.draw.normal() + if is_free { 1.2 } else { 0.0 };
         if attended[0] {
             wake = wake.min(7.6);
@@ -172,7 +172,7 @@ impl Boarder {
         let exam = if scene.today.kind == DayKind::Exam { 0.25 } else { 0.0 };
         let studies = scene.draw.chance(self.study(scene, 0.3 + exam));
         let walks = scene.draw.chance(0.42 + 0.05 * scene.student.sociability);
-        let is_late = scene.draw.chance(if scene.student.is_late_returner { 0.6 } else { 0.012 });
+        let is_late = scene.draw.chance(if scene.student.is_late_returner { 0.6 } else { 0.012 + self.mood.late });
         if !(has_class || studies || walks || is_late) {
             return;
         }
@@ -187,6 +187,7 @@ impl Boarder {
         if is_late {
             end = self.hour(23.15) + scene.draw.between(0, 105) * MINUTE;
         }
+        end += self.mood.return_minutes * MINUTE;
         self.trip(scene, begin, end.min(self.hour(if is_late { 25.5 } else { 22.85 })));
     }
 
@@ -194,7 +195,7 @@ impl Boarder {
     fn night(&mut self, scene: &mut Scene) {
         let (water, showers) = (scene.world.campus.water[self.building], scene.world.campus.showers[self.building]);
         let back = self.home_from.max(self.hour(20.6));
-        if scene.draw.chance(0.74) && back < self.hour(23.2) {
+        if scene.draw.chance(0.74 * self.mood.washing) && back < self.hour(23.2) {
             let at = (back + scene.draw.between(6, 90) * MINUTE + scene.draw.between(0, 60)).min(self.hour(23.6));
             let cents = scene.draw.between(120, 420) as i32;
             scene.pay(showers, Merchant::Shower, at, cents);
@@ -217,7 +218,7 @@ impl Boarder {
     }
 
     fn study(&self, scene: &Scene, usual: f64) -> f64 {
-        (usual + 0.1 * scene.student.diligence).clamp(0.01, 0.9)
+        (usual + 0.1 * scene.student.diligence).clamp(0.01, 0.9) * self.mood.study
     }
 
     fn meal_trip(&mut self, scene: &mut Scene, table: Table) {

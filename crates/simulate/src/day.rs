@@ -41,7 +41,7 @@ pub(crate) fn live_through(world: &World, day: i32) -> Rows {
 }
 
 /// The periods the student goes to.
-pub(crate) fn classes(scene: &mut Scene) -> [bool; 5] {
+pub(crate) fn classes(scene: &mut Scene, mood: &Mood) -> [bool; 5] {
     let today = scene.today;
     if today.kind.is_free() {
         return [false; 5];
@@ -49,8 +49,10 @@ pub(crate) fn classes(scene: &mut Scene) -> [bool; 5] {
     let mut taught = taught(scene.world, scene.student.class, today.weekday);
     let exam = if today.kind == DayKind::Exam { 0.5 } else { 1.0 };
     let attends = (0.90 + 0.05 * scene.student.diligence).clamp(0.4, 0.995);
-    for period in &mut taught {
-        *period &= scene.draw.chance(attends * exam);
+    for (place, period) in taught.iter_mut().enumerate() {
+        // Whose rhythm is later misses the first period first.
+        let rises = if place == 0 { 1.0 - 0.2 * mood.later } else { 1.0 };
+        *period &= scene.draw.chance(attends * exam * mood.classes * rises);
     }
     scene.rows.roll.push(Roll { student: scene.index, attended: taught });
     // Who studies more stays after class and fetches water where classes are; its own draws leave the day as it is.
@@ -75,7 +77,7 @@ pub(crate) fn taught(world: &World, class: u16, weekday: i32) -> [bool; 5] {
 /// A day of somebody who sleeps elsewhere.
 fn commute(scene: &mut Scene) {
     let mood = Mood::of(scene);
-    let attended = classes(scene);
+    let attended = classes(scene, &mood);
     let rented = scene.student.living == Living::Rented;
     let extra = scene.draw.chance(if rented { 0.25 } else { 0.1 });
     let (Some(first), Some(last)) = (attended.iter().position(|it| *it), attended.iter().rposition(|it| *it)) else {
@@ -101,7 +103,7 @@ fn visit(scene: &mut Scene, from: f64, to: f64, mood: &Mood) {
             eat(scene, mood, table);
         }
     }
-    if scene.draw.chance((0.3 + 0.1 * scene.student.diligence).clamp(0.02, 0.9)) && from < 13.0 && 16.0 < to {
+    if scene.draw.chance((0.3 + 0.1 * scene.student.diligence).clamp(0.02, 0.9) * mood.study) && from < 13.0 && 16.0 < to {
         let gate = *scene.draw.pick(&scene.world.campus.library_gates);
         scene.pass(gate, hour(scene, 13.2), true);
         let until = hour(scene, to.min(16.8)) - scene.draw.between(10, 70) * MINUTE;

@@ -72,6 +72,8 @@ pub struct Planted {
     pub spending_drop: Vec<Episode>,
     /// The same, over or begun elsewhere.
     pub spending_drop_other: Vec<Episode>,
+    /// Latent states begun before the end, from the day of their onset to the last day of data: they do not end.
+    pub weak_state: Vec<Episode>,
     /// Return after 23:00 on most evenings.
     pub late_return: Vec<String>,
     /// Away over the national holiday without a leave record.
@@ -179,6 +181,14 @@ fn planted(world: &World) -> Planted {
                 None => {}
             }
         }
+        if student.level != 0 && student.onset < days && student.is_enrolled {
+            planted.weak_state.push(Episode {
+                student: number.clone(),
+                from: date(student.onset).to_string(),
+                to: date(days - 1).to_string(),
+                kind: format!("weak_state_{}", student.level),
+            });
+        }
         if student.is_late_returner && student.is_enrolled && student.bed.is_some() {
             planted.late_return.push(number.clone());
         }
@@ -227,13 +237,13 @@ fn list_of<'a>(planted: &'a mut Planted, story: &Story, days: i32) -> (Option<&'
 /// The latent traits, one line a student.
 fn traits(world: &World) -> String {
     let mut text = String::from(
-        "student_id,rhythm,budget,sociability,diligence,off_card_share,friend_group,level,onset,is_late_returner,is_stayer,has_checkin_bot\n",
+        "student_id,rhythm,budget,sociability,diligence,off_card_share,friend_group,level,onset,state_meals,state_classes,state_study,state_washing,state_evening,is_late_returner,is_stayer,has_checkin_bot\n",
     );
     for (index, it) in world.people.students.iter().enumerate() {
         let onset = if it.level == 0 { String::new() } else { date(it.onset).to_string() };
         let _ = writeln!(
             text,
-            "{},{:.4},{:.4},{:.4},{:.4},{:.4},{},{},{onset},{},{},{}",
+            "{},{:.4},{:.4},{:.4},{:.4},{:.4},{},{},{onset},{:.2},{:.2},{:.2},{:.2},{:.2},{},{},{}",
             it.number,
             it.rhythm,
             it.budget,
@@ -242,6 +252,11 @@ fn traits(world: &World) -> String {
             it.leak,
             it.group,
             it.level,
+            it.mix.meals,
+            it.mix.classes,
+            it.mix.study,
+            it.mix.washing,
+            it.mix.evening,
             it.is_late_returner,
             it.is_stayer,
             world.has_checkin_bot(index as u32, world.days)

@@ -32,21 +32,53 @@ pub(crate) struct Mood {
     pub(crate) company: f64,
     /// Share of the price that remains.
     pub(crate) price: f64,
+    /// Share of classes, of times of study on one's own and of showers that remain.
+    pub(crate) classes: f64,
+    pub(crate) study: f64,
+    pub(crate) washing: f64,
+    /// Later return from an evening out in minutes, and how much likelier one behind closing time is.
+    pub(crate) return_minutes: i64,
+    pub(crate) late: f64,
 }
 
 /// Effects of the latent state by level (1 to 4): later rhythm in standard deviations.
 const LATER: [f64; 5] = [0.0, 0.2, 0.27, 0.33, 0.4];
+/// What is lost of meals, meals with friends, classes, study and showers, where the student's mix is one.
+const MEALS: f64 = 0.15;
+const COMPANY: f64 = 0.20;
+const CLASSES: f64 = 0.10;
+const STUDY: f64 = 0.25;
+const WASHING: f64 = 0.15;
+/// Minutes by which evenings end later, and how often more they end behind closing time.
+const RETURN_MINUTES: f64 = 15.0;
+const LATE: f64 = 0.05;
 
 impl Mood {
     /// What the state and the stories of a student do to a day.
     pub(crate) fn of(scene: &Scene) -> Mood {
         let (student, effect) = (scene.student, scene.world.effect);
         let is_low = 0 < student.level && student.onset <= scene.today.day;
-        let mut mood = Mood { later: 0.0, meals: 1.0, company: 1.0, price: 1.0 };
+        let mut mood = Mood {
+            later: 0.0,
+            meals: 1.0,
+            company: 1.0,
+            price: 1.0,
+            classes: 1.0,
+            study: 1.0,
+            washing: 1.0,
+            return_minutes: 0,
+            late: 0.0,
+        };
         if is_low {
+            let (mix, left) = (student.mix, |lost: f64| (1.0 - lost * effect).clamp(0.0, 1.0));
             mood.later = effect * LATER[usize::from(student.level)];
-            mood.meals = (1.0 - 0.15 * effect).clamp(0.0, 1.0);
-            mood.company = (1.0 - 0.20 * effect).clamp(0.0, 1.0);
+            mood.meals = left(MEALS * mix.meals);
+            mood.company = left(COMPANY);
+            mood.classes = left(CLASSES * mix.classes);
+            mood.study = left(STUDY * mix.study);
+            mood.washing = left(WASHING * mix.washing);
+            mood.return_minutes = (RETURN_MINUTES * effect * mix.evening) as i64;
+            mood.late = LATE * effect * mix.evening;
         }
         if scene.world.is_dropping(scene.index, scene.today.day) {
             mood.meals *= 0.45;

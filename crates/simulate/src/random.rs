@@ -50,6 +50,7 @@ pub(crate) enum Purpose {
     Sheet,
     Checkin,
     Bot,
+    Mix,
 }
 
 /// One run of draws (SplitMix64).

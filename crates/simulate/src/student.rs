@@ -51,9 +51,35 @@ pub(crate) struct Student {
     pub(crate) level: u8,
     /// Day the state began, counted from the first; meaningless at level 0.
     pub(crate) onset: i32,
+    /// Where the state shows in this student, about one each.
+    pub(crate) mix: Mix,
     pub(crate) is_late_returner: bool,
     /// Stays on campus in holidays and vacations.
     pub(crate) is_stayer: bool,
+}
+
+/// How much of a latent state shows in each part of life, about one each: a state moves nobody's whole day alike.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mix {
+    pub(crate) meals: f64,
+    pub(crate) classes: f64,
+    pub(crate) study: f64,
+    pub(crate) washing: f64,
+    pub(crate) evening: f64,
+}
+
+/// Most that one part of life takes of a state.
+const MIX_MAX: f64 = 2.5;
+
+impl Mix {
+    /// Five exponential parts in proportion: some show it nearly everywhere, most in two or three parts of life.
+    fn of(seed: u64, index: u32) -> Mix {
+        let mut draw = Draw::new(seed, Purpose::Mix, u64::from(index), 0);
+        let parts = [0.0; 5].map(|_: f64| draw.exponential(1.0));
+        let whole: f64 = parts.iter().sum::<f64>().max(1e-9);
+        let [meals, classes, study, washing, evening] = parts.map(|it| (5.0 * it / whole).min(MIX_MAX));
+        Mix { meals, classes, study, washing, evening }
+    }
 }
 
 /// A class of a year: its text such as `软件2301`, its college and its counselor.
@@ -144,6 +170,7 @@ pub(crate) fn enrol(seed: u64, count: u32, campus: &mut Campus) -> People {
             group,
             level,
             onset: draw.between(-40, 170) as i32,
+            mix: Mix::of(seed, index),
             is_late_returner: draw.chance(0.02),
             is_stayer: draw.chance(0.18),
         });

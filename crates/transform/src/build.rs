@@ -26,7 +26,7 @@ use crate::standing::Past;
 use crate::state::{Made, Need};
 
 /// Rows of a page of a table by person and date: a portrait reads one page of each date and column.
-const PERSON_PAGE_ROWS: usize = 2048;
+const PERSON_PAGE_ROWS: usize = 512;
 
 /// How a build goes about its work.
 #[derive(Debug, Clone)]
@@ -432,6 +432,7 @@ impl<'a> Builder<'a> {
                     (Origin::Drift, _) => vec![self.drifts(node, &context, on).await?],
                     (Origin::Scores, _) => vec![self.scores(node, &context, on).await?],
                     (Origin::Audit, _) => vec![self.audits(node, &context, on).await?],
+                    (Origin::Effect, _) => vec![self.effects(node, &context).await?],
                     _ => {
                         let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
                         frame.collect().await.map_err(Error::query("build", &node.path))?

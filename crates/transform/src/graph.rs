@@ -8,9 +8,11 @@ use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 use schema::{Class, Kind, Materialized, Model, Pipeline, Subject, is_closed_table, nearest};
 
 use crate::Error;
+use crate::effect;
 use crate::issued;
 use crate::node::{Node, Origin};
 use crate::risk::{self, Risk};
+use crate::warnings::OUTCOMES;
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]
@@ -87,7 +89,13 @@ impl Graph {
             }
             if !rules.is_empty() || !trends.is_empty() || !risks.is_empty() {
                 let candidates = issued::warning_candidate(&rules, &trends, &risks, subject);
-                generated.extend([candidates, issued::warning_student(subject)]);
+                // What came of earlier offers weighs the rules, where casework is a source.
+                let has_outcomes = OUTCOMES.iter().all(|it| nodes.contains_key(*it));
+                let outcomes = if has_outcomes { &OUTCOMES[..] } else { &[] };
+                generated.extend([candidates, issued::warning_student(subject, outcomes)]);
+                if nodes.contains_key(effect::FOLLOWED) {
+                    generated.push(effect::node(subject));
+                }
             }
             generated.extend(risks.iter().map(|it| risk::cohort(it, subject)));
             for node in generated {
@@ -109,7 +117,13 @@ impl Graph {
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw | Origin::Offers | Origin::Kept | Origin::Drift | Origin::Scores | Origin::Audit => {}
+                Origin::Raw
+                | Origin::Offers
+                | Origin::Kept
+                | Origin::Drift
+                | Origin::Scores
+                | Origin::Audit
+                | Origin::Effect => {}
                 Origin::Signals => {
                     for trend in &trends {
                         inputs.extend(tables_of(&trend.query(), &trend.path)?);
@@ -208,6 +222,18 @@ impl Graph {
             }
         }
         found
+    }
+
+    /// The stored tables without as-of dates that follow from the rows of some pipelines.
+    pub fn made_of(&self, pipelines: &[String]) -> Vec<String> {
+        let raw: Vec<String> = pipelines.iter().map(|it| format!("raw_{it}")).collect();
+        let follows = |it: &&Node| {
+            let upstream = self.upstream(&it.name);
+            !matches!(it.materialized, Materialized::View | Materialized::AsOf)
+                && it.origin != Origin::Raw
+                && raw.iter().any(|raw| upstream.contains(raw))
+        };
+        self.nodes.iter().filter(follows).map(|it| it.name.clone()).collect()
     }
 
     /// The table and everything it is made of, nearest first.

@@ -233,15 +233,19 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], risks: &[&M
 }
 
 /// `warning_student`: what is offered on a date, with severity, and findings without one.
-pub(crate) fn warning_student(subject: &Subject) -> Node {
+///
+/// `outcomes` are the tables with what became of earlier offers, where casework is a source.
+pub(crate) fn warning_student(subject: &Subject, outcomes: &[&str]) -> Node {
     let about = "Dated, explained offers of attention (关怀提示), one a student, and findings without severity (数据无记录).";
     let mut node = as_of("warning_student", about, &subject.key, &["warning_id"], String::new(), Origin::Offers);
     node.kind = "rule".to_owned();
     node.is_kept = true;
-    node.inputs = vec!["warning_candidate".to_owned()];
+    node.inputs = vec!["warning_candidate".to_owned(), subject.table.clone()];
+    node.inputs.extend(outcomes.iter().map(|it| (*it).to_owned()));
     let trace = |about| column(about, Class::Trace);
     node.columns = offered(&subject.key);
     node.columns.extend([
+        ("input".to_owned(), trace("What the score follows from, as JSON: of each channel the strongest finding, how rare it is, and what earlier ones of its rule were worth; empty for a finding.")),
         ("warning_id".to_owned(), trace("Id of the offer: the same for as long as it goes on.")),
         ("rules".to_owned(), trace("All files that found something, the strongest first, comma-separated.")),
         ("channels".to_owned(), trace("Where it was seen, comma-separated.")),
@@ -264,7 +268,12 @@ fn offered(key: &str) -> BTreeMap<String, ModelColumn> {
         ("now_value".to_owned(), trace("What is now, in the unit of the rule or trend.")),
         ("n".to_owned(), trace("Support.")),
         ("cov".to_owned(), trace("Coverage.")),
-        ("score".to_owned(), trace("By what offers of one severity are ordered: the trends' sums.")),
+        (
+            "score".to_owned(),
+            trace(
+                "By what it is ordered: a trend's sum; of an offer how rare all of it is together, by what earlier ones were worth.",
+            ),
+        ),
         ("reason_zh".to_owned(), trace("What changed, as facts, in Chinese, a line each.")),
         ("reason_en".to_owned(), trace("What changed, as facts, in English, a line each.")),
         ("explanations".to_owned(), trace("Explanations that were looked for and found, comma-separated; empty if none.")),

@@ -4,6 +4,7 @@
 //! neither files at the door nor people at the window.
 
 mod build;
+mod effect;
 mod error;
 mod graph;
 mod inputs;
@@ -20,6 +21,7 @@ mod state;
 mod warnings;
 
 pub use build::{Action, Builder, Built, Config, Progress, Violation};
+pub use effect::FollowedUp;
 pub use error::Error;
 pub use graph::Graph;
 pub use node::Node;

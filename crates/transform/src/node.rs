@@ -27,6 +27,8 @@ pub(crate) enum Origin {
     Scores,
     /// `model_audit`: whether groups are treated alike.
     Audit,
+    /// `model_effect`: whether following offers up helped.
+    Effect,
 }
 
 /// One table of the graph.

@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, meaning, risk, soundness, warnings};
+use crate::{Error, effect, meaning, risk, soundness, warnings};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -55,6 +55,7 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
             Origin::Drift => fixed_schema(node, risk::DRIFTED, graph),
             Origin::Scores => fixed_schema(node, risk::SCORED, graph),
             Origin::Audit => fixed_schema(node, risk::AUDITED, graph),
+            Origin::Effect => fixed_schema(node, effect::COLUMNS, graph),
         };
         let empty = Arc::new(EmptyTable::new(schema.clone()));
         context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;
@@ -241,7 +242,7 @@ const SIGNALS: [(&str, DataType); 17] = [
     ("input", DataType::Utf8),
 ];
 
-const OFFERED: [(&str, DataType); 20] = [
+const OFFERED: [(&str, DataType); 21] = [
     ("warning_id", DataType::Utf8),
     ("", DataType::Int64),
     ("owner_key", DataType::Int64),
@@ -262,6 +263,7 @@ const OFFERED: [(&str, DataType); 20] = [
     ("explanations", DataType::Utf8),
     ("last_seen_at", DataType::Null),
     ("last_seen_source", DataType::Utf8),
+    ("input", DataType::Utf8),
 ];
 
 fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {

@@ -94,7 +94,7 @@ impl Builder<'_> {
         }
         if node.origin == Origin::Signals {
             for trend in &self.graph.trends {
-                add(&format!("{} {}", trend.name, trend.query()));
+                add(&format!("{} {} {:?}", trend.name, trend.query(), trend.front.noise));
             }
         }
         for input in &node.inputs {

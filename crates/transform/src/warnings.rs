@@ -1,6 +1,6 @@
 //! `warning_signal` and `warning_student`: rows out of the lake into the rules of `warning`, and back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -9,13 +9,16 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{cast, concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
-use schema::{Direction, Subject};
-use warning::{Candidate, Issued, Member, Notice, Offer, Signal, Trend, Week};
+use schema::{Direction, Noise, Subject};
+use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, Outcomes, Signal, Trend, Week};
 
 use crate::Error;
 use crate::build::{Builder, date, with_as_of};
 use crate::node::Node;
 use crate::standing::Peer;
+
+/// Tables with what became of offers.
+pub(crate) const OUTCOMES: [&str; 2] = ["stg_case_offer", "stg_case_state"];
 
 /// Word of `subject_kind` for a row about one person.
 const PERSON: &str = "person";
@@ -69,6 +72,7 @@ impl Builder<'_> {
                 name: it.name.clone(),
                 channel: it.front.channel.clone().unwrap_or_default(),
                 is_rising: it.front.direction == Some(Direction::Rising),
+                is_of_events: it.front.noise == Noise::Events,
                 mad_floor: it.front.mad_floor.unwrap_or(1.0),
                 n_min: it.front.n_min.unwrap_or(1),
                 cov_min: it.front.cov_min.unwrap_or(0.0),
@@ -188,12 +192,57 @@ impl Builder<'_> {
         );
         let lately = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
         let issued: Vec<Issued> = lately.iter().flat_map(issued).collect();
-        let candidates = self.candidates(&found, key).map_err(|it| fail()(it.into()))?;
-        let offers = warning::offers(&rules, &candidates, &issued, as_of_on);
+        let sql = format!("SELECT count(*) FROM {} WHERE as_of_on = {}", subject.table, date(as_of_on));
+        let counted = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
+        let students = counted.first().map_or(0, |it| it.column(0).as_primitive::<Int64Type>().value(0));
+        let students = usize::try_from(students).unwrap_or(0);
+        let worth = warning::worth(&self.config.warning.learn, &self.outcomes_of_rules(node, context, as_of_on).await?);
+        let candidates = self.candidates(&found, key, students, &worth).map_err(|it| fail()(it.into()))?;
+        let offers = warning::offers(&rules, &candidates, students, &issued, as_of_on);
         self.offer_rows(node, &found, key, &candidates, &offers.offered)
     }
 
-    fn candidates(&self, found: &RecordBatch, key: &str) -> Result<Vec<Candidate>, datafusion::arrow::error::ArrowError> {
+    /// What came of the earlier offers of each rule and trend, as far as it was known on a date; nothing where casework is
+    /// no source.
+    async fn outcomes_of_rules(&self, node: &Node, context: &SessionContext, as_of_on: i32) -> Result<Vec<Outcomes>, Error> {
+        if !OUTCOMES.iter().all(|it| node.inputs.iter().any(|input| input == it)) {
+            return Ok(Vec::new());
+        }
+        let fail = || Error::query("build", &node.path);
+        let sql = format!(
+            "WITH part AS (SELECT DISTINCT warning_id, unnest(string_to_array(rules, ',')) AS rule FROM {own} \
+             WHERE as_of_on < {on} AND severity IS NOT NULL), \
+             closing AS (SELECT stg_case_offer.warning_id, min(stg_case_state.outcome) AS outcome FROM stg_case_offer \
+             INNER JOIN stg_case_state ON stg_case_state.thread_key = stg_case_offer.thread_key \
+             WHERE stg_case_state.step = 'closed' AND stg_case_state.reason <> 'quiet_for_long' GROUP BY stg_case_offer.warning_id) \
+             SELECT part.rule, count(*) AS closed_n, \
+             sum(CASE WHEN closing.outcome IN ('needed_support', 'already_supported', 'referred') THEN 1 ELSE 0 END) AS useful_n \
+             FROM part INNER JOIN closing ON closing.warning_id = part.warning_id GROUP BY part.rule ORDER BY part.rule",
+            own = node.name,
+            on = date(as_of_on),
+        );
+        let mut outcomes = Vec::new();
+        for batch in context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())? {
+            let column = |place: usize, of: DataType| cast(batch.column(place), &of).map_err(|it| fail()(it.into()));
+            let (names, closed) = (column(0, DataType::Utf8)?, column(1, DataType::Int64)?);
+            let useful = column(2, DataType::Int64)?;
+            let count = |of: &ArrayRef, row: usize| u64::try_from(of.as_primitive::<Int64Type>().value(row)).unwrap_or(0);
+            outcomes.extend((0..batch.num_rows()).map(|row| Outcomes {
+                name: names.as_string::<i32>().value(row).to_owned(),
+                closed_n: count(&closed, row),
+                useful_n: count(&useful, row),
+            }));
+        }
+        Ok(outcomes)
+    }
+
+    fn candidates(
+        &self,
+        found: &RecordBatch,
+        key: &str,
+        students: usize,
+        worth: &BTreeMap<String, f64>,
+    ) -> Result<Vec<Candidate>, datafusion::arrow::error::ArrowError> {
         let column = |name: &str, of: DataType| cast(&found[name], &of);
         let (keys, owners) = (column(key, DataType::Int64)?, column("owner_key", DataType::Int64)?);
         let (names, channels) = (column("rule", DataType::Utf8)?, column("channel", DataType::Utf8)?);
@@ -210,14 +259,14 @@ impl Builder<'_> {
                 (false, true) => values.value(row),
                 (false, false) => 0.0,
             };
-            rarity(&(0..names.len()).map(|row| (names.value(row), strength(row))).collect::<Vec<_>>())
+            warning::rarity(&(0..names.len()).map(|row| (names.value(row), strength(row))).collect::<Vec<_>>(), students)
         };
         let candidate = |row: usize| {
             let severity = severities.is_valid(row).then(|| severities.value(row) as u8);
             let value = values.as_primitive::<Float64Type>();
             let name = names.as_string::<i32>().value(row);
             // A finding comes by its own figure, whatever is offered by how rare it is.
-            let score = match severity {
+            let rarity = match severity {
                 Some(_) => rarity[row],
                 None if value.is_valid(row) => value.value(row),
                 None => 0.0,
@@ -228,7 +277,8 @@ impl Builder<'_> {
                 name: name.to_owned(),
                 channel: channels.as_string::<i32>().value(row).to_owned(),
                 severity,
-                score,
+                rarity,
+                worth: worth.get(name).copied().unwrap_or(1.0),
                 since_on: since.as_primitive::<Date32Type>().value(row),
                 owner: owner.is_valid(row).then(|| owner.value(row)),
             }
@@ -251,9 +301,18 @@ impl Builder<'_> {
         let lines = |name: &str| -> Result<ArrayRef, Error> {
             let all = cast(&found[name], &DataType::Utf8).map_err(fail)?;
             let all = all.as_string::<i32>();
-            let of = |it: &Offer| it.findings.iter().map(|row| all.value(*row)).collect::<Vec<_>>().join("\n");
+            let of = |it: &Offer| {
+                let placed = self.placed_lines(it).into_iter().map(|(zh, en)| if name == "reason_zh" { zh } else { en });
+                let found = it.findings.iter().map(|row| all.value(*row).to_owned());
+                found.chain(placed).collect::<Vec<_>>().join("\n")
+            };
             Ok(Arc::new(StringArray::from_iter_values(offers.iter().map(of))))
         };
+        let inputs = offers.iter().map(|it| it.evidence.as_ref().map(serde_json::to_string).transpose());
+        let inputs: Vec<Option<String>> = inputs.collect::<Result<_, _>>().map_err(|it| Error::Refused {
+            path: node.path.clone(),
+            message: format!("the evidence of an offer could not be written: {it}"),
+        })?;
         let channels = |it: &Offer| {
             let mut channels: Vec<&str> = Vec::new();
             for channel in it.findings.iter().map(|row| candidates[*row].channel.as_str()) {
@@ -293,8 +352,25 @@ impl Builder<'_> {
             of_strongest("explanations")?,
             of_strongest("last_seen_at")?,
             of_strongest("last_seen_source")?,
+            Arc::new(StringArray::from_iter(inputs)),
         ];
         self.stored(node, columns)
+    }
+
+    /// Why an offer stands where it stands, in words, where there is more to say than how rare it is.
+    fn placed_lines(&self, offer: &Offer) -> Vec<(String, String)> {
+        let Some(evidence) = &offer.evidence else { return Vec::new() };
+        let titles = |rule: &str| {
+            let risks = self.graph.risks().iter().map(|it| &it.model);
+            let found = self.graph.rules().iter().chain(self.graph.trends()).chain(risks).find(|it| it.name == rule);
+            let title = |it: Option<&String>| it.cloned().unwrap_or_else(|| rule.to_owned());
+            (title(found.and_then(|it| it.front.title_zh.as_ref())), title(found.and_then(|it| it.front.title_en.as_ref())))
+        };
+        let learnt = evidence.witnesses.iter().filter_map(|it| {
+            let (zh, en) = titles(&it.rule);
+            Some(Learnt::of(it.worth)?.line(&zh, &en))
+        });
+        warning::agreed(evidence.told().witnesses).into_iter().chain(learnt).collect()
     }
 
     /// Columns in the order of a table's schema, without the partition.
@@ -310,25 +386,6 @@ impl Builder<'_> {
             .map_err(|it| fail()(it.into()))?;
         RecordBatch::try_new(schema, columns).map_err(|it| fail()(it.into()))
     }
-}
-
-/// How rare each finding is on the campus that day: what few have by this rule or trend, and fewer as strongly.
-///
-/// Sums of different trends cannot be compared: attendance moves many by much, meals few by little. Minus the logarithm
-/// of the share of findings that are as strong says the same of all, and a rule that says yes or no has its place among
-/// them.
-fn rarity(found: &[(&str, f64)]) -> Vec<f64> {
-    let mut by_name: HashMap<&str, Vec<f64>> = HashMap::new();
-    for (name, strength) in found {
-        by_name.entry(name).or_default().push(*strength);
-    }
-    by_name.values_mut().for_each(|it| it.sort_by(f64::total_cmp));
-    let rare = |(name, strength): &(&str, f64)| {
-        let of_name = &by_name[name];
-        let as_strong = of_name.len() - of_name.partition_point(|it| it < strength);
-        -(as_strong as f64 / found.len() as f64).ln()
-    };
-    found.iter().map(rare).collect()
 }
 
 /// The same for as long as an offer goes on, so that the work that follows hangs on one name; it gives nothing away.
@@ -352,21 +409,4 @@ fn issued(batch: &RecordBatch) -> Vec<Issued> {
         issued_on: dates.value(row),
     };
     (0..batch.num_rows()).map(one).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rarity;
-
-    #[test]
-    fn what_few_have_comes_before_what_many_have_strongly() {
-        let mut found: Vec<(&str, f64)> = (0..8).map(|it| ("attendance", 10.0 + f64::from(it))).collect();
-        found.extend([("meals", 4.0), ("night", 0.0)]);
-        let rare = rarity(&found);
-        // Each is the strongest of its name: one of ten.
-        assert!([7, 8, 9].iter().all(|it| (rare[*it] - 10_f64.ln()).abs() < 1e-12), "{rare:?}");
-        assert!((rare[0] + 0.8_f64.ln()).abs() < 1e-12, "{rare:?}");
-        assert!(rare.windows(2).take(7).all(|it| it[0] < it[1]), "{rare:?}");
-        assert!(rarity(&[("one", 1.0)])[0].abs() < 1e-12);
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{OfferRules, TrendRules};
+use crate::{LearnRules, OfferRules, TrendRules};
 
 /// `[warning]` in the settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -12,8 +12,12 @@ use crate::{OfferRules, TrendRules};
 pub struct Config {
     /// Days after an offer in which the same student is not offered anew.
     pub cool_down_days: i32,
+    /// Of how many who have one channel's finding one may have a further channel's as well, for it to be a witness.
+    pub agree_one_in: f64,
     /// What those who take offers up can do.
     pub capacity: Capacity,
+    /// How what came of earlier offers is weighed.
+    pub learn: LearnRules,
     /// How trends are told.
     pub trend: TrendRules,
     /// How risk models are trained and judged.
@@ -62,6 +66,7 @@ impl Config {
             budget_days: 7,
             talks: self.capacity.talks(),
             talks_of: BTreeMap::new(),
+            agree_one_in: self.agree_one_in,
         }
     }
 }

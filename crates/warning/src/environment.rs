@@ -143,7 +143,15 @@ mod tests {
     const WEEKS: u8 = 10;
 
     fn trend() -> Trend {
-        Trend { name: "meal".to_owned(), channel: "meal".to_owned(), is_rising: false, mad_floor: 0.5, n_min: 1, cov_min: 0.0 }
+        Trend {
+            name: "meal".to_owned(),
+            channel: "meal".to_owned(),
+            is_rising: false,
+            is_of_events: false,
+            mad_floor: 0.5,
+            n_min: 1,
+            cov_min: 0.0,
+        }
     }
 
     /// 400 students in 4 buildings of 4 floors; values wander by one around ten.

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::rank::{Evidence, Together, Witness};
+
 /// One finding of a rule, trend or model on a date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -17,8 +19,10 @@ pub struct Candidate {
     pub channel: String,
     /// Severity of its own, 1 or 2; `None` for a safety check, which is no level and has no budget.
     pub severity: Option<u8>,
-    /// Greater comes first; findings of one channel count once.
-    pub score: f64,
+    /// How rare it is on the campus that day; of a safety check its own figure. Greater comes first.
+    pub rarity: f64,
+    /// What earlier findings of its rule were worth; 1 is as much as those of all rules.
+    pub worth: f64,
     /// First day of what was found, days since 1970.
     pub since_on: i32,
     /// Who takes it up; `None` where nobody is named.
@@ -39,7 +43,7 @@ pub struct Issued {
 }
 
 /// How offers are made; `[warning]` in the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// Days after an offer in which the same student is not offered anew, unless it became graver.
     pub cool_down_days: i32,
@@ -49,6 +53,8 @@ pub struct Rules {
     pub talks: u32,
     /// Talks that single owners said they can give.
     pub talks_of: BTreeMap<i64, u32>,
+    /// Of how many who have one channel's finding one may have a further channel's as well, for it to be a witness.
+    pub agree_one_in: f64,
 }
 
 /// An offer, made of one finding or of several of one student.
@@ -58,10 +64,15 @@ pub struct Offer {
     pub key: i64,
     /// Places of its findings in the list of candidates, the strongest first.
     pub findings: Vec<usize>,
-    /// Severity: 2 only with two channels or by a rule's own word; `None` for a safety check.
+    /// Severity: 2 only with two channels that are witnesses of their own or by a rule's own word; `None` for a safety
+    /// check.
     pub severity: Option<u8>,
-    /// Sum over channels of the strongest finding of each.
+    /// Severity by the rules' own word.
+    pub stated: u8,
+    /// See [`crate::Placed`]; of a safety check its own figure.
     pub score: f64,
+    /// What the score follows from; empty for a safety check.
+    pub evidence: Option<Evidence>,
     /// First day of the earliest finding.
     pub since_on: i32,
     /// Date on which it was first offered.
@@ -82,8 +93,11 @@ pub struct Offers {
 /// Bundles, leaves out what was offered lately, ranks and cuts.
 ///
 /// # Shape
-/// `candidates` in any order; `issued`: offers of earlier dates, those within the cool-down and the budget's days count.
-pub fn offers(rules: &Rules, candidates: &[Candidate], issued: &[Issued], as_of_on: i32) -> Offers {
+/// `candidates` in any order; `students`: how many there are on the campus; `issued`: offers of earlier dates, those within
+/// the cool-down and the budget's days count.
+pub fn offers(rules: &Rules, candidates: &[Candidate], students: usize, issued: &[Issued], as_of_on: i32) -> Offers {
+    let seen = candidates.iter().filter(|it| it.severity.is_some()).map(|it| (it.key, it.channel.as_str()));
+    let together = Together::of(seen, students);
     let mut of_student: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     let mut result = Offers::default();
     for (place, it) in candidates.iter().enumerate() {
@@ -95,7 +109,7 @@ pub fn offers(rules: &Rules, candidates: &[Candidate], issued: &[Issued], as_of_
     result.offered.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
     let mut fresh = Vec::new();
     for findings in of_student.into_values() {
-        let mut offer = bundle(candidates, findings, as_of_on);
+        let mut offer = bundle(rules, candidates, &together, findings, as_of_on);
         let lately = issued.iter().filter(|it| it.key == offer.key && as_of_on - it.issued_on < rules.cool_down_days);
         let standing = lately.max_by_key(|it| (it.severity, it.issued_on));
         match standing {
@@ -134,30 +148,38 @@ fn alone(it: &Candidate, place: usize, as_of_on: i32) -> Offer {
         key: it.key,
         findings: vec![place],
         severity: None,
-        score: it.score,
+        stated: 0,
+        score: it.rarity,
+        evidence: None,
         since_on: it.since_on,
         issued_on: as_of_on,
         owner: it.owner,
     }
 }
 
-fn bundle(candidates: &[Candidate], mut findings: Vec<usize>, as_of_on: i32) -> Offer {
+fn bundle(rules: &Rules, candidates: &[Candidate], together: &Together, mut findings: Vec<usize>, as_of_on: i32) -> Offer {
     findings.sort_by(|a, b| {
         let (a, b) = (&candidates[*a], &candidates[*b]);
-        b.score.total_cmp(&a.score).then_with(|| a.name.cmp(&b.name))
+        (b.rarity * b.worth).total_cmp(&(a.rarity * a.worth)).then_with(|| a.name.cmp(&b.name))
     });
-    let mut of_channel: BTreeMap<&str, f64> = BTreeMap::new();
-    for it in findings.iter().map(|it| &candidates[*it]) {
-        let score = of_channel.entry(&it.channel).or_insert(it.score);
-        *score = score.max(it.score);
-    }
+    let witness = |it: &Candidate| Witness {
+        rule: it.name.clone(),
+        channel: it.channel.clone(),
+        rarity: it.rarity,
+        worth: it.worth,
+        lift: 1.0,
+    };
+    let found = findings.iter().map(|it| witness(&candidates[*it])).collect();
+    let evidence = Evidence::new(found, together, rules.agree_one_in.max(1.0).ln());
+    let placed = evidence.told();
     let first = &candidates[findings[0]];
-    let own = findings.iter().filter_map(|it| candidates[*it].severity).max().unwrap_or(1);
-    let severity = if 1 < of_channel.len() { own.max(2) } else { own };
+    let stated = findings.iter().filter_map(|it| candidates[*it].severity).max().unwrap_or(1).min(2);
     Offer {
         key: first.key,
-        severity: Some(severity.min(2)),
-        score: of_channel.values().sum(),
+        severity: Some(if 1 < placed.witnesses { 2 } else { stated }),
+        stated,
+        score: placed.score,
+        evidence: Some(evidence),
         since_on: findings.iter().map(|it| candidates[*it].since_on).min().unwrap_or(as_of_on),
         issued_on: as_of_on,
         owner: first.owner,
@@ -165,10 +187,13 @@ fn bundle(candidates: &[Candidate], mut findings: Vec<usize>, as_of_on: i32) -> 
     }
 }
 
-/// The graver first, then the stronger, then the older; by key at last, so that the order is one.
+/// What a rule itself calls grave first, then the rarer, then the older; by key at last, so that the order is one.
+///
+/// Two channels are no order of their own: of many students some have two chance findings, and how rare both together are
+/// is in the score already.
 fn before(a: &Offer, b: &Offer) -> std::cmp::Ordering {
-    let grave = b.severity.cmp(&a.severity);
-    grave.then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.since_on.cmp(&b.since_on)).then_with(|| a.key.cmp(&b.key))
+    let stated = b.stated.cmp(&a.stated);
+    stated.then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.since_on.cmp(&b.since_on)).then_with(|| a.key.cmp(&b.key))
 }
 
 #[cfg(test)]
@@ -177,13 +202,15 @@ mod tests {
 
     use super::*;
 
+    const STUDENTS: usize = 1000;
+
     fn rules(talks: u32) -> Rules {
-        Rules { cool_down_days: 14, budget_days: 7, talks, talks_of: BTreeMap::new() }
+        Rules { cool_down_days: 14, budget_days: 7, talks, talks_of: BTreeMap::new(), agree_one_in: 5.0 }
     }
 
     fn found(key: i64, channel: &str, score: f64) -> Candidate {
         let (name, channel) = (channel.to_owned(), channel.to_owned());
-        Candidate { key, name, channel, severity: Some(1), score, since_on: 90, owner: Some(1) }
+        Candidate { key, name, channel, severity: Some(1), rarity: score, worth: 1.0, since_on: 90, owner: Some(1) }
     }
 
     fn check_safety(key: i64) -> Candidate {
@@ -195,11 +222,12 @@ mod tests {
         let one = offers(
             &rules(9),
             &[found(1, "meal", 5.0), Candidate { name: "other".to_owned(), ..found(1, "meal", 6.0) }],
+            STUDENTS,
             &[],
             100,
         );
         assert_eq!((one.offered.len(), one.offered[0].severity, one.offered[0].score), (1, Some(1), 6.0));
-        let two = offers(&rules(9), &[found(1, "meal", 5.0), found(1, "return", 6.0)], &[], 100);
+        let two = offers(&rules(9), &[found(1, "meal", 5.0), found(1, "return", 6.0)], STUDENTS, &[], 100);
         assert_eq!((two.offered.len(), two.offered[0].severity, two.offered[0].score), (1, Some(2), 11.0));
         assert_eq!(two.offered[0].findings, [1, 0]);
     }
@@ -208,32 +236,32 @@ mod tests {
     fn what_was_offered_lately_goes_on_without_being_offered_anew() {
         let candidates = [found(1, "meal", 5.0)];
         let before = |on, severity| [Issued { key: 1, issued_on: on, severity, owner: Some(1) }];
-        let going_on = offers(&rules(0), &candidates, &before(90, 1), 100);
+        let going_on = offers(&rules(0), &candidates, STUDENTS, &before(90, 1), 100);
         assert_eq!(going_on.offered[0].issued_on, 90);
         // After the cool-down it is a new offer, and so it is when it became graver.
-        assert_eq!(offers(&rules(1), &candidates, &before(86, 1), 100).offered[0].issued_on, 100);
+        assert_eq!(offers(&rules(1), &candidates, STUDENTS, &before(86, 1), 100).offered[0].issued_on, 100);
         let graver = [found(1, "meal", 5.0), found(1, "return", 5.0)];
-        assert_eq!(offers(&rules(9), &graver, &before(90, 1), 100).offered[0].issued_on, 100);
-        assert_eq!(offers(&rules(9), &graver, &before(90, 2), 100).offered[0].issued_on, 90);
+        assert_eq!(offers(&rules(9), &graver, STUDENTS, &before(90, 1), 100).offered[0].issued_on, 100);
+        assert_eq!(offers(&rules(9), &graver, STUDENTS, &before(90, 2), 100).offered[0].issued_on, 90);
     }
 
     #[test]
     fn a_budget_is_of_an_owner_and_of_a_week() {
         let candidates = [found(1, "meal", 5.0), found(2, "meal", 7.0), Candidate { owner: Some(2), ..found(3, "meal", 1.0) }];
-        let result = offers(&rules(1), &candidates, &[], 100);
+        let result = offers(&rules(1), &candidates, STUDENTS, &[], 100);
         assert_eq!(result.offered.iter().map(|it| it.key).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(result.cut.iter().map(|it| it.key).collect::<Vec<_>>(), [1]);
         // Told on each of three dates, it was one talk; a talk of eight days ago is none of this week.
         let talk = |key, issued_on| Issued { key, issued_on, severity: 1, owner: Some(1) };
         let spent = [talk(8, 95), talk(8, 95), talk(8, 95), talk(9, 92)];
-        assert_eq!(offers(&rules(2), &candidates, &spent, 100).cut.len(), 1);
+        assert_eq!(offers(&rules(2), &candidates, STUDENTS, &spent, 100).cut.len(), 1);
         let own = Rules { talks_of: BTreeMap::from([(1, 5)]), ..rules(0) };
-        assert_eq!(offers(&own, &candidates, &[], 100).cut.iter().map(|it| it.key).collect::<Vec<_>>(), [3]);
+        assert_eq!(offers(&own, &candidates, STUDENTS, &[], 100).cut.iter().map(|it| it.key).collect::<Vec<_>>(), [3]);
     }
 
     #[test]
     fn with_no_hours_at_all_every_safety_check_is_told() {
-        let result = offers(&rules(0), &[check_safety(1), found(1, "meal", 5.0), check_safety(2)], &[], 100);
+        let result = offers(&rules(0), &[check_safety(1), found(1, "meal", 5.0), check_safety(2)], STUDENTS, &[], 100);
         assert_eq!(result.offered.iter().map(|it| (it.key, it.severity)).collect::<Vec<_>>(), [(1, None), (2, None)]);
         assert_eq!(result.cut.len(), 1);
     }
@@ -242,7 +270,7 @@ mod tests {
         let one = (0i64..30, 0usize..4, prop::option::of(1u8..=2), 0u32..100, 0i64..3);
         let one = one.prop_map(|(key, channel, severity, score, owner)| Candidate {
             severity,
-            score: f64::from(score),
+            rarity: f64::from(score),
             // A student has one owner.
             owner: Some(key % 3).filter(|_| owner < 3),
             ..found(key, ["meal", "return", "library", "class"][channel], 0.0)
@@ -253,7 +281,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_owner_is_given_more_than_was_said_and_nothing_is_lost(candidates in candidates(), talks in 0u32..6) {
-            let result = offers(&rules(talks), &candidates, &[], 100);
+            let result = offers(&rules(talks), &candidates, STUDENTS, &[], 100);
             let mut of_owner: BTreeMap<Option<i64>, u32> = BTreeMap::new();
             for it in result.offered.iter().filter(|it| it.severity.is_some()) {
                 *of_owner.entry(it.owner).or_default() += 1;

@@ -20,7 +20,9 @@ pub struct Trend {
     pub channel: String,
     /// Whether more is what somebody should look at; otherwise less is.
     pub is_rising: bool,
-    /// Least denominator of z, in the trend's unit: for students who never vary.
+    /// Whether a value is the share of `n` events that were so: chance then moves few events by much and many by little.
+    pub is_of_events: bool,
+    /// Least denominator of z, in the trend's unit: for students who never vary. Not read where values are of events.
     pub mad_floor: f64,
     /// Least support of a week.
     pub n_min: i64,
@@ -46,6 +48,8 @@ pub struct Rules {
     pub z_max: f64,
     /// Least size of a peer group.
     pub peer_min: usize,
+    /// How many weeks of one's own the campus's usual spread is worth.
+    pub usual_weeks: f64,
     /// What counts as a shift of a group.
     pub environment: environment::Rules,
 }
@@ -60,6 +64,7 @@ impl Default for Rules {
             cusum_h: 4.0,
             z_max: 4.0,
             peer_min: 20,
+            usual_weeks: 6.0,
             environment: environment::Rules::default(),
         }
     }
@@ -134,6 +139,15 @@ pub struct Input {
     pub is_rising: bool,
     /// Least denominator of z.
     pub mad_floor: f64,
+    /// Events behind each value, where values are shares of events; empty otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<i64>,
+    /// What is usual on the campus: the spread of a student's weeks; of shares of events, in units of what chance makes.
+    #[serde(default)]
+    pub usual_spread: f64,
+    /// How many weeks of one's own that is worth.
+    #[serde(default)]
+    pub usual_weeks: f64,
     /// Weight of the newest week in the moving average.
     pub ewma_lambda: f64,
     /// Slack of the sum.
@@ -171,7 +185,7 @@ impl Input {
     /// Scores the weeks. NaN where there is no past or no last week.
     pub fn told(&self) -> Told {
         let recent = self.shifts.len().min(self.values.len());
-        let (baseline, z) = against_past(self.is_rising, self.mad_floor, &self.values, recent);
+        let (baseline, z) = self.against_past(recent);
         let (mut ewma, mut cusum, mut since, mut is_standing) = (0.0, 0.0, recent.saturating_sub(1), false);
         let mut newest = f64::NAN;
         for week in (0..recent).rev() {
@@ -188,23 +202,72 @@ impl Input {
             cusum = (cusum + z - self.cusum_k).max(0.0);
             is_standing = self.cusum_h <= cusum || (is_standing && self.cusum_h / 2.0 <= cusum);
         }
-        let mut values: Vec<f64> = self.values.iter().take(since + 1).flatten().copied().collect();
-        let now_value = median(&mut values);
+        let now_value = if self.events.is_empty() {
+            median(&mut self.values.iter().take(since + 1).flatten().copied().collect::<Vec<f64>>())
+        } else {
+            Events::of(&self.values, &self.events, 0, since + 1).share()
+        };
         Told { is_standing, z: newest, ewma, cusum, since_week: since as u8, baseline, now_value }
+    }
+
+    /// What was usual in the past weeks, and the recent ones against it: positive is worse, NaN where nothing is known.
+    fn against_past(&self, recent: usize) -> (f64, Vec<f64>) {
+        let off = |value: f64, baseline: f64, spread: f64| {
+            if self.is_rising { (value - baseline) / spread } else { (baseline - value) / spread }
+        };
+        if !self.events.is_empty() {
+            let past = Events::of(&self.values, &self.events, recent, self.values.len());
+            let of_week = |week: usize| {
+                let it = Events::of(&self.values, &self.events, week, week + 1);
+                let spread = (it.variance() + past.variance()).sqrt() * self.usual_spread.max(1.0);
+                if it.n == 0.0 || past.n == 0.0 { f64::NAN } else { off(it.angle(), past.angle(), spread) }
+            };
+            return (past.share(), (0..recent).map(of_week).collect());
+        }
+        let mut past: Vec<f64> = self.values.iter().skip(recent).flatten().copied().collect();
+        let weeks = past.len() as f64;
+        let (baseline, mad) = middle(&mut past);
+        // A handful of weeks says little of how much somebody varies: what is usual on the campus says the rest.
+        let own = (MAD_TO_SD * mad).powi(2);
+        let moderated = (weeks * own + self.usual_weeks * self.usual_spread.powi(2)) / (weeks + self.usual_weeks);
+        let spread = if 0.0 < self.usual_weeks { moderated.sqrt() } else { own.sqrt() }.max(self.mad_floor);
+        let z = |it: &Option<f64>| it.map_or(f64::NAN, |value| off(value, baseline, spread));
+        (baseline, self.values.iter().take(recent).map(z).collect())
     }
 }
 
-/// Median of the past weeks, and the recent ones against it: positive is worse, NaN where nothing is known.
-fn against_past(is_rising: bool, mad_floor: f64, values: &[Option<f64>], recent: usize) -> (f64, Vec<f64>) {
-    let mut past: Vec<f64> = values.iter().skip(recent).flatten().copied().collect();
-    let (baseline, mad) = middle(&mut past);
-    let spread = (MAD_TO_SD * mad).max(mad_floor);
-    let off = |it: &Option<f64>| match (it, is_rising) {
-        (None, _) => f64::NAN,
-        (Some(value), true) => (value - baseline) / spread,
-        (Some(value), false) => (baseline - value) / spread,
-    };
-    (baseline, values.iter().take(recent).map(off).collect())
+/// Events of some weeks, and how many of them were so.
+#[derive(Debug, Clone, Copy)]
+struct Events {
+    so: f64,
+    n: f64,
+}
+
+impl Events {
+    fn of(values: &[Option<f64>], events: &[i64], from: usize, to: usize) -> Self {
+        let mut all = Self { so: 0.0, n: 0.0 };
+        for (value, n) in values.iter().zip(events).take(to).skip(from) {
+            if let Some(value) = value {
+                // A share times its events is a whole number.
+                all.so += (value * *n as f64).round();
+                all.n += *n as f64;
+            }
+        }
+        all
+    }
+
+    fn share(self) -> f64 {
+        if self.n == 0.0 { f64::NAN } else { self.so / self.n }
+    }
+
+    /// The share on a scale on which chance spreads all shares alike (Anscombe 1948).
+    fn angle(self) -> f64 {
+        2.0 * ((self.so + 0.375) / (self.n + 0.75)).sqrt().asin()
+    }
+
+    fn variance(self) -> f64 {
+        1.0 / (self.n + 0.5)
+    }
 }
 
 /// A student's weeks on one trend, the recent ones held against the own past.
@@ -214,9 +277,10 @@ pub(crate) struct Scored {
     pub(crate) trend: usize,
     /// By recent week; NaN where nothing is known. Positive is worse.
     pub(crate) z: Vec<f64>,
-    values: Vec<Option<f64>>,
     n: Vec<i64>,
     cov: Vec<f64>,
+    /// What z follows from; what groups did is not in it yet.
+    input: Input,
 }
 
 /// Signals of students, and notices of groups that moved together.
@@ -226,7 +290,8 @@ pub(crate) struct Scored {
 /// trend, kind and group.
 ///
 /// # Source
-/// EWMA: Roberts (1959). One-sided sum with slack: Page (1954). Medians as centre and spread: Hampel (1974).
+/// EWMA: Roberts (1959). One-sided sum with slack: Page (1954). Medians as centre and spread: Hampel (1974). Own spread
+/// moderated by the usual one: Smyth (2004). Shares of events: Anscombe (1948).
 pub fn signals(trends: &[Trend], rules: &Rules, members: &[Member], weeks: &[Week]) -> (Vec<Signal>, Vec<Notice>) {
     let mut members: Vec<&Member> = members.iter().collect();
     members.sort_by_key(|it| it.key);
@@ -245,7 +310,7 @@ pub fn signals(trends: &[Trend], rules: &Rules, members: &[Member], weeks: &[Wee
             }
         }
     }
-    let signals = scored.iter().zip(shifts).filter_map(|(row, shifts)| signal(trends, rules, &members, row, shifts)).collect();
+    let signals = scored.iter().zip(shifts).filter_map(|(row, shifts)| signal(rules, &members, row, shifts)).collect();
     (signals, notices)
 }
 
@@ -275,10 +340,57 @@ fn score(trends: &[Trend], rules: &Rules, members: &[&Member], weeks: &[Week]) -
         if values.iter().skip(recent).flatten().count() < rules.past_weeks_min.max(1) || values[0].is_none() {
             continue;
         }
-        let (_, z) = against_past(trends[trend].is_rising, trends[trend].mad_floor, &values, recent);
-        scored.push(Scored { member, trend, z, values, n, cov });
+        let input = Input {
+            is_rising: trends[trend].is_rising,
+            mad_floor: trends[trend].mad_floor,
+            events: if trends[trend].is_of_events { n.clone() } else { Vec::new() },
+            usual_spread: 0.0,
+            usual_weeks: 0.0,
+            ewma_lambda: rules.ewma_lambda,
+            cusum_k: rules.cusum_k,
+            cusum_h: rules.cusum_h,
+            z_max: rules.z_max,
+            values,
+            shifts: vec![0.0; recent],
+        };
+        scored.push(Scored { member, trend, z: Vec::new(), n, cov, input });
+    }
+    for trend in 0..trends.len() {
+        let usual = usual_spread(rules, trends[trend].is_of_events, scored.iter().filter(|it| it.trend == trend));
+        for it in scored.iter_mut().filter(|it| it.trend == trend) {
+            it.input.usual_spread = usual;
+            it.input.usual_weeks = if trends[trend].is_of_events || usual == 0.0 { 0.0 } else { rules.usual_weeks };
+            it.z = it.input.against_past(recent).1;
+        }
     }
     scored
+}
+
+/// How much the past weeks of a student usually vary on the campus; 0 where too few are there to be compared with.
+fn usual_spread<'a>(rules: &Rules, is_of_events: bool, rows: impl Iterator<Item = &'a Scored>) -> f64 {
+    let recent = usize::from(rules.recent_weeks);
+    if !is_of_events {
+        let own =
+            |it: &Scored| MAD_TO_SD * middle(&mut it.input.values.iter().skip(recent).flatten().copied().collect::<Vec<f64>>()).1;
+        let mut all: Vec<f64> = rows.map(own).collect();
+        return if all.len() < rules.peer_min.max(1) { 0.0 } else { median(&mut all) };
+    }
+    // Days off take several events with them, so weeks vary more than chance alone would make them. Each past week is
+    // held against the others.
+    let (mut sum, mut weeks) = (0.0, 0.0);
+    for it in rows {
+        let (values, events) = (&it.input.values, &it.input.events);
+        let all = Events::of(values, events, recent, values.len());
+        for week in recent..values.len() {
+            let own = Events::of(values, events, week, week + 1);
+            let others = Events { so: all.so - own.so, n: all.n - own.n };
+            if 0.0 < own.n && 0.0 < others.n {
+                sum += (own.angle() - others.angle()).powi(2) / (own.variance() + others.variance());
+                weeks += 1.0;
+            }
+        }
+    }
+    if weeks < rules.peer_min.max(1) as f64 { 0.0 } else { f64::sqrt(sum / weeks) }
 }
 
 /// The middle of each row's peers in a week, in the order of `rows`; 0 where they are too few to be compared with.
@@ -294,22 +406,13 @@ fn peers(rules: &Rules, members: &[&Member], scored: &[Scored], rows: &[usize], 
 }
 
 /// Adds up a student's weeks; `None` if they lie too little off.
-fn signal(trends: &[Trend], rules: &Rules, members: &[&Member], row: &Scored, shifts: Vec<f64>) -> Option<Signal> {
-    let input = Input {
-        is_rising: trends[row.trend].is_rising,
-        mad_floor: trends[row.trend].mad_floor,
-        ewma_lambda: rules.ewma_lambda,
-        cusum_k: rules.cusum_k,
-        cusum_h: rules.cusum_h,
-        z_max: rules.z_max,
-        values: row.values.clone(),
-        shifts,
-    };
+fn signal(rules: &Rules, members: &[&Member], row: &Scored, shifts: Vec<f64>) -> Option<Signal> {
+    let input = Input { shifts, ..row.input.clone() };
     let told = input.told();
     if told.cusum < rules.cusum_h / 2.0 {
         return None;
     }
-    let since_then = (0..=usize::from(told.since_week)).filter(|it| row.values[*it].is_some());
+    let since_then = (0..=usize::from(told.since_week)).filter(|it| row.input.values[*it].is_some());
     Some(Signal {
         key: members[row.member].key,
         trend: row.trend,
@@ -337,10 +440,15 @@ mod tests {
             name: "breakfast".to_owned(),
             channel: "meal".to_owned(),
             is_rising: false,
+            is_of_events: false,
             mad_floor: 0.5,
             n_min: 3,
             cov_min: 0.5,
         }
+    }
+
+    fn attendance() -> Trend {
+        Trend { name: "attendance".to_owned(), is_of_events: true, ..breakfast() }
     }
 
     fn member(key: i64) -> Member {
@@ -417,10 +525,74 @@ mod tests {
         assert_eq!(found.iter().map(|it| it.key).collect::<Vec<_>>(), [3]);
     }
 
+    /// Weeks of one student: classes attended, of so many.
+    fn classes(key: i64, of: &[(i64, i64)]) -> Vec<Week> {
+        let week = |(week, (so, n)): (usize, &(i64, i64))| Week {
+            key,
+            trend: 0,
+            week: week as u8,
+            value: *so as f64 / *n as f64,
+            n: *n,
+            cov: 1.0,
+        };
+        of.iter().enumerate().map(week).collect()
+    }
+
+    fn of_events(of: &[(i64, i64)]) -> Option<Signal> {
+        let (mut signals, _) = signals(&[attendance()], &Rules::default(), &[member(1)], &classes(1, of));
+        signals.pop()
+    }
+
+    #[test]
+    fn a_missed_class_of_few_is_chance_and_the_same_share_of_many_is_not() {
+        let always = (6, 6);
+        let few = [(5, 6), (5, 6), (5, 6), (5, 6), (5, 6), always, always, always];
+        assert!(of_events(&few).is_none_or(|it| !it.is_standing), "one class a week is what chance makes");
+        let many = [(50, 60), (50, 60), (50, 60), (50, 60), (60, 60), (60, 60), (60, 60), (60, 60)];
+        let signal = of_events(&many).expect("a signal");
+        assert!(signal.is_standing);
+        assert_eq!((signal.baseline, signal.now_value), (1.0, 50.0 / 60.0));
+        // z by hand: 2 asin sqrt((k + 3/8) / (n + 3/4)), each with the variance 1 / (n + 1/2).
+        let angle = |so: f64, n: f64| 2.0 * ((so + 0.375) / (n + 0.75)).sqrt().asin();
+        let z = (angle(240.0, 240.0) - angle(50.0, 60.0)) / (1.0_f64 / 60.5 + 1.0 / 240.5).sqrt();
+        assert!((signal.z - z.min(4.0)).abs() < 1e-12, "{} {z}", signal.z);
+    }
+
+    #[test]
+    fn where_weeks_vary_more_than_chance_the_same_fall_says_less() {
+        let rules = Rules { peer_min: 3, ..Rules::default() };
+        let fall = [(3, 6), (3, 6), (6, 6), (6, 6), (6, 6), (6, 6), (6, 6), (6, 6)];
+        let steady = [(6, 6); 8];
+        // Days off take all classes of a week with them.
+        let bumpy = [(6, 6), (6, 6), (6, 6), (6, 6), (0, 6), (6, 6), (0, 6), (6, 6)];
+        let told = |others: &[(i64, i64)]| {
+            let members: Vec<Member> = (1..=9).map(member).collect();
+            let rows: Vec<Week> = (1..=9).flat_map(|key| classes(key, if key == 1 { &fall } else { others })).collect();
+            signals(&[attendance()], &rules, &members, &rows).0.into_iter().find(|it| it.key == 1).map_or(0.0, |it| it.cusum)
+        };
+        assert!(told(&bumpy) < told(&steady), "{} {}", told(&bumpy), told(&steady));
+    }
+
+    #[test]
+    fn who_never_varied_in_a_few_weeks_is_held_against_what_is_usual() {
+        let rules = Rules { peer_min: 3, ..Rules::default() };
+        let fall = [3.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0];
+        let told = |others: &[f64]| {
+            let members: Vec<Member> = (1..=9).map(member).collect();
+            let rows: Vec<Week> = (1..=9).flat_map(|key| weeks(key, if key == 1 { &fall } else { others })).collect();
+            signals(&[breakfast()], &rules, &members, &rows).0.into_iter().find(|it| it.key == 1).map_or(0.0, |it| it.z)
+        };
+        let varied = [4.0, 4.0, 4.0, 4.0, 2.0, 6.0, 2.0, 6.0];
+        assert!((told(&[4.0; 8]) - 2.0).abs() < 1e-12);
+        // Four weeks without spread, and six of the campus's: 1.4826 * 2 each.
+        let usual = (6.0 * (MAD_TO_SD * 2.0_f64).powi(2) / 10.0).sqrt();
+        assert_eq!(told(&varied), 0.0, "a fall of one in {usual:.2} is not watched");
+    }
+
     #[test]
     fn the_order_of_the_rows_changes_nothing() {
         let members: Vec<Member> = (1..=30).map(member).collect();
-        let value = |key: i64, week: u8| ((key * 7 + i64::from(week) * 13) % 11) as f64 - if week < 2 { 3.0 } else { 0.0 };
+        let value = |key: i64, week: u8| ((key * 7 + i64::from(week) * 13) % 11) as f64 - if week < 2 { 12.0 } else { 0.0 };
         let mut rows: Vec<Week> = (1..=30)
             .flat_map(|key| (0..10).map(move |week| Week { key, trend: 0, week, value: value(key, week), n: 5, cov: 1.0 }))
             .collect();

@@ -42,6 +42,54 @@ pub fn reason(title_zh: &str, title_en: &str, unit: &str, since_on: &str, signal
     (zh + "。", en + ".")
 }
 
+/// How much the followed-up offers of a rule were of use, beside those of all rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt {
+    /// Clearly oftener: it stands further ahead.
+    Oftener,
+    /// Clearly seldomer: it stands further behind.
+    Seldomer,
+}
+
+impl Learnt {
+    /// What a worth says in words; `None` where it says nothing worth a line.
+    pub fn of(worth: f64) -> Option<Self> {
+        match worth {
+            it if 1.25 <= it => Some(Self::Oftener),
+            it if it <= 0.8 => Some(Self::Seldomer),
+            _ => None,
+        }
+    }
+
+    /// The line of a reason, in Chinese and in English.
+    pub fn line(self, title_zh: &str, title_en: &str) -> (String, String) {
+        match self {
+            Self::Oftener => (
+                format!("“{title_zh}”这类提示以往经人跟进后，较常确有帮助，因此排得靠前。"),
+                format!(
+                    "Earlier hints of the kind \"{title_en}\" were of use oftener than others once somebody followed them up: it stands further ahead."
+                ),
+            ),
+            Self::Seldomer => (
+                format!("“{title_zh}”这类提示以往经人跟进后，较少用得上，因此排得靠后。"),
+                format!(
+                    "Earlier hints of the kind \"{title_en}\" were of use seldomer than others once somebody followed them up: it stands further behind."
+                ),
+            ),
+        }
+    }
+}
+
+/// That several kinds of records changed together, in Chinese and in English; `None` for one.
+pub fn agreed(witnesses: usize) -> Option<(String, String)> {
+    (1 < witnesses).then(|| {
+        (
+            format!("{witnesses}类互相独立的记录同时有变化，同时出现比其中任何一类单独出现都少见。"),
+            format!("{witnesses} independent kinds of records changed together, which is rarer than any of them alone."),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +99,9 @@ mod tests {
         let input = Input {
             is_rising: false,
             mad_floor: 1.0,
+            events: Vec::new(),
+            usual_spread: 0.0,
+            usual_weeks: 0.0,
             ewma_lambda: 0.3,
             cusum_k: 0.5,
             cusum_h: 4.0,
@@ -85,6 +136,20 @@ mod tests {
         assert!(zh.contains("其间 2 周没有可用数据") && zh.contains("共同变化已扣除"), "{zh}");
         assert_eq!((schema::forbidden(&zh), schema::forbidden(&en)), (Vec::new(), Vec::new()));
         assert!(en.contains("no usable data for 2") && en.contains("taken off"), "{en}");
+    }
+
+    #[test]
+    fn why_something_stands_where_it_stands_is_said_in_plain_words() {
+        assert_eq!((Learnt::of(1.0), Learnt::of(1.24), Learnt::of(0.81)), (None, None, None));
+        let lines = [Learnt::of(2.0), Learnt::of(0.5)]
+            .map(|it| it.expect("worth a line").line("日均食堂用餐次数", "Canteen meals a day"));
+        assert!(lines[0].0.contains("靠前") && lines[1].1.contains("further behind"), "{lines:?}");
+        assert_eq!(agreed(1), None);
+        let both = agreed(2).expect("two agree");
+        assert!(both.0.starts_with("2类") && both.1.starts_with("2 independent"), "{both:?}");
+        for (zh, en) in lines.iter().chain([&both]) {
+            assert_eq!((schema::forbidden(zh), schema::forbidden(en)), (Vec::new(), Vec::new()));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `yizhan demo`: a synthetic campus from nothing to the cockpit.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use store::{Grant, NewAccount};
 
 use super::{Common, run, serve::serve_house, simulate::simulate_into};
 use crate::house::{Access, House};
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
+use crate::talks::{Truth, talk};
 
 /// Printed on the login page; the demo holds nobody's data.
 const PASSWORD: &str = "yizhan-demo";
@@ -35,10 +37,19 @@ pub(crate) struct Demo {
     /// Address to listen on.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Another campus.
+    #[arg(long, default_value_t = 20_250_901)]
+    seed: u64,
+    /// Live through it a week at a time, with talks that follow the offers up: rules are then weighed by what came of them.
+    #[arg(long)]
+    talks: bool,
     /// Build everything and stop, without serving.
     #[arg(long)]
     build_only: bool,
 }
+
+/// Days after which the first offers are made where talks follow them up: eight weeks, of which four are the past.
+const TALKS_FROM: u32 = 56;
 
 impl Demo {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
@@ -48,7 +59,11 @@ impl Demo {
         }
         let exports = place.data.join("exports");
         let done = exports.join("truth").join("manifest.json");
-        let wanted = format!("{} {}", self.students, self.days);
+        let mut wanted = format!("{} {}", self.students, self.days);
+        // The campus as it always was goes without saying.
+        if self.seed != simulate::Config::default().seed || self.talks {
+            wanted += &format!(" {}{}", self.seed, if self.talks { " talks" } else { "" });
+        }
         let mark = place.data.join("demo.txt");
         let is_there = done.exists() && std::fs::read_to_string(&mark).is_ok_and(|it| it == wanted);
         if !is_there {
@@ -56,9 +71,10 @@ impl Demo {
                 std::fs::remove_dir_all(&place.data).with_context(|| format!("could not clear {}", place.data.display()))?;
             }
             eprintln!("1/3 生成示例校园 / making a synthetic campus: {} students, {} days", self.students, self.days);
-            let Self { students, days, .. } = self;
-            simulate_into(&simulate::Config { students, days, out: exports.clone(), ..Default::default() })?;
-            std::fs::write(&mark, &wanted)?;
+            if !self.talks {
+                self.simulate(self.days, &exports)?;
+                std::fs::write(&mark, &wanted)?;
+            }
         }
         let mut flags = vec![
             // Keys from a seed and no syncing: nobody's data, and a second start that is quick.
@@ -68,7 +84,12 @@ impl Demo {
             ("casework.death_by".to_owned(), "[\"psychologist\"]".to_owned()),
         ];
         flags.extend(common.flags()?);
-        let settings = Settings::read(&place.project, &flags)?.0;
+        let settings = || anyhow::Ok(Settings::read(&place.project, &flags)?.0);
+        if self.talks && !is_there {
+            self.live_through(&place, &settings, &exports).await?;
+            std::fs::write(&mark, &wanted)?;
+        }
+        let settings = settings()?;
         let end: NaiveDate =
             FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(self.days.into())).context("too many days")?;
         let midnight = schema::time::local_micros(end.and_hms_opt(0, 0, 0).context("no midnight")?);
@@ -94,6 +115,37 @@ impl Demo {
         }
         serve_house(Arc::new(house), Some(exports), self.listen, logins).await?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Demo {
+    fn simulate(&self, days: u32, exports: &Path) -> anyhow::Result<()> {
+        let Self { students, seed, .. } = *self;
+        simulate_into(&simulate::Config { students, days, seed, out: exports.to_owned(), ..Default::default() })?;
+        Ok(())
+    }
+
+    /// Week after week: a few more days of exports, the night, and talks about what it offered. The last days are left.
+    async fn live_through(
+        &self,
+        place: &Place,
+        settings: &(dyn Fn() -> anyhow::Result<Settings> + Sync),
+        exports: &PathBuf,
+    ) -> anyhow::Result<()> {
+        for days in (TALKS_FROM..self.days).step_by(7) {
+            self.simulate(days, exports)?;
+            let on = FIRST_DAY.parse::<NaiveDate>()?.checked_add_days(Days::new(days.into())).context("too many days")?;
+            let settings = settings()?;
+            // The first instant of the campus day: what the week brought is known, and so is what came of the talks.
+            let now = settings.campus.clock().day_start(schema::time::date_days(on));
+            let house = House::open(place, settings, Access::Write, Some(now)).await?;
+            run::walk(&house, Some(exports), false, &mut Done::default()).await?;
+            let truth = Truth::read(exports)?;
+            let students = keys(&house, "SELECT student_key FROM raw_student ORDER BY row_no").await?;
+            let closed = talk(&house, &truth, &students, on).await?;
+            eprintln!("    {on}: {closed} 次谈话 / talks");
+        }
+        self.simulate(self.days, exports)
     }
 }
 
@@ -195,7 +247,7 @@ async fn words(house: &House, sql: &str) -> anyhow::Result<Vec<String>> {
 
 async fn rows(house: &House, sql: &str) -> anyhow::Result<Vec<RecordBatch>> {
     let context = house.engine.context();
-    for name in ["dim_student", "portrait_student", "list_unverified_absence", "stg_staff", "stg_staff_link"] {
+    for name in ["dim_student", "portrait_student", "list_unverified_absence", "raw_student", "stg_staff", "stg_staff_link"] {
         if let Some(table) = house.engine.table(name).await? {
             context.register_table(name, table)?;
         }

@@ -112,9 +112,10 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
         stage(house, "facts", &mut stages, async {
             let reports = ingest::stage(house, &own, input, false).await?;
             let rows_in = reports.iter().map(|it| it.rows_in as i64).sum();
-            if 0 < rows_in {
-                let set_aside: Vec<String> = own.iter().map(|it| format!("dup_{it}")).collect();
-                transform::build(house, &set_aside, false).await?;
+            // Tables as of a date say what was known when it began; what came after changes nothing of them.
+            let behind = house.graph.made_of(&own);
+            if 0 < rows_in && !behind.is_empty() {
+                transform::build(house, &behind, false).await?;
             }
             Ok((rows_in, reports.iter().map(|it| it.rows_kept as i64).sum(), String::new(), ()))
         })

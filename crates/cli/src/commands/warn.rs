@@ -1,5 +1,6 @@
 //! `yizhan warn`: what an offer was made of, whether it would be made again, and what risk models are worth.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum What {
         #[arg(long, value_name = "DATE")]
         until: Option<chrono::NaiveDate>,
     },
+    /// Says whether following offers up helped, by pairs of students alike of whom one was spoken with (跟进效果).
+    Effect,
     /// Trains a risk model on all that was over and known by a date, judges it, and keeps it in the lake.
     Train {
         /// File in sql/risk.
@@ -79,9 +82,11 @@ enum What {
 impl Warn {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let access = match &self.what {
-            What::Explain { .. } | What::Replay { .. } | What::Visits { .. } | What::Backtest { random_labels: true, .. } => {
-                Access::Read
-            }
+            What::Explain { .. }
+            | What::Replay { .. }
+            | What::Visits { .. }
+            | What::Effect
+            | What::Backtest { random_labels: true, .. } => Access::Read,
             What::Train { .. } | What::Score | What::Backtest { .. } => Access::Write,
         };
         let house = common.open(access).await?;
@@ -95,6 +100,7 @@ impl Warn {
             }
             What::Explain { id } => explain(&house, &id, common.format()).await,
             What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
+            What::Effect => crate::effect::say(&house, common.format()).await,
             What::Visits { from, until } => crate::visits::say(&house, from, until, common.format()).await,
         }
     }
@@ -191,7 +197,7 @@ fn backtest(tested: &::transform::Backtested, file: Option<PathBuf>, format: For
     Ok(ExitCode::SUCCESS)
 }
 
-/// An offer on the date on which it was first made.
+/// An offer as it was told on one date.
 struct Offer {
     as_of_on: i32,
     student_key: i64,
@@ -240,16 +246,31 @@ fn word(batch: &RecordBatch, column: &str, row: usize) -> String {
 }
 
 impl Offer {
-    async fn read(house: &House, id: &str) -> anyhow::Result<Self> {
+    /// The dates on which an offer was made and on which something more was found of it while it went on, in their order.
+    async fn read(house: &House, id: &str) -> anyhow::Result<Vec<Self>> {
         if !id.chars().all(|it| it.is_ascii_hexdigit()) {
             anyhow::bail!(Caller(format!("\"{id}\" is no id of an offer: it is made of the digits 0 to 9 and a to f")));
         }
-        let sql = format!("SELECT * FROM warning_student WHERE warning_id = '{id}' ORDER BY as_of_on LIMIT 1");
-        let Some(row) = rows(house, &sql).await? else {
+        let sql = format!("SELECT * FROM warning_student WHERE warning_id = '{id}' ORDER BY as_of_on");
+        let Some(told) = rows(house, &sql).await? else {
             anyhow::bail!(Caller(format!(
                 "没有编号为 {id} 的提示 / there is no offer {id}; `yizhan sql \"SELECT warning_id, as_of_on FROM warning_student\"` lists them"
             )));
         };
+        let (mut offers, mut known) = (Vec::new(), BTreeSet::new());
+        for row in 0..told.num_rows() {
+            let rules: Vec<String> = word(&told, "rules", row).split(',').map(str::to_owned).collect();
+            let before = known.len();
+            known.extend(rules.iter().cloned());
+            if before < known.len() {
+                offers.push(Self::on(house, told.slice(row, 1), &rules).await?);
+            }
+        }
+        Ok(offers)
+    }
+
+    /// One date's row with what its figures follow from.
+    async fn on(house: &House, row: RecordBatch, rules: &[String]) -> anyhow::Result<Self> {
         let key = house.settings.subject.key.as_str();
         let as_of_on = row["as_of_on"].as_primitive::<Date32Type>().value(0);
         let student_key = row[key].as_primitive::<Int64Type>().value(0);
@@ -260,7 +281,7 @@ impl Offer {
         );
         let has_trends = !house.graph.trends().is_empty();
         let signals = if has_trends { rows(house, &sql).await? } else { None };
-        let rules: Vec<String> = word(&row, "rules", 0).split(',').map(|it| format!("'{it}'")).collect();
+        let rules: Vec<String> = rules.iter().map(|it| format!("'{it}'")).collect();
         let sql = format!(
             "SELECT risk_score.*, model_version.bytes, model_version.calibration FROM risk_score INNER JOIN model_version \
              ON model_version.model = risk_score.model AND model_version.version = risk_score.version \
@@ -304,40 +325,51 @@ fn stored(batch: &RecordBatch) -> Vec<Stored> {
 }
 
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
-    let offer = Offer::read(house, id).await?;
-    let rules: Vec<String> = word(&offer.row, "rules", 0).split(',').map(str::to_owned).collect();
-    let risks = house.graph.risks().iter().map(|it| &it.model);
-    let models = house.graph.rules().iter().chain(house.graph.trends()).chain(risks);
-    let caveats: Vec<(String, String)> = models
-        .filter(|it| rules.contains(&it.name))
-        .map(|it| (it.front.caveat_zh.clone().unwrap_or_default(), it.front.caveat_en.clone().unwrap_or_default()))
-        .collect();
-    let lines = |column: &str| word(&offer.row, column, 0).lines().map(str::to_owned).collect::<Vec<_>>();
-    let (reasons_zh, reasons_en) = (lines("reason_zh"), lines("reason_en"));
     let mut out = std::io::stdout();
-    if matches!(format, Format::Json) {
-        let said = json!({
-            "warning_id": id, "as_of_on": word(&offer.row, "as_of_on", 0), "since_on": word(&offer.row, "since_on", 0),
-            "rules": rules, "reasons_zh": reasons_zh, "reasons_en": reasons_en,
-            "caveats_zh": caveats.iter().map(|it| &it.0).collect::<Vec<_>>(),
-            "caveats_en": caveats.iter().map(|it| &it.1).collect::<Vec<_>>(),
-        });
-        writeln!(out, "{said}")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let (as_of_on, since_on) = (word(&offer.row, "as_of_on", 0), word(&offer.row, "since_on", 0));
-    writeln!(out, "{id}  截至 / as of {as_of_on}，自 / since {since_on}")?;
-    for (zh, en) in reasons_zh.iter().zip(&reasons_en) {
-        writeln!(out, "  {zh}\n  {en}")?;
-    }
-    for (zh, en) in &caveats {
-        writeln!(out, "  * {zh}\n  * {en}")?;
+    // The newest first: what holds now is asked for oftener than how it began.
+    for offer in Offer::read(house, id).await?.iter().rev() {
+        let rules: Vec<String> = word(&offer.row, "rules", 0).split(',').map(str::to_owned).collect();
+        let risks = house.graph.risks().iter().map(|it| &it.model);
+        let models = house.graph.rules().iter().chain(house.graph.trends()).chain(risks);
+        let caveats: Vec<(String, String)> = models
+            .filter(|it| rules.contains(&it.name))
+            .map(|it| (it.front.caveat_zh.clone().unwrap_or_default(), it.front.caveat_en.clone().unwrap_or_default()))
+            .collect();
+        let lines = |column: &str| word(&offer.row, column, 0).lines().map(str::to_owned).collect::<Vec<_>>();
+        let (reasons_zh, reasons_en) = (lines("reason_zh"), lines("reason_en"));
+        let (as_of_on, since_on) = (word(&offer.row, "as_of_on", 0), word(&offer.row, "since_on", 0));
+        if matches!(format, Format::Json) {
+            let said = json!({
+                "warning_id": id, "as_of_on": as_of_on, "since_on": since_on,
+                "rules": rules, "reasons_zh": reasons_zh, "reasons_en": reasons_en,
+                "caveats_zh": caveats.iter().map(|it| &it.0).collect::<Vec<_>>(),
+                "caveats_en": caveats.iter().map(|it| &it.1).collect::<Vec<_>>(),
+            });
+            writeln!(out, "{said}")?;
+            continue;
+        }
+        writeln!(out, "{id}  截至 / as of {as_of_on}，自 / since {since_on}")?;
+        for (zh, en) in reasons_zh.iter().zip(&reasons_en) {
+            writeln!(out, "  {zh}\n  {en}")?;
+        }
+        for (zh, en) in &caveats {
+            writeln!(out, "  * {zh}\n  * {en}")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> anyhow::Result<ExitCode> {
-    let offer = Offer::read(house, id).await?;
+    let mut is_same = true;
+    for offer in Offer::read(house, id).await? {
+        is_same &= replay_date(house, id, &offer, from_bronze, format).await?;
+    }
+    Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether every figure that was told on one date comes out the same, bit for bit.
+async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, format: Format) -> anyhow::Result<bool> {
+    let as_of_on = word(&offer.row, "as_of_on", 0);
     let again: Option<Vec<Stored>> = if from_bronze && !offer.signals.is_empty() {
         let batch = house.builder().await?.signals_again(offer.as_of_on).await?;
         let key = house.settings.subject.key.as_str();
@@ -348,6 +380,9 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
         None
     };
     let (mut out, mut is_same) = (std::io::stdout(), true);
+    if !matches!(format, Format::Json) {
+        writeln!(out, "截至 / as of {as_of_on}")?;
+    }
     let mut report = |it: &Value, line: String| -> anyhow::Result<()> {
         if matches!(format, Format::Json) {
             writeln!(out, "{it}")?
@@ -370,7 +405,7 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
             Some(Some(_)) => json!("differs"),
         };
         let said = json!({
-            "warning_id": id, "trend": it.trend, "stored": { "z": it.z, "ewma": it.ewma, "cusum": it.cusum },
+            "warning_id": id, "as_of_on": as_of_on, "trend": it.trend, "stored": { "z": it.z, "ewma": it.ewma, "cusum": it.cusum },
             "replayed": { "z": told.z, "ewma": told.ewma, "cusum": told.cusum }, "is_same": same, "from_bronze": bronze,
         });
         let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
@@ -385,13 +420,28 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
             format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
         )?;
     }
+    if let Some(input) = offer.row.column_by_name("input").filter(|it| it.is_valid(0)) {
+        let input = arrow::compute::cast(input, &arrow::datatypes::DataType::Utf8)?;
+        let evidence: warning::Evidence = serde_json::from_str(input.as_string::<i32>().value(0))?;
+        let (stored, placed) = (offer.row["score"].as_primitive::<Float64Type>().value(0), evidence.told());
+        let same = placed.score.to_bits() == stored.to_bits();
+        is_same &= same;
+        let said = json!({
+            "warning_id": id, "as_of_on": as_of_on, "evidence": evidence, "stored": { "score": stored }, "replayed": { "score": placed.score },
+            "is_same": same,
+        });
+        let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
+        let channels = evidence.witnesses.iter().map(|it| format!("{} {:.3} x {:.2}", it.rule, it.rarity, it.worth));
+        let channels = channels.collect::<Vec<_>>().join(", ");
+        report(&said, format!("{:<20} {:.6}  {verdict}  ({channels})", "排序 / place", placed.score))?;
+    }
     for it in &offer.scores {
         let again = ::transform::rescored(&it.model, &it.bytes, &it.calibration, &it.input)?;
         let same = [again.score, again.probability].map(f64::to_bits) == [it.score, it.probability].map(f64::to_bits)
             && again.contributions == it.contributions;
         is_same &= same;
         let said = json!({
-            "warning_id": id, "model": it.model, "version": it.version,
+            "warning_id": id, "as_of_on": as_of_on, "model": it.model, "version": it.version,
             "stored": { "score": it.score, "probability": it.probability },
             "replayed": { "score": again.score, "probability": again.probability }, "is_same": same,
         });
@@ -401,11 +451,11 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
     let is_scored =
         |name: &str| offer.signals.iter().any(|it| it.trend == name) || offer.scores.iter().any(|it| it.model == name);
     for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !is_scored(name)) {
-        let said = json!({ "warning_id": id, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0) });
+        let said = json!({ "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0) });
         report(
             &said,
             format!("{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay"),
         )?;
     }
-    Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(is_same)
 }

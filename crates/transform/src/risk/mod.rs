@@ -22,6 +22,7 @@ use crate::graph::{columns_of, tables_of};
 use crate::node::Node;
 
 pub(crate) use nodes::{AUDITED, BACKTESTS, DRIFTED, SCORED, VERSIONS, cohort, generated};
+pub(crate) use rows::{collect, typed};
 pub use score::{Scored, rescored};
 pub use train::{Backtested, Trained};
 

@@ -359,6 +359,22 @@ mod tests {
     }
 
     #[test]
+    fn who_was_spoken_with_teaches_nothing_from_then_on_and_nobody_else_less() {
+        let mut failed = outcomes(false, &[outcome(true, 100, 103)]);
+        failed.helped.insert(7, vec![90]);
+        // The help came within the horizon of these rows, before the outcome: without it, it might have come or not.
+        check(&failed, 80, Fate::Censored);
+        check(&failed, 89, Fate::Censored);
+        // Help that came before the row is part of how things were.
+        check(&failed, 90, Fate::Labelled(true));
+        // Of a row whose horizon was over before, it says nothing.
+        check(&failed, 61, Fate::Labelled(false));
+        let mut other = outcomes(false, &[outcome(true, 100, 103)]);
+        other.helped.insert(8, vec![90]);
+        check(&other, 80, Fate::Labelled(true));
+    }
+
+    #[test]
     fn exchanged_outcomes_are_somebody_elses_for_everybody() {
         let rows = Rows { keys: (0..50).map(|student_key| RowKey { as_of_on: 0, student_key }).collect(), ..Rows::default() };
         let mut outcomes = outcomes(false, &[]);

@@ -11,7 +11,7 @@ use warning::{Card, Dates, History};
 use super::Risk;
 use super::kept::{NewVersion, Reference, hex};
 use super::rows::{Outcomes, Rows};
-use super::walk::{Judged, fit, word};
+use super::walk::{Judged, Terms, fit, word};
 use crate::Error;
 use crate::build::Builder;
 
@@ -201,7 +201,8 @@ impl Builder<'_> {
         }
         let histories: Vec<History> = rows.keys.iter().map(|it| outcomes.history(*it)).collect();
         let budget = self.list_length(risk, as_of_on).await?;
-        let judged = self.judge(&context, risk, &rows, &histories, as_of_on, seed, budget).await?;
+        let terms = Terms { today: as_of_on, seed, budget };
+        let judged = self.judge(&context, risk, &rows, &histories, terms).await?;
         Ok(Material { risk, rows, histories, judged, budget })
     }
 
