@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["dimension"]
 purpose      = ["cockpit", "evaluation"]
 
-[settings]
-k_default = 5
-
 [columns]
 dimension      = { about = "moral, intellectual, physical, aesthetic, labor or safety; all for the whole.", class = "internal" }
 activity_n     = { about = "Activities with anybody there.", class = "internal" }

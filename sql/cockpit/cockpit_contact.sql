@@ -7,7 +7,6 @@ grain        = ["scope"]
 purpose      = ["cockpit", "evaluation"]
 
 [settings]
-k_default    = 5
 slot_minutes = 40     # each of the four slots of a day
 
 [columns]

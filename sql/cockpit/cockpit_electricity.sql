@@ -7,7 +7,6 @@ grain        = ["building_id", "floor"]
 purpose      = ["public_safety"]
 
 [settings]
-k_default   = 5
 window_days = 120
 heavy_wh    = 40000   # a room and week: beyond it somebody looks at what is plugged in
 
