@@ -24,7 +24,8 @@ fn a_floor_tells_of_hygiene_participation_and_requests_and_never_of_one_to_four(
          WHERE occurred_on >= (SELECT max(as_of_on) FROM portrait_student) - INTERVAL '28' DAY AND stg_hygiene_inspection.{KNOWN}"
     );
     assert_eq!(told("hygiene_n"), n(&sql(data, &inspected)));
-    let residents = format!("SELECT count(*) AS n FROM dim_student WHERE {NEWEST} AND status = 'enrolled' AND building_id IS NOT NULL");
+    let residents =
+        format!("SELECT count(*) AS n FROM dim_student WHERE {NEWEST} AND status = 'enrolled' AND building_id IS NOT NULL");
     assert_eq!(told("resident_n"), n(&sql(data, &residents)));
     assert!(0 < told("participant_n") && told("participant_n") < told("resident_n"));
     for it in &floors {
@@ -53,7 +54,8 @@ fn a_single_breach_of_the_rules_of_electricity_points_at_no_room() {
     let told = sql(data, &format!("SELECT * FROM cockpit_electricity WHERE {NEWEST} AND floor = 0"));
     assert!(1 < told.len());
     for it in &told {
-        let known = found.iter().find(|row| row["building_id"] == it["building_id"]).and_then(|row| row["n"].as_i64()).unwrap_or(0);
+        let known =
+            found.iter().find(|row| row["building_id"] == it["building_id"]).and_then(|row| row["n"].as_i64()).unwrap_or(0);
         let expected = if (1..5).contains(&known) { Value::Null } else { Value::from(known) };
         assert_eq!(it["violation_n"], expected, "{it}");
         assert!(it["used_wh"].as_f64().is_some_and(|it| 0.0 < it), "{it}");

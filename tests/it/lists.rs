@@ -49,9 +49,17 @@ fn whoever_was_seen_by_nothing_since_the_holiday_is_listed_and_nobody_who_is_on_
     assert!(!due.is_empty(), "everybody was back the day after the holiday");
     let missed: Vec<_> = due.difference(&listed).collect();
     assert!(missed.is_empty(), "{missed:?} are not on the list");
-    let away = keys("SELECT student_key FROM dim_student WHERE as_of_on = DATE '2025-10-10' AND (is_on_leave OR status <> 'enrolled')");
-    assert!(!away.is_empty() && away.is_disjoint(&listed), "on leave and listed: {:?}", away.intersection(&listed).collect::<Vec<_>>());
-    let seen = sql(data, "SELECT count(*) AS n FROM list_not_back WHERE last_seen_on >= DATE '2025-10-08' AND as_of_on = DATE '2025-10-10'");
+    let away =
+        keys("SELECT student_key FROM dim_student WHERE as_of_on = DATE '2025-10-10' AND (is_on_leave OR status <> 'enrolled')");
+    assert!(
+        !away.is_empty() && away.is_disjoint(&listed),
+        "on leave and listed: {:?}",
+        away.intersection(&listed).collect::<Vec<_>>()
+    );
+    let seen = sql(
+        data,
+        "SELECT count(*) AS n FROM list_not_back WHERE last_seen_on >= DATE '2025-10-08' AND as_of_on = DATE '2025-10-10'",
+    );
     assert_eq!(seen[0]["n"], 0, "who was seen since the holiday is listed");
 }
 
@@ -103,7 +111,12 @@ fn a_closed_campus_explains_every_silence_while_it_lasts() {
     let data = TempDir::new().expect("a folder");
     run(data.path(), input.path(), NOW);
     let found = |data: &std::path::Path, days: &str| {
-        sql(data, &format!("SELECT as_of_on, student_key FROM warning_candidate WHERE rule = 'no_trace' AND {days} ORDER BY as_of_on, student_key"))
+        sql(
+            data,
+            &format!(
+                "SELECT as_of_on, student_key FROM warning_candidate WHERE rule = 'no_trace' AND {days} ORDER BY as_of_on, student_key"
+            ),
+        )
     };
     let during = "as_of_on BETWEEN DATE '2025-09-22' AND DATE '2025-09-30'";
     assert!(!found(built().0.path(), during).is_empty(), "without the closure somebody leaves no trace");

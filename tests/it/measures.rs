@@ -180,6 +180,29 @@ fn an_entry_into_the_library_that_nobody_left_ends_at_closing_and_is_flagged() {
 }
 
 #[test]
+fn three_meals_are_at_most_the_meals_of_a_day_and_months_of_taking_part_at_most_the_activities() {
+    let newest = "(SELECT max(as_of_on) FROM feat_measure)";
+    for (measure, bound, scale) in
+        [("three_meal_rate", "meals_per_day", 3.0), ("ideology_months", "ideology_participation_n", 1.0)]
+    {
+        let query = format!(
+            "SELECT told.value AS told, bound.value AS bound FROM feat_measure AS told \
+             INNER JOIN feat_measure AS bound ON bound.student_key = told.student_key AND bound.as_of_on = told.as_of_on \
+             WHERE told.as_of_on = {newest} AND told.measure = '{measure}' AND bound.measure = '{bound}' \
+             AND told.value IS NOT NULL AND bound.value IS NOT NULL"
+        );
+        let pairs = sql(demo(), &query);
+        assert!(200 < pairs.len(), "{measure} is known of {} students only", pairs.len());
+        for it in &pairs {
+            let (told, most) = (it["told"].as_f64().expect("a value"), it["bound"].as_f64().expect("a value") / scale);
+            assert!((0.0..=most + 0.05).contains(&told), "{measure} is {told} and {bound} allows {most}");
+            assert_eq!(told == 0.0, most == 0.0, "{measure}: {it}");
+        }
+        assert!(pairs.iter().any(|it| it["told"].as_f64().is_some_and(|it| 0.0 < it)), "{measure} is nothing for everybody");
+    }
+}
+
+#[test]
 fn a_face_in_one_place_and_a_card_in_another_within_two_minutes_are_told_apart() {
     let input = TempDir::new().expect("a folder");
     copy(campus(), input.path(), &|_| true);
