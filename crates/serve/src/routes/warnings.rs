@@ -12,8 +12,10 @@ use crate::rows::{self, Row, cell, number, text};
 use crate::state::{Reading, RuleWords};
 
 /// What a finding of no trace looks for before it is shown.
-const EXPLANATIONS: [(&str, &str, &str); 4] = [
+const EXPLANATIONS: [(&str, &str, &str); 6] = [
     ("leave", "请假", "Leave"),
+    ("internship", "实习", "Internship"),
+    ("campus_event", "校园事件", "Campus event"),
     ("holiday", "假期", "Holiday"),
     ("device_outage", "设备故障", "Device fault"),
     ("lost_card", "校园卡挂失", "Lost card"),
