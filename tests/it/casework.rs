@@ -181,7 +181,8 @@ fn what_came_of_a_case_comes_back_and_counts_for_the_rules_that_offered() {
         .iter()
         .map(|it| it["student_key"].as_i64().expect("a key"))
         .collect();
-    let (needed, not_needed) = on_a_runtime(async { close_all(&open(data.path()).await, &students, NOW_US + 24 * HOUR_US).await });
+    let (needed, not_needed) =
+        on_a_runtime(async { close_all(&open(data.path()).await, &students, NOW_US + 24 * HOUR_US).await });
     assert!(10 <= needed && 10 <= not_needed, "too few to be told: {needed}, {not_needed}");
 
     take_in(data.path(), "2025-11-02T20:00:00+08:00");

@@ -94,8 +94,7 @@ impl Builder<'_> {
             let column = |name: &str, of: DataType| typed(&batch, name, of, &node.path);
             let (keys, days) = (column(key, DataType::Int64)?, column("found_on", DataType::Date32)?);
             let (contacted, found) = (column("is_contacted", DataType::Boolean)?, column("is_found", DataType::Boolean)?);
-            let numbers: Vec<ArrayRef> =
-                FEATURES.iter().map(|it| column(it, DataType::Float64)).collect::<Result<_, _>>()?;
+            let numbers: Vec<ArrayRef> = FEATURES.iter().map(|it| column(it, DataType::Float64)).collect::<Result<_, _>>()?;
             let number = |of: &ArrayRef, row: usize| {
                 let of = of.as_primitive::<Float64Type>();
                 if of.is_valid(row) { of.value(row) } else { f64::NAN }

@@ -117,13 +117,8 @@ impl Graph {
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw
-                | Origin::Offers
-                | Origin::Kept
-                | Origin::Drift
-                | Origin::Scores
-                | Origin::Audit
-                | Origin::Effect => {}
+                Origin::Raw | Origin::Offers | Origin::Kept | Origin::Drift | Origin::Scores | Origin::Audit | Origin::Effect => {
+                }
                 Origin::Signals => {
                     for trend in &trends {
                         inputs.extend(tables_of(&trend.query(), &trend.path)?);
