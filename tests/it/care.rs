@@ -449,8 +449,10 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
     // Whoever has only figures and pseudonyms learns nothing of it.
     for account in ["analyst", "leader", "counselor"] {
         let (code, _, _) = said(&mut yizhan(data, &["sql", "SELECT count(*) FROM stg_student_departure", "--as", account]));
-        let (_, rows, _) =
-            said(&mut yizhan(data, &["sql", "SELECT count(*) AS n FROM stg_student_departure", "--as", account, "--format", "json"]));
+        let (_, rows, _) = said(&mut yizhan(
+            data,
+            &["sql", "SELECT count(*) AS n FROM stg_student_departure", "--as", account, "--format", "json"],
+        ));
         assert!(code != 0 || rows[0]["n"] == 0, "{account} reads of deaths: {rows:?}");
     }
 }

@@ -57,7 +57,13 @@ struct Pinned(Arc<PinnedTable>);
 
 #[async_trait]
 impl LookUp for Pinned {
-    async fn look_up(&self, column: &str, key: i64, days: &[i32], schema: SchemaRef) -> Result<Vec<RecordBatch>, DataFusionError> {
+    async fn look_up(
+        &self,
+        column: &str,
+        key: i64,
+        days: &[i32],
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, DataFusionError> {
         let (table, column, days) = (Arc::clone(&self.0), column.to_owned(), days.to_vec());
         let read = tokio::task::spawn_blocking(move || table.look_up(&column, key, &days, &schema));
         read.await.map_err(|cut_off| DataFusionError::External(Box::new(cut_off)))?

@@ -92,8 +92,7 @@ async fn a_look_up_gives_the_rows_of_a_query() {
             let found = table.look_up("student_key", key, &days, &schema).expect("looked up");
             let list: Vec<String> = days.iter().map(|it| format!("arrow_cast({it}, 'Date32')")).collect();
             let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
-            let sql =
-                format!("SELECT {} FROM feat_measure WHERE student_key = {key} AND as_of_on IN ({list})", names.join(", "));
+            let sql = format!("SELECT {} FROM feat_measure WHERE student_key = {key} AND as_of_on IN ({list})", names.join(", "));
             let asked = context.sql(&sql).await.expect("planned").collect().await.expect("read");
             assert_eq!(lines(&found), lines(&asked), "{sql}");
             found_n += found.iter().map(RecordBatch::num_rows).sum::<usize>();

@@ -6,16 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{
-    Array, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Date32Type, Field, Int64Type, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::NaiveTime;
 use datafusion::datasource::MemTable;
-use policy::{
-    Answered, Asked, Audit, Cause, Config, LookUp, Parts, Policies, Principal, Session, Sessions, TableEntry, Tables,
-};
+use policy::{Answered, Asked, Audit, Cause, Config, LookUp, Parts, Policies, Principal, Session, Sessions, TableEntry, Tables};
 use schema::Class;
 use schema::time::CampusClock;
 

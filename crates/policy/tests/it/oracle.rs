@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::{Int64Type, Schema, TimestampMicrosecondType};
+use chrono::NaiveDate;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use chrono::NaiveDate;
 use policy::{Error, LookedUp, Principal};
 use schema::time::date_days;
 
@@ -209,10 +209,8 @@ async fn a_look_up_sees_what_the_same_query_sees() {
         for student in (0..STUDENTS).map(key).chain([42]) {
             for (columns, days) in [("*", &days[..]), ("amount_fen, place, occurred_at", &days[1..]), ("*", &[])] {
                 let names: Vec<&str> = columns.split(", ").filter(|it| *it != "*").collect();
-                let wanted = [
-                    LookedUp { table: "card", columns: &names, days },
-                    LookedUp { table: "unruled", columns: &[], days },
-                ];
+                let wanted =
+                    [LookedUp { table: "card", columns: &names, days }, LookedUp { table: "unruled", columns: &[], days }];
                 let found = session.look_up(student, &wanted).await;
                 if eyes == Eyes::Clerk {
                     // Keys are hashed for the clerk: nobody can be asked for by one.
@@ -221,7 +219,8 @@ async fn a_look_up_sees_what_the_same_query_sees() {
                 }
                 let [Some(found), None] = &found.expect("looked up")[..] else { panic!("no table of that name") };
                 let list: Vec<String> = days.iter().map(|it| format!("arrow_cast({it}, 'Date32')")).collect();
-                let condition = if list.is_empty() { "FALSE".to_owned() } else { format!("occurred_on IN ({})", list.join(", ")) };
+                let condition =
+                    if list.is_empty() { "FALSE".to_owned() } else { format!("occurred_on IN ({})", list.join(", ")) };
                 let in_order: Vec<String> = found.schema().fields().iter().map(|it| it.name().clone()).collect();
                 let sql = format!("SELECT {} FROM card WHERE student_key = {student} AND {condition}", in_order.join(", "));
                 let asked = answer(&session, &sql).await.expect("answered");
