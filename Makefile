@@ -62,6 +62,13 @@ bench: tools python release
 	$(PYTHON) benches/portrait.py --yizhan target/release/yizhan --data .venv/portrait
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan --data .venv/portrait
 	$(PYTHON) benches/day.py --yizhan target/release/yizhan --students 5000 --days 103
+	target/release/yizhan --data .venv/offers --set transform.as_of_days=1 demo --students 2000 --days 103 --seed 2 --talks --build-only
+	$(PYTHON) benches/offers.py --yizhan target/release/yizhan --data .venv/offers
+	CARGO_TARGET_DIR=target cargo build --release --workspace --example resample --example oulad --example measure_models
+	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/offers
+	target/release/examples/measure_models
+	@if [ -n "$${OULAD:-}" ]; then PYTHONPATH=.venv/bench $(PYTHON) benches/oulad.py --example target/release/examples/oulad --data "$$OULAD"; \
+	  else echo "OULAD=目录 make bench 还比较公开数据 / also compares on the public data of that folder"; fi
 
 check: tools
 	cargo build --workspace --bin yizhan

@@ -70,7 +70,7 @@ export function duty(sample, refuse) {
       cause: "no_trace", ...text("数据无记录", "no record in the data", "cause"), guardian: "normal", ...text("可联系", "may be reached", "guardian"), parents: null, ...text(null, null, "parents"),
       opened_at: at(-42), is_running: true, next: {rung: "go_to_room", ...text("到宿舍查看", "go to the room", "rung"), due_at: at(18), is_overdue: false},
       done: [["call_student", "电话联系本人", "telephone the student", -35], ["ask_roommates", "联系室友、班委", "ask room-mates and class", -20]].map(([code, zh, en, when]) => done("rung", code, [zh, en], ["未联系到", "not reached"], when, {reached: null, ...text(null, null, "reached"), due_at: at(when + 5)})),
-      found: null, ...text(null, null, "found"),
+      found: null, ...text(null, null, "found"), can_telephone: true, can_locate: true,
     },
   });
   const sweep = {sweep_key: "1", term: "2025-2026-1", moment: "mid_term", ...text("期中", "middle of term", "moment"), opened_at: at(-9000), due_at: at(9000), is_overdue: false};
@@ -113,6 +113,8 @@ export function duty(sample, refuse) {
     ["GET", /^\/observations\/form$/, "observe", () => ({...emergency(), signs, text_bytes_max: 8192})],
     ["GET", /^\/observations\/unplaced$/, "care", () => ({rows: []})],
     ["GET", /^\/observations$/, "observe", () => ({rows: [...reports, {report_key: "9", at: at(-9000), seen_on: "2026-01-05", ...text("老师已联系并处理。谢谢你的关心。", "Somebody got in touch and took care. Thank you for caring.", "feedback"), is_answered: true}], next: null})],
+    ["POST", /^\/cases\/([^/]+)\/telephone$/, "care", () => ({phone: "13900000002"})],
+    ["POST", /^\/cases\/([^/]+)\/last_place$/, "care", () => ({passed_at: at(-600), direction: "out", device_id: "G-S-1", place: "东校门"})],
     ["POST", /^\/observations$/, "observe", ({given}) => {
       reports.unshift({report_key: String(10 + reports.length), at: at(0), seen_on: given.seen_on, ...text("已收到，老师正在跟进。谢谢你的关心。", "Received; somebody is following up. Thank you for caring.", "feedback"), is_answered: false});
       return {report_key: reports[0].report_key};

@@ -4,7 +4,7 @@ import {isFirst, neighbour, parted, placeOf, takersOf} from "../src/facts/cases"
 import {toldParts} from "../src/facts/outcomes";
 import {waiting} from "../src/facts/sweeps";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
-import {compared, lifts, ruleOf} from "../src/facts/models";
+import {compared, lifts} from "../src/facts/models";
 import {serverNow, setServerClock} from "../src/now";
 import type {ActForm, CaseRow, ModelBacktest, ModelWorth, Sign} from "../src/api/schema";
 
@@ -94,9 +94,6 @@ describe("a model beside what is simpler", () => {
   } as unknown as ModelBacktest;
   it("is compared with the best rule and the place, not with whatever it beats most easily", () => {
     expect(compared(backtest).map((it) => it.name)).toEqual(["boost", "absence_n", "floor"]);
-  });
-  it("tells a measure with its side from a rule of its own name", () => {
-    expect([ruleOf("low:mean_score"), ruleOf("first_task_missing")]).toEqual([{measure: "mean_score", side: "low"}, {measure: "first_task_missing", side: null}]);
   });
   it("stands in the order of its worth, chance among the others, and what nobody can judge is left out", () => {
     const said = lifts(backtest, (it) => it.name, "chance", (it) => `${it}x`).map((it) => `${it.name} ${it.shown}`);

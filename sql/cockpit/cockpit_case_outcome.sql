@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit"]
 
-[settings]
-k_sensitive = 10
-
 [columns]
 scope                   = { about = "Always university: figures of care go no lower.", class = "internal" }
 closed_n                = { about = "Cases with an offer of the data that somebody closed.", class = "internal" }

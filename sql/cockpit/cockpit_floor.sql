@@ -1,13 +1,10 @@
 /*---
 kind         = "table"
-about        = "Building by floor last night: return, open repairs, devices (楼栋×楼层). Never a care figure; floors below five due are suppressed."
+about        = "Building by floor last night: return, open repairs, devices; hygiene, patrols, participation and requests of four weeks (楼栋×楼层). Never a care figure; floors below five due are suppressed."
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]
 purpose      = ["cockpit"]
-
-[settings]
-k_default = 5
 
 [columns]
 building_id        = { about = "Building.", class = "internal" }
@@ -17,6 +14,14 @@ due_n              = { about = "Boarders due back.", class = "internal" }
 back_n             = { about = "Of these, back.", class = "internal" }
 repair_open_n      = { about = "Open repair requests of the floor.", class = "internal" }
 device_online_rate = { unit = "share", about = "Device time of the building's gates seen on the day.", class = "internal" }
+resident_n         = { about = "Who lives there; empty below five.", class = "internal" }
+hygiene_n          = { about = "Hygiene inspections of rooms in 28 days.", class = "internal" }
+hygiene_score      = { unit = "points", about = "Mean score of the rooms that were inspected; empty below five rooms.", class = "internal" }
+patrol_n           = { about = "Safety patrols of the floor in 28 days (安全巡查).", class = "internal" }
+finding_open_n     = { about = "Of their findings, not yet mended.", class = "internal" }
+participant_n      = { about = "Residents who took part in an activity within 28 days; empty if they, or those who did not, are one to four.", class = "internal" }
+request_n          = { about = "Requests of residents in 28 days; empty for one to four.", class = "internal" }
+request_density    = { unit = "share", about = "Requests over residents.", class = "internal" }
 status             = { about = "ok, suppressed, or insufficient where the gates were not seen.", class = "internal" }
 ---*/
 
@@ -44,6 +49,62 @@ repair AS (
     GROUP BY stg_room.building_id, stg_room.floor
 ),
 
+hygiene AS (
+    SELECT
+        stg_room.building_id,
+        stg_room.floor,
+        count(*) AS hygiene_n,
+        count(DISTINCT stg_room.room_id) AS room_n,
+        CAST(sum(stg_hygiene_inspection.score) AS DECIMAL(18, 6)) / count(*) AS hygiene_score
+    FROM stg_hygiene_inspection
+    INNER JOIN stg_room ON stg_room.room_id = stg_hygiene_inspection.room_id
+    WHERE stg_hygiene_inspection.occurred_on >= $as_of - INTERVAL '28' DAY
+    GROUP BY stg_room.building_id, stg_room.floor
+),
+
+patrol AS (
+    SELECT
+        building_id,
+        floor,
+        count(*) AS patrol_n,
+        sum(CASE WHEN result = 'finding' AND coalesce(mended_at >= day_start($as_of), TRUE) THEN 1 ELSE 0 END) AS finding_open_n
+    FROM stg_safety_patrol
+    WHERE campus_on(patrolled_at) >= $as_of - INTERVAL '28' DAY AND floor IS NOT NULL
+    GROUP BY building_id, floor
+),
+
+resident AS (
+    SELECT student_key, building_id, floor
+    FROM dim_student
+    WHERE as_of_on = $as_of AND status = 'enrolled' AND building_id IS NOT NULL
+),
+
+took_part AS (
+    SELECT DISTINCT student_key
+    FROM fct_participation
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
+),
+
+asked AS (
+    SELECT student_key, count(*) AS request_n
+    FROM fct_ticket
+    WHERE submitted_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE)) AND student_key IS NOT NULL
+    GROUP BY student_key
+),
+
+people AS (
+    SELECT
+        resident.building_id,
+        resident.floor,
+        count(*) AS resident_n,
+        sum(CASE WHEN took_part.student_key IS NOT NULL THEN 1 ELSE 0 END) AS participant_n,
+        sum(coalesce(asked.request_n, 0)) AS request_n
+    FROM resident
+    LEFT JOIN took_part ON took_part.student_key = resident.student_key
+    LEFT JOIN asked ON asked.student_key = resident.student_key
+    GROUP BY resident.building_id, resident.floor
+),
+
 device AS (
     SELECT
         stg_device.building_id,
@@ -62,9 +123,24 @@ SELECT
     CASE WHEN night.due_n >= ${k_default} THEN night.back_n END AS back_n,
     coalesce(repair.repair_open_n, 0) AS repair_open_n,
     CAST(device.device_online_rate AS DOUBLE) AS device_online_rate,
+    CASE WHEN people.resident_n >= ${k_default} THEN people.resident_n END AS resident_n,
+    coalesce(hygiene.hygiene_n, 0) AS hygiene_n,
+    CASE WHEN hygiene.room_n >= ${k_default} THEN CAST(hygiene.hygiene_score AS DOUBLE) END AS hygiene_score,
+    coalesce(patrol.patrol_n, 0) AS patrol_n,
+    coalesce(patrol.finding_open_n, 0) AS finding_open_n,
+    CASE WHEN (people.participant_n = 0 OR people.participant_n >= ${k_default})
+        AND (people.participant_n = people.resident_n OR people.resident_n - people.participant_n >= ${k_default})
+        AND people.resident_n >= ${k_default} THEN people.participant_n END AS participant_n,
+    CASE WHEN people.resident_n >= ${k_default} AND (people.request_n = 0 OR people.request_n >= ${k_default})
+        THEN people.request_n END AS request_n,
+    CASE WHEN people.resident_n >= ${k_default} AND (people.request_n = 0 OR people.request_n >= ${k_default})
+        THEN CAST(people.request_n AS DOUBLE) / people.resident_n END AS request_density,
     CASE WHEN night.due_n >= ${k_default} THEN 'ok' WHEN coalesce(night.due_n, 0) = 0 THEN 'insufficient' ELSE 'suppressed' END AS status
 FROM floor
 LEFT JOIN stg_building ON stg_building.building_id = floor.building_id
 LEFT JOIN night ON night.building_id = floor.building_id AND night.floor = floor.floor
 LEFT JOIN repair ON repair.building_id = floor.building_id AND repair.floor = floor.floor
 LEFT JOIN device ON device.building_id = floor.building_id
+LEFT JOIN hygiene ON hygiene.building_id = floor.building_id AND hygiene.floor = floor.floor
+LEFT JOIN patrol ON patrol.building_id = floor.building_id AND patrol.floor = floor.floor
+LEFT JOIN people ON people.building_id = floor.building_id AND people.floor = floor.floor

@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["scope", "night_on"]
 purpose      = ["cockpit"]
 
-[settings]
-k_default = 5
-
 [columns]
 scope    = { about = "university, or the id of a college.", class = "internal" }
 night_on = { about = "The night.", class = "internal" }

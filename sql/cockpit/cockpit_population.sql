@@ -6,9 +6,6 @@ materialized = "as_of"
 grain        = ["scope", "part"]
 purpose      = ["cockpit"]
 
-[settings]
-k_default = 5
-
 [columns]
 scope     = { about = "university, or the id of a college.", class = "internal" }
 scope_name = { about = "Its name.", class = "internal" }

@@ -6,15 +6,13 @@ materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit"]
 
-[settings]
-k_sensitive = 10
-
 [columns]
 scope       = { about = "university, or the id of a college.", class = "internal" }
 student_n   = { about = "Students.", class = "internal" }
 offered_n   = { about = "Students with an offer that stands.", class = "internal" }
 new_n       = { about = "Of these, offered on this date for the first time.", class = "internal" }
-shortfall_n = { about = "Students of whom rules or trends found something, and nobody has hours for them: the capacity shortfall.", class = "internal" }
+shortfall_n = { about = "Students of whom rules or trends found something, and nobody has hours for them: the capacity shortfall; empty below ten.", class = "internal" }
+shortfall_status = { about = "none, few for one to nine, or told: that a college is short of hours is said, how many students that is about only from ten on.", class = "internal" }
 ---*/
 
 WITH found AS (
@@ -70,6 +68,7 @@ SELECT
     student_n,
     CASE WHEN offered_n >= ${k_sensitive} THEN offered_n END AS offered_n,
     CASE WHEN new_n >= ${k_sensitive} THEN new_n END AS new_n,
-    CASE WHEN shortfall_n >= ${k_sensitive} THEN shortfall_n END AS shortfall_n
+    CASE WHEN shortfall_n >= ${k_sensitive} THEN shortfall_n END AS shortfall_n,
+    CASE WHEN shortfall_n = 0 THEN 'none' WHEN shortfall_n < ${k_sensitive} THEN 'few' ELSE 'told' END AS shortfall_status
 FROM counted
 WHERE student_n >= ${k_sensitive}

@@ -16,6 +16,8 @@ teaching_water  = "T-J"  # hot water in the teaching buildings
 school_gate     = "G-S"
 meal_gap        = "45 minutes"
 closing_minute  = 1410   # 23:30, half an hour after the gates close
+library_closing = 1320   # 22:00
+far_gap         = "2 minutes"  # within which nobody gets from one place's gate to another's
 # Bands of the meals; meal_bands(minute) over a canteen's own payments says what they are at another school.
 breakfast_from  = 300
 breakfast_to    = 570
@@ -35,7 +37,9 @@ spent_fen       = { unit = "fen", about = "Spent in all." }
 card_n          = { about = "Card transactions." }
 gate_n          = { about = "Passages through gates, without those by face." }
 library_in_n    = { about = "Entries into the library." }
-library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts nothing." }
+library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts until the next entry or closing." }
+library_open_n  = { about = "Of the entries into the library those without exit, whose end is a guess." }
+face_card_n     = { about = "Passages by card or code within two minutes of one by face at another place: the card is with somebody else, or the face was taken for another's (人卡不符)." }
 night_n         = { about = "Events from 00:00 to 05:00, without those by face." }
 event_n         = { about = "Events of all kinds, without those by face." }
 evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
@@ -134,6 +138,7 @@ stay AS (
         occurred_on,
         direction,
         occurred_at,
+        minute,
         lead(student_key) OVER own AS next_student,
         lead(occurred_on) OVER own AS next_day,
         lead(occurred_at) OVER own AS next_at,
@@ -143,14 +148,30 @@ stay AS (
     WINDOW own AS (PARTITION BY student_key % 64 ORDER BY student_key, occurred_at, device_id, event_seq)
 ),
 
+-- An entry whose exit nobody read ends at the next entry of the day or when the library closes, whichever is first, and is counted as open.
+library_stay AS (
+    SELECT
+        student_key,
+        occurred_on,
+        direction,
+        coalesce(next_direction = 'out' AND next_student = student_key AND next_day = occurred_on, FALSE) AS is_paired,
+        CAST(date_part('epoch', next_at) - date_part('epoch', occurred_at) AS BIGINT) / 60 AS gap_minutes,
+        coalesce(next_student = student_key AND next_day = occurred_on, FALSE) AS is_followed,
+        greatest(0, ${library_closing} - minute) AS closing_minutes
+    FROM stay
+),
+
 library_day AS (
     SELECT
         student_key,
         occurred_on,
         sum(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS library_in_n,
-        sum(CASE WHEN direction = 'in' AND next_direction = 'out' AND next_student = student_key AND next_day = occurred_on
-            THEN CAST(date_part('epoch', next_at) - date_part('epoch', occurred_at) AS BIGINT) / 60 ELSE 0 END) AS library_minutes
-    FROM stay
+        sum(CASE WHEN direction = 'in' AND NOT is_paired THEN 1 ELSE 0 END) AS library_open_n,
+        sum(CASE WHEN direction <> 'in' THEN 0
+            WHEN is_paired THEN gap_minutes
+            WHEN is_followed THEN least(gap_minutes, closing_minutes)
+            ELSE closing_minutes END) AS library_minutes
+    FROM library_stay
     GROUP BY student_key, occurred_on
 ),
 
@@ -177,6 +198,39 @@ dorm_day AS (
         sum(CASE WHEN direction = 'in' AND direction_before = 'in' AND student_before = student_key AND day_before = occurred_on
             THEN 1 ELSE 0 END) AS double_in_n
     FROM dorm_pair
+    GROUP BY student_key, occurred_on
+),
+
+-- Only who passed by face on that day can be in two places; most never do.
+by_face AS (
+    SELECT DISTINCT student_key, occurred_on
+    FROM passage
+    WHERE is_face
+),
+
+face_pair AS (
+    SELECT
+        passage.student_key,
+        passage.occurred_on,
+        passage.occurred_at,
+        passage.is_face,
+        split_part(passage.device_id, '-', 2) AS site,
+        lag(passage.student_key) OVER own AS student_before,
+        lag(passage.occurred_at) OVER own AS at_before,
+        lag(passage.is_face) OVER own AS is_face_before,
+        lag(split_part(passage.device_id, '-', 2)) OVER own AS site_before
+    FROM passage
+    INNER JOIN by_face ON by_face.student_key = passage.student_key AND by_face.occurred_on = passage.occurred_on
+    WINDOW own AS (PARTITION BY passage.student_key % 64 ORDER BY passage.student_key, passage.occurred_at, passage.device_id, passage.event_seq)
+),
+
+face_day AS (
+    SELECT
+        student_key,
+        occurred_on,
+        sum(CASE WHEN student_before = student_key AND is_face <> is_face_before AND site <> site_before
+            AND occurred_at - at_before <= CAST(${far_gap} AS INTERVAL) THEN 1 ELSE 0 END) AS face_card_n
+    FROM face_pair
     GROUP BY student_key, occurred_on
 ),
 
@@ -211,6 +265,7 @@ SELECT
     coalesce(gate_day.gate_n, 0) AS gate_n,
     coalesce(library_day.library_in_n, 0) AS library_in_n,
     coalesce(library_day.library_minutes, 0) AS library_minutes,
+    coalesce(library_day.library_open_n, 0) AS library_open_n,
     coalesce(card_day.night_n, 0) + coalesce(gate_day.night_n, 0) AS night_n,
     coalesce(card_day.card_n, 0) + coalesce(gate_day.gate_n, 0) AS event_n,
     gate_day.evening_last_in_minute,
@@ -229,6 +284,7 @@ SELECT
     coalesce(card_day.low_n, 0) = 1 AS is_low_balance,
     dorm_day.dorm_passages,
     coalesce(dorm_day.double_in_n, 0) AS double_in_n,
+    coalesce(face_day.face_card_n, 0) AS face_card_n,
     least(card_day.first_at, gate_day.first_at) AS first_seen_at,
     greatest(card_day.last_at, gate_day.last_at) AS last_seen_at,
     CASE WHEN gate_day.last_at IS NULL OR card_day.last_at > gate_day.last_at THEN 'card' ELSE 'gate' END AS last_seen_source
@@ -238,3 +294,4 @@ FULL OUTER JOIN gate_day ON gate_day.student_key = card_day.student_key AND gate
 LEFT JOIN meal_day ON meal_day.student_key = card_day.student_key AND meal_day.occurred_on = card_day.occurred_on
 LEFT JOIN dorm_day ON dorm_day.student_key = gate_day.student_key AND dorm_day.occurred_on = gate_day.occurred_on
 LEFT JOIN library_day ON library_day.student_key = gate_day.student_key AND library_day.occurred_on = gate_day.occurred_on
+LEFT JOIN face_day ON face_day.student_key = gate_day.student_key AND face_day.occurred_on = gate_day.occurred_on

@@ -7,7 +7,6 @@ grain        = ["rule"]
 purpose      = ["evaluation"]
 
 [settings]
-k_sensitive  = 10
 closed_min   = 200     # closed offers before anything is proposed
 useful_min   = 20      # one in so many must have been of use
 z            = 1.96    # of the interval: 95 %

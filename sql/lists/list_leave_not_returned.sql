@@ -1,13 +1,16 @@
 /*---
 kind     = "list"
-about    = "Leaves that ended without a report of the return (逾期未销假)."
-about_zh = "假期已满而未销假的学生。"
+about    = "Leaves that ended a day or more before the newest entry of the leave register, without a report of the return (逾期未销假)."
+about_zh = "假期已满一天以上、请假数据中仍未销假的学生；请假数据尚未更新到的日子不列入。"
 title_zh = "逾期未销假"
 title_en = "Leaves not reported back"
 owner    = "student_affairs_office"
 grain    = ["leave_id"]
 subject  = "student_key"
 purpose  = ["service"]
+
+[settings]
+grace = "24 hours"   # to report back in, and how much older than its arrival an export may be
 
 [columns]
 leave_id      = { title_zh = "请假单号", title_en = "Leave" }
@@ -21,7 +24,13 @@ building_name = { title_zh = "楼栋", title_en = "Building" }
 room_id       = { title_zh = "房间", title_en = "Room" }
 ---*/
 
-WITH open AS (
+-- A return that no export could have told of yet is none that is missing: the register comes by the day or by the week.
+WITH told AS (
+    SELECT max(known_at) AS told_at
+    FROM stg_leave_record
+),
+
+open AS (
     SELECT
         leave_id,
         student_key,
@@ -29,7 +38,9 @@ WITH open AS (
         ends_at,
         CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', ends_at)) AS BIGINT) / 3600 AS overdue_h
     FROM stg_leave_record
-    WHERE ends_at < day_start($as_of) AND ends_at >= day_start(CAST($as_of - INTERVAL '60' DAY AS DATE))
+    CROSS JOIN told
+    WHERE ends_at < told.told_at - CAST(${grace} AS INTERVAL)
+        AND ends_at < day_start($as_of) AND ends_at >= day_start(CAST($as_of - INTERVAL '60' DAY AS DATE))
         AND (returned_at IS NULL OR returned_at >= day_start($as_of))
 ),
 

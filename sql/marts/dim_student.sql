@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number (学生维表)."
+about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number; of whom a death was entered, not from that day on (学生维表)."
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["student_key"]
@@ -42,6 +42,13 @@ away AS (
         AND ends_at >= day_start($as_of) - INTERVAL '6' HOUR
         AND (returned_at IS NULL OR returned_at >= day_start($as_of) - INTERVAL '6' HOUR)
     GROUP BY student_key
+),
+
+-- Who has died is counted nowhere from the day on that people entered; the register says so weeks later.
+gone AS (
+    SELECT DISTINCT student_key
+    FROM stg_student_departure
+    WHERE gone_on <= $as_of
 )
 
 SELECT
@@ -67,3 +74,5 @@ FROM stg_student
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = stg_student.college
 LEFT JOIN bed ON bed.student_key = stg_student.student_key AND bed.place = 1
 LEFT JOIN away ON away.student_key = stg_student.student_key
+LEFT JOIN gone ON gone.student_key = stg_student.student_key
+WHERE gone.student_key IS NULL

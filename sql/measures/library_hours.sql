@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Hours in the library per 28 days on campus (在馆时长); an entry without exit counts nothing."
+about     = "Hours in the library per 28 days on campus (在馆时长); an entry without exit counts until the library closes; where more than half of the entries have none, nothing is said."
 title_zh  = "在馆时长"
 title_en  = "Hours in the library"
 owner     = "student_affairs_office"
@@ -19,7 +19,7 @@ class     = "trace"
 SELECT
     int_campus_day.student_key,
     CAST(28 * sum(int_campus_day.library_minutes) AS DECIMAL(18, 6)) / 60 / count(*) AS value,
-    count(*) AS n,
+    CASE WHEN 2 * sum(int_campus_day.library_open_n) <= sum(int_campus_day.library_in_n) THEN count(*) ELSE 0 END AS n,
     min(int_coverage.library_cov) AS cov
 FROM int_campus_day
 CROSS JOIN int_coverage

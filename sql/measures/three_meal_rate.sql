@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Meals over three a campus day (三餐完整率); at most 1 a day."
+about     = "Breakfasts, lunches and dinners over three a campus day, each told by the hours of the canteen where it was bought (三餐完整率)."
 title_zh  = "三餐完整率"
 title_en  = "Three-meal completeness"
 owner     = "student_affairs_office"
@@ -16,12 +16,31 @@ mad_floor = 0.05
 class     = "trace"
 ---*/
 
+WITH eaten AS (
+    SELECT DISTINCT
+        stg_card_txn.student_key,
+        stg_card_txn.occurred_on,
+        CASE WHEN stg_card_txn.minute_of_day >= breakfast_from AND stg_card_txn.minute_of_day < breakfast_to THEN 1
+            WHEN stg_card_txn.minute_of_day >= lunch_from AND stg_card_txn.minute_of_day < lunch_to THEN 2
+            WHEN stg_card_txn.minute_of_day >= dinner_from AND stg_card_txn.minute_of_day < dinner_to THEN 3 END AS slot
+    FROM stg_card_txn
+    INNER JOIN int_meal_band ON int_meal_band.canteen = split_part(stg_card_txn.terminal_id, '-', 2)
+    WHERE stg_card_txn.merchant_kind = 'canteen' AND stg_card_txn.occurred_on >= $as_of - INTERVAL '28' DAY
+),
+
+meal AS (
+    SELECT student_key, occurred_on, count(slot) AS slot_n
+    FROM eaten
+    GROUP BY student_key, occurred_on
+)
+
 SELECT
     int_campus_day.student_key,
-    CAST(sum(least(int_campus_day.meal_n, 3)) AS DECIMAL(18, 6)) / (3 * count(*)) AS value,
+    CAST(sum(coalesce(meal.slot_n, 0)) AS DECIMAL(18, 6)) / (3 * count(*)) AS value,
     count(*) AS n,
     min(int_coverage.canteen_cov) AS cov
 FROM int_campus_day
 CROSS JOIN int_coverage
+LEFT JOIN meal ON meal.student_key = int_campus_day.student_key AND meal.occurred_on = int_campus_day.occurred_on
 WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '28' DAY AND int_campus_day.is_on_campus
 GROUP BY int_campus_day.student_key

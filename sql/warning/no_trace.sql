@@ -14,8 +14,9 @@ caveat_zh = "数据无记录不等于失联：可能在校外、用现金或手�
 caveat_en = "No trace is not lost contact: the student may be off campus, pay by other means, or walk in behind others. Reach the student first, then follow the steps of the safety check."
 
 [settings]
-silence_min  = 36        # hours
+silence_min  = 36        # hours, less those of an event that kept the campus or the building from its usual day
 gap_share    = 0.05      # of the student's own gaps between days with evidence may be as long
+kind_gaps    = 19        # gaps of the same kind of day that make a share of one in twenty possible
 ---*/
 
 WITH day_seen AS (
@@ -30,11 +31,19 @@ WITH day_seen AS (
 ),
 
 silent AS (
-    SELECT student_key, value AS silence_h, n, cov
+    SELECT
+        student_key,
+        max(CASE WHEN measure = 'silence_h' THEN value END) AS silence_h,
+        max(CASE WHEN measure = 'silence_h' THEN n END) AS n,
+        max(CASE WHEN measure = 'silence_h' THEN cov END) AS cov,
+        -- How likely such a gap is on days of the same kind; weekends and holidays have gaps of their own.
+        max(CASE WHEN measure = 'silence_surprise' AND n >= ${kind_gaps} THEN exp(-value) END) AS kind_p
     FROM feat_measure
     -- Where no device reports, silence cannot be told from a feed that is broken, or from a school that has cards only.
     CROSS JOIN (SELECT days_n FROM int_coverage) AS device
-    WHERE as_of_on = $as_of AND measure = 'silence_h' AND value >= ${silence_min} AND device.days_n > 0
+    WHERE as_of_on = $as_of AND measure IN ('silence_h', 'silence_surprise') AND device.days_n > 0
+    GROUP BY student_key
+    HAVING max(CASE WHEN measure = 'silence_h' THEN value END) >= ${silence_min}
 ),
 
 own_gap AS (
@@ -45,8 +54,12 @@ own_gap AS (
         silent.cov,
         max(day_seen.last_seen_at) AS last_seen_at,
         first_value(day_seen.last_seen_source ORDER BY day_seen.last_seen_at DESC, day_seen.last_seen_source) AS last_seen_source,
-        -- One is added on both sides: a short history never makes a gap impossible.
-        CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DECIMAL(18, 6)) / (1 + count(day_seen.gap_s)) AS gap_p
+        -- Unusual for days of the same kind, or for all of the student's days: a kind alone has few gaps, and all days hide what a
+        -- weekend explains. One is added on both sides: a short history never makes a gap impossible.
+        least(
+            coalesce(max(silent.kind_p), 1.0),
+            CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(day_seen.gap_s))
+        ) AS gap_p
     FROM silent
     INNER JOIN day_seen ON day_seen.student_key = silent.student_key
     GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov
@@ -58,6 +71,29 @@ leave_now AS (
     INNER JOIN stg_leave_record ON stg_leave_record.student_key = own_gap.student_key
     WHERE stg_leave_record.begins_at < day_start($as_of) AND stg_leave_record.ends_at > own_gap.last_seen_at
         AND (stg_leave_record.returned_at IS NULL OR stg_leave_record.returned_at > own_gap.last_seen_at)
+),
+
+-- An internship is known to be elsewhere: it becomes a contact that is due, list_internship_contact.
+placed AS (
+    SELECT DISTINCT own_gap.student_key
+    FROM own_gap
+    INNER JOIN stg_internship_placement ON stg_internship_placement.student_key = own_gap.student_key
+    WHERE stg_internship_placement.begins_on < $as_of AND stg_internship_placement.ends_on >= campus_on(own_gap.last_seen_at)
+),
+
+-- Hours of the silence that storms, cuts, closures and large events of the campus or the building explain.
+kept AS (
+    SELECT
+        own_gap.student_key,
+        sum(CAST(greatest(0, date_part('epoch', least(stg_campus_event.ends_at, day_start($as_of)))
+            - date_part('epoch', greatest(stg_campus_event.begins_at, own_gap.last_seen_at))) AS BIGINT)) / 3600 AS event_h
+    FROM own_gap
+    INNER JOIN dim_student ON dim_student.student_key = own_gap.student_key AND dim_student.as_of_on = $as_of
+    INNER JOIN stg_campus_event
+        ON coalesce(stg_campus_event.campus, dim_student.campus, '') = coalesce(dim_student.campus, '')
+        AND coalesce(stg_campus_event.building_id, dim_student.building_id, '') = coalesce(dim_student.building_id, '')
+    WHERE stg_campus_event.begins_at < day_start($as_of) AND stg_campus_event.ends_at > own_gap.last_seen_at
+    GROUP BY own_gap.student_key
 ),
 
 last_status AS (
@@ -86,6 +122,8 @@ explained AS (
         own_gap.*,
         concat_ws(',',
             CASE WHEN leave_now.student_key IS NOT NULL THEN 'leave' END,
+            CASE WHEN placed.student_key IS NOT NULL THEN 'internship' END,
+            CASE WHEN own_gap.silence_h - coalesce(kept.event_h, 0) < ${silence_min} THEN 'campus_event' END,
             CASE WHEN free.days_n > 0 THEN 'holiday' END,
             CASE WHEN broken.building_id IS NOT NULL THEN 'device_outage' END,
             CASE WHEN last_status.card_status = 'lost' THEN 'lost_card' END) AS explanations
@@ -93,6 +131,8 @@ explained AS (
     INNER JOIN dim_student ON dim_student.student_key = own_gap.student_key AND dim_student.as_of_on = $as_of
     CROSS JOIN free
     LEFT JOIN leave_now ON leave_now.student_key = own_gap.student_key
+    LEFT JOIN placed ON placed.student_key = own_gap.student_key
+    LEFT JOIN kept ON kept.student_key = own_gap.student_key
     LEFT JOIN last_status ON last_status.student_key = own_gap.student_key AND last_status.place = 1
     LEFT JOIN broken ON broken.building_id = dim_student.building_id
     WHERE dim_student.status = 'enrolled' AND own_gap.gap_p <= ${gap_share}
@@ -106,8 +146,8 @@ SELECT
     CAST(silence_h AS DOUBLE) AS now_value,
     n,
     cov,
-    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无）；未见请假、假期、设备故障或校园卡挂失可以说明。') AS reason_zh,
-    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library); no leave, holiday, device fault or lost card explains it.') AS reason_en,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
     explanations,
     last_seen_at,
     last_seen_source

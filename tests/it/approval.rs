@@ -106,7 +106,12 @@ fn a_field_that_is_not_approved_is_named() {
     let fields = "txn_id;student_id;terminal_id;merchant_kind;amount_fen;paid_at";
     check(
         |it| Some(it.replace(",*,", &format!(",{fields},"))),
-        &["字段 balance_fen 未获批准", "fields balance_fen not approved"],
+        &[
+            "字段 balance_fen（余额(元)） 未获批准",
+            "fields balance_fen not approved",
+            "或在约定中去掉",
+            "take them out of the contract",
+        ],
     );
 }
 

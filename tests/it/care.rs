@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::cases::{Desk, audited, thread, word};
 use crate::casework::{NOW_US, on_a_runtime, open};
 use crate::serve::{Document, Server};
-use crate::support::{copy, demo, said, sql, write, yizhan};
+use crate::support::{copy, demo, run, said, sql, yizhan};
 
 const NOW: &str = "2025-11-01T00:00:00+08:00";
 
@@ -32,24 +32,6 @@ fn with_accounts(accounts: &[(&str, Option<i64>, &[&str])]) -> TempDir {
         }
         store.close().await;
     });
-    data
-}
-
-/// The demonstration with a calendar that knows of the winter vacation, as a school's does in autumn.
-fn before_a_break() -> TempDir {
-    let data = TempDir::new().expect("a folder");
-    copy(demo(), data.path(), &|_| true);
-    let calendar = data.path().join("exports/registry/calendar_day.csv");
-    let mut text = std::fs::read_to_string(&calendar).expect("the calendar");
-    for day in 19..=31 {
-        text += &format!("2026-01-{day},,,2025-2026-1,,vacation,\n");
-    }
-    write(&data.path().join("exports/registry/calendar_day_winter.csv"), &text);
-    let exports = data.path().join("exports").display().to_string();
-    for args in [&["ingest", "calendar_day", "--input", &exports][..], &["transform", "--select", "stg_calendar_day"]] {
-        let (code, _, wrong) = said(yizhan(data.path(), args).args(["--now", NOW]));
-        assert_eq!(code, 0, "{args:?}: {wrong}");
-    }
     data
 }
 
@@ -180,7 +162,7 @@ fn a_return_plans_its_contacts_by_itself_and_once() {
 
 #[test]
 fn before_the_break_every_open_case_gets_somebody_and_a_rhythm() {
-    let server = serving(before_a_break(), &[]);
+    let server = Server::start();
     let document = Document::of(&server);
     let counselor = Desk::of(&server, &document, "counselor");
     let case = psych(&counselor, &counselor.students().remove(2), "2");
@@ -418,4 +400,59 @@ fn after_a_death_nothing_of_the_student_is_shown_but_to_two_and_those_around_are
     });
     assert_eq!(planned[0], 3 * around, "room-mates and class, in weeks 2, 4 and 12");
     assert_eq!(planned[1] % 3, 0, "and whoever was on duty: {planned:?}");
+}
+
+#[test]
+fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
+    let data = with_accounts(&[]);
+    let data = data.path();
+    let on = |day: &str, table: &str, what: &str| {
+        sql(data, &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = DATE '{day}' AND {what}"))[0]["n"]
+            .as_i64()
+            .expect("a count")
+    };
+    let counted = |day: &str| {
+        let of = "SELECT student_n FROM cockpit_warning WHERE scope = 'university' AND as_of_on";
+        sql(data, &format!("{of} = DATE '{day}'"))[0]["student_n"].as_i64().expect("a count")
+    };
+    // Somebody who stands on lists, with an offer if there is one.
+    let key = sql(
+        data,
+        "SELECT resident.student_key FROM list_resident AS resident INNER JOIN list_visit AS visit \
+         ON visit.student_key = resident.student_key AND visit.as_of_on = resident.as_of_on \
+         WHERE resident.as_of_on = DATE '2025-11-01' ORDER BY 1 LIMIT 1",
+    );
+    let key = key[0]["student_key"].as_i64().expect("somebody");
+    on_a_runtime(async {
+        let store = open(data).await;
+        let readers = ["psychologist".to_owned(), "counselor".to_owned()];
+        // 2025-10-31, in days since 1970; entered on the morning after.
+        let death = store::NewDeath { student_key: key, died_day: 20_392, readers };
+        let who = store::Who { account: "psychologist".to_owned(), role: casework::Role::Psychologist };
+        let at = NOW_US + 9 * 3_600_000_000;
+        store.cases().die(&death, &who, true, &casework::Rules::default(), at).await.expect("entered");
+        let facts = store.cases().outbox("student_departure", 0, 10).await.expect("facts");
+        let body: Value = serde_json::from_str(&facts[0].body).expect("JSON");
+        assert_eq!(body, json!({ "student_key": key, "gone_on": "2025-10-31", "at": at }), "not who entered it, and no reader");
+        store.close().await;
+    });
+    run(data, &data.join("exports"), "2025-11-02T05:10:00+08:00");
+    let own = format!("student_key = {key}");
+    assert_eq!((on("2025-11-01", "dim_student", &own), on("2025-11-02", "dim_student", &own)), (1, 0));
+    assert_eq!(counted("2025-11-02"), counted("2025-11-01") - 1, "the cockpit");
+    assert!(0 < on("2025-11-01", "fct_night", &own) && on("2025-11-02", "fct_night", &own) == 0, "who is due back");
+    for list in ["list_resident", "list_visit", "list_class_absence", "list_leave_not_returned", "list_unverified_absence"] {
+        assert_eq!(on("2025-11-02", list, &own), 0, "{list}");
+        assert!(list != "list_resident" || on("2025-11-01", list, &own) == 1, "what was stays as it was");
+    }
+    assert_eq!(on("2025-11-02", "warning_student", &own), 0, "nobody has hours for an offer about them");
+    // Whoever has only figures and pseudonyms learns nothing of it.
+    for account in ["analyst", "leader", "counselor"] {
+        let (code, _, _) = said(&mut yizhan(data, &["sql", "SELECT count(*) FROM stg_student_departure", "--as", account]));
+        let (_, rows, _) = said(&mut yizhan(
+            data,
+            &["sql", "SELECT count(*) AS n FROM stg_student_departure", "--as", account, "--format", "json"],
+        ));
+        assert!(code != 0 || rows[0]["n"] == 0, "{account} reads of deaths: {rows:?}");
+    }
 }

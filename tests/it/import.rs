@@ -23,7 +23,9 @@ impl Project {
             .iter()
             .map(|it| format!("审批〔2025〕{it},{it},网络中心,service,*,四年,数据治理小组,2025-01-01,2026-12-31\n"))
             .collect();
-        project.write("input/registry/data_use_approval.csv", format!("{head}{lines}").as_bytes());
+        // An approval that leaves out a column which the table has.
+        let narrow = "审批〔2025〕8号,narrow,财务处,service,txn_id;student_id;paid_at,四年,数据治理小组,2025-01-01,2026-12-31\n";
+        project.write("input/registry/data_use_approval.csv", format!("{head}{lines}{narrow}").as_bytes());
         project
     }
 
@@ -374,6 +376,26 @@ fn the_wizard_goes_from_an_upload_to_a_contract() {
     assert_eq!(closed.body["code"], "no_approval");
     assert!(!project.path().join("pipelines/nobody_approved.toml").exists());
     document.check_problem(&saved("../x", json!({})), 422, "a name that leads elsewhere");
+
+    // Of an approval that leaves something out: which field, by the name that people know, whose approval, and what to do.
+    let narrow = saved("narrow", json!({ "take": true }));
+    document.check_problem(&narrow, 409, "an approval that is too narrow");
+    let told = narrow.body.to_string();
+    for word in [
+        "（金额(元)）",
+        "审批〔2025〕8号",
+        "财务处",
+        "registry/data_use_approval.csv",
+        "“字段范围”加上",
+        "take them out of the contract",
+    ] {
+        assert!(told.contains(word), "\"{word}\" is not told: {told}");
+    }
+    let mut body_narrow = body.clone();
+    body_narrow["choices"]["name"] = json!("narrow");
+    body_narrow["choices"]["path"] = json!("import/narrow/*.csv*");
+    let lack = ask("/api/v1/import/preview", &body_narrow).body["approval_lack_zh"].to_string();
+    assert!(lack.contains("（金额(元)）") && lack.contains("财务处"), "told before anything is saved: {lack}");
 
     let answer = saved("swipe", json!({ "take": true }));
     check(&document, "/api/v1/import/save", &answer);

@@ -7,7 +7,11 @@ use tempfile::TempDir;
 use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run, sql};
 
 /// Measures that serve safety only; all others must not know of a face.
-const SAFETY: [&str; 5] = ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "contact_gap"];
+const SAFETY: [&str; 6] =
+    ["overnight_absence_n", "silence_h", "silence_surprise", "gate_anomaly_n", "face_card_mismatch_n", "contact_gap"];
+
+/// Measures of the closed compartment that are held against a trait.
+const CLOSED: [&str; 2] = ["social_degree", "meal_alone_ratio"];
 
 #[test]
 fn measures_follow_the_traits_that_were_planted() {
@@ -24,9 +28,10 @@ fn measures_follow_the_traits_that_were_planted() {
         keys.iter().zip(&rows).map(|(key, row)| (*key, row[place].parse().expect("a number"))).collect()
     };
     let value_of = |measure: &str| -> BTreeMap<i64, f64> {
+        let table = if CLOSED.contains(&measure) { "closed_measure" } else { "feat_measure" };
         let query = format!(
-            "SELECT student_key, value FROM feat_measure WHERE measure = '{measure}' AND value IS NOT NULL \
-             AND as_of_on = (SELECT max(as_of_on) FROM feat_measure)"
+            "SELECT student_key, value FROM {table} WHERE measure = '{measure}' AND value IS NOT NULL \
+             AND as_of_on = (SELECT max(as_of_on) FROM {table})"
         );
         let found = sql(data, &query);
         found.iter().map(|it| (it["student_key"].as_i64().expect("a key"), it["value"].as_f64().expect("a value"))).collect()
@@ -46,11 +51,17 @@ fn measures_follow_the_traits_that_were_planted() {
         ("ideology_participation_n", "sociability", 0.2, 1.0),
         ("breakfast_rate", "rhythm", -1.0, -0.12),
         ("social_jet_lag", "rhythm", 0.35, 1.0),
+        ("meal_orderliness", "rhythm", 0.12, 1.0),
+        ("shower_orderliness", "diligence", -1.0, -0.2),
+        ("social_degree", "sociability", 0.1, 1.0),
+        ("meal_alone_ratio", "sociability", -1.0, -0.1),
         // What has nothing to do with a trait does not follow it.
         ("meal_price", "diligence", -0.2, 0.2),
         ("library_in_n", "budget", -0.2, 0.2),
         ("activity_n", "diligence", -0.2, 0.2),
         ("gpa", "sociability", -0.2, 0.2),
+        ("presence_regularity", "sociability", -0.2, 0.2),
+        ("social_degree", "diligence", -0.2, 0.2),
     ] {
         let (of_trait, of_measure) = (trait_of(name), value_of(measure));
         let pairs: Vec<(f64, f64)> = of_measure.iter().filter_map(|(key, value)| Some((*of_trait.get(key)?, *value))).collect();
@@ -58,6 +69,12 @@ fn measures_follow_the_traits_that_were_planted() {
         let rank = spearman(&pairs);
         assert!((low..=high).contains(&rank), "{measure} against {name}: {rank:.2}, not within {low} to {high}");
     }
+    // Who is found to eat together was planted as a group of friends, with hardly an exception.
+    let groups = trait_of("friend_group");
+    let edges = sql(data, "SELECT u, v FROM closed_edge WHERE as_of_on = (SELECT max(as_of_on) FROM closed_edge)");
+    let group_of = |it: &serde_json::Value| groups[&it.as_i64().expect("a key")];
+    let friends = edges.iter().filter(|it| group_of(&it["u"]) == group_of(&it["v"])).count();
+    assert!(30 < edges.len() && edges.len() * 9 < friends * 10, "{friends} of {} edges are friends", edges.len());
 }
 
 #[test]
@@ -142,6 +159,85 @@ fn without_faces_nothing_but_safety_changes() {
     assert!(differs.is_none(), "a face moved a measure: {differs:?}");
     let closed = "SELECT * FROM closed_measure ORDER BY as_of_on, student_key, measure";
     assert_eq!(sql(built().0.path(), closed), sql(data.path(), closed), "a face moved a closed measure");
+}
+
+#[test]
+fn an_entry_into_the_library_that_nobody_left_ends_at_closing_and_is_flagged() {
+    let days = sql(
+        demo(),
+        "SELECT count(*) AS n, min(library_minutes) AS least, max(library_minutes) AS most, sum(CASE WHEN library_minutes > 0 THEN 1 ELSE 0 END) AS told_n \
+         FROM int_student_day WHERE superseded_on IS NULL AND library_in_n = 1 AND library_open_n = 1",
+    );
+    let number = |name: &str| days[0][name].as_i64().expect("a number");
+    assert!(20 < number("n"), "only {} stays have no end", number("n"));
+    assert!(0 <= number("least") && number("most") <= 18 * 60, "a stay goes on after closing: {days:?}");
+    assert!(10 * number("told_n") >= 9 * number("n"), "most stays without an exit count nothing: {days:?}");
+    let paired = sql(
+        demo(),
+        "SELECT count(*) AS n FROM int_student_day WHERE superseded_on IS NULL AND (library_open_n > library_in_n OR library_open_n < 0)",
+    );
+    assert_eq!(paired[0]["n"], 0);
+}
+
+#[test]
+fn three_meals_are_at_most_the_meals_of_a_day_and_months_of_taking_part_at_most_the_activities() {
+    let newest = "(SELECT max(as_of_on) FROM feat_measure)";
+    for (measure, bound, scale) in
+        [("three_meal_rate", "meals_per_day", 3.0), ("ideology_months", "ideology_participation_n", 1.0)]
+    {
+        let query = format!(
+            "SELECT told.value AS told, bound.value AS bound FROM feat_measure AS told \
+             INNER JOIN feat_measure AS bound ON bound.student_key = told.student_key AND bound.as_of_on = told.as_of_on \
+             WHERE told.as_of_on = {newest} AND told.measure = '{measure}' AND bound.measure = '{bound}' \
+             AND told.value IS NOT NULL AND bound.value IS NOT NULL"
+        );
+        let pairs = sql(demo(), &query);
+        assert!(200 < pairs.len(), "{measure} is known of {} students only", pairs.len());
+        for it in &pairs {
+            let (told, most) = (it["told"].as_f64().expect("a value"), it["bound"].as_f64().expect("a value") / scale);
+            assert!((0.0..=most + 0.05).contains(&told), "{measure} is {told} and {bound} allows {most}");
+            assert_eq!(told == 0.0, most == 0.0, "{measure}: {it}");
+        }
+        assert!(pairs.iter().any(|it| it["told"].as_f64().is_some_and(|it| 0.0 < it)), "{measure} is nothing for everybody");
+    }
+}
+
+#[test]
+fn a_face_in_one_place_and_a_card_in_another_within_two_minutes_are_told_apart() {
+    let input = TempDir::new().expect("a folder");
+    copy(campus(), input.path(), &|_| true);
+    // Somebody who passed by face: their card is used at the library half a minute later.
+    let mut chosen = None;
+    for entry in std::fs::read_dir(input.path().join("gate")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if !name.starts_with("gate_20251008") {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&output(std::process::Command::new("gzip").arg("-dc").arg(&path)).stdout).into_owned();
+        let face = text.lines().find(|it| it.contains("\"face\"") && it.contains("\"G-N")).expect("a passage by face");
+        let row: serde_json::Value = serde_json::from_str(face).expect("a line of JSON");
+        let at = row["event_ms"].as_i64().expect("an instant");
+        let mut card = row.clone();
+        card["device_id"] = "G-L1".into();
+        card["event_seq"] = 9_000_001.into();
+        card["event_ms"] = (at + 30_000).into();
+        card["sent_ms"] = (at + 31_000).into();
+        card["direction"] = "in".into();
+        card["method"] = "card".into();
+        let plain = input.path().join("gate").join(name.trim_end_matches(".gz"));
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&plain, format!("{}\n{card}\n", text.trim_end())).expect("a file");
+        let packed = output(std::process::Command::new("gzip").arg("-nf").arg(&plain));
+        assert!(packed.status.success(), "gzip packs {name}");
+        chosen = Some(at);
+    }
+    assert!(chosen.is_some(), "no gate was read on the day");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+    let found = "SELECT sum(face_card_n) AS n FROM int_student_day WHERE superseded_on IS NULL";
+    let count = |data: &std::path::Path| sql(data, found)[0]["n"].as_i64().expect("a count");
+    assert_eq!(count(data.path()), count(built().0.path()) + 1, "the card that was somewhere else is not told");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn a_contact_that_is_due_reaches_its_owner_once() {
     assert_eq!(told().len(), 1);
     on_a_runtime(async {
         let store = open(data.path()).await;
-        let open = store.messages().open(0).await.expect("messages");
+        let open = store.messages().due(None, i64::MAX).await.expect("messages");
         let it = open.iter().find(|it| it.kind == "follow_up_due").expect("it waits until it is made");
         assert_eq!(store.messages().deliveries(it.message_id).await.expect("one")[0].to_key, owner);
         let key = it.follow_up_key.expect("a contact");
@@ -171,7 +171,7 @@ fn a_contact_that_is_due_reaches_its_owner_once() {
     });
     send(data.path(), &mail, "2025-11-01T14:00:00+08:00");
     on_a_runtime(async {
-        let open = open(data.path()).await.messages().open(0).await.expect("messages");
+        let open = open(data.path()).await.messages().due(None, i64::MAX).await.expect("messages");
         assert!(open.iter().all(|it| it.kind != "follow_up_due"), "it is settled, and the other is not due");
     });
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use schema::PersonKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cases::{Desk, acts, thread, word};
+use crate::cases::{Desk, acts, audited, thread, word};
 use crate::casework::{on_a_runtime, open};
 use crate::serve::{Document, Server};
 use crate::support::{copy, demo, output, run, said, sql, yizhan};
@@ -155,7 +156,7 @@ fn every_route_answers_a_role_as_its_work_needs() {
         let lists = desk.get("/lists", "/lists");
         lists["lists"].as_array().expect("lists").iter().map(|it| word(&it["list"])).collect()
     };
-    assert_eq!(names(&Desk::of(&server, &document, "dorm_keeper")), ["resident", "unverified_absence"]);
+    assert_eq!(names(&Desk::of(&server, &document, "dorm_keeper")), ["holiday_stay", "resident", "unverified_absence"]);
     assert_eq!(names(&Desk::of(&server, &document, "tutor")), ["class_absence", "internship_contact"]);
     assert!(!names(&Desk::of(&server, &document, "psychologist")).contains(&"device_offline".to_owned()));
 
@@ -213,6 +214,43 @@ fn a_shift_sees_the_step_that_is_asked_of_it_and_nothing_else_of_the_student() {
     let duty = Desk::of(&server, &document, "duty_office");
     let seen = duty.case(&thread(&check));
     assert_eq!((&seen["check"]["next"]["rung"], &seen["check"]["guardian"]), (&json!("call_student"), &Value::Null));
+    // The telephone is for whoever climbs, the last passage for security alone, and only while the check goes on.
+    let look = |desk: &Desk<'_>, what: &str| {
+        desk.post(&format!("/cases/{{thread_key}}/{what}"), &format!("/cases/{}/{what}", thread(&check)), &json!({}))
+    };
+    let known = on_a_runtime(async {
+        let key: i64 = student.parse().expect("a key");
+        let found =
+            open(server.data.path()).await.vault().identities(PersonKind::Student, &[key], &["phone"]).await.expect("read");
+        found[&key]["phone"].clone()
+    });
+    for desk in [&duty, &security, &counselor] {
+        assert_eq!(look(desk, "telephone")["phone"], known.as_str());
+    }
+    let query = format!(
+        "SELECT occurred_at, stg_gate_event.device_id, direction, place FROM stg_gate_event \
+         INNER JOIN stg_device ON stg_device.device_id = stg_gate_event.device_id AND stg_device.superseded_at IS NULL \
+         WHERE student_key = {student} ORDER BY occurred_at DESC LIMIT 1"
+    );
+    let (last, shown) = (&sql(server.data.path(), &query)[0], look(&security, "last_place"));
+    for (name, of) in [("passed_at", "occurred_at"), ("device_id", "device_id"), ("direction", "direction"), ("place", "place")] {
+        assert_eq!(shown[name], last[of], "{name}: {shown} {last}");
+    }
+    assert!(shown["place"].is_string(), "{shown}");
+    assert_eq!(seen["check"]["can_locate"], false);
+    let place = format!("/cases/{}/last_place", thread(&check));
+    for desk in [&duty, &counselor] {
+        desk.is_told(&desk.send(&place, &json!({})), 403, "where somebody was is security's");
+    }
+    // A crisis is no check: no ladder, no look.
+    security.is_told(&security.send(&format!("/cases/{}/telephone", thread(&crisis)), &json!({})), 403, "no check goes on");
+    for (account, what) in [("duty_office", "telephone"), ("security", "telephone"), ("security", "last_place")] {
+        let look = format!("look student/{student}/{what}");
+        assert_eq!(audited(&server, account).iter().filter(|it| **it == look).count(), 1, "{account} {what}");
+    }
+    let refused = format!("look case/{}/last_place", thread(&check));
+    assert!(audited(&server, "counselor").contains(&refused), "a look that was refused is written down");
+
     let climbed = duty.does(&check, "check_step", json!({ "rung": "call_student", "result": "not_reached" }));
     assert_eq!(
         (&climbed["check"]["done"][0]["by"], &climbed["check"]["next"]["rung"]),
@@ -222,6 +260,10 @@ fn a_shift_sees_the_step_that_is_asked_of_it_and_nothing_else_of_the_student() {
     let reached = json!({ "rung": "ask_roommates", "result": "reached", "reached": "in_person" });
     counselor.does(&check, "check_step", reached);
     duty.is_told(&duty.ask(&format!("/cases/{}", thread(&check))), 404, "the student was reached");
+    for (desk, told) in [(&duty, 404), (&counselor, 403)] {
+        let telephone = format!("/cases/{}/telephone", thread(&check));
+        desk.is_told(&desk.send(&telephone, &json!({})), told, "the check is over");
+    }
 
     // The college knows of a grave case that there is one, and does not read it.
     let secretary = Desk::of(&server, &document, "college_secretary");

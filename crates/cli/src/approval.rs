@@ -24,6 +24,8 @@ pub(crate) const REGISTER: &str = "data_use_approval";
 pub(crate) struct Approval {
     pub(crate) doc_no: String,
     pub(crate) source: String,
+    /// Office that answers for the data: who widens or renews the approval.
+    pub(crate) office: String,
     pub(crate) purposes: BTreeSet<String>,
     /// Columns by their own names; `*` is all.
     pub(crate) fields: BTreeSet<String>,
@@ -67,7 +69,7 @@ impl Approvals {
             let Some(table) = house.engine.table(&register.raw_table()).await? else { return Ok(approvals) };
             context.register_table("register", table)?;
             let query = format!(
-                "SELECT doc_no, source, purpose, fields, valid_from, valid_to FROM register WHERE file_no = {file_no} \
+                "SELECT doc_no, source, owner_office, purpose, fields, valid_from, valid_to FROM register WHERE file_no = {file_no} \
                  ORDER BY doc_no, row_no"
             );
             let batches = context.sql(&query).await.context("could not read the register of approvals")?.collect().await?;
@@ -117,7 +119,7 @@ impl Approvals {
                 let (doc_no, on) = (&it.doc_no, date(it.valid_from));
                 (format!("的审批 {doc_no} 自 {on} 起才生效"), format!("has approval {doc_no}, which begins on {on}"))
             }
-            (Some((Lack::Words(_), _, it)), _) => beyond(pipeline, it),
+            (Some((Lack::Words(_), _, it)), _) => return Err(self.beyond(pipeline, it)),
         };
         let path = &self.path;
         Err((
@@ -125,22 +127,41 @@ impl Approvals {
             format!("pipeline \"{name}\" {en}: add a line to {path}, then run again"),
         ))
     }
-}
 
-/// What a valid approval leaves out, in two languages.
-fn beyond(pipeline: &Pipeline, approval: &Approval) -> (String, String) {
-    let (purposes, fields) = (purposes(pipeline, approval), fields(pipeline, approval));
-    let (mut zh, mut en) = (Vec::new(), Vec::new());
-    if !purposes.is_empty() {
-        zh.push(format!("用途 {} 未获批准", purposes.join("、")));
-        en.push(format!("purposes {} not approved", purposes.join(", ")));
+    /// What a valid approval leaves out, whose it is, and the two ways on, in two languages.
+    fn beyond(&self, pipeline: &Pipeline, approval: &Approval) -> (String, String) {
+        let (purposes, fields) = (purposes(pipeline, approval), fields(pipeline, approval));
+        let (mut zh, mut en) = (Vec::new(), Vec::new());
+        let mut missing = Vec::new();
+        if !purposes.is_empty() {
+            zh.push(format!("用途 {} 未获批准", purposes.join("、")));
+            en.push(format!("purposes {} not approved", purposes.join(", ")));
+            missing.push(format!("“用途”加上 {}", purposes.join(";")));
+        }
+        if !fields.is_empty() {
+            // The register names columns as contracts do; people know them by their heads.
+            let known = |it: &&str| {
+                let column = pipeline.columns.iter().find(|(name, _)| name == it).map(|it| &it.1);
+                let head = column.and_then(|it| it.head.as_deref()).filter(|head| head != it);
+                head.map_or_else(|| (*it).to_owned(), |head| format!("{it}（{head}）"))
+            };
+            zh.push(format!("字段 {} 未获批准", fields.iter().map(known).collect::<Vec<_>>().join("、")));
+            en.push(format!("fields {} not approved", fields.join(", ")));
+            missing.push(format!("“字段范围”加上 {}", fields.join(";")));
+        }
+        let (name, path, doc_no, office) = (pipeline.name(), &self.path, &approval.doc_no, &approval.office);
+        (
+            format!(
+                "数据源 {name} 的审批 {doc_no}（{office}）范围不足：{}，未接收：请 {office} 办理扩大范围的审批，在 {path} 中 {doc_no} 一行的{}，或在约定中去掉，然后重新运行",
+                zh.join("，"),
+                missing.join("、")
+            ),
+            format!(
+                "pipeline \"{name}\" goes beyond approval {doc_no} of {office}: {}: have {office} widen the approval and its line in {path}, or take them out of the contract, then run again",
+                en.join(", ")
+            ),
+        )
     }
-    if !fields.is_empty() {
-        zh.push(format!("字段 {} 未获批准", fields.join("、")));
-        en.push(format!("fields {} not approved", fields.join(", ")));
-    }
-    let doc_no = &approval.doc_no;
-    (format!("的审批 {doc_no} 范围不足：{}", zh.join("，")), format!("goes beyond approval {doc_no}: {}", en.join(", ")))
 }
 
 fn purposes<'a>(pipeline: &'a Pipeline, approval: &Approval) -> Vec<&'a str> {
@@ -178,10 +199,11 @@ fn rows(batch: &RecordBatch) -> Vec<Approval> {
     let row = |row: usize| Approval {
         doc_no: text(0, row),
         source: text(1, row),
-        purposes: words(&text(2, row)),
-        fields: words(&text(3, row)),
-        valid_from: day(4, row),
-        valid_to: day(5, row),
+        office: text(2, row),
+        purposes: words(&text(3, row)),
+        fields: words(&text(4, row)),
+        valid_from: day(5, row),
+        valid_to: day(6, row),
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -224,6 +246,7 @@ b = { type = "text", class = "internal", about = "x" }
         let line = |it: &(&str, &str, &str, i32, i32)| Approval {
             doc_no: it.0.to_owned(),
             source: "card_txn".to_owned(),
+            office: "card_center".to_owned(),
             purposes: words(it.1),
             fields: words(it.2),
             valid_from: it.3,
@@ -244,6 +267,13 @@ b = { type = "text", class = "internal", about = "x" }
         check(CONTRACT, &[("1", both, "*", 101, 200)], "begins on 1970-04-12");
         check(CONTRACT, &[("1", "portrait", "*", 0, 200)], "purposes service not approved");
         check(CONTRACT, &[("1", both, "a", 0, 200)], "fields b not approved");
+        check(
+            CONTRACT,
+            &[("1", both, "a", 0, 200)],
+            "请 card_center 办理扩大范围的审批，在 approvals.csv 中 1 一行的“字段范围”加上 b",
+        );
+        let headed = CONTRACT.replace("b = { type", "b = { head = \"余额\", type");
+        check(&headed, &[("1", both, "a", 0, 200)], "字段 b（余额） 未获批准");
         check(CONTRACT, &[("1", both, "a", 0, 200), ("2", both, "*", 0, 200)], "");
         // What is told is the nearest: the one to widen or to renew.
         check(CONTRACT, &[("1", both, "*", 0, 50), ("2", both, "*", 0, 60)], "approval 2, which expired on 1970-03-02");

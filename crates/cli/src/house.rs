@@ -57,7 +57,7 @@ impl House {
         access: Access,
         fixed_now_us: Option<i64>,
     ) -> anyhow::Result<Self> {
-        let project = Project::read(&place.project, &settings.packs)?;
+        let project = Project::read(&place.project, &settings)?;
         let subject = project.models.iter().any(|it| it.name == settings.subject.table).then_some(&settings.subject);
         let graph = Graph::new(&project.pipelines, &project.models, subject)?;
         let config = |folder: &str| lake::Config {

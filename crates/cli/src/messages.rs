@@ -26,14 +26,20 @@ const ADDRESSES: [(&str, AddressKind); 4] = [
 /// How long a message that reaches nobody stays open: somebody may be put on the roster yet.
 const REACHES_NOBODY_US: i64 = 7 * casework::DAY_US;
 
+/// How long a message that reaches nobody is left alone, unless it is urgent: whoever comes on the roster waits for it.
+const LOOK_AGAIN_US: i64 = 10 * casework::MINUTE_US;
+
+/// From here on a message that reaches nobody is tried in every round.
+const URGENT: i64 = 3;
+
 /// Steps of one message in one round; a route has fewer.
 const STEPS_MAX: usize = 64;
 
 /// What a round did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Round {
-    /// Messages that were open.
-    pub(crate) open_n: usize,
+    /// Messages that were looked at.
+    pub(crate) due_n: usize,
     /// Deliveries that a channel took, and that it did not.
     pub(crate) sent_n: usize,
     pub(crate) failed_n: usize,
@@ -90,25 +96,26 @@ pub(crate) fn channels(house: &House) -> anyhow::Result<Channels> {
     Ok(Channels::build(&house.settings.notify, &|name| std::env::var(name).ok())?)
 }
 
-/// Takes the next step of every open message, the gravest first.
+/// Takes the next step of every message that is due, the gravest first.
 pub(crate) async fn round(house: &House, channels: &Channels) -> anyhow::Result<Round> {
     let mut round = Round::default();
-    house.store.messages().ask_follow_ups(house.now_us()).await?;
-    let mut open = Vec::new();
+    let now_us = house.now_us();
+    house.store.messages().ask_follow_ups(now_us).await?;
+    let mut due: Vec<OpenMessage> = Vec::new();
     loop {
-        let page = house.store.messages().open(open.last().map_or(0, |it: &OpenMessage| it.message_id)).await?;
+        let page = house.store.messages().due(due.last(), now_us).await?;
         if page.is_empty() {
             break;
         }
-        open.extend(page);
+        due.extend(page);
     }
-    if open.is_empty() {
+    if due.is_empty() {
         return Ok(round);
     }
-    open.sort_by_key(|it| (std::cmp::Reverse(urgency(it)), it.message_id));
+    due.sort_by_key(|it| (std::cmp::Reverse(urgency(it)), it.message_id));
     let people = People::read(house).await?;
-    for message in &open {
-        round.open_n += 1;
+    for message in &due {
+        round.due_n += 1;
         step(house, channels, &people, message, &mut round).await?;
     }
     Ok(round)
@@ -142,6 +149,7 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
     let route = people.route(&asked, channels);
     let message = message(open, &route)?;
     let zone_minutes = zone_minutes(house, now_us)?;
+    let mut put_off = None;
     for _ in 0..STEPS_MAX {
         let deliveries: Vec<Delivery> =
             messages.deliveries(open.message_id).await?.iter().map(|it| delivery(open.message_id, it)).collect();
@@ -171,7 +179,12 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                 round.to_call_n += people.len();
                 tracing::error!(message_id = open.message_id, n = people.len(), "a message begins with a call: dial now");
             }
-            Action::Wait { .. } => return Ok(()),
+            Action::Wait { until_us, .. } if put_off == Some(until_us) => return Ok(()),
+            Action::Wait { until_us, .. } => {
+                messages.put_off(open.message_id, until_us).await?;
+                // Once more: an answer that came just before the line above would be slept over.
+                put_off = Some(until_us);
+            }
             Action::Done { by } => {
                 let fate = if by.is_some() { Fate::Answered } else { Fate::Sent };
                 messages.settle(open.message_id, fate, now_us).await?;
@@ -186,6 +199,9 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                     tracing::error!(message_id = open.message_id, "everybody was asked and nobody answered");
                 } else {
                     round.unreached_n += 1;
+                    if urgency(open) < URGENT {
+                        messages.put_off(open.message_id, now_us + LOOK_AGAIN_US).await?;
+                    }
                 }
                 return Ok(());
             }

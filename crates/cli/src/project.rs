@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 use include_dir::{Dir, include_dir};
 use schema::{Model, Pipeline};
 
+use crate::settings::Settings;
+
 static PIPELINES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../pipelines");
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../policies");
 static SQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
@@ -25,9 +27,9 @@ pub(crate) struct Project {
 
 impl Project {
     /// Reads a project: packs first, then the files of its own, which replace those at the same relative path.
-    pub(crate) fn read(folder: &Path, packs: &[String]) -> anyhow::Result<Self> {
+    pub(crate) fn read(folder: &Path, settings: &Settings) -> anyhow::Result<Self> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
-        for pack in packs {
+        for pack in &settings.packs {
             match pack.as_str() {
                 "campus" => {
                     for (name, dir) in [("pipelines", &PIPELINES), ("policies", &POLICIES), ("sql", &SQL)] {
@@ -40,6 +42,7 @@ impl Project {
         for (name, extension) in FOLDERS {
             on_disk(&folder.join(name), name, extension, &mut files)?;
         }
+        let shared = settings.policy.shared();
         let mut project = Self { pipelines: Vec::new(), models: Vec::new(), policies: Vec::new() };
         for (path, text) in files {
             let relative = Path::new(&path);
@@ -49,7 +52,7 @@ impl Project {
                 project.policies.push((relative.to_owned(), text));
             } else if !path.starts_with("sql/analyst/") {
                 // Analysts' queries are not built; they are run by whoever asks.
-                project.models.push(Model::parse(relative, &text)?);
+                project.models.push(Model::parse(relative, &text, &shared)?);
             }
         }
         Ok(project)

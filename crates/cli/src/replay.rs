@@ -114,7 +114,7 @@ fn refuse_unknown_reason(reason: Option<&str>) -> anyhow::Result<()> {
 /// Refuses to replay under a contract that was changed since this process read it: a living server would try the rows
 /// under the old one, mend nothing and say so.
 fn refuse_stale(house: &House, request: &Request<'_>) -> anyhow::Result<()> {
-    let today = Project::read(&house.place.project, &house.settings.packs)?;
+    let today = Project::read(&house.place.project, &house.settings)?;
     for pipeline in house.project.pipelines.iter().filter(|it| is_wanted(request, it)) {
         let name = pipeline.name();
         let on_disk = today.pipelines.iter().find(|it| it.name() == name);

@@ -161,6 +161,17 @@ pub(crate) struct Transform {
 pub(crate) struct Policy {
     pub(crate) rows_max: usize,
     pub(crate) timeout_seconds: u64,
+    /// Figures about fewer people than this are not told; those of care have a number of their own.
+    pub(crate) k_default: i64,
+    pub(crate) k_sensitive: i64,
+}
+
+impl Policy {
+    /// What every SQL file may use without saying it itself.
+    pub(crate) fn shared(&self) -> BTreeMap<String, Value> {
+        let named = [("k_default", self.k_default), ("k_sensitive", self.k_sensitive)];
+        named.into_iter().map(|(name, value)| (name.to_owned(), Value::Integer(value))).collect()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use engine::Engine;
-use policy::{Cause, Policies, Sessions, TableEntry, Tables};
+use datafusion::error::DataFusionError;
+use engine::{Engine, PinnedTable};
+use policy::{Cause, LookUp, Policies, Sessions, TableEntry, Tables};
 
 use crate::house::House;
 
@@ -27,13 +30,15 @@ impl Tables for Stored {
     async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause> {
         let source = if name == PEOPLE_NOW { &self.people } else { name };
         let Some(mut snapshot) = self.engine.lake_of(source).snapshot(source).await? else { return Ok(None) };
+        let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
         if name == PEOPLE_NOW {
-            let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
             snapshot.files.retain(|it| it.partition == newest);
         }
         let version = snapshot.version;
         let subject = self.subjects.get(source).cloned().flatten();
-        Ok(Some(TableEntry::new(self.engine.pin(snapshot)?, subject.as_deref(), version)))
+        let table = self.engine.pin(snapshot)?;
+        let entry = TableEntry::new(table.clone(), subject.as_deref(), version).with_newest_partition(newest);
+        Ok(Some(entry.with_look_up(Arc::new(Pinned(table)))))
     }
 
     fn names(&self) -> Result<Vec<String>, Cause> {
@@ -43,6 +48,25 @@ impl Tables for Stored {
         }
         names.push(PEOPLE_NOW.to_owned());
         Ok(names)
+    }
+}
+
+/// A version of a table as look-ups read it.
+#[derive(Debug)]
+struct Pinned(Arc<PinnedTable>);
+
+#[async_trait]
+impl LookUp for Pinned {
+    async fn look_up(
+        &self,
+        column: &str,
+        key: i64,
+        days: &[i32],
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let (table, column, days) = (Arc::clone(&self.0), column.to_owned(), days.to_vec());
+        let read = tokio::task::spawn_blocking(move || table.look_up(&column, key, &days, &schema));
+        read.await.map_err(|cut_off| DataFusionError::External(Box::new(cut_off)))?
     }
 }
 

@@ -6,6 +6,7 @@
 mod aggregates;
 mod error;
 mod functions;
+mod look_up;
 mod pinned;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub struct Engine {
     /// The closed compartment; none where it was never made.
     closed: Option<Lake>,
     clock: CampusClock,
+    footers: look_up::Footers,
 }
 
 impl Engine {
@@ -58,7 +60,7 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(|source| Error::Query { what: "start the engine".into(), source })?;
-        Ok(Self { config, runtime, lake, closed, clock })
+        Ok(Self { config, runtime, lake, closed, clock, footers: look_up::Footers::default() })
     }
 
     /// The lake that the engine reads.
@@ -121,6 +123,6 @@ impl Engine {
     /// # Errors
     /// If the snapshot's folder is no valid path.
     pub fn pin(&self, snapshot: Snapshot) -> Result<Arc<PinnedTable>, Error> {
-        PinnedTable::new(snapshot).map(Arc::new)
+        PinnedTable::new(snapshot, self.footers.clone()).map(Arc::new)
     }
 }

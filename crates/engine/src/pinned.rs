@@ -25,6 +25,7 @@ use lake::{LakeFile, Snapshot};
 use object_store::{ObjectMeta, path::Path};
 
 use crate::Error;
+use crate::look_up::Footers;
 
 /// One version of a table, to be registered in a session.
 #[derive(Debug)]
@@ -33,10 +34,11 @@ pub struct PinnedTable {
     schema: SchemaRef,
     file_schema: SchemaRef,
     prefix: Path,
+    footers: Footers,
 }
 
 impl PinnedTable {
-    pub(crate) fn new(snapshot: Snapshot) -> Result<Self, Error> {
+    pub(crate) fn new(snapshot: Snapshot, footers: Footers) -> Result<Self, Error> {
         let prefix = Path::from_absolute_path(&snapshot.root)
             .map_err(|_| Error::Path { table: snapshot.table.clone(), root: snapshot.root.clone() })?;
         let is_partition = |name: &str| snapshot.partition_by.as_deref() == Some(name);
@@ -44,7 +46,7 @@ impl PinnedTable {
         let file_schema = Arc::new(Schema::new(columns.clone()));
         // DataFusion appends partition values behind the columns of a file.
         let schema = Arc::new(Schema::new(columns.into_iter().chain(parts).collect::<Vec<_>>()));
-        Ok(Self { snapshot, schema, file_schema, prefix })
+        Ok(Self { snapshot, schema, file_schema, prefix, footers })
     }
 
     /// The same version with columns that say nothing of themselves.
@@ -57,12 +59,17 @@ impl PinnedTable {
             schema: bare(&self.schema),
             file_schema: bare(&self.file_schema),
             prefix: self.prefix.clone(),
+            footers: self.footers.clone(),
         }
     }
 
     /// The version that is read.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    pub(crate) fn footers(&self) -> &Footers {
+        &self.footers
     }
 
     fn reads_partition_only(&self, filter: &Expr) -> bool {
@@ -87,18 +94,22 @@ impl PinnedTable {
         Ok(self.snapshot.files.iter().zip(kept).filter(|(_, kept)| *kept == Some(true)).map(|(file, _)| file).collect())
     }
 
-    fn partitioned_file(&self, file: &LakeFile) -> Result<PartitionedFile> {
-        let meta = ObjectMeta {
+    /// A file as caches know it.
+    pub(crate) fn meta(&self, file: &LakeFile) -> ObjectMeta {
+        ObjectMeta {
             location: Path::from(format!("{}/{}", self.prefix, file.path)),
             last_modified: chrono::DateTime::from_timestamp_millis(file.modified_ms).unwrap_or_default(),
             size: file.size,
             e_tag: None,
             version: None,
-        };
+        }
+    }
+
+    fn partitioned_file(&self, file: &LakeFile) -> Result<PartitionedFile> {
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Exact(file.rows as usize);
         statistics.total_byte_size = Precision::Inexact(file.size as usize);
-        let mut part = PartitionedFile::new_from_meta(meta);
+        let mut part = PartitionedFile::new_from_meta(self.meta(file));
         if self.snapshot.partition_by.is_some() {
             part.partition_values = vec![ScalarValue::Date32(file.partition)];
         }

@@ -1,15 +1,20 @@
 //! One table as one session sees it: base scan, policy filter, masks, barrier.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{Column, DFSchema, ScalarValue, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use schema::Class;
@@ -133,6 +138,11 @@ impl SecuredTable {
         self.entry.version
     }
 
+    /// Newest date of the table's partitions; of a table without rows for the session there is none.
+    pub(crate) fn newest_partition(&self) -> Option<i32> {
+        self.entry.newest_partition.filter(|_| self.filter != Some(lit(false)))
+    }
+
     /// What the policy makes of the table, for people: rule, rows, and each column with its class and mask.
     pub(crate) fn explain(&self, role: &Role, students: &Scoped) -> String {
         let mut text = format!("table {} version {}\n", self.name, self.entry.version);
@@ -164,6 +174,63 @@ impl SecuredTable {
             let _ = writeln!(text, "  {name:width$}  {class:8}  absent");
         }
         text
+    }
+
+    /// Rows of one student on some days, as a query over this table would give them; columns that do not exist for the
+    /// session are left out.
+    pub(crate) async fn look_up(&self, state: &SessionState, key: i64, days: &[i32], columns: &[&str]) -> Result<RecordBatch> {
+        let wanted = |it: &Seen| columns.is_empty() || columns.contains(&it.name.as_str());
+        let shown: Vec<usize> = (0..self.columns.len()).filter(|it| wanted(&self.columns[*it])).collect();
+        let schema = Arc::new(self.schema.project(&shown)?);
+        let (Some(subject), Some(way)) = (self.entry.subject.as_deref(), self.entry.look_up.as_deref()) else {
+            return plan_err!("table \"{}\" has no rows of one person", self.name);
+        };
+        // A query could not ask by a column that it does not see as it is.
+        if !self.is_plain(subject) {
+            return plan_err!("table \"{}\" shows nobody as they are", self.name);
+        }
+        let hide = |error| Hidden::of(&self.name, error);
+        let read = self.read_for(&shown);
+        let mut found = Vec::new();
+        for batch in way.look_up(subject, key, days, Arc::clone(&read)).await.map_err(hide)? {
+            found.push(self.seen(state, &batch, &shown, &schema).map_err(hide)?);
+        }
+        Ok(concat_batches(&schema, &found)?)
+    }
+
+    /// Columns that some columns and the row filter are made of.
+    fn read_for(&self, shown: &[usize]) -> SchemaRef {
+        let of_filter = self.filter.iter().flat_map(Expr::column_refs).map(|it| it.name.as_str());
+        let names: BTreeSet<&str> = shown.iter().map(|it| self.columns[*it].name.as_str()).chain(of_filter).collect();
+        let base = self.entry.provider.schema();
+        let fields = base.fields().iter().filter(|it| names.contains(it.name().as_str()));
+        Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+    }
+
+    /// What the session sees of rows: the same filter and masks as in a query's plan.
+    fn seen(&self, state: &SessionState, batch: &RecordBatch, shown: &[usize], schema: &SchemaRef) -> Result<RecordBatch> {
+        let of = DFSchema::try_from(batch.schema())?;
+        let evaluated = |expr: Expr, batch: &RecordBatch| -> Result<ArrayRef> {
+            state.create_physical_expr(expr, &of)?.evaluate(batch)?.into_array(batch.num_rows())
+        };
+        let kept;
+        let batch = if let Some(filter) = &self.filter {
+            kept = filter_record_batch(batch, as_boolean_array(&evaluated(filter.clone(), batch)?)?)?;
+            &kept
+        } else {
+            batch
+        };
+        let mut columns = Vec::with_capacity(shown.len());
+        for (index, field) in shown.iter().zip(schema.fields()) {
+            let it = &self.columns[*index];
+            columns.push(match it.mask {
+                None | Some(Mask::Keep) => evaluated(column(&it.name), batch)?,
+                Some(Mask::Null) => new_null_array(field.data_type(), batch.num_rows()),
+                Some(mask) => evaluated(self.masking.function(mask).call(vec![column(&it.name)]), batch)?,
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
     }
 
     fn is_plain(&self, name: &str) -> bool {

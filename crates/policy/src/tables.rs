@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use schema::Class;
@@ -25,6 +27,23 @@ pub trait Tables: Send + Sync {
     fn names(&self) -> Result<Vec<String>, Cause>;
 }
 
+/// The same version of a table, where rows of one person are found without a scan.
+#[async_trait]
+pub trait LookUp: std::fmt::Debug + Send + Sync {
+    /// Rows whose `column` is `key`, of partitions of the given days: the columns of `schema`, which is a part of the
+    /// table's own, in its order.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    async fn look_up(
+        &self,
+        column: &str,
+        key: i64,
+        days: &[i32],
+        schema: SchemaRef,
+    ) -> datafusion::error::Result<Vec<RecordBatch>>;
+}
+
 /// A table before any policy, pinned to a version.
 #[derive(Debug, Clone)]
 pub struct TableEntry {
@@ -36,6 +55,10 @@ pub struct TableEntry {
     pub classes: BTreeMap<String, Class>,
     /// Version of the table, for cache keys.
     pub version: i64,
+    /// Newest date of a table that is partitioned by dates, in days since 1970, as its log knows it.
+    pub newest_partition: Option<i32>,
+    /// The way to the rows of one person, where there is one.
+    pub look_up: Option<Arc<dyn LookUp>>,
 }
 
 impl TableEntry {
@@ -47,7 +70,19 @@ impl TableEntry {
             .iter()
             .filter_map(|field| Some((field.name().clone(), Class::parse(field.metadata().get("class")?)?)))
             .collect();
-        Self { provider, subject: subject.map(str::to_owned), classes, version }
+        Self { provider, subject: subject.map(str::to_owned), classes, version, newest_partition: None, look_up: None }
+    }
+
+    /// The same with a way to the rows of one person.
+    pub fn with_look_up(mut self, look_up: Arc<dyn LookUp>) -> Self {
+        self.look_up = Some(look_up);
+        self
+    }
+
+    /// The same with the newest date of its partitions.
+    pub fn with_newest_partition(mut self, day: Option<i32>) -> Self {
+        self.newest_partition = day;
+        self
     }
 
     /// Class of a column, if it has one.

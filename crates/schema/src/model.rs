@@ -142,7 +142,8 @@ pub struct FrontMatter {
     /// Risk models: table with `student_key, intervened_on`; who was helped inside the horizon teaches nothing.
     #[serde(default)]
     pub censor_by: Option<String>,
-    /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL.
+    /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL. From how
+    /// many people on a figure is told says the project: `${k_default}`, and `${k_sensitive}` for care.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub settings: BTreeMap<String, toml::Value>,
@@ -291,15 +292,26 @@ pub struct ModelColumn {
 }
 
 impl Model {
-    /// Reads a SQL file with front matter; `path` is relative to the project.
+    /// Reads a SQL file with front matter; `path` is relative to the project. `shared` are settings that hold for all files
+    /// and that none may give a value of its own: a figure that one table holds back must not be told by another.
     ///
     /// # Errors
     /// If there is no front matter, it has an unknown key, or it contradicts the kind.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    pub fn parse(path: &Path, text: &str, shared: &BTreeMap<String, toml::Value>) -> Result<Self, Error> {
         let missing = || Error::NoFrontMatter { path: path.to_owned() };
         let rest = text.trim_start_matches('\u{feff}').strip_prefix("/*---").ok_or_else(missing)?;
         let (head, sql) = rest.split_once("---*/").ok_or_else(missing)?;
-        let front: FrontMatter = crate::parse_toml(path, head)?;
+        let mut front: FrontMatter = crate::parse_toml(path, head)?;
+        for (name, value) in shared {
+            let own = front.settings.insert(name.clone(), value.clone());
+            if own.is_some() {
+                let message = "is one number for all files, a setting of the project: take it out here".to_owned();
+                return Err(Error::Value { path: path.to_owned(), key: format!("settings.{name}"), message });
+            }
+            if !sql.contains(&format!("${{{name}}}")) {
+                front.settings.remove(name);
+            }
+        }
         let name = path.file_stem().map(|it| it.to_string_lossy().into_owned()).ok_or_else(missing)?;
         let sql_line = 1 + head.matches('\n').count() + sql.len() - sql.trim_start_matches('\n').len();
         let model = Self {

@@ -133,6 +133,22 @@ impl Reader {
         Ok(())
     }
 
+    /// Writes into the audit log what is looked at of a student, and for which piece of work; without it nothing is shown.
+    pub(crate) async fn note_look(&self, student_key: i64, what: &str, purpose: String) -> Result<(), Problem> {
+        let event = AuditEvent {
+            action: "look".to_owned(),
+            actor: self.account.account.clone(),
+            at_us: chrono::Utc::now().timestamp_micros(),
+            outcome: "ok".to_owned(),
+            purpose: Some(purpose),
+            resource: format!("student/{student_key}/{what}"),
+            role: self.grant.role.clone(),
+            ..AuditEvent::default()
+        };
+        self.state.parts.store.audit().append(event).await?;
+        Ok(())
+    }
+
     /// Writes a personal read into the audit log; without it nothing is shown.
     pub(crate) async fn note_read(&self, student_key: i64, what: &str) -> Result<(), Problem> {
         Ok(note_read(&self.state.parts.store, &self.account.account, &self.grant.role, student_key, what).await?)

@@ -68,6 +68,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/cases/{thread_key}", get(routes::cases::one))
         .route("/cases/{thread_key}/steps", post(routes::cases::step))
         .route("/cases/{thread_key}/records", post(routes::cases::record))
+        .route("/cases/{thread_key}/telephone", post(routes::cases::looks::telephone))
+        .route("/cases/{thread_key}/last_place", post(routes::cases::looks::last_place))
         .route("/students/{student_key}/cases", get(routes::cases::of_student))
         .route("/observations", get(routes::observations::own).post(routes::observations::write))
         .route("/observations/form", get(routes::observations::form))

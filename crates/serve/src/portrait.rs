@@ -3,8 +3,11 @@
 //! Called by the API and by `yizhan portrait`; both read through a session of `policy`, so a reader gets what their role
 //! may see and nothing else, whichever way they come.
 
-use datafusion::scalar::ScalarValue;
-use policy::Session;
+use std::collections::HashMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Float64Type};
+use policy::{LookedUp, Session};
 use serde_json::{Value, json};
 
 use crate::error::Problem;
@@ -32,24 +35,32 @@ pub async fn portrait(
 }
 
 pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_of_on: Option<&str>) -> Result<Value, Problem> {
-    let newest = newest(parts, session).await?;
+    let newest = newest(session).await?;
     let as_of_on = as_of_on.unwrap_or(&newest).to_owned();
-    let on = rows::date(&as_of_on)?;
-    let who = || vec![("on", on.clone()), ("key", rows::key(key))];
+    let day = rows::day(&as_of_on)?;
+    // The closed compartment is built on Mondays only: the last one stands for the date that is asked for.
+    let monday = day - after_monday(day);
+    let of = |table, columns, days| LookedUp { table, columns, days };
+    let (today, this_monday, days, mondays) = ([day], [monday], shown_days(day), shown_days(monday));
+    let wanted = [
+        of("portrait_student", &students::HEAD, &today),
+        of("feat_measure", &NOW, &today),
+        of("feat_measure", &PAST, &days),
+        of("closed_measure", &NOW, &this_monday),
+        of("closed_measure", &PAST, &mondays),
+        of("portrait_tag", &[], &today),
+    ];
     let keys = [key];
-    let person_sql = students::head_sql(session, "as_of_on = $on AND student_key = $key").await?;
-    let (found, measured, closed, tags, notices, mut named) = tokio::try_join!(
-        rows::rows(session, &person_sql, who()),
-        history(session, "feat_measure", key, &on),
-        history(session, "closed_measure", key, &on),
-        tags(parts, session, key, &on),
+    let (found, notices, mut named) = tokio::try_join!(
+        rows::look_up(session, key, wanted),
         warnings::of_student(parts, session, key, &as_of_on),
         rows::names(parts, session, &keys),
     )?;
-    let person = found.first().ok_or_else(Problem::not_found)?;
-    let measured = measured.unwrap_or_default();
-    let is_closed_seen = closed.is_some();
-    let closed = closed.unwrap_or_default();
+    let [person, now, history, closed_now, closed_history, tags] = found;
+    let person = rows::of_batch(person.as_ref())?.into_iter().next().ok_or_else(Problem::not_found)?;
+    let measured = Measured::of(now.as_ref(), history.as_ref())?;
+    let is_closed_seen = closed_now.is_some();
+    let closed = Measured::of(closed_now.as_ref(), closed_history.as_ref())?;
     // A role that reads some measures only is shown their dimensions; of the others it is not told that data are missing.
     let held_to = session.role().only("feat_measure", "measure");
     let is_of_role = |dimension: &&str| {
@@ -91,10 +102,10 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
         "student_key": key.to_string(),
         "as_of_on": as_of_on,
         "newest_on": newest,
-        "head": students::head(person, named.remove(&key).unwrap_or_default(), notices.len()),
+        "head": students::head(&person, named.remove(&key).unwrap_or_default(), notices.len()),
         "coverage": { "measures_n": open.len(), "known_n": known_n, "sources": sources(parts).await? },
         "dimensions": dimensions,
-        "tags": tags,
+        "tags": shown_tags(parts, rows::of_batch(tags.as_ref())?),
         "notices": notices,
         "self_note": is_student.then_some(
             "这些数据来自学校各业务系统；只用于关心与服务，不用于评优或处分。如有不符，请联系辅导员更正。"
@@ -102,49 +113,49 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
     }))
 }
 
-/// The newest date with portraits, from the log alone; no row is read for it.
-pub(crate) async fn newest(parts: &Reading, session: &Session) -> Result<String, Problem> {
-    session.schema("portrait_student").await?;
-    let snapshot = parts.lake.snapshot("portrait_student").await?.ok_or_else(Problem::not_ready)?;
-    let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
-    newest.and_then(schema::time::days_date).map(|it| it.to_string()).ok_or_else(Problem::not_ready)
+/// The newest date with portraits.
+pub(crate) async fn newest(session: &Session) -> Result<String, Problem> {
+    rows::newest(session, "portrait_student").await?.ok_or_else(Problem::not_ready)
 }
+
+/// What is read of a measure on the date that is shown.
+const NOW: [&str; 7] = ["measure", "as_of_on", "value", "n", "cov", "z_self", "z_peer"];
+/// What is read of a measure in the past: the rest would cost more than half of the reading.
+const PAST: [&str; 3] = ["measure", "as_of_on", "value"];
 
 /// What one long table says of a student: everything of one date, and the values of half a year before.
-#[derive(Debug, Default)]
 struct Measured {
-    now: Vec<Row>,
-    history: Vec<Row>,
+    /// The row of the date, by measure.
+    now: HashMap<String, Row>,
+    /// Dates and values in the order of time, by measure.
+    history: HashMap<String, Vec<Value>>,
 }
 
-/// Values of half a year from one long table; `None` where the role has no such table.
-///
-/// The closed compartment is built on Mondays only: the last one stands for the date that is asked for.
-async fn history(session: &Session, table: &str, key: i64, on: &ScalarValue) -> Result<Option<Measured>, Problem> {
-    if session.schema(table).await.is_err() {
-        return Ok(None);
+impl Measured {
+    fn of(now: Option<&RecordBatch>, history: Option<&RecordBatch>) -> Result<Self, Problem> {
+        let named = |it: Row| Some((text(&it, "measure")?, it));
+        let now = rows::of_batch(now)?.into_iter().filter_map(named).collect();
+        // A thousand rows of three columns, straight from these: a map for each would cost as much as reading them.
+        let mut lines: HashMap<String, Vec<Value>> = HashMap::new();
+        if let Some(batch) = history {
+            let [measures, dates, values] = PAST.map(|it| batch.column_by_name(it));
+            let (Some(measures), Some(dates)) = (measures, dates) else { return Ok(Self { now, history: lines }) };
+            let (measures, dates) = (measures.as_string::<i32>(), dates.as_primitive::<Date32Type>());
+            let values = values.map(|it| it.as_primitive::<Float64Type>());
+            for (row, (measure, day)) in measures.iter().zip(dates).enumerate() {
+                let date = day.and_then(schema::time::days_date).map(|it| it.to_string());
+                let value = values.filter(|it| it.is_valid(row)).map(|it| it.value(row));
+                let line = lines.entry(measure.unwrap_or_default().to_owned()).or_default();
+                line.push(json!({ "as_of_on": date, "value": value }));
+            }
+        }
+        Ok(Self { now, history: lines })
     }
-    let ScalarValue::Date32(Some(day)) = *on else { return Ok(None) };
-    let newest = if schema::is_closed_table(table) { day - after_monday(day) } else { day };
-    // The dates that are shown, and no others: Mondays make the line, other days come and go with the last two weeks.
-    let dates: Vec<String> = (day - HISTORY_DAYS..=day)
-        .filter(|it| *it == newest || after_monday(*it) == 0)
-        .filter_map(schema::time::days_date)
-        .map(|it| format!("DATE '{it}'"))
-        .collect();
-    // Of the past its values are enough: the rest would cost more than half of the reading.
-    let past = format!(
-        "SELECT measure, as_of_on, value FROM {table} WHERE student_key = $key AND as_of_on IN ({}) ORDER BY as_of_on",
-        dates.join(", ")
-    );
-    let now = format!(
-        "SELECT measure, as_of_on, value, n, cov, z_self, z_peer FROM {table} WHERE student_key = $key AND as_of_on = $newest"
-    );
-    let (history, now) = tokio::try_join!(
-        rows::rows(session, &past, vec![("key", rows::key(key))]),
-        rows::rows(session, &now, vec![("key", rows::key(key)), ("newest", ScalarValue::Date32(Some(newest)))]),
-    )?;
-    Ok(Some(Measured { now, history }))
+}
+
+/// Dates that are shown with a date, and no others: Mondays make the line, other days come and go with the last two weeks.
+fn shown_days(day: i32) -> Vec<i32> {
+    (day - HISTORY_DAYS..=day).filter(|it| *it == day || after_monday(*it) == 0).collect()
 }
 
 /// Days of a date since the Monday on or before it; 1970 began on a Thursday.
@@ -154,31 +165,21 @@ fn after_monday(day: i32) -> i32 {
 
 /// A measure with its value of the date, and its history.
 fn measure(words: &MeasureWords, measured: &Measured) -> Value {
-    let is_it = |it: &&Row| it.get("measure").and_then(Value::as_str) == Some(&words.measure);
-    let now = measured.now.iter().find(is_it);
+    let now = measured.now.get(&words.measure);
     let value = now.and_then(|it| number(it, "value"));
     let at = |column: &str| now.map_or(Value::Null, |it| cell(it, column));
-    let history: Vec<Value> = measured
-        .history
-        .iter()
-        .filter(is_it)
-        .map(|it| json!({ "as_of_on": cell(it, "as_of_on"), "value": cell(it, "value") }))
-        .collect();
     json!({
         "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
         "unit": words.unit, "facet": words.facet, "is_closed": words.is_closed, "as_of_on": at("as_of_on"),
         "value": value, "n": at("n"), "cov": at("cov"), "z_self": at("z_self"), "z_peer": at("z_peer"),
-        "status": if value.is_some() { "ok" } else { "insufficient" },
-        "window": words.window, "history": history, "source": words.source.join(", "),
+        "status": if value.is_some() { "ok" } else { "insufficient" }, "window": words.window,
+        "history": measured.history.get(&words.measure).map_or(&[][..], Vec::as_slice), "source": words.source.join(", "),
     })
 }
 
-async fn tags(parts: &Reading, session: &Session, key: i64, on: &ScalarValue) -> Result<Vec<Value>, Problem> {
-    if session.schema("portrait_tag").await.is_err() {
-        return Ok(Vec::new());
-    }
-    let sql = "SELECT * FROM portrait_tag WHERE as_of_on = $on AND student_key = $key ORDER BY since_on DESC, tag";
-    let found = rows::rows(session, sql, vec![("on", on.clone()), ("key", rows::key(key))]).await?;
+/// Tags, the latest first.
+fn shown_tags(parts: &Reading, mut found: Vec<Row>) -> Vec<Value> {
+    found.sort_by_key(|it| (std::cmp::Reverse(text(it, "since_on")), text(it, "tag")));
     let tag = |it: &Row| {
         let name = text(it, "tag")?;
         let words = parts.catalog.tags.iter().find(|it| it.tag == name)?;
@@ -188,7 +189,7 @@ async fn tags(parts: &Reading, session: &Session, key: i64, on: &ScalarValue) ->
             "evidence_zh": cell(it, "evidence_zh"), "evidence_en": cell(it, "evidence_en"), "source": cell(it, "source"),
         }))
     };
-    Ok(found.iter().filter_map(tag).collect())
+    found.iter().filter_map(tag).collect()
 }
 
 /// How fresh each source of events is: a figure about devices and offices, not about the student.

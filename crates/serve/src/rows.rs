@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use arrow::array::RecordBatch;
 use arrow::json::ArrayWriter;
-use policy::Session;
+use policy::{LookedUp, Session};
 use schema::PersonKind;
 use serde_json::{Map, Value};
 
@@ -21,7 +22,11 @@ pub(crate) async fn rows(
     let params: HashMap<String, datafusion::common::metadata::ScalarAndMetadata> =
         params.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     let mut answer = session.sql_with(sql, datafusion::common::ParamValues::Map(params)).await?;
-    let batches = answer.collect().await?;
+    of_batches(&answer.collect().await?)
+}
+
+/// Rows of batches, with keys as texts.
+fn of_batches(batches: &[RecordBatch]) -> Result<Vec<Row>, Problem> {
     let mut bytes = Vec::new();
     let mut writer = ArrayWriter::new(&mut bytes);
     let batches: Vec<_> = batches.iter().collect();
@@ -42,14 +47,28 @@ pub(crate) async fn rows(
     Ok(rows)
 }
 
-/// The newest as-of date of a table that the session sees; `None` before the first build.
-pub(crate) async fn newest(session: &Session, table: &str) -> Result<Option<String>, Problem> {
-    session.schema(table).await?;
-    let found = rows(session, &format!("SELECT max(as_of_on) AS as_of_on FROM {table}"), Vec::new()).await?;
-    Ok(found.first().and_then(|it| text(it, "as_of_on")))
+/// Rows of one student from several tables; `None` for a table that does not exist for the session.
+pub(crate) async fn look_up<const N: usize>(
+    session: &Session,
+    student_key: i64,
+    wanted: [LookedUp<'_>; N],
+) -> Result<[Option<RecordBatch>; N], Problem> {
+    let mut found = session.look_up(student_key, &wanted).await?.into_iter();
+    Ok(std::array::from_fn(|_| found.next().flatten()))
 }
 
-/// The newest date of which a role sees anything. A list may be empty on a day; the tables asked here never are.
+/// Rows of a table that may not exist for the session.
+pub(crate) fn of_batch(batch: Option<&RecordBatch>) -> Result<Vec<Row>, Problem> {
+    batch.map_or(Ok(Vec::new()), |it| of_batches(std::slice::from_ref(it)))
+}
+
+/// The newest as-of date of a table that the session sees, from the log alone; `None` before the first build.
+pub(crate) async fn newest(session: &Session, table: &str) -> Result<Option<String>, Problem> {
+    let newest = session.newest_partition(table).await?;
+    Ok(newest.and_then(schema::time::days_date).map(|it| it.to_string()))
+}
+
+/// The newest date of a table that a role reads. A list may be empty on a day; the tables asked here never are.
 pub(crate) async fn built_on(session: &Session) -> Result<String, Problem> {
     for table in ["cockpit_data", "portrait_student", "feat_measure", "dim_student"] {
         // A role is asked only for what it reads.
@@ -85,11 +104,15 @@ pub(crate) fn cell(row: &Row, column: &str) -> Value {
     row.get(column).cloned().unwrap_or(Value::Null)
 }
 
+/// A date as days since 1970.
+pub(crate) fn day(text: &str) -> Result<i32, Problem> {
+    let date = text.parse().map_err(|_| Problem::bad_request("日期应写作 2025-12-12 / a date is written 2025-12-12"))?;
+    Ok(schema::time::date_days(date))
+}
+
 /// A date as a parameter.
 pub(crate) fn date(text: &str) -> Result<datafusion::scalar::ScalarValue, Problem> {
-    let date: chrono::NaiveDate =
-        text.parse().map_err(|_| Problem::bad_request("日期应写作 2025-12-12 / a date is written 2025-12-12"))?;
-    Ok(datafusion::scalar::ScalarValue::Date32(Some(schema::time::date_days(date))))
+    Ok(datafusion::scalar::ScalarValue::Date32(Some(day(text)?)))
 }
 
 /// A key as a parameter.

@@ -1,5 +1,6 @@
 //! What the routes share: settings, sessions, store, words of the catalogue.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub labels: casework::LabelScheme,
     /// Accounts that may enter that a student has died.
     pub death_by: Vec<String>,
+    /// Figures of care about fewer people than this are not told.
+    pub k_sensitive: i64,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
     pub clock_offset_us: i64,
     /// Version of the program.
@@ -54,6 +57,18 @@ pub struct Reading {
     pub lake: lake::Lake,
     /// What the tables and figures mean.
     pub catalog: Arc<Catalog>,
+}
+
+impl Reading {
+    /// 集成数据项数量: columns taken in by the contracts of sources that have delivered rows.
+    pub(crate) async fn data_item_n(&self) -> Result<usize, lake::Error> {
+        let mut columns = 0;
+        for it in &self.catalog.sources {
+            let delivered = self.lake.snapshot(&format!("raw_{}", it.source)).await?;
+            columns += delivered.filter(|it| 0 < it.rows()).map_or(0, |_| it.column_n);
+        }
+        Ok(columns)
+    }
 }
 
 /// What the server works with.
@@ -280,6 +295,8 @@ pub struct ModelWords {
     pub caveat_en: String,
     /// What it reads.
     pub inputs: Vec<InputWords>,
+    /// What needs no model and must be beaten, by name: titles in Chinese and in English.
+    pub baselines: BTreeMap<String, (String, String)>,
 }
 
 /// One input of a risk model.

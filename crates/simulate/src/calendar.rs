@@ -105,14 +105,27 @@ const HOLIDAYS: [(Ymd, Ymd); 5] = [
 ];
 const EXAM_WEEKS: [u32; 2] = [17, 18];
 
+/// Terms with their first and last day and the last day of the vacation after them.
+const TERMS: [(&str, Ymd, Ymd, Ymd); 3] = [
+    ("2025-2026-1", (2025, 9, 1), (2026, 1, 18), (2026, 2, 28)),
+    ("2025-2026-2", (2026, 3, 1), (2026, 7, 12), (2026, 8, 30)),
+    ("2026-2027-1", (2026, 8, 31), (2027, 1, 17), (2027, 2, 28)),
+];
+
+fn on((year, month, day): Ymd) -> NaiveDate {
+    ymd(year, month, day)
+}
+
+/// The day after the vacation that comes next: a school's calendar says when the next break is, and when it is over.
+pub(crate) fn next_vacation_end(day: i32) -> i32 {
+    let ahead = TERMS.iter().find(|it| date(day) <= on(it.2)).unwrap_or(&TERMS[TERMS.len() - 1]);
+    index(on(ahead.3)) + 1
+}
+
 /// Looks a day up.
 pub(crate) fn calendar_day(day: i32) -> CalendarDay {
     let date = date(day);
-    let terms = [
-        ("2025-2026-1", ymd(2025, 9, 1), ymd(2026, 1, 18), ymd(2026, 2, 28)),
-        ("2025-2026-2", ymd(2026, 3, 1), ymd(2026, 7, 12), ymd(2026, 8, 30)),
-        ("2026-2027-1", ymd(2026, 8, 31), ymd(2027, 1, 17), ymd(2027, 2, 28)),
-    ];
+    let terms = TERMS.map(|(term, from, to, until)| (term, on(from), on(to), on(until)));
     let Some((term, from, to, _)) = terms.into_iter().find(|it| it.1 <= date && date <= it.3) else {
         return CalendarDay { term: "2024-2025-2", week: None, kind: DayKind::Vacation, makeup_for: None };
     };
@@ -160,5 +173,17 @@ mod tests {
         check((2026, 3, 2), Some(1), DayKind::Teaching);
         assert_eq!((date(NATIONAL.0), date(WINTER.1)), (ymd(2025, 10, 1), ymd(2026, 3, 1)));
         assert_eq!(date(NEW_YEAR.0), ymd(2026, 1, 1));
+    }
+
+    #[test]
+    fn a_vacation_always_lies_ahead_of_the_data() {
+        for day in 0..=365 {
+            let end = next_vacation_end(day);
+            assert_eq!(calendar_day(end - 1).kind, DayKind::Vacation, "{day}");
+            let begin = (day..end).rev().take_while(|it| calendar_day(*it).kind == DayKind::Vacation).last();
+            assert!(begin.is_some_and(|it| day < it), "{day}: {begin:?}");
+        }
+        assert_eq!(next_vacation_end(61), WINTER.1);
+        assert_eq!(date(next_vacation_end(WINTER.0)), ymd(2026, 8, 31));
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Leave {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) approved: i64,
-    /// When it was reported ended (销假); `None` is never.
+    /// When it was reported ended (销假): at once, late, or never.
     pub(crate) back: Option<i64>,
     /// When the student is really off campus; `None` is ill in bed.
     pub(crate) away: Option<(i64, i64)>,
@@ -43,11 +43,23 @@ pub(crate) struct Leave {
 }
 
 impl Leave {
-    /// Says whether the paper or the stay away touches a time.
+    /// Says whether the paper or the stay away touches a time. A report that comes late is about days long past.
     pub(crate) fn touches(&self, from: i64, to: i64) -> bool {
-        let end = self.to.max(self.back.unwrap_or(0)).max(self.away.map_or(0, |it| it.1));
+        let back = self.back.filter(|it| *it <= self.to + DAY);
+        let end = self.to.max(back.unwrap_or(0)).max(self.away.map_or(0, |it| it.1));
         self.from.min(self.approved) < to && from < end
     }
+}
+
+/// Days after the end of a leave within which who forgot to report back is reminded.
+pub(crate) const REMINDED_DAYS: i32 = 14;
+
+/// When a return is reported: soon, or, of whom it was forgotten, when somebody asks; a few are never asked.
+fn reported(draw: &mut Draw, end: i64, longest: i64, forgotten: f64) -> Option<i64> {
+    if !draw.chance(forgotten) {
+        return Some(end + draw.between(10 * MINUTE, longest));
+    }
+    (!draw.chance(0.12)).then(|| end + draw.between(3 * DAY, i64::from(REMINDED_DAYS) * DAY))
 }
 
 /// Seconds of a day counted from the first, at an hour.
@@ -114,7 +126,7 @@ fn personal(draw: &mut Draw, week: i32) -> Leave {
         from,
         to,
         approved: from - draw.between(2 * HOUR, 40 * HOUR),
-        back: (!draw.chance(0.05)).then(|| end + draw.between(10 * MINUTE, 8 * HOUR)),
+        back: reported(draw, end, 8 * HOUR, 0.05),
         away,
         has_record: true,
     }
@@ -154,7 +166,7 @@ fn holidays(seed: u64, index: u32, student: &Student, low: i32, keep: &mut impl 
             from: away.0 - away.0 % (30 * MINUTE),
             to: at(block.1 - 1, 22.0),
             approved: away.0 - draw.between(12 * HOUR, 110 * HOUR),
-            back: (!draw.chance(0.04)).then(|| away.1 + draw.between(10 * MINUTE, 20 * HOUR)),
+            back: reported(draw, away.1, 20 * HOUR, 0.04),
             away: Some(away),
             has_record,
         });

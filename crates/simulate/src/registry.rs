@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Error;
-use crate::calendar::{calendar_day, date};
+use crate::calendar::{calendar_day, date, next_vacation_end};
 use crate::campus::{COLLEGES, FLOORS, OFFICES, UNIVERSITY};
 use crate::card::card_time;
 use crate::defect::Reason;
@@ -187,7 +187,7 @@ const MILITARY_DAYS: i32 = 12;
 
 fn calendar(world: &World, path: &Path) -> Result<usize, Error> {
     let mut text = String::from("date,campus,cohort_scope,term,teaching_week,kind,makeup_for\n");
-    let days = -60..world.days + 30;
+    let days = -60..(world.days + 30).max(next_vacation_end(world.days));
     for day in days.clone() {
         let it = calendar_day(day);
         let week = it.week.map_or_else(String::new, |it| it.to_string());

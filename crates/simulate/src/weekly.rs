@@ -9,7 +9,7 @@ use crate::Error;
 use crate::calendar::{DAY, date, moment};
 use crate::campus::OFFICES;
 use crate::defect::Reason;
-use crate::leave::Leave;
+use crate::leave::{Leave, REMINDED_DAYS};
 use crate::lines::{Lines, minute, second};
 use crate::random::{Draw, Purpose};
 use crate::sheet::{Cell, write, write_sheet};
@@ -26,7 +26,7 @@ pub(crate) fn write_leaves(world: &World, out: &Path, low: i32, high: i32, tally
     let mut lines = Vec::new();
     for (index, student) in world.people.students.iter().enumerate() {
         let told = world.stories[index].iter().filter_map(|it| it.leave(world.seed, index as u32));
-        let all = world.leaves(index as u32, student, low - 1, high).into_iter().chain(told);
+        let all = world.leaves(index as u32, student, low - 1 - REMINDED_DAYS, high).into_iter().chain(told);
         for it in all.filter(|it| it.has_record) {
             let is_new = (begin..end).contains(&it.approved);
             let is_back = it.back.is_some_and(|it| (begin..end).contains(&it));

@@ -7,12 +7,15 @@
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::{Any, AssertSqlSafe, FromRow, Transaction};
+use tokio::sync::oneshot;
 
-use crate::database::Database;
+use crate::database::{Database, ROWS_A_STATEMENT, values};
 use crate::error::Error;
 use crate::key_file::{Digest, hmac};
 use crate::store::hex;
@@ -80,50 +83,103 @@ struct Canonical<'a> {
 pub struct Audit {
     database: Database,
     head_key: Digest,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
+/// Events that are not written yet. Whatever comes while one transaction is synced goes into the next one together: a
+/// page that asks eight questions waits for two or three syncs, not for nine.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    events: Vec<(AuditEvent, oneshot::Sender<Told>)>,
+    has_writer: bool,
+}
+
+/// The place of an event, or why none of those that were written together has one.
+type Told = Result<i64, Arc<Error>>;
+
 impl Audit {
-    pub(crate) fn new(database: Database, head_key: Digest) -> Self {
-        Self { database, head_key }
+    pub(crate) fn new(database: Database, head_key: Digest, waiting: Arc<Mutex<Waiting>>) -> Self {
+        Self { database, head_key, waiting }
     }
 
     /// Adds an event durably, and returns its place.
     ///
-    /// Goes on after a broken chain, which stays broken: a log that stops would hide what comes next.
+    /// Goes on after a broken chain, which stays broken: a log that stops would hide what comes next. An event is written
+    /// even if the caller goes away meanwhile.
     ///
     /// # Errors
     /// If the store cannot be written: then what was to be logged must not happen.
     pub async fn append(&self, event: AuditEvent) -> Result<i64, Error> {
+        let (told, answer) = oneshot::channel();
+        let has_writer = {
+            let mut waiting = self.waiting.lock();
+            waiting.events.push((event, told));
+            std::mem::replace(&mut waiting.has_writer, true)
+        };
+        if !has_writer {
+            // A task of its own: the events of others must not depend on whether this caller stays.
+            let turn = Turn { waiting: Arc::clone(&self.waiting), is_over: false };
+            let audit = self.clone();
+            tokio::spawn(async move { audit.write_waiting(turn).await });
+        }
+        match answer.await {
+            Ok(Ok(seq)) => Ok(seq),
+            Ok(Err(source)) => Err(Error::Together(source)),
+            Err(cut_off) => Err(Error::CutOff(Box::new(cut_off))),
+        }
+    }
+
+    /// Writes what waits, transaction after transaction, until nothing does.
+    async fn write_waiting(&self, mut turn: Turn) {
+        while let Some(waiting) = turn.next() {
+            let (events, told): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+            let written = self.write(&events).await.map_err(Arc::new);
+            for (place, told) in (0..).zip(told) {
+                // Whoever no longer listens is not told.
+                let _ = told.send(written.clone().map(|first| first + place));
+            }
+        }
+    }
+
+    /// Adds events in one transaction, and returns the place of the first.
+    async fn write(&self, events: &[AuditEvent]) -> Result<i64, Error> {
         let mut tx = self.database.begin("audit_event").await?;
         let last: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&mut *tx)
             .await
             .map_err(Error::database("read", "audit_event"))?;
-        let (seq, previous) = match last {
+        let (first, mut hash) = match last {
             Some((seq, hash)) => (seq + 1, digest_from(&hash, "audit_event")?),
             None => (1, GENESIS),
         };
-        let hash = chain(&previous, seq, &event);
-        sqlx::query(
-            "INSERT INTO audit_event (seq, at_us, actor, role, session, action, resource, purpose, row_count, \
-             outcome, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(seq)
-        .bind(event.at_us)
-        .bind(&event.actor)
-        .bind(&event.role)
-        .bind(&event.session)
-        .bind(&event.action)
-        .bind(&event.resource)
-        .bind(&event.purpose)
-        .bind(event.row_count)
-        .bind(&event.outcome)
-        .bind(hash.as_slice())
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "audit_event"))?;
-
-        let head = self.head(&kept_head(&mut tx).await?.unwrap_or(GENESIS), &hash);
+        let mut head = kept_head(&mut tx).await?.unwrap_or(GENESIS);
+        let mut seq = first;
+        for chunk in events.chunks(ROWS_A_STATEMENT) {
+            let sql = format!(
+                "INSERT INTO audit_event (seq, at_us, actor, role, session, action, resource, purpose, row_count, outcome, \
+                 hash) VALUES {}",
+                values(1, chunk.len(), 11)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for event in chunk {
+                hash = chain(&hash, seq, event);
+                head = self.head(&head, &hash);
+                query = query
+                    .bind(seq)
+                    .bind(event.at_us)
+                    .bind(&event.actor)
+                    .bind(&event.role)
+                    .bind(&event.session)
+                    .bind(&event.action)
+                    .bind(&event.resource)
+                    .bind(&event.purpose)
+                    .bind(event.row_count)
+                    .bind(&event.outcome)
+                    .bind(hash.to_vec());
+                seq += 1;
+            }
+            query.execute(&mut *tx).await.map_err(Error::database("write", "audit_event"))?;
+        }
         sqlx::query(
             "INSERT INTO audit_head (head, hash_hmac) VALUES ('head', $1) \
              ON CONFLICT (head) DO UPDATE SET hash_hmac = excluded.hash_hmac",
@@ -133,7 +189,7 @@ impl Audit {
         .await
         .map_err(Error::database("write", "audit_head"))?;
         tx.commit().await.map_err(Error::database("write", "audit_event"))?;
-        Ok(seq)
+        Ok(first)
     }
 
     /// Returns events after a place, oldest first.
@@ -205,6 +261,32 @@ impl fmt::Debug for Audit {
     // Written by hand so that no log ever shows the key of the head.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Audit").finish_non_exhaustive()
+    }
+}
+
+/// The right to write what waits. However it ends, the next event finds it free, and nobody waits for ever.
+struct Turn {
+    waiting: Arc<Mutex<Waiting>>,
+    is_over: bool,
+}
+
+impl Turn {
+    /// Takes all that waits; `None`, and the right is given back, when nothing does.
+    fn next(&mut self) -> Option<Vec<(AuditEvent, oneshot::Sender<Told>)>> {
+        let mut waiting = self.waiting.lock();
+        let events = std::mem::take(&mut waiting.events);
+        self.is_over = events.is_empty();
+        waiting.has_writer = !self.is_over;
+        waiting.has_writer.then_some(events)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A runtime that ends in the middle: those who wait hear it from their channel.
+        if !self.is_over {
+            *self.waiting.lock() = Waiting::default();
+        }
     }
 }
 

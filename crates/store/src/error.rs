@@ -100,7 +100,10 @@ pub enum Error {
     Random(#[source] std::io::Error),
     /// A background task of the store ended before it answered.
     #[error("a background task of the store was cut off")]
-    CutOff(#[source] tokio::task::JoinError),
+    CutOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What several callers asked for was done together, and failed for all of them.
+    #[error(transparent)]
+    Together(std::sync::Arc<Error>),
     /// Somebody wants to keep a value for a key that the vault never gave, or has erased.
     #[error("the vault has no {kind} with key {key}")]
     NoSuchPerson {
@@ -252,6 +255,7 @@ impl Error {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Blame::World,
                 _ => Blame::Us,
             },
+            Error::Together(source) => source.blame(),
             Error::Migrate { .. }
             | Error::Damaged { .. }
             | Error::Unsealable

@@ -38,6 +38,8 @@ pub struct OpenMessage {
     pub follow_up_key: Option<i64>,
     /// When it came to be, in microseconds since 1970.
     pub created_us: i64,
+    /// When it is to be looked at next, in microseconds since 1970; 0 is at once.
+    pub next_us: i64,
 }
 
 /// How far a message has come on one channel to one person; times in microseconds since 1970.
@@ -186,6 +188,7 @@ struct Row {
     hand_over_key: Option<i64>,
     follow_up_key: Option<i64>,
     created_us: i64,
+    next_us: i64,
 }
 
 impl From<Row> for OpenMessage {
@@ -200,11 +203,13 @@ impl From<Row> for OpenMessage {
             hand_over_key: row.hand_over_key,
             follow_up_key: row.follow_up_key,
             created_us: row.created_us,
+            next_us: row.next_us,
         }
     }
 }
 
-const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, created_us";
+const COLUMNS: &str =
+    "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, created_us, next_us";
 
 /// Keeps messages and their deliveries.
 #[derive(Debug, Clone)]
@@ -217,20 +222,48 @@ impl Messages {
         Self { database }
     }
 
-    /// Returns messages that are not settled behind a number, by number; 1,000 at most.
+    /// Returns messages that are not settled and are to be looked at by now, by when and number, behind one; 1,000 at most.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn open(&self, after: i64) -> Result<Vec<OpenMessage>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM message WHERE settled_us IS NULL AND message_id > $1 ORDER BY message_id LIMIT $2");
+    pub async fn due(&self, after: Option<&OpenMessage>, now: i64) -> Result<Vec<OpenMessage>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM message WHERE settled_us IS NULL AND next_us <= $1 AND (next_us, message_id) > ($2, $3) \
+             ORDER BY next_us, message_id LIMIT $4"
+        );
         let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(after)
+            .bind(now)
+            .bind(after.map_or(-1, |it| it.next_us))
+            .bind(after.map_or(0, |it| it.message_id))
             .bind(MESSAGES_MAX as i64)
             .fetch_all(self.database.read())
             .await
             .map_err(Error::database("read", "message"))?;
         Ok(rows.into_iter().map(OpenMessage::from).collect())
+    }
+
+    /// Puts a message off until an instant. What is reported of it before brings it back at once ([`Self::advance`]), so
+    /// whoever puts off looks at the deliveries once more afterwards: what came between the look and this is then seen.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn put_off(&self, message_id: i64, until_us: i64) -> Result<(), Error> {
+        let mut tx = self.database.begin("message").await?;
+        set_next(&mut tx, message_id, until_us).await?;
+        tx.commit().await.map_err(Error::database("write", "message"))
+    }
+
+    /// Brings back all messages that were put off: who is asked, and how soon, may be settled otherwise since.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn bring_back(&self) -> Result<(), Error> {
+        let mut tx = self.database.begin("message").await?;
+        sqlx::query("UPDATE message SET next_us = 0 WHERE settled_us IS NULL AND next_us > 0")
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "message"))?;
+        tx.commit().await.map_err(Error::database("write", "message"))
     }
 
     /// Returns a message, settled or not.
@@ -306,7 +339,7 @@ impl Messages {
     }
 
     /// Notes how far a message has come to one person, by one channel or by whichever; returns how many deliveries there
-    /// are of it. Reports may come twice and in any order: the earliest time of a state stays.
+    /// are of it. Reports may come twice and in any order: the earliest time of a state stays. The message is due then.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -333,6 +366,9 @@ impl Messages {
             .await
             .map_err(Error::database("write", "message_delivery"))?
             .rows_affected();
+        if 0 < touched {
+            set_next(&mut tx, message_id, 0).await?;
+        }
         tx.commit().await.map_err(Error::database("write", "message_delivery"))?;
         Ok(touched)
     }
@@ -416,4 +452,15 @@ impl Messages {
             .map_err(Error::database("write", "message"))?;
         tx.commit().await.map_err(Error::database("write", "message"))
     }
+}
+
+/// Says when a message is to be looked at; of one that is settled nothing changes.
+async fn set_next(tx: &mut Tx, message_id: i64, next_us: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE message SET next_us = $1 WHERE message_id = $2 AND settled_us IS NULL")
+        .bind(next_us)
+        .bind(message_id)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+        .map_err(Error::database("write", "message"))
 }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::accounts::{Accounts, Hashing};
-use crate::audit::Audit;
+use crate::audit::{self, Audit};
 use crate::cases::Cases;
 use crate::database::{Company, Database, Door, shown, url};
 use crate::error::Error;
@@ -57,6 +58,7 @@ struct Inner {
     vault: Vault,
     psychology: Arc<Sealer>,
     hashing: Hashing,
+    audit_waiting: Arc<Mutex<audit::Waiting>>,
     opening: i64,
 }
 
@@ -85,7 +87,7 @@ impl Store {
         let vault = Vault::open(database.clone(), &root, config.mint, Handle::current()).await?;
         // A key of its own: who is handed the vault's cannot open what psychology wrote.
         let psychology = Arc::new(Sealer::new(&root, "psychology", config.mint));
-        let inner = Inner { database, root, vault, psychology, hashing: Hashing::new(), opening };
+        let inner = Inner { database, root, vault, psychology, hashing: Hashing::new(), audit_waiting: Arc::default(), opening };
         Ok(Store { inner: Arc::new(inner) })
     }
 
@@ -132,7 +134,8 @@ impl Store {
 
     /// Who read or changed what.
     pub fn audit(&self) -> Audit {
-        Audit::new(self.inner.database.clone(), self.inner.root.derive("audit head"))
+        let waiting = Arc::clone(&self.inner.audit_waiting);
+        Audit::new(self.inner.database.clone(), self.inner.root.derive("audit head"), waiting)
     }
 
     /// Cases and everything around them.

@@ -26,7 +26,7 @@ use crate::standing::Past;
 use crate::state::{Made, Need};
 
 /// Rows of a page of a table by person and date: a portrait reads one page of each date and column.
-const PERSON_PAGE_ROWS: usize = 2048;
+const PERSON_PAGE_ROWS: usize = 512;
 
 /// How a build goes about its work.
 #[derive(Debug, Clone)]

@@ -332,6 +332,42 @@ fn more_hits(rows: &[Row], one: &[usize], other: &[usize], n_days: usize, config
     Estimate { value, low, high }
 }
 
+impl Decided {
+    /// Why a model is offered or not, in Chinese and in English; `best_rule` as people call it.
+    pub fn words(&self, best_rule: Option<&(String, String)>) -> (String, String) {
+        let rule = best_rule.map_or_else(
+            || ("最好的单条规则".to_owned(), "the best rule".to_owned()),
+            |(zh, en)| (format!("最好的单条规则（{zh}）"), format!("the best rule ({en})")),
+        );
+        let place = ("按地点（楼层、课程）的发生率".to_owned(), "what places alone say (floors, courses)".to_owned());
+        let part = |(of, over): ((String, String), Option<Estimate>)| match over {
+            None => (format!("没有可与之比较的{}", of.0), format!("there is nothing to compare with for {}", of.1)),
+            Some(it) => {
+                let (value, low, high) = (it.value, it.low, it.high);
+                if low <= 0.0 {
+                    (
+                        format!("与{}相比的差别不能排除偶然（每周 {value:+.2} 人，95% 区间 {low:+.2} 至 {high:+.2}）", of.0),
+                        format!(
+                            "it does not beat {} by more than chance ({value:+.2} students a week, 95 % from {low:+.2} to {high:+.2})",
+                            of.1
+                        ),
+                    )
+                } else {
+                    (
+                        format!("比{}每周多 {value:+.2} 人（95% 区间 {low:+.2} 至 {high:+.2}）", of.0),
+                        format!("{value:+.2} students a week over {} (95 % from {low:+.2} to {high:+.2})", of.1),
+                    )
+                }
+            }
+        };
+        let parts: Vec<(String, String)> =
+            [(rule, self.over_best_rule), (place, self.over_floor)].into_iter().map(part).collect();
+        let (zh, en): (Vec<String>, Vec<String>) = parts.into_iter().unzip();
+        let verdict = if self.is_offered { ("可用于提示", "offered") } else { ("暂不用于提示", "not offered") };
+        (format!("{}：{}。", verdict.0, zh.join("；")), format!("{}: {}", verdict.1, en.join("; ")))
+    }
+}
+
 fn decide(name: &str, best_rule: Option<&str>, rule: Option<Estimate>, floor: Option<Estimate>) -> Decided {
     let rule_name = best_rule.map_or_else(|| "the best rule".to_owned(), |it| format!("the best rule (\"{it}\")"));
     let mut failures = Vec::new();
@@ -408,6 +444,30 @@ mod tests {
     fn candidate(name: &str, role: Role, rows: &[Row], score: impl Fn(&Row) -> Option<f64>) -> Candidate {
         let scores = rows.iter().map(score).collect();
         Candidate { name: name.to_owned(), role, scores, probabilities: Vec::new(), drift: Vec::new() }
+    }
+
+    #[test]
+    fn why_a_model_is_offered_is_said_in_two_languages_and_by_no_identifier() {
+        let over = |low: f64| Some(Estimate { value: 0.5, low, high: 1.0 });
+        let best = ("绩点偏低".to_owned(), "low GPA".to_owned());
+        let said = |rule, floor| {
+            let decided = decide("boost", Some("low:gpa"), rule, floor);
+            assert_eq!(decided.words(Some(&best)).0.starts_with("可用于提示："), decided.is_offered);
+            decided.words(Some(&best))
+        };
+        let (zh, en) = said(over(0.1), over(0.2));
+        assert!(
+            zh.contains("比最好的单条规则（绩点偏低）每周多 +0.50 人") && en.contains("over the best rule (low GPA)"),
+            "{zh} {en}"
+        );
+        let (zh, en) = said(over(-0.1), None);
+        assert!(zh.contains("不能排除偶然") && zh.contains("没有可与之比较的按地点"), "{zh}");
+        assert!(en.starts_with("not offered: it does not beat the best rule (low GPA) by more than chance"), "{en}");
+        for text in [zh, en] {
+            assert!(!text.contains("low:gpa"), "{text}");
+            assert!(schema::forbidden(&text).is_empty(), "{text}");
+        }
+        assert!(decide("boost", None, None, None).words(None).0.contains("没有可与之比较的最好的单条规则"));
     }
 
     const CONFIG: Config = Config { budget: 20, resamples: 200, seed: 1 };

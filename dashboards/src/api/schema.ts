@@ -810,6 +810,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{thread_key}/telephone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The student's telephone, for whoever runs a safety check that goes on; every look is written down */
+        post: operations["post_cases_thread_key_telephone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{thread_key}/last_place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where and when the student passed a gate last, for security on shift in a safety check that goes on; every look is written down */
+        post: operations["post_cases_thread_key_last_place"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/outcomes": {
         parameters: {
             query?: never;
@@ -2179,6 +2213,28 @@ export interface components {
             found: string | null;
             found_zh: string | null;
             found_en: string | null;
+            /** @description Whether the reader may look up the student's telephone. */
+            can_telephone: boolean;
+            /** @description Whether the reader may look up where the student passed a gate last. */
+            can_locate: boolean;
+        };
+        /** @description A telephone of the register. */
+        CheckTelephone: {
+            /** @description null: the register has none. */
+            phone: string | null;
+        };
+        /** @description The last passage through a gate that the lake knows. */
+        CheckLastPlace: {
+            /**
+             * Format: date-time
+             * @description null: no passage is known, and nothing follows from it.
+             */
+            passed_at: string | null;
+            /** @enum {string|null} */
+            direction: "in" | "out" | null;
+            device_id: string | null;
+            /** @description Where the gate stands; null: the register of devices does not say. */
+            place: string | null;
         };
         /** @description A sign that was seen or heard, in plain words. */
         Sign: {
@@ -2617,6 +2673,9 @@ export interface components {
         /** @description What one ranking was worth under the same budget. */
         ModelWorth: {
             name: string;
+            /** @description Of a rule or single measure; null: a kind of model, or the place. */
+            title_zh: string | null;
+            title_en: string | null;
             /**
              * @description A model, a single rule or measure, or the rate of the place.
              * @enum {string}
@@ -2660,7 +2719,10 @@ export interface components {
         ModelDecision: {
             name: string;
             is_offered: boolean;
-            reason: string;
+            /** @description Why, in Chinese. */
+            reason_zh: string;
+            /** @description Why, in English. */
+            reason_en: string;
             /** @description Hits a day more than the best rule. */
             over_best_rule: number | null;
             /** @description Lower end of the 95 % interval. */
@@ -3182,6 +3244,8 @@ export type CaseCrisis = components['schemas']['CaseCrisis'];
 export type CheckNext = components['schemas']['CheckNext'];
 export type CheckDone = components['schemas']['CheckDone'];
 export type CaseCheck = components['schemas']['CaseCheck'];
+export type CheckTelephone = components['schemas']['CheckTelephone'];
+export type CheckLastPlace = components['schemas']['CheckLastPlace'];
 export type Sign = components['schemas']['Sign'];
 export type CaseReport = components['schemas']['CaseReport'];
 export type CaseOther = components['schemas']['CaseOther'];
@@ -4977,6 +5041,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cases_thread_key_telephone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The telephone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckTelephone"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cases_thread_key_last_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thread_key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last passage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckLastPlace"];
                 };
             };
             /** @description Problem document (RFC 9457) */

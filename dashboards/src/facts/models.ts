@@ -14,9 +14,3 @@ export function lifts(backtest: ModelBacktest, name: (worth: ModelWorth) => stri
   const known = backtest.candidates.flatMap((it) => (it.lift_over_random === null ? [] : [{name: name(it), value: it.lift_over_random}]));
   return [...known, {name: chance, value: 1}].sort((a, b) => b.value - a.value).map((it) => ({...it, shown: times(it.value)}));
 }
-
-/** A single measure as a rule is named `low:mean_score`, by the side that counts; any other name is the rule's own. */
-export function ruleOf(name: string): {measure: string; side: "low" | "high" | null} {
-  const found = /^(low|high):(.+)$/.exec(name);
-  return found === null ? {measure: name, side: null} : {measure: found[2] ?? name, side: found[1] === "low" ? "low" : "high"};
-}

@@ -33,17 +33,19 @@ impl Notify {
         let is_json = common.format() == Format::Json;
         match self.what {
             What::Send => {
+                // Whoever asks by hand has changed something: a roster, a channel, a window.
+                house.store.messages().bring_back().await?;
                 let round = messages::round(&house, &messages::channels(&house)?).await?;
-                let messages::Round { open_n, sent_n, failed_n, to_call_n, settled_n, unreached_n } = round;
+                let messages::Round { due_n, sent_n, failed_n, to_call_n, settled_n, unreached_n } = round;
                 if is_json {
                     let said = serde_json::json!({
-                        "open_n": open_n, "sent_n": sent_n, "failed_n": failed_n, "to_call_n": to_call_n,
+                        "due_n": due_n, "sent_n": sent_n, "failed_n": failed_n, "to_call_n": to_call_n,
                         "settled_n": settled_n, "unreached_n": unreached_n,
                     });
                     println!("{said}");
                 } else {
                     println!(
-                        "待办消息 / open {open_n}  已发 / sent {sent_n}  失败 / failed {failed_n}  需打电话 / to call {to_call_n}  已了结 / settled {settled_n}  无人可达 / reach nobody {unreached_n}"
+                        "待办消息 / open {due_n}  已发 / sent {sent_n}  失败 / failed {failed_n}  需打电话 / to call {to_call_n}  已了结 / settled {settled_n}  无人可达 / reach nobody {unreached_n}"
                     );
                 }
                 Ok(ExitCode::SUCCESS)

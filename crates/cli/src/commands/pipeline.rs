@@ -75,7 +75,7 @@ impl Pipeline {
 impl Template {
     fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings()?;
-        let project = Project::read(&common.place().project, &settings.packs)?;
+        let project = Project::read(&common.place().project, &settings)?;
         let found = project.pipelines.iter().find(|it| it.name() == self.name);
         let Some(found) = found else {
             let near = schema::nearest(&self.name, project.pipelines.iter().map(schema::Pipeline::name));
@@ -93,7 +93,7 @@ impl New {
     fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let settings = common.settings()?;
         let place = common.place();
-        let project = Project::read(&place.project, &settings.packs)?;
+        let project = Project::read(&place.project, &settings)?;
         let ground = Ground::new(&settings, common.now_us(&settings)?)?;
         if !self.file.is_file() {
             anyhow::bail!(Caller(format!("there is no file {}", self.file.display())));

@@ -61,6 +61,7 @@ pub(crate) async fn serve_house(
         campus: house.settings.campus.clone(),
         labels: casework::LabelScheme { labels: house.settings.casework.labels.clone() },
         death_by: house.settings.casework.death_by.clone(),
+        k_sensitive: house.settings.policy.k_sensitive,
         clock_offset_us: clock_offset_us(&house).await?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
@@ -179,6 +180,10 @@ const CARE_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Escalates cases that are late and takes the next step of every message, several times a minute.
 async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Receiver<casework::Rules>) {
+    // What was put off was so under the settings of before.
+    if let Err(error) = house.store.messages().bring_back().await {
+        tracing::error!(error = format!("{error:#}"), "messages that were put off wait until their time");
+    }
     loop {
         let now = rules.borrow().clone();
         if let Err(error) = care_once(&house, &channels, &now).await {
@@ -304,6 +309,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             caveat_zh: text(&front.caveat_zh),
             caveat_en: text(&front.caveat_en),
             inputs: inputs.collect(),
+            baselines: front.baselines.iter().map(|it| (it.clone(), builder.baseline_words(it))).collect(),
         });
     }
     let titles: BTreeMap<&str, &schema::Model> = house.project.models.iter().map(|it| (it.name.as_str(), it)).collect();

@@ -243,7 +243,7 @@ impl Imports for Wizard {
         }
         self.check_tables(&pipeline)?;
         let (approval, lack) = self.approval(&pipeline).await?;
-        if let Some((zh, en)) = lack.filter(|_| save.take) {
+        if let Some((zh, en)) = lack.as_ref().filter(|_| save.take) {
             return Err(Refusal::new(
                 RefusalKind::Approval,
                 format!("{zh}。约定可以先保存"),
@@ -256,13 +256,14 @@ impl Imports for Wizard {
             write_whole(&contract_path(&self.house.place.project, &name), text.as_bytes()).map_err(failed)?;
         }
         self.uploads.forget(&save.upload_id);
+        let (lack_zh, lack_en) = lack.unwrap_or_default();
         let next_zh = match (&taken_to, &approval) {
             (Some(path), _) if is_same => format!("文件已放入 input/{path}，下一次运行会接入。约定没有变化。"),
             (Some(path), _) => format!("文件已放入 input/{path}。服务在下次启动时读取新约定，之后的运行会接入数据。"),
             (None, Some(_)) => {
                 format!("把导出文件放到 input/{}；服务在下次启动时读取新约定，之后的运行会接入数据。", choices.path)
             }
-            (None, None) => format!("约定已保存。数据要等 {name} 的数据使用审批登记生效后才能接入；服务在下次启动时读取新约定。"),
+            (None, None) => format!("约定已保存。{lack_zh}。服务在下次启动时读取新约定。"),
         };
         let next_en = match (&taken_to, &approval) {
             (Some(path), _) if is_same => {
@@ -275,9 +276,9 @@ impl Imports for Wizard {
                 "Put exports into input/{}; the server reads the new contract at its next start, and the run after that takes them in.",
                 choices.path
             ),
-            (None, None) => format!(
-                "The contract is saved. Its data enters once a valid approval of the use of {name} is registered; the server reads the new contract at its next start."
-            ),
+            (None, None) => {
+                format!("The contract is saved. The {lack_en}. The server reads the new contract at its next start.")
+            }
         };
         Ok(json!({
             "pipeline": name, "path": format!("pipelines/{name}.toml"), "toml": text, "taken_to": taken_to, "approval": approval,

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::{Array, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Date32Type, Field, Int64Type, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::NaiveTime;
 use datafusion::datasource::MemTable;
-use policy::{Answered, Asked, Audit, Cause, Config, Parts, Policies, Principal, Session, Sessions, TableEntry, Tables};
+use policy::{Answered, Asked, Audit, Cause, Config, LookUp, Parts, Policies, Principal, Session, Sessions, TableEntry, Tables};
 use schema::Class;
 use schema::time::CampusClock;
 
@@ -180,7 +180,30 @@ impl Lake {
         let half = batch.num_rows() / 2;
         let parts = vec![vec![batch.slice(0, half)], vec![batch.slice(half, batch.num_rows() - half)]];
         let table = MemTable::try_new(batch.schema(), parts).expect("table");
-        self.0.insert(name.to_owned(), TableEntry::new(Arc::new(table), subject, 1));
+        let entry = TableEntry::new(Arc::new(table), subject, 1).with_look_up(Arc::new(Searched(batch)));
+        self.0.insert(name.to_owned(), entry);
+    }
+}
+
+/// Rows of one person, found by looking at every one.
+#[derive(Debug)]
+struct Searched(RecordBatch);
+
+#[async_trait]
+impl LookUp for Searched {
+    async fn look_up(
+        &self,
+        column: &str,
+        key: i64,
+        days: &[i32],
+        schema: SchemaRef,
+    ) -> datafusion::error::Result<Vec<RecordBatch>> {
+        let keys = self.0.column_by_name(column).expect("column").as_primitive::<Int64Type>();
+        let on = self.0.column_by_name("occurred_on").expect("column").as_primitive::<Date32Type>();
+        let is_wanted = |row: &usize| keys.is_valid(*row) && keys.value(*row) == key && days.contains(&on.value(*row));
+        let wanted = schema.fields().iter().map(|it| self.0.schema().index_of(it.name()).expect("column")).collect::<Vec<_>>();
+        let rows = self.0.project(&wanted)?;
+        Ok((0..rows.num_rows()).filter(is_wanted).map(|row| rows.slice(row, 1)).collect())
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::datatypes::{Int64Type, Schema, TimestampMicrosecondType};
+use chrono::NaiveDate;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use policy::Principal;
+use policy::{Error, LookedUp, Principal};
+use schema::time::date_days;
 
 use crate::campus::{
     COUNSELOR, Lake, STUDENTS, answer, home, key, lines, principal, purchase_batch, purchases, sessions_of, student_batch,
@@ -195,4 +197,40 @@ async fn a_random_query_sees_what_a_lake_cut_to_size_would_show() {
     }
     // A generator that went wrong would compare nothing with nothing.
     assert!(300 < compared && compared / 2 < nonempty, "{compared} compared, {nonempty} with rows");
+}
+
+#[tokio::test]
+async fn a_look_up_sees_what_the_same_query_sees() {
+    let sessions = sessions_of(Lake::new());
+    let days: Vec<i32> = (1..=3).map(|day| date_days(NaiveDate::from_ymd_opt(2026, 3, day).expect("a date"))).collect();
+    let (mut nonempty, mut empty) = (0, 0);
+    for (principal, eyes, ..) in people() {
+        let session = sessions.open(principal.clone()).await.expect("session");
+        for student in (0..STUDENTS).map(key).chain([42]) {
+            for (columns, days) in [("*", &days[..]), ("amount_fen, place, occurred_at", &days[1..]), ("*", &[])] {
+                let names: Vec<&str> = columns.split(", ").filter(|it| *it != "*").collect();
+                let wanted =
+                    [LookedUp { table: "card", columns: &names, days }, LookedUp { table: "unruled", columns: &[], days }];
+                let found = session.look_up(student, &wanted).await;
+                if eyes == Eyes::Clerk {
+                    // Keys are hashed for the clerk: nobody can be asked for by one.
+                    assert!(matches!(found, Err(Error::Query { sqlstate: "42000", .. })), "{found:?}");
+                    continue;
+                }
+                let [Some(found), None] = &found.expect("looked up")[..] else { panic!("no table of that name") };
+                let list: Vec<String> = days.iter().map(|it| format!("arrow_cast({it}, 'Date32')")).collect();
+                let condition =
+                    if list.is_empty() { "FALSE".to_owned() } else { format!("occurred_on IN ({})", list.join(", ")) };
+                let in_order: Vec<String> = found.schema().fields().iter().map(|it| it.name().clone()).collect();
+                let sql = format!("SELECT {} FROM card WHERE student_key = {student} AND {condition}", in_order.join(", "));
+                let asked = answer(&session, &sql).await.expect("answered");
+                assert_eq!(lines(std::slice::from_ref(found)), asked, "{principal:?} looks up what it asks by {sql}");
+                if columns == "*" {
+                    assert_eq!(found.schema(), session.schema("card").await.expect("a table"));
+                }
+                if asked.is_empty() { empty += 1 } else { nonempty += 1 }
+            }
+        }
+    }
+    assert!(30 < nonempty && 30 < empty, "{nonempty} with rows, {empty} without");
 }

@@ -10,7 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use policy::{Cause, Config, Error, Parts, Sessions, TableEntry, Tables};
+use policy::{Cause, Config, Error, LookedUp, Parts, Sessions, TableEntry, Tables};
 
 use crate::campus::{Lake, Notebook, answer, clock, config, counselor, open, policies, principal, purchase_schema, sessions_of};
 
@@ -218,10 +218,26 @@ async fn every_query_is_written_down_with_its_tables_and_the_policy_in_force() {
 }
 
 #[tokio::test]
+async fn a_look_up_is_written_down_with_the_tables_that_exist_for_the_session() {
+    let audit = Arc::new(Notebook::default());
+    let session = sessions_with(config(), Lake::new(), Arc::clone(&audit)).open(counselor()).await.expect("session");
+    let of = |table| LookedUp { table, columns: &["place"], days: &[1] };
+    session.look_up(7, &[of("card"), of("unruled"), of("card")]).await.expect("looked up");
+    session.look_up(7, &[of("cockpit_day")]).await.expect_err("figures are about nobody");
+    let asked = audit.asked.lock().expect("unpoisoned");
+    assert_eq!(asked.iter().map(|it| it.tables.join(",")).collect::<Vec<_>>(), ["card", "cockpit_day"]);
+    assert_eq!(asked[0].sql, "look up 7");
+    let answered = audit.answered.lock().expect("unpoisoned");
+    assert_eq!(answered.iter().map(|it| it.sqlstate).collect::<Vec<_>>(), [None, Some("42000")]);
+}
+
+#[tokio::test]
 async fn without_an_audit_log_nothing_is_read() {
     let audit = Arc::new(Notebook { is_broken: true, ..Notebook::default() });
     let session = sessions_with(config(), Lake::new(), audit).open(counselor()).await.expect("session");
     let refused = session.sql("SELECT * FROM card").await;
+    assert!(matches!(refused, Err(Error::Unaudited { .. })));
+    let refused = session.look_up(1, &[LookedUp { table: "card", columns: &[], days: &[1] }]).await;
     assert!(matches!(refused, Err(Error::Unaudited { .. })));
 }
 

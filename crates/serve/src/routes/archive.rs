@@ -29,7 +29,7 @@ pub(crate) async fn archive(reader: Reader, Path(student_key): Path<String>) -> 
 
 async fn of_student(reader: &Reader, session: &Session, key: i64) -> Result<Value, Problem> {
     let parts = &reader.state.parts;
-    let newest = crate::portrait::newest(parts, session).await?;
+    let newest = crate::portrait::newest(session).await?;
     let who = || vec![("key", rows::key(key))];
     let on = rows::date(&newest)?;
     let keys = [key];

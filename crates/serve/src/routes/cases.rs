@@ -4,6 +4,7 @@
 //! as everywhere: a case may be in sight although the person is not.
 
 mod filled;
+pub(crate) mod looks;
 pub(crate) mod shown;
 
 use axum::Json;
@@ -300,6 +301,10 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
         for name in ["guardian", "guardian_zh", "guardian_en", "parents", "parents_zh", "parents_en"] {
             check[name] = Value::Null;
         }
+    }
+    if let Some(check) = &mut check {
+        check["can_telephone"] = looks::may_telephone(&desk).into();
+        check["can_locate"] = looks::may_locate(&desk, who.role).into();
     }
     Ok(json!({
         "row": shown::row(row, &students, &who.account, now),

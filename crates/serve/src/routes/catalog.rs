@@ -10,12 +10,8 @@ pub(crate) async fn catalog(reader: Reader) -> Result<Json<Value>, Problem> {
     reader.require_page("catalog")?;
     let parts = &reader.state.parts;
     let mut tables = Vec::new();
-    let mut data_item_n = 0;
     for table in &parts.catalog.tables {
         let snapshot = parts.lake.snapshot(&table.table).await?;
-        if table.kind == "raw" {
-            data_item_n += table.schema.fields().len();
-        }
         let class = table.schema.fields().iter().filter_map(|it| schema::Class::parse(it.metadata().get("class")?)).max();
         let columns: Vec<Value> = table
             .schema
@@ -37,5 +33,5 @@ pub(crate) async fn catalog(reader: Reader) -> Result<Json<Value>, Problem> {
             "columns": columns,
         }));
     }
-    Ok(Json(json!({ "tables": tables, "data_item_n": data_item_n })))
+    Ok(Json(json!({ "tables": tables, "data_item_n": parts.data_item_n().await? })))
 }

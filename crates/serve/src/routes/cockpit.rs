@@ -76,7 +76,7 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
         ));
     }
     if let Some(data) = data.first() {
-        figures.push(data_figure(data, &reader, &at));
+        figures.push(data_figure(data, reader.state.parts.data_item_n().await?, &at));
     }
     let colleges: Vec<Value> = colleges(&people, &nights, &tickets);
     Ok(Json(json!({
@@ -243,12 +243,10 @@ pub(crate) fn ticket_figures(now: Option<&Row>, before: Option<&Row>, at: &str) 
     ]
 }
 
-fn data_figure(data: &Row, reader: &Reader, at: &str) -> Value {
-    let columns: usize =
-        reader.state.parts.catalog.tables.iter().filter(|it| it.kind == "raw").map(|it| it.schema.fields().len()).sum();
+fn data_figure(data: &Row, data_item_n: usize, at: &str) -> Value {
     let parts = json!([
         { "part": "device_online_rate", "value": cell(data, "device_online_rate") },
-        { "part": "data_item_n", "value": columns },
+        { "part": "data_item_n", "value": data_item_n },
         { "part": "portrait_coverage", "value": share(number(data, "portrait_n"), number(data, "student_n")) },
     ]);
     figure(

@@ -21,7 +21,7 @@ pub(crate) async fn lineage(
     let words = parts.catalog.measures.iter().find(|it| it.measure == measure).ok_or_else(Problem::not_found)?;
     let table = if words.is_closed { "closed_measure" } else { "feat_measure" };
     session.schema(table).await?;
-    let newest = crate::portrait::newest(parts, &session).await?;
+    let newest = crate::portrait::newest(&session).await?;
     let as_of_on = filter.as_of.unwrap_or(newest);
     let on = rows::date(&as_of_on)?;
     let sql = format!(

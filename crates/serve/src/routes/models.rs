@@ -79,7 +79,7 @@ pub(crate) async fn one(reader: Reader, Path(model): Path<String>) -> Result<Jso
         "caveat_zh": words.caveat_zh, "caveat_en": words.caveat_en,
         "inputs": words.inputs,
         "card": kept.card.as_ref().map(|it| card(it, &kept)),
-        "backtest": kept.backtest.as_ref().map(backtest),
+        "backtest": kept.backtest.as_ref().map(|it| backtest(it, words)),
         "drift": kept.drift.iter().map(|it| drift(it, words)).collect::<Vec<_>>(),
         "groups": groups(&session, &kept, &words.model).await?,
     })))
@@ -163,26 +163,17 @@ fn head(words: &ModelWords, kept: &Kept) -> Value {
         None => ("untrained", UNTRAINED.0.to_owned(), UNTRAINED.1.to_owned()),
         Some(_) if !kept.frozen.is_empty() => {
             let first = text(&kept.frozen[0], "as_of_on");
-            let moved: Vec<String> = kept
-                .frozen
-                .iter()
-                .filter(|it| text(it, "as_of_on") == first)
-                .filter_map(|it| {
-                    let input = text(it, "input")?;
-                    Some(
-                        words
-                            .inputs
-                            .iter()
-                            .find(|it| it.input == input)
-                            .map_or(input, |it| format!("{} / {}", it.title_zh, it.title_en)),
-                    )
-                })
-                .collect();
-            let first = first.unwrap_or_default();
-            let zh = format!("自 {first} 起停用：输入的分布已偏离训练时（{}），重新训练前不产生提示。", moved.join("；"));
+            let inputs = kept.frozen.iter().filter(|it| text(it, "as_of_on") == first).filter_map(|it| text(it, "input"));
+            let titles = |it: String| {
+                let known = words.inputs.iter().find(|one| one.input == it);
+                known.map_or_else(|| (it.clone(), it.clone()), |it| (it.title_zh.clone(), it.title_en.clone()))
+            };
+            let (moved_zh, moved_en): (Vec<String>, Vec<String>) = inputs.map(titles).unzip();
+            let first = first.clone().unwrap_or_default();
+            let zh = format!("自 {first} 起停用：输入的分布已偏离训练时（{}），重新训练前不产生提示。", moved_zh.join("、"));
             let en = format!(
                 "Frozen since {first}: what it reads has moved since the training ({}); until it is trained anew it offers nothing.",
-                moved.join("; ")
+                moved_en.join(", ")
             );
             ("frozen", zh, en)
         }
@@ -214,15 +205,15 @@ fn card(card: &Card, kept: &Kept) -> Value {
     })
 }
 
-fn backtest(judged: &Judged) -> Value {
+fn backtest(judged: &Judged, words: &ModelWords) -> Value {
     let report = &judged.report;
     let reliability = report.candidates.iter().find(|it| it.name == judged.chosen).and_then(|it| it.calibration.as_ref());
     let base_rate = (0 < report.n_rows).then(|| report.n_positive as f64 / report.n_rows as f64);
     json!({
         "as_of_on": cell(&judged.row, "judged_on"), "budget": report.budget, "n_rows": report.n_rows, "n_positive": report.n_positive,
         "base_rate": base_rate, "best_rule": report.best_rule,
-        "candidates": report.candidates.iter().map(|it| worth(it, &judged.chosen)).collect::<Vec<_>>(),
-        "decisions": report.decisions.iter().map(decision).collect::<Vec<_>>(),
+        "candidates": report.candidates.iter().map(|it| worth(it, &judged.chosen, words)).collect::<Vec<_>>(),
+        "decisions": report.decisions.iter().map(|it| decision(it, report.best_rule.as_deref(), words)).collect::<Vec<_>>(),
         "reliability": reliability.map(|it| json!({
             "bands": it.bands.iter().map(|band| json!({
                 "n_rows": band.n_rows, "promised_min": band.score_min, "promised_max": band.score_max, "promised_mean": band.score_mean,
@@ -234,15 +225,16 @@ fn backtest(judged: &Judged) -> Value {
     })
 }
 
-fn worth(it: &Worth, chosen: &str) -> Value {
+fn worth(it: &Worth, chosen: &str, words: &ModelWords) -> Value {
     let week = |it: &Week| {
         json!({
             "as_of_on": day(it.as_of_on), "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "n_positive": it.at_k.n_positive,
             "n_rows": it.at_k.n_rows, "precision": it.at_k.precision(), "recall": it.at_k.recall(),
         })
     };
+    let titles = words.baselines.get(&it.name);
     json!({
-        "name": it.name, "role": it.role, "is_chosen": it.name == chosen,
+        "name": it.name, "title_zh": titles.map(|it| &it.0), "title_en": titles.map(|it| &it.1), "role": it.role, "is_chosen": it.name == chosen,
         "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "precision": it.precision, "recall": it.recall, "auroc": it.auroc,
         "lift_over_random": it.lift_over_random, "lift_over_best_rule": it.lift_over_best_rule, "lift_over_floor": it.lift_over_floor,
         "lead_days_median": it.lead_times.median_days, "lead_share_week": it.lead_times.share_week,
@@ -250,10 +242,11 @@ fn worth(it: &Worth, chosen: &str) -> Value {
     })
 }
 
-fn decision(it: &Decided) -> Value {
+fn decision(it: &Decided, best_rule: Option<&str>, words: &ModelWords) -> Value {
+    let (zh, en) = it.words(best_rule.and_then(|it| words.baselines.get(it)));
     let part = |over: Option<Estimate>, of: fn(Estimate) -> f64| over.map(of);
     json!({
-        "name": it.name, "is_offered": it.is_offered, "reason": it.reason,
+        "name": it.name, "is_offered": it.is_offered, "reason_zh": zh, "reason_en": en,
         "over_best_rule": part(it.over_best_rule, |it| it.value), "over_best_rule_low": part(it.over_best_rule, |it| it.low),
         "over_best_rule_high": part(it.over_best_rule, |it| it.high),
         "over_floor": part(it.over_floor, |it| it.value), "over_floor_low": part(it.over_floor, |it| it.low),

@@ -47,6 +47,5 @@ pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
             },
         }));
     }
-    let data_item_n: usize = parts.catalog.sources.iter().map(|it| it.column_n).sum();
-    Ok(Json(json!({ "sources": sources, "data_item_n": data_item_n })))
+    Ok(Json(json!({ "sources": sources, "data_item_n": parts.data_item_n().await? })))
 }

@@ -1,6 +1,8 @@
 //! `/api/v1/screenings`: screenings, their scores, and the month in figures (普查、月报). Psychology's alone; a score is
 //! sealed, looked at one by one, and leaves for nowhere.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
@@ -14,8 +16,6 @@ use super::follow_ups::day_start;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
 
-/// Figures below this are not told (`k_sensitive`).
-const K_SENSITIVE: i64 = 10;
 /// Longest name, and most lines that are pasted at once.
 const NAME_BYTES_MAX: usize = 120;
 const LINES_MAX: usize = 20_000;
@@ -96,8 +96,8 @@ pub(crate) async fn keep(reader: Reader, body: Result<Json<Campaign>, JsonReject
     Ok(Json(all(&reader).await?))
 }
 
-/// Takes scores as lines of number and score. What is right is kept, what is wrong comes back with its line and reason; a
-/// reason never repeats what the line says.
+/// Takes scores as lines of number and score. What is right is kept in one go, what is wrong comes back with its line and
+/// reason; a reason never repeats what the line says.
 pub(crate) async fn scores(
     reader: Reader,
     Path(name): Path<String>,
@@ -111,7 +111,7 @@ pub(crate) async fn scores(
         return Err(Problem::unprocessable("一次至多 20000 行", "20,000 lines at most at once"));
     }
     reader.note("keep", format!("screening/{name}/scores"), "asked", i64::try_from(it.csv.lines().count()).ok()).await?;
-    let (mut taken_n, mut wrong, mut seen) = (0, Vec::new(), std::collections::BTreeSet::new());
+    let (mut right, mut wrong, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (at, line) in it.csv.lines().enumerate() {
         let line = line.trim().trim_start_matches('\u{feff}');
         if line.is_empty() {
@@ -121,17 +121,15 @@ pub(crate) async fn scores(
             Ok((key, _)) if !seen.insert(key) => {
                 wrong.push((at + 1, ("学号在前面的行已出现", "the number stands on a line before")))
             }
-            Ok((key, score)) => {
-                cases.keep_score(&name, key, score, &who).await?;
-                taken_n += 1;
-            }
+            Ok(it) => right.push(it),
             // The first line may name the columns.
             Err(_) if at == 0 && !line.chars().any(|it| it.is_ascii_digit()) => {}
             Err(reason) => wrong.push((at + 1, reason)),
         }
     }
+    cases.keep_scores(&name, &right, &who).await?;
     let wrong = wrong.into_iter().map(|(line, (zh, en))| json!({ "line": line, "reason_zh": zh, "reason_en": en }));
-    Ok(Json(json!({ "taken_n": taken_n, "wrong": wrong.collect::<Vec<_>>() })))
+    Ok(Json(json!({ "taken_n": right.len(), "wrong": wrong.collect::<Vec<_>>() })))
 }
 
 /// The student and the score of a line, or why not.
@@ -163,7 +161,7 @@ pub(crate) async fn look(
     Ok(Json(json!({ "score": score })))
 }
 
-/// The month in figures: what is below ten is not told.
+/// The month in figures: small ones are not told.
 pub(crate) async fn month(reader: Reader, Query(it): Query<Month>) -> Result<Json<Value>, Problem> {
     let who = psychology(&reader)?;
     let calendar = reader.rules().calendar;
@@ -192,8 +190,9 @@ pub(crate) async fn month(reader: Reader, Query(it): Query<Month>) -> Result<Jso
         ("returns", "复学评估", "Return reviews", of.returns_n),
         ("contacts", "完成的随访联系", "Contacts made", of.contacts_n),
     ];
-    let figures = figures.map(|(figure, zh, en, n)| {
-        json!({ "figure": figure, "title_zh": zh, "title_en": en, "n": Some(n).filter(|it| K_SENSITIVE <= *it) })
-    });
-    Ok(Json(json!({ "month": first.format("%Y-%m").to_string(), "k": K_SENSITIVE, "figures": figures })))
+    let k = reader.state.config.k_sensitive;
+    let figures = figures.map(
+        |(figure, zh, en, n)| json!({ "figure": figure, "title_zh": zh, "title_en": en, "n": Some(n).filter(|it| k <= *it) }),
+    );
+    Ok(Json(json!({ "month": first.format("%Y-%m").to_string(), "k": k, "figures": figures })))
 }

@@ -86,7 +86,7 @@ async fn care(session: &policy::Session, as_of_on: &str) -> Result<Vec<i64>, Pro
 }
 
 /// Columns that [`head`] reads, as far as the campus has them.
-const HEAD: [&str; 12] = [
+pub(crate) const HEAD: [&str; 12] = [
     "student_key",
     "college",
     "college_name",
@@ -100,13 +100,6 @@ const HEAD: [&str; 12] = [
     "study_stage",
     "campus",
 ];
-
-/// A query of the heads of students that a condition names: a portrait's table has a hundred columns more.
-pub(crate) async fn head_sql(session: &policy::Session, condition: &str) -> Result<String, Problem> {
-    let schema = session.schema("portrait_student").await?;
-    let columns: Vec<&str> = HEAD.into_iter().filter(|it| schema.field_with_name(it).is_ok()).collect();
-    Ok(format!("SELECT {} FROM portrait_student WHERE {condition}", columns.join(", ")))
-}
 
 /// A student as lists and portraits head them.
 pub(crate) fn head(it: &Row, named: (Option<String>, Option<String>), care_n: usize) -> Value {

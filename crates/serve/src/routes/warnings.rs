@@ -1,7 +1,7 @@
 //! `GET /api/v1/warnings`: findings first, then care offers of the newest date, within the reader's scope.
 
 use axum::Json;
-use policy::Session;
+use policy::{LookedUp, Session};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,8 +12,10 @@ use crate::rows::{self, Row, cell, number, text};
 use crate::state::{Reading, RuleWords};
 
 /// What a finding of no trace looks for before it is shown.
-const EXPLANATIONS: [(&str, &str, &str); 4] = [
+const EXPLANATIONS: [(&str, &str, &str); 6] = [
     ("leave", "请假", "Leave"),
+    ("internship", "实习", "Internship"),
+    ("campus_event", "校园事件", "Campus event"),
     ("holiday", "假期", "Holiday"),
     ("device_outage", "设备故障", "Device fault"),
     ("lost_card", "校园卡挂失", "Lost card"),
@@ -64,12 +66,19 @@ pub(crate) async fn list(reader: Reader, Query(filter): Query<Filter>) -> Result
 
 /// What is offered for one student on a date; empty for a role that reads no offers, as students themselves.
 pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_of_on: &str) -> Result<Vec<Value>, Problem> {
-    if session.schema("warning_student").await.is_err() {
+    let day = [rows::day(as_of_on)?];
+    let of = |table| LookedUp { table, columns: &[], days: &day };
+    let [found, person] = rows::look_up(session, key, [of("warning_student"), of("dim_student")]).await?;
+    let mut found = rows::of_batch(found.as_ref())?;
+    if found.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = "SELECT * FROM warning_student WHERE as_of_on = $on AND student_key = $key ORDER BY severity DESC NULLS FIRST, warning_id";
-    let found = rows::rows(session, sql, vec![("on", rows::date(as_of_on)?), ("key", rows::key(key))]).await?;
-    notices(parts, session, &found).await
+    // What has no severity is a finding of safety, and comes first.
+    let first = |it: &Row| number(it, "severity").unwrap_or(f64::INFINITY);
+    found.sort_by(|a, b| first(b).total_cmp(&first(a)).then_with(|| text(a, "warning_id").cmp(&text(b, "warning_id"))));
+    let person = rows::of_batch(person.as_ref())?.into_iter().next().unwrap_or_default();
+    let name = rows::names(parts, session, &[key]).await?.remove(&key).and_then(|it| it.0);
+    Ok(found.iter().map(|it| notice(parts, it, &person, name.clone())).collect())
 }
 
 async fn notices(parts: &Reading, session: &Session, found: &[Row]) -> Result<Vec<Value>, Problem> {

@@ -68,7 +68,7 @@ impl Hashing {
 
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(job).await.map_err(Error::CutOff)
+        tokio::task::spawn_blocking(job).await.map_err(|source| Error::CutOff(Box::new(source)))
     }
 }
 

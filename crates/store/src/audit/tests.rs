@@ -194,3 +194,53 @@ async fn events_added_at_once_make_one_chain() {
 
     assert_eq!(store.audit().verify().await.unwrap(), 20);
 }
+
+#[tokio::test]
+async fn an_event_is_written_though_its_caller_goes_away() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    // The writer is held up, so that all of them wait together.
+    let held = store.database().begin("audit_event").await.unwrap();
+    let tasks: Vec<_> = (0..3)
+        .map(|it| {
+            let audit = store.audit();
+            tokio::spawn(async move { audit.append(event(it)).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    tasks[0].abort();
+    tasks[1].abort();
+    drop(held);
+
+    let ends = [0, 1, 2].map(|it| it < 2);
+    for (task, is_cancelled) in tasks.into_iter().zip(ends) {
+        assert_eq!(task.await.is_err(), is_cancelled);
+    }
+    assert_eq!(store.audit().verify().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_written_are_refused_one_and_all_and_later_ones_are_taken() {
+    let scene = Scene::new();
+    let store = five_events(&scene).await;
+    rename(&store, "audit_event", "elsewhere").await;
+    let tasks: Vec<_> = (0..4)
+        .map(|it| {
+            let audit = store.audit();
+            tokio::spawn(async move { audit.append(event(it)).await })
+        })
+        .collect();
+    for task in tasks {
+        assert!(matches!(task.await.unwrap(), Err(Error::Together(_))));
+    }
+    rename(&store, "elsewhere", "audit_event").await;
+
+    assert_eq!(store.audit().append(event(6)).await.unwrap(), 6);
+    assert_eq!(store.audit().verify().await.unwrap(), 6);
+}
+
+async fn rename(store: &Store, from: &str, to: &str) {
+    let mut tx = store.database().begin("audit_event").await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"))).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+}

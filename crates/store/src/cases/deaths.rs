@@ -1,8 +1,10 @@
 //! After a death: everything that leaves by itself stops, two named persons may look, and those around are cared for.
 
 use casework::{Act, Code, Command, Refusal, Rules, postvention_dates};
+use serde::Serialize;
 use sqlx::FromRow;
 
+use super::outbox::tell_of;
 use super::plans::{care_in, plan_in};
 use super::responsibility::counselor;
 use super::{Cases, FollowUpCause, Tx, Who, actor, load};
@@ -44,10 +46,22 @@ pub struct Around {
     pub staff: Vec<String>,
 }
 
+/// The topic of deaths: from then on the lake counts the student nowhere, before any register says so.
+const DEPARTURE: &str = "student_departure";
+
+// Neither who entered it nor who may look: the lake learns whom it counts no more.
+#[derive(Serialize)]
+struct Fact {
+    student_key: i64,
+    gone_on: String,
+    at: i64,
+}
+
 const COLUMNS: &str = "SELECT student_key, died_day, entered_by, at_us, planned_us FROM student_death";
 
 impl Cases {
-    /// Enters that a student has died: every case stops, contacts and messages end, the student's account is shut.
+    /// Enters that a student has died: every case stops, contacts and messages end, the student's account is shut, and the
+    /// lake is told to count them no more.
     ///
     /// `is_named` says whether the settings name the account for it.
     ///
@@ -64,6 +78,8 @@ impl Cases {
         if rules.calendar.day(now) < new.died_day {
             return Err(Refusal::NotDue.into());
         }
+        let gone_on = i32::try_from(new.died_day).ok().and_then(schema::time::days_date);
+        let gone_on = gone_on.ok_or(Error::Damaged { table: "student_death", column: "died_day" })?.to_string();
         let mut tx = self.database.begin("student_death").await?;
         if has_died(&mut tx, new.student_key).await? {
             return Err(Refusal::Deceased.into());
@@ -94,6 +110,7 @@ impl Cases {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "student_death"))?;
+        tell_of(&mut tx, DEPARTURE, now, &Fact { student_key: new.student_key, gone_on, at: now }).await?;
         let accounts: Vec<String> = sqlx::query_scalar("SELECT account FROM account WHERE person_key = $1")
             .bind(new.student_key)
             .fetch_all(&mut *tx)

@@ -1,9 +1,14 @@
 //! Screenings and their scores (普查): psychology's alone. A score stands nowhere in the clear and leaves for nowhere.
 
 use casework::ScreeningCampaign;
+use sqlx::AssertSqlSafe;
 
 use super::{Cases, Who, open_text};
+use crate::database::values;
 use crate::error::Error;
+
+/// Scores that one statement writes; with three values each it stays below what either database takes.
+const SCORES_A_STATEMENT: usize = 500;
 
 /// A screening with how many scores are kept of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,24 +86,27 @@ impl Cases {
         }))
     }
 
-    /// Keeps a score, sealed under the psychology key.
+    /// Keeps the scores of students, each sealed under the psychology key: all of them or, if one cannot be kept, none.
     ///
     /// # Errors
     /// If the role is not psychology's, there is no such screening, or the store cannot be written.
-    pub async fn keep_score(&self, name: &str, student_key: i64, score: &str, who: &Who) -> Result<(), Error> {
+    pub async fn keep_scores(&self, name: &str, scores: &[(i64, &str)], who: &Who) -> Result<(), Error> {
         self.expect_psychology(who)?;
+        let sealed = |(key, score): &(i64, &str)| (*key, self.psychology.seal(score.as_bytes(), &score_place(name, *key)));
+        let rows: Vec<(i64, Vec<u8>)> = scores.iter().map(sealed).collect();
         let mut tx = self.database.begin("screening_score").await?;
-        let sealed = self.psychology.seal(score.as_bytes(), &score_place(name, student_key));
-        sqlx::query(
-            "INSERT INTO screening_score (name, student_key, score_sealed) VALUES ($1, $2, $3) \
-             ON CONFLICT (name, student_key) DO UPDATE SET score_sealed = excluded.score_sealed",
-        )
-        .bind(name)
-        .bind(student_key)
-        .bind(sealed)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::database("write", "screening_score"))?;
+        for rows in rows.chunks(SCORES_A_STATEMENT) {
+            let sql = format!(
+                "INSERT INTO screening_score (name, student_key, score_sealed) VALUES {} \
+                 ON CONFLICT (name, student_key) DO UPDATE SET score_sealed = excluded.score_sealed",
+                values(1, rows.len(), 3)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for (key, sealed) in rows {
+                query = query.bind(name).bind(*key).bind(sealed.as_slice());
+            }
+            query.execute(&mut *tx).await.map_err(Error::database("write", "screening_score"))?;
+        }
         tx.commit().await.map_err(Error::database("write", "screening_score"))
     }
 

@@ -218,7 +218,7 @@ async fn nothing_somebody_wrote_is_readable_on_disk() {
         n_talked: 0,
     };
     cases.keep_campaign(&campaign).await.unwrap();
-    cases.keep_score("newcomers", STUDENT, "score=271828", &wang()).await.unwrap();
+    cases.keep_scores("newcomers", &[(STUDENT, "score=271828")], &wang()).await.unwrap();
     let bytes = scene.bytes();
     let holds = |text: &str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
     for secret in ["三天没下床了", "约了明天见面", "score=271828"] {
@@ -228,6 +228,40 @@ async fn nothing_somebody_wrote_is_readable_on_disk() {
     assert_eq!(cases.score("newcomers", STUDENT, &wang()).await.unwrap().as_deref(), Some("score=271828"));
     assert_eq!(refusal(cases.score("newcomers", STUDENT, &lin()).await), Refusal::NotYours);
     assert_eq!(cases.campaign("newcomers").await.unwrap(), Some(campaign));
+}
+
+#[tokio::test]
+async fn an_upload_of_scores_is_kept_whole_or_not_at_all() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let campaign = casework::ScreeningCampaign {
+        name: "newcomers".to_owned(),
+        consent_version: "2025-1".to_owned(),
+        n_due: 2_000,
+        n_done: 2_000,
+        n_to_talk: 0,
+        n_talked: 0,
+    };
+    store.cases().keep_campaign(&campaign).await.unwrap();
+    // More than one statement takes; the last two of them are made to collide.
+    let scores: Vec<(i64, &str)> = (1..=1_201).map(|it| (it, "61")).collect();
+    let collide = "CREATE UNIQUE INDEX planted ON screening_score (name) WHERE student_key > 1199";
+    let mut tx = store.database().begin("screening_score").await.unwrap();
+    sqlx::raw_sql(collide).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = store.cases().keep_scores("newcomers", &scores, &wang()).await;
+    assert!(matches!(refused, Err(Error::Database { .. })), "{refused:?}");
+    let store = scene.reopen(store).await;
+    assert_eq!(store.cases().campaigns(&wang()).await.unwrap()[0].score_n, 0, "a part of them was kept");
+
+    store.cases().keep_scores("newcomers", &scores[..1_200], &wang()).await.unwrap();
+    store.cases().keep_scores("newcomers", &[(1_200, "58.5")], &wang()).await.unwrap();
+    store.cases().keep_scores("newcomers", &[], &wang()).await.unwrap();
+    assert_eq!(store.cases().campaigns(&wang()).await.unwrap()[0].score_n, 1_200);
+    for (key, score) in [(1, "61"), (1_199, "61"), (1_200, "58.5")] {
+        assert_eq!(store.cases().score("newcomers", key, &wang()).await.unwrap().as_deref(), Some(score), "{key}");
+    }
+    assert_eq!(refusal(store.cases().keep_scores("newcomers", &scores, &lin()).await), Refusal::NotYours);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn machine(severity: i64) -> Act {
 }
 
 async fn told(store: &Store) -> Vec<(String, Option<i64>, bool)> {
-    store.messages().open(0).await.unwrap().into_iter().map(|it| (it.kind, it.severity, it.is_of_machine)).collect()
+    store.messages().due(None, i64::MAX).await.unwrap().into_iter().map(|it| (it.kind, it.severity, it.is_of_machine)).collect()
 }
 
 #[tokio::test]
@@ -60,14 +60,43 @@ async fn a_message_is_made_with_the_step_it_is_about_and_survives() {
     assert_eq!(told[3].1, Some(4));
 
     // Whoever takes the case in hand has answered all that was said of it before.
-    let open = store.messages().open(0).await.unwrap();
+    let open = store.messages().due(None, i64::MAX).await.unwrap();
     assert!(!store.messages().is_overtaken(&open[1]).await.unwrap());
     does(&store.cases(), (key, 3), Act::Claim {}, &who("wang", Role::PsychologyHead), 6 + HOUR_US).await;
     assert!(store.messages().is_overtaken(&open[0]).await.unwrap());
     assert!(store.messages().is_overtaken(&open[1]).await.unwrap());
     assert!(!store.messages().is_overtaken(&open[2]).await.unwrap());
     store.messages().settle(open[0].message_id, Fate::Overtaken, 7).await.unwrap();
-    assert_eq!(store.messages().open(0).await.unwrap().len(), open.len() - 1);
+    assert_eq!(store.messages().due(None, i64::MAX).await.unwrap().len(), open.len() - 1);
+}
+
+#[tokio::test]
+async fn what_waits_is_not_read_before_its_time_unless_something_is_reported_of_it() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.cases().assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    for (at, kind) in [(1, Kind::LifeAid), (2, Kind::Academic), (3, Kind::Safety)] {
+        enter(&store.cases(), kind, machine(2), &Who::system(), at).await;
+    }
+    let due =
+        async |now: i64| -> Vec<i64> { store.messages().due(None, now).await.unwrap().iter().map(|it| it.message_id).collect() };
+    assert_eq!(due(10).await, [1, 2, 3]);
+    let messages = store.messages();
+    messages.put_off(1, 100).await.unwrap();
+    messages.put_off(3, 50).await.unwrap();
+    assert_eq!((due(49).await, due(50).await, due(100).await), (vec![2], vec![2, 3], vec![2, 3, 1]), "by when, then by number");
+    let first = messages.due(None, 100).await.unwrap().remove(0);
+    let rest: Vec<i64> = messages.due(Some(&first), 100).await.unwrap().iter().map(|it| it.message_id).collect();
+    assert_eq!(rest, [3, 1], "a page goes on behind the last");
+
+    messages.begin(1, 7, "mail", 0, 20).await.unwrap();
+    messages.advance(1, 8, None, Reach::Read, 30).await.unwrap();
+    assert_eq!(due(49).await, [2], "of another's delivery nothing follows");
+    messages.advance(1, 7, None, Reach::Acknowledged, 30).await.unwrap();
+    assert_eq!(due(49).await, [1, 2], "an answer is not slept over");
+    messages.settle(1, Fate::Answered, 31).await.unwrap();
+    messages.bring_back().await.unwrap();
+    assert_eq!(due(0).await, [2, 3], "what is settled comes back by nothing");
 }
 
 #[tokio::test]
@@ -88,7 +117,7 @@ async fn a_delivery_is_begun_once_and_goes_forward_only() {
     let [only] = &found[..] else { panic!("{found:?}") };
     let times = (only.level, only.created_us, only.sent_us, only.failed_us, only.read_us, only.acknowledged_us);
     assert_eq!(times, (0, 10, Some(20), None, Some(35), None));
-    assert!(messages.open(0).await.unwrap().is_empty(), "a rehearsal asks nobody a second time");
+    assert!(messages.due(None, i64::MAX).await.unwrap().is_empty(), "a rehearsal asks nobody a second time");
 }
 
 #[tokio::test]

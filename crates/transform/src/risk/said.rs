@@ -4,6 +4,7 @@ use schema::Model;
 use warning::said;
 
 use super::{Input, Risk};
+use crate::Graph;
 
 /// Facts that are told; more are a wall of text.
 const FACTS_MAX: usize = 3;
@@ -35,6 +36,19 @@ fn titles(input: &Input, measures: &[Model]) -> (String, String, String) {
 /// Titles and unit of an input, for screens.
 pub(crate) fn words_of(input: &Input, measures: &[Model]) -> (String, String, String) {
     titles(input, measures)
+}
+
+/// What a baseline is called, in Chinese and in English: a rule, a trend, or a measure with the side that is worse.
+pub(crate) fn baseline_words(name: &str, graph: &Graph) -> (String, String) {
+    let (side, name) = name.split_once(':').unwrap_or(("", name));
+    let known = graph.measures().iter().chain(graph.rules()).chain(graph.trends()).find(|it| it.name == name);
+    let word = |of: fn(&Model) -> &Option<String>| known.and_then(|it| of(it).clone()).unwrap_or_else(|| name.to_owned());
+    let (zh, en) = (word(|it| &it.front.title_zh), word(|it| &it.front.title_en));
+    match side {
+        "low" => (format!("{zh}偏低"), format!("low {en}")),
+        "high" => (format!("{zh}偏高"), format!("high {en}")),
+        _ => (zh, en),
+    }
 }
 
 /// The reason of one listed student, in Chinese and in English.

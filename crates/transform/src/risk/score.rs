@@ -255,6 +255,11 @@ impl Builder<'_> {
         super::said::words_of(input, &self.graph.measures)
     }
 
+    /// What a baseline of a model is called, in Chinese and in English.
+    pub fn baseline_words(&self, name: &str) -> (String, String) {
+        super::said::baseline_words(name, self.graph)
+    }
+
     /// Students on the list of a week: what the file says, else what the owners have hours for.
     pub(crate) async fn list_length(&self, risk: &Risk, as_of_on: i32) -> Result<usize, Error> {
         if let Some(budget) = risk.model.front.budget {

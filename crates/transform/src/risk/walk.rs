@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
-use warning::backtest::{Candidate, Config, Decided, Report, Role, Row, floor_scores};
+use warning::backtest::{Candidate, Config, Report, Role, Row, floor_scores};
 use warning::{Fate, History, Isotonic, Kind, Past, RiskModel};
 
 use super::Risk;
 use super::rows::{Rows, collect, mixed, typed};
+use super::said::baseline_words;
 use crate::Error;
 use crate::build::{Builder, date};
 
@@ -198,8 +199,8 @@ impl Builder<'_> {
         let chosen = kinds.iter().rev().copied().max_by_key(hits).unwrap_or(first);
         let decided = report.decisions.iter().find(|it| it.name == word(chosen));
         let is_offered = decided.is_some_and(|it| it.is_offered);
-        let reason_en = decided.map(|it| it.reason.clone()).unwrap_or_default();
-        let reason_zh = decided.map(|it| reason_zh(it, report.best_rule.as_deref())).unwrap_or_default();
+        let best_rule = report.best_rule.as_deref().map(|it| baseline_words(it, self.graph));
+        let (reason_zh, reason_en) = decided.map(|it| it.words(best_rule.as_ref())).unwrap_or_default();
         Ok(Judged { report: Some(report), chosen, is_offered, reason_zh, reason_en })
     }
 
@@ -296,21 +297,4 @@ impl Builder<'_> {
         }
         Ok(fired)
     }
-}
-
-/// Why a model is offered or not, in Chinese; the English sentence comes with the decision.
-fn reason_zh(decided: &Decided, best_rule: Option<&str>) -> String {
-    let rule = best_rule.map_or_else(|| "最好的单条规则".to_owned(), |it| format!("最好的单条规则（{it}）"));
-    let parts: Vec<String> = [(rule, decided.over_best_rule), ("按地点（楼层、课程）的发生率".to_owned(), decided.over_floor)]
-        .into_iter()
-        .map(|(what, over)| match over {
-            None => format!("没有可与之比较的{what}"),
-            Some(it) if it.low <= 0.0 => {
-                format!("与{what}相比的差别不能排除偶然（每周 {:+.2} 人，95% 区间 {:+.2} 至 {:+.2}）", it.value, it.low, it.high)
-            }
-            Some(it) => format!("比{what}每周多 {:+.2} 人（95% 区间 {:+.2} 至 {:+.2}）", it.value, it.low, it.high),
-        })
-        .collect();
-    let verdict = if decided.is_offered { "可用于提示" } else { "暂不用于提示" };
-    format!("{verdict}：{}。", parts.join("；"))
 }

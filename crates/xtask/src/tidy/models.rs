@@ -1,5 +1,6 @@
 //! SQL files: the front matter is readable, and every column that it names says what it is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -7,9 +8,10 @@ use schema::{Kind, Model};
 
 pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
+    let shared = shared(root)?;
     for path in files.iter().filter(|it| it.starts_with("sql/") && it.ends_with(".sql") && !it.starts_with("sql/analyst/")) {
         let text = fs::read_to_string(root.join(path))?;
-        let model = match Model::parse(Path::new(path), &text) {
+        let model = match Model::parse(Path::new(path), &text, &shared) {
             Ok(model) => model,
             Err(error) => {
                 findings.push(format!("{path}: {error}"));
@@ -43,4 +45,12 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
         }
     }
     Ok(findings)
+}
+
+/// The settings that every SQL file may use, with their defaults.
+fn shared(root: &Path) -> anyhow::Result<BTreeMap<String, toml::Value>> {
+    let defaults: toml::Table = toml::from_str(&fs::read_to_string(root.join("crates/cli/default.toml"))?)?;
+    let policy = defaults.get("policy").and_then(toml::Value::as_table);
+    let numbers = policy.into_iter().flatten().filter(|(name, _)| name.starts_with("k_"));
+    Ok(numbers.map(|(name, value)| (name.clone(), value.clone())).collect())
 }

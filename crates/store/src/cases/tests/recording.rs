@@ -220,7 +220,7 @@ async fn after_a_death_those_around_are_cared_for_once_and_two_may_look() {
     assert_eq!(cases.deaths_for("sun").await.unwrap().len(), 1);
     assert!(cases.deaths_for("lin").await.unwrap().is_empty());
     assert_eq!(refusal(record(&cases, key, &contact(), None, &qian).await), Refusal::Deceased);
-    let open = store.messages().open(0).await.unwrap();
+    let open = store.messages().due(None, i64::MAX).await.unwrap();
     for message in open.iter().filter(|it| it.follow_up_key.is_some() || it.thread_key == Some(key)) {
         assert!(store.messages().is_overtaken(message).await.unwrap(), "{message:?}");
     }
@@ -247,7 +247,7 @@ async fn a_contact_that_is_due_makes_one_message_for_its_owner() {
     assert_eq!(messages.ask_follow_ups(NOW + 6 * DAY_US).await.unwrap(), 0);
     assert_eq!(messages.ask_follow_ups(NOW + 7 * DAY_US).await.unwrap(), 1);
     assert_eq!(messages.ask_follow_ups(NOW + 8 * DAY_US).await.unwrap(), 0);
-    let message = messages.open(0).await.unwrap().remove(0);
+    let message = messages.due(None, NOW + 8 * DAY_US).await.unwrap().remove(0);
     let key = message.follow_up_key.expect("of a contact");
     assert_eq!((message.kind.as_str(), message.severity, message.thread_key), ("follow_up_due", None, None));
     assert_eq!(store.cases().asked_to_contact(key).await.unwrap().levels, [vec!["lin".to_owned()]]);

@@ -1,0 +1,46 @@
+/*---
+kind         = "table"
+about        = "When breakfast, lunch and dinner are eaten in each canteen, found from its own payments of 28 days; a canteen with few of them keeps the usual bands (各餐厅餐段)."
+owner        = "logistics_office"
+materialized = "view"
+cached       = true
+purpose      = ["portrait", "trend_warning"]
+
+[settings]
+payments_min = 500
+usual_bands  = "05:00-09:30 10:00-13:30 16:00-20:00"
+
+[columns]
+canteen        = { about = "Second part of the names of its tills.", class = "trace" }
+payment_n      = { about = "Payments of 28 days.", class = "trace" }
+breakfast_from = { unit = "minute_of_day", about = "Begin of breakfast." }
+breakfast_to   = { unit = "minute_of_day", about = "End of breakfast." }
+lunch_from     = { unit = "minute_of_day", about = "Begin of lunch." }
+lunch_to       = { unit = "minute_of_day", about = "End of lunch." }
+dinner_from    = { unit = "minute_of_day", about = "Begin of dinner." }
+dinner_to      = { unit = "minute_of_day", about = "End of dinner." }
+---*/
+
+WITH found AS (
+    SELECT split_part(terminal_id, '-', 2) AS canteen, count(*) AS payment_n, meal_bands(minute_of_day) AS bands
+    FROM stg_card_txn
+    WHERE merchant_kind = 'canteen' AND occurred_on >= $as_of - INTERVAL '28' DAY
+    GROUP BY split_part(terminal_id, '-', 2)
+),
+
+told AS (
+    SELECT canteen, payment_n, CASE WHEN payment_n >= ${payments_min} THEN bands ELSE ${usual_bands} END AS bands
+    FROM found
+)
+
+-- Every time stands at its own place of the text: 05:00-09:30 10:00-13:30 16:00-20:00.
+SELECT
+    canteen,
+    payment_n,
+    60 * CAST(substr(bands, 1, 2) AS BIGINT) + CAST(substr(bands, 4, 2) AS BIGINT) AS breakfast_from,
+    60 * CAST(substr(bands, 7, 2) AS BIGINT) + CAST(substr(bands, 10, 2) AS BIGINT) AS breakfast_to,
+    60 * CAST(substr(bands, 13, 2) AS BIGINT) + CAST(substr(bands, 16, 2) AS BIGINT) AS lunch_from,
+    60 * CAST(substr(bands, 19, 2) AS BIGINT) + CAST(substr(bands, 22, 2) AS BIGINT) AS lunch_to,
+    60 * CAST(substr(bands, 25, 2) AS BIGINT) + CAST(substr(bands, 28, 2) AS BIGINT) AS dinner_from,
+    60 * CAST(substr(bands, 31, 2) AS BIGINT) + CAST(substr(bands, 34, 2) AS BIGINT) AS dinner_to
+FROM told

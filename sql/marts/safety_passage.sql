@@ -1,0 +1,32 @@
+/*---
+kind         = "table"
+about        = "The last gate that each student passed on a campus day, by any way of passage: for who looks for somebody in a safety check, and nothing else (安全核实: 当日最后通行)."
+owner        = "logistics_security_office"
+materialized = "day"
+grain        = ["student_key", "occurred_on"]
+subject      = "student_key"
+purpose      = ["public_safety"]
+
+[columns]
+student_key = { about = "The student, pseudonymous.", class = "personal" }
+occurred_on = { about = "Campus day.", class = "trace" }
+passed_at   = { about = "When it was.", class = "trace" }
+device_id   = { about = "Which gate.", class = "trace" }
+direction   = { about = "Way of passage: in or out.", class = "trace" }
+---*/
+
+-- Not by versions as known: who looks for somebody wants the newest row that there is, however late it came.
+WITH ranked AS (
+    SELECT
+        student_key,
+        occurred_on,
+        occurred_at,
+        device_id,
+        direction,
+        row_number() OVER (PARTITION BY student_key, occurred_on ORDER BY occurred_at DESC, device_id, event_seq DESC) AS place
+    FROM stg_gate_event
+)
+
+SELECT student_key, occurred_on, occurred_at AS passed_at, device_id, direction
+FROM ranked
+WHERE place = 1

@@ -1,0 +1,114 @@
+//! Figures of places and teams: they add up to what was recorded, and small groups are told of nobody.
+
+use serde_json::Value;
+
+use crate::support::{built, demo, sql};
+
+const NEWEST: &str = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
+
+/// Rows that were known when the newest date was built.
+const KNOWN: &str = "known_at < (SELECT day_start(max(as_of_on)) FROM portrait_student)";
+
+fn n(rows: &[Value]) -> i64 {
+    rows[0]["n"].as_i64().unwrap_or_default()
+}
+
+#[test]
+fn a_floor_tells_of_hygiene_participation_and_requests_and_never_of_one_to_four() {
+    let data = demo();
+    let floors = sql(data, &format!("SELECT * FROM cockpit_floor WHERE {NEWEST}"));
+    assert!(!floors.is_empty());
+    let told = |name: &str| floors.iter().filter_map(|it| it[name].as_i64()).sum::<i64>();
+    let inspected = format!(
+        "SELECT count(*) AS n FROM stg_hygiene_inspection INNER JOIN stg_room ON stg_room.room_id = stg_hygiene_inspection.room_id \
+         WHERE occurred_on >= (SELECT max(as_of_on) FROM portrait_student) - INTERVAL '28' DAY AND stg_hygiene_inspection.{KNOWN}"
+    );
+    assert_eq!(told("hygiene_n"), n(&sql(data, &inspected)));
+    let residents =
+        format!("SELECT count(*) AS n FROM dim_student WHERE {NEWEST} AND status = 'enrolled' AND building_id IS NOT NULL");
+    assert_eq!(told("resident_n"), n(&sql(data, &residents)));
+    assert!(0 < told("participant_n") && told("participant_n") < told("resident_n"));
+    for it in &floors {
+        for name in ["participant_n", "request_n", "resident_n"] {
+            assert!(!it[name].as_i64().is_some_and(|it| (1..5).contains(&it)), "{name} of {it}");
+        }
+        if let (Some(asked), Some(living)) = (it["request_n"].as_f64(), it["resident_n"].as_f64()) {
+            assert!((it["request_density"].as_f64().expect("a density") - asked / living).abs() < 1e-9, "{it}");
+        }
+    }
+}
+
+#[test]
+fn a_single_breach_of_the_rules_of_electricity_points_at_no_room() {
+    let data = demo();
+    let last = "(SELECT max(as_of_on) FROM portrait_student)";
+    let found = sql(
+        data,
+        &format!(
+            "SELECT stg_room.building_id, count(*) AS n FROM stg_violation_event \
+             INNER JOIN stg_room ON stg_room.room_id = stg_violation_event.room_id \
+             WHERE occurred_on >= {last} - INTERVAL '120' DAY AND stg_violation_event.{KNOWN} GROUP BY stg_room.building_id"
+        ),
+    );
+    assert!(!found.is_empty(), "no breach was found anywhere");
+    let told = sql(data, &format!("SELECT * FROM cockpit_electricity WHERE {NEWEST} AND floor = 0"));
+    assert!(1 < told.len());
+    for it in &told {
+        let known =
+            found.iter().find(|row| row["building_id"] == it["building_id"]).and_then(|row| row["n"].as_i64()).unwrap_or(0);
+        let expected = if (1..5).contains(&known) { Value::Null } else { Value::from(known) };
+        assert_eq!(it["violation_n"], expected, "{it}");
+        assert!(it["used_wh"].as_f64().is_some_and(|it| 0.0 < it), "{it}");
+    }
+}
+
+#[test]
+fn who_was_talked_with_is_counted_for_the_university_and_hidden_where_few_were_not() {
+    let data = demo();
+    let last = "(SELECT max(as_of_on) FROM portrait_student)";
+    let rows = sql(data, &format!("SELECT * FROM cockpit_contact WHERE {NEWEST} ORDER BY scope"));
+    let university = rows.iter().find(|it| it["scope"] == "university").expect("a row of the university");
+    let met = format!(
+        "SELECT count(DISTINCT stg_contact_record.student_key) AS n FROM stg_contact_record \
+         INNER JOIN dim_student ON dim_student.student_key = stg_contact_record.student_key \
+         WHERE dim_student.{NEWEST} AND dim_student.status = 'enrolled' \
+         AND stg_contact_record.occurred_on >= {last} - INTERVAL '28' DAY AND stg_contact_record.{KNOWN}"
+    );
+    assert_eq!(university["met_n"].as_i64(), Some(n(&sql(data, &met))));
+    let days = |it: &Value, name: &str| it[name].as_f64();
+    assert!(days(university, "gap_days_p50") <= days(university, "gap_days_p90") && days(university, "gap_days_p50").is_some());
+    assert!(2 < rows.len(), "colleges are told");
+    for it in &rows {
+        let (met, all) = (it["met_n"].as_i64(), it["student_n"].as_i64().expect("students"));
+        assert!(met.is_none_or(|met| !(1..5).contains(&met) && !(1..5).contains(&(all - met))), "{it}");
+        if it["staff_n"].is_null() {
+            assert!(it["slot_done_n"].is_null() && it["rooms_a_day"].is_null(), "figures of fewer than five: {it}");
+        }
+    }
+}
+
+#[test]
+fn a_college_that_is_short_of_hours_for_a_few_says_so_without_a_number() {
+    for data in [demo(), built().0.path()] {
+        let cut = sql(
+            data,
+            &format!(
+                "SELECT dim_student.college AS scope, count(DISTINCT warning_candidate.student_key) AS n FROM warning_candidate \
+                 INNER JOIN dim_student ON dim_student.student_key = warning_candidate.student_key AND dim_student.{NEWEST} \
+                 LEFT ANTI JOIN (SELECT student_key FROM warning_student WHERE {NEWEST} AND severity IS NOT NULL) AS offered \
+                 ON offered.student_key = warning_candidate.student_key \
+                 WHERE warning_candidate.{NEWEST} AND warning_candidate.severity IS NOT NULL GROUP BY dim_student.college"
+            ),
+        );
+        for it in sql(data, &format!("SELECT * FROM cockpit_warning WHERE {NEWEST} AND scope <> 'university'")) {
+            let known = cut.iter().find(|row| row["scope"] == it["scope"]).and_then(|row| row["n"].as_i64()).unwrap_or(0);
+            let expected = match known {
+                0 => "none",
+                1..10 => "few",
+                _ => "told",
+            };
+            assert_eq!(it["shortfall_status"], expected, "{known} of {it}");
+            assert_eq!(it["shortfall_n"].is_null(), known < 10, "{it}");
+        }
+    }
+}

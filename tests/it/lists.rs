@@ -1,0 +1,126 @@
+//! Complete work lists: who stays, who is not back, whom nobody called, and what explains a silence.
+
+use std::collections::BTreeSet;
+
+use tempfile::TempDir;
+
+use crate::support::{NOW, built, campus, copy, demo, run, sql};
+
+#[test]
+fn who_stays_over_a_holiday_is_listed_from_the_registration_until_the_holiday_ends() {
+    let data = built().0.path();
+    let days = sql(
+        data,
+        "SELECT as_of_on, count(*) AS n FROM list_holiday_stay WHERE holiday = 'national_day' GROUP BY as_of_on ORDER BY as_of_on",
+    );
+    let due = sql(
+        data,
+        "SELECT count(DISTINCT stay_id) AS n FROM stg_holiday_stay INNER JOIN dim_student ON dim_student.student_key = stg_holiday_stay.student_key \
+         WHERE holiday = 'national_day' AND dim_student.status = 'enrolled' AND dim_student.as_of_on = DATE '2025-10-01'",
+    );
+    assert!(3 < days.len(), "the list stands on {} dates", days.len());
+    assert!(0 < due[0]["n"].as_i64().unwrap_or_default(), "nobody registered");
+    for it in &days {
+        let on = it["as_of_on"].as_str().expect("a date");
+        assert!(("2025-09-25".."2025-10-09").contains(&&on[..10]), "a list of {on}");
+        assert_eq!(it["n"], due[0]["n"], "{on}");
+    }
+}
+
+#[test]
+fn whoever_was_seen_by_nothing_since_the_holiday_is_listed_and_nobody_who_is_on_leave() {
+    let data = built().0.path();
+    let keys = |query: &str| -> BTreeSet<i64> { sql(data, query).iter().filter_map(|it| it["student_key"].as_i64()).collect() };
+    let listed = keys("SELECT student_key FROM list_not_back WHERE as_of_on = DATE '2025-10-10'");
+    let due = keys(
+        "SELECT dim_student.student_key FROM dim_student \
+         LEFT ANTI JOIN (SELECT student_key FROM int_student_day WHERE occurred_on BETWEEN DATE '2025-10-08' AND DATE '2025-10-09') AS seen \
+         ON seen.student_key = dim_student.student_key \
+         LEFT ANTI JOIN (SELECT student_key FROM stg_class_attendance WHERE occurred_on = DATE '2025-10-09' AND state IN ('present', 'late')) AS taught \
+         ON taught.student_key = dim_student.student_key \
+         LEFT ANTI JOIN (SELECT student_key FROM stg_night_check WHERE occurred_on BETWEEN DATE '2025-10-08' AND DATE '2025-10-09') AS found \
+         ON found.student_key = dim_student.student_key \
+         LEFT ANTI JOIN (SELECT student_key FROM stg_contact_record WHERE occurred_on BETWEEN DATE '2025-10-08' AND DATE '2025-10-09') AS met \
+         ON met.student_key = dim_student.student_key \
+         LEFT ANTI JOIN (SELECT student_key FROM stg_internship_placement WHERE begins_on < DATE '2025-10-10') AS placed \
+         ON placed.student_key = dim_student.student_key \
+         WHERE dim_student.as_of_on = DATE '2025-10-10' AND dim_student.status = 'enrolled' AND NOT dim_student.is_on_leave",
+    );
+    assert!(!due.is_empty(), "everybody was back the day after the holiday");
+    let missed: Vec<_> = due.difference(&listed).collect();
+    assert!(missed.is_empty(), "{missed:?} are not on the list");
+    let away =
+        keys("SELECT student_key FROM dim_student WHERE as_of_on = DATE '2025-10-10' AND (is_on_leave OR status <> 'enrolled')");
+    assert!(
+        !away.is_empty() && away.is_disjoint(&listed),
+        "on leave and listed: {:?}",
+        away.intersection(&listed).collect::<Vec<_>>()
+    );
+    let seen = sql(
+        data,
+        "SELECT count(*) AS n FROM list_not_back WHERE last_seen_on >= DATE '2025-10-08' AND as_of_on = DATE '2025-10-10'",
+    );
+    assert_eq!(seen[0]["n"], 0, "who was seen since the holiday is listed");
+}
+
+#[test]
+fn an_intern_whose_tutor_did_not_call_for_a_week_is_listed_whoever_else_talked() {
+    let data = demo();
+    let last = "(SELECT max(as_of_on) FROM portrait_student)";
+    let ids = |query: &str| -> BTreeSet<String> {
+        sql(data, query).iter().filter_map(|it| Some(it["placement_id"].as_str()?.to_owned())).collect()
+    };
+    let listed = ids(&format!("SELECT placement_id FROM list_internship_contact WHERE as_of_on = {last}"));
+    let due = ids(&format!(
+        "SELECT placement_id FROM stg_internship_placement \
+         LEFT ANTI JOIN (SELECT student_key, staff_key FROM stg_contact_record WHERE occurred_on >= {last} - INTERVAL '7' DAY) AS met \
+         ON met.student_key = stg_internship_placement.student_key AND met.staff_key = stg_internship_placement.tutor_key \
+         WHERE begins_on <= {last} - INTERVAL '7' DAY AND ends_on >= {last}"
+    ));
+    assert!(!due.is_empty(), "no intern is due");
+    assert_eq!(listed, due);
+    let others = sql(
+        data,
+        "SELECT count(*) AS n FROM list_internship_contact \
+         INNER JOIN stg_internship_placement ON stg_internship_placement.placement_id = list_internship_contact.placement_id \
+         INNER JOIN stg_contact_record ON stg_contact_record.student_key = list_internship_contact.student_key \
+         WHERE stg_contact_record.staff_key <> stg_internship_placement.tutor_key \
+         AND stg_contact_record.occurred_on >= list_internship_contact.as_of_on - INTERVAL '7' DAY \
+         AND stg_contact_record.occurred_on < list_internship_contact.as_of_on",
+    );
+    assert!(0 < others[0]["n"].as_i64().unwrap_or_default(), "nobody else talked with an intern who is due");
+    // The contact that is due takes the place of the silence.
+    let silent = sql(
+        data,
+        "SELECT count(*) AS n FROM warning_candidate \
+         INNER JOIN stg_internship_placement ON stg_internship_placement.student_key = warning_candidate.student_key \
+         WHERE warning_candidate.rule = 'no_trace' AND stg_internship_placement.begins_on < warning_candidate.as_of_on \
+         AND stg_internship_placement.ends_on >= warning_candidate.as_of_on",
+    );
+    assert_eq!(silent[0]["n"], 0, "an intern is looked for on campus");
+}
+
+#[test]
+fn a_closed_campus_explains_every_silence_while_it_lasts() {
+    let input = TempDir::new().expect("a folder");
+    copy(campus(), input.path(), &|_| true);
+    let file = input.path().join("registry/campus_event_20250921.csv");
+    let told = std::fs::read_to_string(&file).expect("the events of a week");
+    let told = format!("{}\nSJ-CLOSED,主校区,封闭,,2025-09-20 06:00,2025-10-01 06:00\n", told.trim_end());
+    std::fs::write(&file, told).expect("a file");
+    let data = TempDir::new().expect("a folder");
+    run(data.path(), input.path(), NOW);
+    let found = |data: &std::path::Path, days: &str| {
+        sql(
+            data,
+            &format!(
+                "SELECT as_of_on, student_key FROM warning_candidate WHERE rule = 'no_trace' AND {days} ORDER BY as_of_on, student_key"
+            ),
+        )
+    };
+    let during = "as_of_on BETWEEN DATE '2025-09-22' AND DATE '2025-09-30'";
+    assert!(!found(built().0.path(), during).is_empty(), "without the closure somebody leaves no trace");
+    assert_eq!(found(data.path(), during), Vec::<serde_json::Value>::new(), "the closure explains it");
+    let before = "as_of_on < DATE '2025-09-20'";
+    assert_eq!(found(built().0.path(), before), found(data.path(), before), "what came before the closure is as it was");
+}
