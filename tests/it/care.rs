@@ -420,7 +420,7 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
         data,
         "SELECT resident.student_key FROM list_resident AS resident INNER JOIN list_visit AS visit \
          ON visit.student_key = resident.student_key AND visit.as_of_on = resident.as_of_on \
-         WHERE resident.as_of_on = DATE '2025-11-01' ORDER BY 1 LIMIT 1",
+         WHERE resident.as_of_on = DATE '2025-10-31' ORDER BY 1 LIMIT 1",
     );
     let key = key[0]["student_key"].as_i64().expect("somebody");
     on_a_runtime(async {
