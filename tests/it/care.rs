@@ -436,6 +436,10 @@ fn who_has_died_is_counted_nowhere_from_that_day_on_and_stays_in_what_was() {
         assert_eq!(body, json!({ "student_key": key, "gone_on": "2025-10-31", "at": at }), "not who entered it, and no reader");
         store.close().await;
     });
+    // A date is told by what was known when its day began: what is taken in on the evening counts from the next one on.
+    let evening = ["ingest", "student_departure", "--now", "2025-11-01T20:00:00+08:00", "--input"];
+    let (code, _, wrong) = said(yizhan(data, &evening).arg(data.join("exports")));
+    assert_eq!(code, 0, "{wrong}");
     run(data, &data.join("exports"), "2025-11-02T05:10:00+08:00");
     let own = format!("student_key = {key}");
     assert_eq!((on("2025-11-01", "dim_student", &own), on("2025-11-02", "dim_student", &own)), (1, 0));

@@ -228,9 +228,9 @@ fn a_shift_sees_the_step_that_is_asked_of_it_and_nothing_else_of_the_student() {
         assert_eq!(look(desk, "telephone")["phone"], known.as_str());
     }
     let query = format!(
-        "SELECT occurred_at, stg_gate_event.device_id, direction, place FROM stg_gate_event \
+        "SELECT stg_gate_event.occurred_at, stg_gate_event.device_id, stg_gate_event.direction, stg_device.place FROM stg_gate_event \
          INNER JOIN stg_device ON stg_device.device_id = stg_gate_event.device_id AND stg_device.superseded_at IS NULL \
-         WHERE student_key = {student} ORDER BY occurred_at DESC LIMIT 1"
+         WHERE stg_gate_event.student_key = {student} ORDER BY stg_gate_event.occurred_at DESC LIMIT 1"
     );
     let (last, shown) = (&sql(server.data.path(), &query)[0], look(&security, "last_place"));
     for (name, of) in [("passed_at", "occurred_at"), ("device_id", "device_id"), ("direction", "direction"), ("place", "place")] {
