@@ -41,11 +41,6 @@ try {
     ["leader", ["--sizes", "1920x1080,390x844"]],
     ...["psychologist", "counselor", "analyst", "student", "administrator"].map((it) => [it, ["--sizes", "1366x768,390x844", "--locales", "zh-CN"]]),
   ];
-  // What is said of a person, in English as well: somebody of whom all is known, and of whom hardly anything is.
-  const person = ["portrait", "portrait-few", "archive", "album", "care-note", "case-psych", "me", "import", "quality"];
-  for (const role of ["psychologist", "student", "administrator"]) {
-    plans.push([role, ["--sizes", "1366x768,390x844", "--locales", "en", "--themes", "light", "--only", person.join(",")]]);
-  }
   // Roles with a few pages of their own: what is theirs alone, on a phone and on a desk.
   const own = {
     psychology_head: ["duty"], tutor: ["students", "portrait", "list", "ledger"], college_secretary: ["cockpit", "students", "cases", "duty"],
