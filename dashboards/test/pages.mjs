@@ -49,8 +49,13 @@ try {
   for (const [role, only] of Object.entries(own)) {
     plans.push([role, ["--sizes", "1366x768,360x780", "--locales", "zh-CN", "--themes", "light", "--only", only.join(",")]]);
   }
-  for (const [role, flags] of plans) {
-    console.log(role);
+  // The pages about persons, whose sentences are composed: in English as well.
+  const persons = ["portrait", "portrait-few", "archive", "album", "care-note", "case-psych", "me", "import", "quality"].join(",");
+  for (const role of ["psychologist", "student", "administrator"]) {
+    plans.push([role, ["--sizes", "1366x768,390x844", "--locales", "en", "--themes", "light", "--only", persons], "in English"]);
+  }
+  for (const [role, flags, how = ""] of plans) {
+    console.log(role, how);
     if ((await run([shots, base, role, "yizhan-demo", join(out, role), ...flags])) !== 0) failed += 1;
   }
   // Last, because it writes.
