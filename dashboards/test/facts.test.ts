@@ -12,7 +12,7 @@ function measure(name: string, facet: string, value: number | null, history: [st
   return {
     measure: name, title_zh: name, title_en: name, about: "", unit: "count", value, n: null, cov: null, z_self: null, z_peer: null,
     status: value === null ? "insufficient" : "ok", window: "120d", history: history.map(([as_of_on, it]) => ({as_of_on, value: it})),
-    source: "", facet, is_closed: false, as_of_on: null,
+    source: "", facet, is_closed: false, as_of_on: null, reason_zh: null, reason_en: null,
   };
 }
 function portrait(measures: Measure[]): Portrait {

@@ -43,6 +43,10 @@ const routes = [
     const college = query.get("college");
     return college === null ? cockpit : {...cockpit, college, colleges: cockpit.colleges.filter((it) => it.college === college)};
   }],
+  [/^\/me\/choices$/, "me", ({given}) => ({
+    social: {has_left: given.has_left ?? false, at: given.has_left === undefined ? null : new Date().toISOString()},
+    kept_zh: "归寝情况与安全核实不能退出。", kept_en: "The return at night and safety checks cannot be left.",
+  })],
   [/^\/students$/, "students", ({query, me}) => {
     const word = (query.get("query") ?? "").toLowerCase();
     const rows = sample("students").rows.filter((it) =>

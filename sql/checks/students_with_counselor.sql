@@ -6,4 +6,4 @@ owner = "student_affairs_office"
 
 SELECT student_key
 FROM stg_student
-WHERE superseded_at IS NULL AND status = 'enrolled' AND counselor_key IS NULL
+WHERE superseded_at IS NULL AND status IN ('enrolled', 'extended') AND counselor_key IS NULL

@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Canteen payments of four weeks as meals at groups of terminals, for finding who eats together (封闭: 就餐)."
+about        = "Canteen payments of four weeks, but of who objects, as meals at groups of terminals, for finding who eats together (封闭: 就餐)."
 owner        = "psychology_center"
 materialized = "view"
 cached       = true
@@ -32,4 +32,7 @@ SELECT
     CAST(date_part('epoch', stg_card_txn.occurred_at) AS BIGINT) AS second
 FROM stg_card_txn
 INNER JOIN hall ON hall.terminal_group = split_part(stg_card_txn.terminal_id, '-', 2)
+LEFT JOIN closed_social_left ON closed_social_left.student_key = stg_card_txn.student_key
 WHERE stg_card_txn.merchant_kind = 'canteen' AND stg_card_txn.occurred_on >= $as_of - INTERVAL '28' DAY
+    -- Who objects is in no pair, on neither side.
+    AND closed_social_left.student_key IS NULL

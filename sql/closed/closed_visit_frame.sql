@@ -26,7 +26,7 @@ SELECT
 FROM dim_student
 LEFT JOIN warned ON warned.student_key = dim_student.student_key
 WHERE dim_student.as_of_on = $as_of
-    AND dim_student.status = 'enrolled'
+    AND dim_student.is_enrolled
     AND dim_student.counselor_key IS NOT NULL
     AND dim_student.room_id IS NOT NULL
 GROUP BY dim_student.counselor_key

@@ -30,7 +30,7 @@ WITH room AS (
     LEFT JOIN feat_measure
         ON feat_measure.student_key = dim_student.student_key AND feat_measure.as_of_on = $as_of AND feat_measure.measure = 'contact_gap'
     WHERE dim_student.as_of_on = $as_of
-        AND dim_student.status = 'enrolled'
+        AND dim_student.is_enrolled
         AND dim_student.counselor_key IS NOT NULL
         AND dim_student.room_id IS NOT NULL
     GROUP BY dim_student.counselor_key, dim_student.room_id

@@ -18,21 +18,32 @@ rating         = { unit = "stars", about = "Mean rating, one to five; empty belo
 ---*/
 
 WITH came AS (
-    SELECT student_key, activity_id, dimension
+    SELECT dimension, student_key, activity_id, count(*) AS attendance_n
     FROM fct_participation
     WHERE occurred_on >= $as_of - INTERVAL '60' DAY AND dimension IS NOT NULL
+    GROUP BY dimension, student_key, activity_id
 ),
 
-scoped AS (
-    SELECT dimension, student_key, activity_id FROM came
-    UNION ALL
-    SELECT 'all' AS dimension, student_key, activity_id FROM came
+-- A row counts for its dimension and for the whole: read once, and doubled where it is counted.
+part AS (
+    SELECT * FROM (VALUES (TRUE), (FALSE)) AS part (is_whole)
 ),
 
 person AS (
-    SELECT dimension, student_key, count(DISTINCT activity_id) AS activity_n, count(*) AS attendance_n
-    FROM scoped
+    SELECT dimension, student_key, count(*) AS activity_n, sum(attendance_n) AS attendance_n
+    FROM came
     GROUP BY dimension, student_key
+),
+
+person_scoped AS (
+    SELECT
+        CASE WHEN part.is_whole THEN 'all' ELSE person.dimension END AS dimension,
+        person.student_key,
+        sum(person.activity_n) AS activity_n,
+        sum(person.attendance_n) AS attendance_n
+    FROM part
+    CROSS JOIN person
+    GROUP BY CASE WHEN part.is_whole THEN 'all' ELSE person.dimension END, person.student_key
 ),
 
 people AS (
@@ -41,27 +52,28 @@ people AS (
         count(*) AS participant_n,
         sum(CASE WHEN activity_n > 1 THEN 1 ELSE 0 END) AS repeat_n,
         sum(attendance_n) AS attendance_n
-    FROM person
+    FROM person_scoped
     GROUP BY dimension
 ),
 
+-- An activity has one dimension, so those of the dimensions add up to all.
 held AS (
-    SELECT dimension, count(DISTINCT activity_id) AS activity_n
-    FROM scoped
-    GROUP BY dimension
-),
-
-rated AS (
-    SELECT stg_activity.dimension, stg_activity_feedback.rating
-    FROM stg_activity_feedback
-    INNER JOIN stg_activity ON stg_activity.activity_id = stg_activity_feedback.activity_id
-    WHERE stg_activity_feedback.occurred_on >= $as_of - INTERVAL '60' DAY
+    SELECT CASE WHEN part.is_whole THEN 'all' ELSE activity.dimension END AS dimension, count(*) AS activity_n
+    FROM part
+    CROSS JOIN (SELECT DISTINCT dimension, activity_id FROM came) AS activity
+    GROUP BY CASE WHEN part.is_whole THEN 'all' ELSE activity.dimension END
 ),
 
 rating AS (
-    SELECT dimension, count(*) AS rated_n, CAST(sum(rating) AS DECIMAL(18, 6)) / count(*) AS rating
-    FROM (SELECT dimension, rating FROM rated UNION ALL SELECT 'all' AS dimension, rating FROM rated) AS both
-    GROUP BY dimension
+    SELECT
+        CASE WHEN part.is_whole THEN 'all' ELSE stg_activity.dimension END AS dimension,
+        count(*) AS rated_n,
+        CAST(sum(stg_activity_feedback.rating) AS DECIMAL(18, 6)) / count(*) AS rating
+    FROM part
+    CROSS JOIN stg_activity_feedback
+    INNER JOIN stg_activity ON stg_activity.activity_id = stg_activity_feedback.activity_id
+    WHERE stg_activity_feedback.occurred_on >= $as_of - INTERVAL '60' DAY
+    GROUP BY CASE WHEN part.is_whole THEN 'all' ELSE stg_activity.dimension END
 )
 
 SELECT

@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "How far staff reach students, for the university and each college: who was talked with in 28 days, how long ago the last talk was, rooms a day, the four slots of the day, requests that staff found themselves (联系覆盖). About teams, never about one member of staff or one student."
+about        = "How far staff reach students, for the university and each college: who was talked with in 28 days, how long ago the last talk was, rooms a day, the four slots of the day, requests that staff found themselves (联系覆盖). About teams, never about one member of staff or one student; colleges below five are in no figure, and no hidden college follows from the university."
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]
@@ -12,10 +12,10 @@ slot_minutes = 40     # each of the four slots of a day
 [columns]
 scope           = { about = "university, or the id of a college.", class = "internal" }
 student_n       = { about = "Enrolled students.", class = "internal" }
-met_n           = { about = "Of these, talked with in 28 days (谈话覆盖); empty if those met, or those not met, are one to four.", class = "internal" }
+met_n           = { about = "Of these, talked with in 28 days (谈话覆盖); empty if those met, or those not met, are one to four, and where these would follow from the university.", class = "internal" }
 gap_days_p50    = { unit = "days", about = "Days since the last talk, half of the students at most; who was never met counts from the first record.", class = "internal" }
 gap_days_p90    = { unit = "days", about = "The same for nine tenths of the students.", class = "internal" }
-staff_n         = { about = "Counselors who were on shift in 28 days; empty below five, and what follows with it.", class = "internal" }
+staff_n         = { about = "Counselors who were on shift in 28 days; empty below five and where these would follow, and what rests on it.", class = "internal" }
 room_n          = { about = "Rooms visited in 28 days, each once a day (走访).", class = "internal" }
 room_day_n      = { about = "Days on which somebody visited rooms, summed over staff.", class = "internal" }
 rooms_a_day     = { about = "Rooms a member of staff visits on a day of visits.", class = "internal" }
@@ -26,61 +26,67 @@ ticket_n        = { about = "Requests of 28 days; empty below five.", class = "i
 ---*/
 
 WITH pupil AS (
-    SELECT student_key, college, counselor_key
+    SELECT student_key, college, counselor_key, count(*) OVER (PARTITION BY college) AS college_n
     FROM dim_student
-    WHERE as_of_on = $as_of AND status = 'enrolled'
+    WHERE as_of_on = $as_of AND is_enrolled AND college IS NOT NULL
+),
+
+-- A row counts for the university and for its college: read once, and doubled where it is counted.
+part AS (
+    SELECT * FROM (VALUES (TRUE), (FALSE)) AS part (is_whole)
 ),
 
 -- Of a meeting of a group everybody has a row: it counts for each.
 talk AS (
-    SELECT student_key, max(occurred_on) AS last_on
+    SELECT student_key, min(occurred_on) AS first_on, max(occurred_on) AS last_on
     FROM stg_contact_record
     GROUP BY student_key
 ),
 
 first_talk AS (
-    SELECT min(occurred_on) AS first_on
-    FROM stg_contact_record
+    SELECT min(first_on) AS first_on
+    FROM talk
     HAVING count(*) > 0
 ),
 
 gap AS (
     SELECT
         pupil.college,
-        talk.last_on >= $as_of - INTERVAL '28' DAY AS is_met,
+        coalesce(talk.last_on >= $as_of - INTERVAL '28' DAY, FALSE) AS is_met,
         arrow_cast($as_of, 'Int32') - arrow_cast(coalesce(talk.last_on, first_talk.first_on), 'Int32') AS days
-    FROM pupil
-    CROSS JOIN first_talk
+    FROM first_talk
+    CROSS JOIN pupil
     LEFT JOIN talk ON talk.student_key = pupil.student_key
-),
-
-gap_scoped AS (
-    SELECT 'university' AS scope, is_met, days FROM gap
-    UNION ALL
-    SELECT college AS scope, is_met, days FROM gap
+    WHERE pupil.college_n >= ${k_default}
 ),
 
 gap_counted AS (
     SELECT
-        scope,
+        CASE WHEN part.is_whole THEN 'university' ELSE gap.college END AS scope,
         count(*) AS student_n,
-        sum(CASE WHEN is_met THEN 1 ELSE 0 END) AS met_n,
-        median(CAST(days AS DOUBLE)) AS gap_days_p50,
+        sum(CASE WHEN gap.is_met THEN 1 ELSE 0 END) AS met_n,
+        median(CAST(gap.days AS DOUBLE)) AS gap_days_p50,
         -- The nine tenths of a handful is one person.
-        percentile_cont(CAST(days AS DOUBLE), 0.9) AS gap_days_p90
-    FROM gap_scoped
-    GROUP BY scope
+        percentile_cont(CAST(gap.days AS DOUBLE), 0.9) AS gap_days_p90
+    FROM part
+    CROSS JOIN gap
+    GROUP BY CASE WHEN part.is_whole THEN 'university' ELSE gap.college END
 ),
 
 -- A counselor works for the college of most of the students that are theirs.
+charge AS (
+    SELECT counselor_key, college, count(*) AS student_n
+    FROM pupil
+    WHERE counselor_key IS NOT NULL
+    GROUP BY counselor_key, college
+),
+
 home AS (
     SELECT
         counselor_key AS staff_key,
         college,
-        row_number() OVER (PARTITION BY counselor_key ORDER BY count(*) DESC, college) AS place
-    FROM pupil
-    WHERE counselor_key IS NOT NULL
-    GROUP BY counselor_key, college
+        row_number() OVER (PARTITION BY counselor_key ORDER BY student_n DESC, college) AS place
+    FROM charge
 ),
 
 shift_day AS (
@@ -90,101 +96,143 @@ shift_day AS (
 ),
 
 work AS (
-    SELECT staff_key, occurred_on, contact_id AS work_id, max(minute_of_day) AS minute, max(coalesce(minutes, 0)) AS minutes
+    SELECT staff_key, occurred_on, NULL AS room_id, max(minute_of_day) AS minute, max(coalesce(minutes, 0)) AS minutes
     FROM stg_contact_record
     WHERE occurred_on >= $as_of - INTERVAL '28' DAY
     GROUP BY staff_key, occurred_on, contact_id
 
     UNION ALL
 
-    SELECT staff_key, occurred_on, visit_id, minute_of_day, coalesce(minutes, 0)
+    SELECT staff_key, occurred_on, room_id, minute_of_day, coalesce(minutes, 0)
     FROM stg_room_visit
     WHERE occurred_on >= $as_of - INTERVAL '28' DAY
 ),
 
 -- Morning until noon, noon until two, afternoon until six, evening: forty minutes each.
-slot AS (
-    SELECT staff_key, occurred_on,
-        CASE WHEN minute >= 240 AND minute < 720 THEN 1 WHEN minute >= 720 AND minute < 840 THEN 2
-            WHEN minute >= 840 AND minute < 1080 THEN 3 ELSE 4 END AS slot_no,
-        sum(minutes) AS minutes
-    FROM work
-    GROUP BY 1, 2, 3
-),
-
-slot_day AS (
+staff_day AS (
     SELECT
-        shift_day.staff_key,
-        shift_day.occurred_on,
-        count(CASE WHEN slot.minutes >= ${slot_minutes} THEN slot.slot_no END) AS done_n
-    FROM shift_day
-    LEFT JOIN slot ON slot.staff_key = shift_day.staff_key AND slot.occurred_on = shift_day.occurred_on
-    GROUP BY shift_day.staff_key, shift_day.occurred_on
-),
-
-room_day AS (
-    SELECT staff_key, occurred_on, count(DISTINCT room_id) AS room_n
-    FROM stg_room_visit
-    WHERE occurred_on >= $as_of - INTERVAL '28' DAY
+        staff_key,
+        occurred_on,
+        count(DISTINCT room_id) AS room_n,
+        sum(CASE WHEN minute >= 240 AND minute < 720 THEN minutes ELSE 0 END) AS morning,
+        sum(CASE WHEN minute >= 720 AND minute < 840 THEN minutes ELSE 0 END) AS noon,
+        sum(CASE WHEN minute >= 840 AND minute < 1080 THEN minutes ELSE 0 END) AS afternoon,
+        sum(CASE WHEN minute >= 1080 OR minute < 240 THEN minutes ELSE 0 END) AS evening
+    FROM work
     GROUP BY staff_key, occurred_on
 ),
 
 staff AS (
-    SELECT staff_key, 1 AS shift_days, done_n, 0 AS room_n, 0 AS room_days FROM slot_day
-    UNION ALL
-    SELECT staff_key, 0, 0, room_n, 1 FROM room_day
-),
-
-staff_scoped AS (
-    SELECT 'university' AS scope, staff_key, shift_days, done_n, room_n, room_days FROM staff
-    UNION ALL
-    SELECT home.college AS scope, staff.staff_key, shift_days, done_n, room_n, room_days
-    FROM staff
-    INNER JOIN home ON home.staff_key = staff.staff_key AND home.place = 1
+    SELECT
+        coalesce(shift_day.staff_key, staff_day.staff_key) AS staff_key,
+        CASE WHEN shift_day.staff_key IS NULL THEN 0 ELSE 1 END AS shift_days,
+        CASE WHEN shift_day.staff_key IS NULL THEN 0 ELSE
+            CASE WHEN staff_day.morning >= ${slot_minutes} THEN 1 ELSE 0 END + CASE WHEN staff_day.noon >= ${slot_minutes} THEN 1 ELSE 0 END
+            + CASE WHEN staff_day.afternoon >= ${slot_minutes} THEN 1 ELSE 0 END + CASE WHEN staff_day.evening >= ${slot_minutes} THEN 1 ELSE 0 END
+        END AS done_n,
+        coalesce(staff_day.room_n, 0) AS room_n,
+        CASE WHEN staff_day.room_n > 0 THEN 1 ELSE 0 END AS room_days
+    FROM shift_day
+    FULL OUTER JOIN staff_day ON staff_day.staff_key = shift_day.staff_key AND staff_day.occurred_on = shift_day.occurred_on
 ),
 
 staff_counted AS (
     SELECT
-        scope,
-        count(DISTINCT CASE WHEN shift_days = 1 THEN staff_key END) AS staff_n,
-        sum(room_n) AS room_n,
-        sum(room_days) AS room_day_n,
-        4 * sum(shift_days) AS slot_due_n,
-        sum(done_n) AS slot_done_n
-    FROM staff_scoped
-    GROUP BY scope
-),
-
-ticket AS (
-    SELECT 'university' AS scope, origin FROM fct_ticket WHERE submitted_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE))
-    UNION ALL
-    SELECT pupil.college AS scope, fct_ticket.origin
-    FROM fct_ticket
-    INNER JOIN pupil ON pupil.student_key = fct_ticket.student_key
-    WHERE fct_ticket.submitted_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE))
+        CASE WHEN part.is_whole THEN 'university' ELSE home.college END AS scope,
+        count(DISTINCT CASE WHEN staff.shift_days = 1 THEN staff.staff_key END) AS staff_n,
+        sum(staff.room_n) AS room_n,
+        sum(staff.room_days) AS room_day_n,
+        4 * sum(staff.shift_days) AS slot_due_n,
+        sum(staff.done_n) AS slot_done_n
+    FROM part
+    CROSS JOIN staff
+    LEFT JOIN home ON home.staff_key = staff.staff_key AND home.place = 1
+    GROUP BY CASE WHEN part.is_whole THEN 'university' ELSE home.college END
 ),
 
 ticket_counted AS (
-    SELECT scope, count(*) AS ticket_n, sum(CASE WHEN origin = 'proactive' THEN 1 ELSE 0 END) AS proactive_n
-    FROM ticket
+    SELECT
+        CASE WHEN part.is_whole THEN 'university' ELSE pupil.college END AS scope,
+        count(*) AS ticket_n,
+        sum(CASE WHEN fct_ticket.origin = 'proactive' THEN 1 ELSE 0 END) AS proactive_n
+    FROM part
+    CROSS JOIN fct_ticket
+    LEFT JOIN pupil ON pupil.student_key = fct_ticket.student_key
+    WHERE fct_ticket.submitted_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE))
+    GROUP BY CASE WHEN part.is_whole THEN 'university' ELSE pupil.college END
+),
+
+counted AS (
+    SELECT gap_counted.*, staff_n, room_n, room_day_n, slot_due_n, slot_done_n, coalesce(ticket_n, 0) AS ticket_n, coalesce(proactive_n, 0) AS proactive_n
+    FROM gap_counted
+    LEFT JOIN staff_counted ON staff_counted.scope = gap_counted.scope
+    LEFT JOIN ticket_counted ON ticket_counted.scope = gap_counted.scope
+),
+
+-- One figure a row, so that what is told of colleges beside the university is decided in one place for all of them.
+cell AS (
+    SELECT scope, 'met' AS figure, met_n AS n, student_n AS whole FROM counted
+    UNION ALL
+    SELECT scope, 'staff' AS figure, coalesce(staff_n, 0) AS n, NULL AS whole FROM counted
+    UNION ALL
+    SELECT scope, 'ticket' AS figure, ticket_n AS n, NULL AS whole FROM counted
+),
+
+marked AS (
+    SELECT
+        *,
+        scope <> 'university' AS is_part,
+        n BETWEEN 1 AND ${k_default} - 1 OR coalesce(whole - n BETWEEN 1 AND ${k_default} - 1, FALSE) AS is_small
+    FROM cell
+),
+
+-- What may be hidden beside a small one; that nobody is on shift is not told anyway.
+other AS (
+    SELECT *, is_part AND NOT is_small AND (n > 0 OR figure <> 'staff') AS is_other
+    FROM marked
+),
+
+ranked AS (
+    SELECT
+        *,
+        sum(CASE WHEN is_part AND is_small THEN 1 ELSE 0 END) OVER own AS small_n,
+        sum(CASE WHEN is_part AND is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        sum(CASE WHEN is_part AND is_small THEN whole ELSE 0 END) OVER own AS small_whole,
+        sum(CASE WHEN is_other THEN 1 ELSE 0 END) OVER own AS other_n,
+        row_number() OVER (PARTITION BY figure
+            ORDER BY CASE WHEN is_other THEN 0 ELSE 1 END, CASE WHEN n = 0 THEN 1 ELSE 0 END, n, scope) AS place
+    FROM other
+    WINDOW own AS (PARTITION BY figure)
+),
+
+-- One hidden college among told ones follows from the university, and so do several of one each, or of all but one each: then the
+-- smallest of the others is hidden as well, or the university where there is no other.
+told AS (
+    SELECT
+        scope,
+        max(CASE WHEN figure = 'met' THEN 1 END) = 1 AS is_met_told,
+        max(CASE WHEN figure = 'staff' AND n > 0 THEN 1 END) = 1 AS is_staff_told,
+        max(CASE WHEN figure = 'ticket' THEN 1 END) = 1 AS is_ticket_told
+    FROM ranked
+    WHERE NOT is_small
+        AND NOT ((small_n = 1 OR (small_n > 1 AND (small_sum = small_n OR small_sum = coalesce(small_whole - small_n, -1))))
+            AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END)
     GROUP BY scope
 )
 
 SELECT
-    gap_counted.scope,
-    gap_counted.student_n,
-    CASE WHEN (met_n = 0 OR met_n >= ${k_default}) AND (met_n = student_n OR student_n - met_n >= ${k_default}) THEN met_n END AS met_n,
-    CASE WHEN student_n >= 4 * ${k_default} THEN gap_days_p50 END AS gap_days_p50,
-    CASE WHEN student_n >= 10 * ${k_default} THEN gap_days_p90 END AS gap_days_p90,
-    CASE WHEN staff_n >= ${k_default} THEN staff_n END AS staff_n,
-    CASE WHEN staff_n >= ${k_default} THEN room_n END AS room_n,
-    CASE WHEN staff_n >= ${k_default} THEN room_day_n END AS room_day_n,
-    CASE WHEN staff_n >= ${k_default} THEN CAST(room_n AS DOUBLE) / nullif(room_day_n, 0) END AS rooms_a_day,
-    CASE WHEN staff_n >= ${k_default} THEN slot_due_n END AS slot_due_n,
-    CASE WHEN staff_n >= ${k_default} THEN slot_done_n END AS slot_done_n,
-    CASE WHEN ticket_n >= ${k_default} THEN proactive_n END AS proactive_n,
-    CASE WHEN ticket_n >= ${k_default} THEN ticket_n END AS ticket_n
-FROM gap_counted
-LEFT JOIN staff_counted ON staff_counted.scope = gap_counted.scope
-LEFT JOIN ticket_counted ON ticket_counted.scope = gap_counted.scope
-WHERE student_n >= ${k_default}
+    counted.scope,
+    counted.student_n,
+    CASE WHEN told.is_met_told THEN counted.met_n END AS met_n,
+    CASE WHEN counted.student_n >= 4 * ${k_default} THEN counted.gap_days_p50 END AS gap_days_p50,
+    CASE WHEN counted.student_n >= 10 * ${k_default} THEN counted.gap_days_p90 END AS gap_days_p90,
+    CASE WHEN told.is_staff_told THEN counted.staff_n END AS staff_n,
+    CASE WHEN told.is_staff_told THEN counted.room_n END AS room_n,
+    CASE WHEN told.is_staff_told THEN counted.room_day_n END AS room_day_n,
+    CASE WHEN told.is_staff_told THEN CAST(counted.room_n AS DOUBLE) / nullif(counted.room_day_n, 0) END AS rooms_a_day,
+    CASE WHEN told.is_staff_told THEN counted.slot_due_n END AS slot_due_n,
+    CASE WHEN told.is_staff_told THEN counted.slot_done_n END AS slot_done_n,
+    CASE WHEN told.is_ticket_told THEN counted.proactive_n END AS proactive_n,
+    CASE WHEN told.is_ticket_told THEN counted.ticket_n END AS ticket_n
+FROM counted
+LEFT JOIN told ON told.scope = counted.scope

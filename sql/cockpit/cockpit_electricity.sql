@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Safe use of electricity by building and floor: breaches that were found in 120 days, and what a room uses in a week (用电安全). About places, never about who lives in a room; floor 0 is the whole building."
+about        = "Safe use of electricity by building and floor: breaches that were found in 120 days, and what a room uses in a week (用电安全). About places, never about who lives in a room; floor 0 is the whole building, from which no hidden floor can be worked out."
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]
@@ -15,7 +15,7 @@ building_id   = { about = "Building.", class = "internal" }
 building_name = { about = "Its name.", class = "internal" }
 floor         = { about = "Floor; 0 for the whole building.", class = "internal" }
 room_n        = { about = "Rooms.", class = "internal" }
-violation_n   = { about = "Breaches of the rules of electricity found in 120 days (违章用电); empty for one to four.", class = "internal" }
+violation_n   = { about = "Breaches of the rules of electricity found in 120 days (违章用电); empty for one to four, and where these would follow from the building.", class = "internal" }
 appliance_n   = { about = "Of these, forbidden appliances; empty for one to four.", class = "internal" }
 metered_n     = { about = "Rooms whose meter was read in the last 14 days.", class = "internal" }
 used_wh       = { unit = "Wh", about = "Median of what a room used between two readings, in 28 days; empty below five rooms.", class = "internal" }
@@ -59,6 +59,58 @@ place AS (
     SELECT building_id, floor, count(*) AS room_n
     FROM room
     GROUP BY building_id, floor
+),
+
+-- One figure a row, so that what is told of floors beside their building is decided in one place for all of them.
+cell AS (
+    SELECT place.building_id, place.floor, 'violation' AS figure, coalesce(violation.violation_n, 0) AS n
+    FROM place
+    LEFT JOIN violation ON violation.building_id = place.building_id AND violation.floor = place.floor
+
+    UNION ALL
+
+    SELECT place.building_id, place.floor, 'appliance' AS figure, coalesce(violation.appliance_n, 0) AS n
+    FROM place
+    LEFT JOIN violation ON violation.building_id = place.building_id AND violation.floor = place.floor
+
+    UNION ALL
+
+    SELECT building_id, floor, 'heavy' AS figure, heavy_room_n AS n
+    FROM power
+),
+
+marked AS (
+    SELECT *, floor <> 0 AS is_part, n BETWEEN 1 AND ${k_default} - 1 AS is_small
+    FROM cell
+),
+
+ranked AS (
+    SELECT
+        *,
+        sum(CASE WHEN is_part AND is_small THEN 1 ELSE 0 END) OVER own AS small_n,
+        sum(CASE WHEN is_part AND is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        sum(CASE WHEN is_part AND NOT is_small THEN 1 ELSE 0 END) OVER own AS other_n,
+        sum(CASE WHEN is_part THEN 0 ELSE n END) OVER own AS whole_n,
+        row_number() OVER (PARTITION BY building_id, figure
+            ORDER BY CASE WHEN is_part AND NOT is_small THEN 0 ELSE 1 END, CASE WHEN n = 0 THEN 1 ELSE 0 END, n, floor) AS place
+    FROM marked
+    WINDOW own AS (PARTITION BY building_id, figure)
+),
+
+-- One hidden floor among told ones follows from the building, and so do several of one each: then the smallest of the others is
+-- hidden as well, or the building where there is no other. Of a building that is hidden itself nothing follows.
+told AS (
+    SELECT
+        building_id,
+        floor,
+        max(CASE WHEN figure = 'violation' THEN n END) AS violation_n,
+        max(CASE WHEN figure = 'appliance' THEN n END) AS appliance_n,
+        max(CASE WHEN figure = 'heavy' THEN n END) AS heavy_room_n
+    FROM ranked
+    WHERE NOT is_small
+        AND NOT (whole_n >= ${k_default} AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
+            AND CASE WHEN is_part THEN place = 1 ELSE other_n = 0 END)
+    GROUP BY building_id, floor
 )
 
 SELECT
@@ -66,13 +118,13 @@ SELECT
     stg_building.building_name,
     place.floor,
     place.room_n,
-    CASE WHEN coalesce(violation.violation_n, 0) = 0 THEN 0 WHEN violation.violation_n >= ${k_default} THEN violation.violation_n END AS violation_n,
-    CASE WHEN coalesce(violation.appliance_n, 0) = 0 THEN 0 WHEN violation.appliance_n >= ${k_default} THEN violation.appliance_n END AS appliance_n,
+    told.violation_n,
+    told.appliance_n,
     coalesce(power.metered_n, 0) AS metered_n,
     CASE WHEN power.metered_n >= ${k_default} THEN power.used_wh END AS used_wh,
-    CASE WHEN power.heavy_room_n = 0 OR power.heavy_room_n >= ${k_default} THEN power.heavy_room_n END AS heavy_room_n,
+    told.heavy_room_n,
     CASE WHEN power.metered_n >= ${k_default} THEN 'ok' WHEN coalesce(power.metered_n, 0) = 0 THEN 'insufficient' ELSE 'suppressed' END AS status
 FROM place
 LEFT JOIN stg_building ON stg_building.building_id = place.building_id
-LEFT JOIN violation ON violation.building_id = place.building_id AND violation.floor = place.floor
+LEFT JOIN told ON told.building_id = place.building_id AND told.floor = place.floor
 LEFT JOIN power ON power.building_id = place.building_id AND power.floor = place.floor

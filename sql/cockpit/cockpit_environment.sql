@@ -101,11 +101,11 @@ request AS (
 ),
 
 member AS (
-    SELECT student_key, 'class' AS group_kind, class AS group_id FROM dim_student WHERE as_of_on = $as_of AND status = 'enrolled'
+    SELECT student_key, 'class' AS group_kind, class AS group_id FROM dim_student WHERE as_of_on = $as_of AND is_enrolled
     UNION ALL
-    SELECT student_key, 'major', major FROM dim_student WHERE as_of_on = $as_of AND status = 'enrolled'
+    SELECT student_key, 'major', major FROM dim_student WHERE as_of_on = $as_of AND is_enrolled
     UNION ALL
-    SELECT student_key, 'college', college FROM dim_student WHERE as_of_on = $as_of AND status = 'enrolled'
+    SELECT student_key, 'college', college FROM dim_student WHERE as_of_on = $as_of AND is_enrolled
 ),
 
 interned AS (

@@ -76,7 +76,7 @@ patrol AS (
 resident AS (
     SELECT student_key, building_id, floor
     FROM dim_student
-    WHERE as_of_on = $as_of AND status = 'enrolled' AND building_id IS NOT NULL
+    WHERE as_of_on = $as_of AND is_enrolled AND building_id IS NOT NULL
 ),
 
 took_part AS (

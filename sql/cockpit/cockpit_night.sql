@@ -46,17 +46,75 @@ counted AS (
         sum(CASE WHEN is_checked THEN 1 ELSE 0 END) AS verified_n
     FROM scoped
     GROUP BY scope, occurred_on
+),
+
+-- One figure a row, so that what is told of colleges beside the university is decided in one place for all of them.
+cell AS (
+    SELECT scope, night_on, 'due' AS figure, due_n AS n FROM counted
+    UNION ALL
+    SELECT scope, night_on, 'absent' AS figure, absent_n AS n FROM counted
+    UNION ALL
+    SELECT scope, night_on, 'unseen' AS figure, unseen_n AS n FROM counted
+    UNION ALL
+    SELECT scope, night_on, 'leave' AS figure, leave_n AS n FROM counted
+    UNION ALL
+    SELECT scope, night_on, 'listed' AS figure, listed_n AS n FROM counted
+),
+
+marked AS (
+    SELECT
+        *,
+        scope <> 'university' AS is_part,
+        n BETWEEN 1 AND ${k_default} - 1 AS is_small,
+        -- Of the university these are exact, however few.
+        figure IN ('absent', 'listed') AS is_whole_told,
+        -- That nobody is due is not told anyway.
+        scope <> 'university' AND (n >= ${k_default} OR (n = 0 AND figure <> 'due')) AS is_other
+    FROM cell
+),
+
+ranked AS (
+    SELECT
+        *,
+        sum(CASE WHEN is_part AND is_small THEN 1 ELSE 0 END) OVER own AS small_n,
+        sum(CASE WHEN is_part AND is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        sum(CASE WHEN is_other THEN 1 ELSE 0 END) OVER own AS other_n,
+        sum(CASE WHEN is_part THEN 0 ELSE n END) OVER own AS whole_n,
+        row_number() OVER (PARTITION BY night_on, figure
+            ORDER BY CASE WHEN is_other THEN 0 ELSE 1 END, CASE WHEN n = 0 THEN 1 ELSE 0 END, n, scope) AS place
+    FROM marked
+    WINDOW own AS (PARTITION BY night_on, figure)
+),
+
+-- One hidden college among told ones follows from the university, and so do several of one each: then the smallest of the others is
+-- hidden as well, or the university where there is no other. Of a university that is hidden itself nothing follows.
+told AS (
+    SELECT
+        scope,
+        night_on,
+        max(CASE WHEN figure = 'due' THEN 1 END) = 1 AS is_due_told,
+        max(CASE WHEN figure = 'absent' THEN 1 END) = 1 AS is_absent_told,
+        max(CASE WHEN figure = 'unseen' THEN 1 END) = 1 AS is_unseen_told,
+        max(CASE WHEN figure = 'leave' THEN 1 END) = 1 AS is_leave_told,
+        max(CASE WHEN figure = 'listed' THEN 1 END) = 1 AS is_listed_told
+    FROM ranked
+    WHERE (is_whole_told AND NOT is_part)
+        OR (NOT is_small
+            AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
+                AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END))
+    GROUP BY scope, night_on
 )
 
 SELECT
-    scope,
-    night_on,
-    CASE WHEN due_n >= ${k_default} THEN due_n END AS due_n,
-    CASE WHEN due_n >= ${k_default} THEN back_n END AS back_n,
-    CASE WHEN scope = 'university' OR absent_n = 0 OR absent_n >= ${k_default} THEN absent_n END AS absent_n,
-    CASE WHEN unseen_n = 0 OR unseen_n >= ${k_default} THEN unseen_n END AS unseen_n,
-    CASE WHEN leave_n = 0 OR leave_n >= ${k_default} THEN leave_n END AS leave_n,
-    CASE WHEN scope = 'university' OR listed_n = 0 OR listed_n >= ${k_default} THEN listed_n END AS listed_n,
-    CASE WHEN scope = 'university' OR listed_n = 0 OR listed_n >= ${k_default} THEN verified_n END AS verified_n,
-    CASE WHEN due_n >= ${k_default} THEN 'ok' WHEN due_n = 0 THEN 'insufficient' ELSE 'suppressed' END AS status
+    counted.scope,
+    counted.night_on,
+    CASE WHEN told.is_due_told AND counted.due_n > 0 THEN counted.due_n END AS due_n,
+    CASE WHEN told.is_due_told AND counted.due_n > 0 THEN counted.back_n END AS back_n,
+    CASE WHEN told.is_absent_told THEN counted.absent_n END AS absent_n,
+    CASE WHEN told.is_unseen_told THEN counted.unseen_n END AS unseen_n,
+    CASE WHEN told.is_leave_told THEN counted.leave_n END AS leave_n,
+    CASE WHEN told.is_listed_told THEN counted.listed_n END AS listed_n,
+    CASE WHEN told.is_listed_told THEN counted.verified_n END AS verified_n,
+    CASE WHEN counted.due_n = 0 THEN 'insufficient' WHEN told.is_due_told THEN 'ok' ELSE 'suppressed' END AS status
 FROM counted
+LEFT JOIN told ON told.scope = counted.scope AND told.night_on = counted.night_on

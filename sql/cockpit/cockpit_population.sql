@@ -9,7 +9,7 @@ purpose      = ["cockpit"]
 [columns]
 scope     = { about = "university, or the id of a college.", class = "internal" }
 scope_name = { about = "Its name.", class = "internal" }
-part      = { about = "suspended, internship, leave, boarder, day_student or off_campus, in this order of precedence; for a college boarder or elsewhere.", class = "internal" }
+part      = { about = "suspended (on leave of school or keeping a place), internship, leave, boarder, day_student or off_campus, in this order of precedence; for a college boarder or elsewhere.", class = "internal" }
 student_n = { about = "Students; empty if fewer than five.", class = "internal" }
 unowned_n = { about = "Of these, enrolled without a responsible counselor (无责任人学生).", class = "internal" }
 ---*/
@@ -18,11 +18,11 @@ WITH person AS (
     SELECT
         college,
         college_name,
-        CASE WHEN status = 'suspended' THEN 'suspended'
+        CASE WHEN NOT is_enrolled THEN 'suspended'
             WHEN leave_kind = 'internship' THEN 'internship'
             WHEN leave_kind IS NOT NULL THEN 'leave'
             ELSE boarder END AS part,
-        counselor_key IS NULL AND status = 'enrolled' AS is_unowned
+        counselor_key IS NULL AND is_enrolled AS is_unowned
     FROM dim_student
     WHERE as_of_on = $as_of
 ),
@@ -38,12 +38,35 @@ counted AS (
     SELECT scope, max(scope_name) AS scope_name, part, count(*) AS student_n, sum(CASE WHEN is_unowned THEN 1 ELSE 0 END) AS unowned_n
     FROM scoped
     GROUP BY scope, part
+),
+
+-- A college with a small part tells neither part: the other one and the college's size would give it away. One such college follows
+-- from the university: then the smallest of the others tells nothing either.
+college AS (
+    SELECT
+        scope,
+        CASE WHEN min(student_n) < ${k_default} THEN 1 ELSE 0 END AS is_small,
+        sum(student_n) AS student_n
+    FROM counted
+    WHERE scope <> 'university'
+    GROUP BY scope
+),
+
+ranked AS (
+    SELECT
+        scope,
+        is_small,
+        sum(is_small) OVER () AS small_n,
+        row_number() OVER (ORDER BY is_small, student_n, scope) AS place
+    FROM college
 )
 
 SELECT
-    scope,
-    scope_name,
-    part,
-    CASE WHEN student_n >= ${k_default} THEN student_n END AS student_n,
-    unowned_n
+    counted.scope,
+    counted.scope_name,
+    counted.part,
+    CASE WHEN counted.student_n >= ${k_default} AND coalesce(ranked.is_small = 0 AND (ranked.small_n <> 1 OR ranked.place <> 1), TRUE)
+        THEN counted.student_n END AS student_n,
+    counted.unowned_n
 FROM counted
+LEFT JOIN ranked ON ranked.scope = counted.scope

@@ -19,6 +19,8 @@ resolved_n    = { about = "Requests of the period that are resolved.", class = "
 followed_up_n = { about = "Requests of the period that were followed up.", class = "internal" }
 rated_n       = { about = "Requests of the period with a rating (有评价).", class = "internal" }
 satisfied_n   = { about = "Of these, satisfied or basically satisfied.", class = "internal" }
+confirmed_n   = { about = "Requests of the period whose student, asked back, said whether it is solved (回访成功).", class = "internal" }
+solved_n      = { about = "Of these, solved by the student's own word (本人确认解决).", class = "internal" }
 reopened_n    = { about = "Requests of the period that were opened again.", class = "internal" }
 proactive_n   = { about = "Requests of the period that staff found themselves (未诉先办).", class = "internal" }
 withdrawn_n   = { about = "Requests of the period that were withdrawn.", class = "internal" }
@@ -79,6 +81,8 @@ SELECT
     sum(CASE WHEN is_raised AND followed_up_at IS NOT NULL THEN 1 ELSE 0 END) AS followed_up_n,
     sum(CASE WHEN is_raised AND satisfaction IS NOT NULL THEN 1 ELSE 0 END) AS rated_n,
     sum(CASE WHEN is_raised AND satisfaction IN ('satisfied', 'basically_satisfied') THEN 1 ELSE 0 END) AS satisfied_n,
+    sum(CASE WHEN is_raised AND is_solved IS NOT NULL THEN 1 ELSE 0 END) AS confirmed_n,
+    sum(CASE WHEN is_raised AND is_solved = 'yes' THEN 1 ELSE 0 END) AS solved_n,
     sum(CASE WHEN is_raised AND reopened_n > 0 THEN 1 ELSE 0 END) AS reopened_n,
     sum(CASE WHEN is_raised AND origin = 'proactive' THEN 1 ELSE 0 END) AS proactive_n,
     sum(CASE WHEN is_raised AND state = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_n,

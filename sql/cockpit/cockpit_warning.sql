@@ -61,14 +61,51 @@ counted AS (
         sum(cut) AS shortfall_n
     FROM scoped
     GROUP BY scope
+),
+
+-- One figure a row, so that what is told of colleges beside the university is decided in one place for all of them.
+cell AS (
+    SELECT scope, 'offered' AS figure, offered_n AS n, offered_n < ${k_sensitive} AS is_small FROM counted
+    UNION ALL
+    SELECT scope, 'new' AS figure, new_n AS n, new_n < ${k_sensitive} AS is_small FROM counted
+    UNION ALL
+    -- Where nobody is short of hours is said, so that none is no secret here.
+    SELECT scope, 'shortfall' AS figure, shortfall_n AS n, shortfall_n BETWEEN 1 AND ${k_sensitive} - 1 AS is_small FROM counted
+),
+
+ranked AS (
+    SELECT
+        *,
+        scope <> 'university' AS is_part,
+        sum(CASE WHEN scope <> 'university' AND is_small THEN 1 ELSE 0 END) OVER own AS small_n,
+        sum(CASE WHEN scope <> 'university' AND is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        sum(CASE WHEN scope <> 'university' AND n >= ${k_sensitive} THEN 1 ELSE 0 END) OVER own AS large_n,
+        row_number() OVER (PARTITION BY figure ORDER BY CASE WHEN scope <> 'university' AND n >= ${k_sensitive} THEN 0 ELSE 1 END, n, scope) AS place
+    FROM cell
+    WINDOW own AS (PARTITION BY figure)
+),
+
+-- One hidden college among told ones follows from the university: then the smallest of the others is hidden as well, or the
+-- university where there is no other. Below ten nothing is told, none neither, so that several hidden ones keep their secret
+-- unless all of them are none.
+told AS (
+    SELECT
+        scope,
+        max(CASE WHEN figure = 'offered' THEN n END) AS offered_n,
+        max(CASE WHEN figure = 'new' THEN n END) AS new_n,
+        max(CASE WHEN figure = 'shortfall' THEN n END) AS shortfall_n
+    FROM ranked
+    WHERE n >= ${k_sensitive} AND NOT (small_n = 1 AND small_sum > 0 AND CASE WHEN is_part THEN place = 1 ELSE large_n = 0 END)
+    GROUP BY scope
 )
 
 SELECT
-    scope,
-    student_n,
-    CASE WHEN offered_n >= ${k_sensitive} THEN offered_n END AS offered_n,
-    CASE WHEN new_n >= ${k_sensitive} THEN new_n END AS new_n,
-    CASE WHEN shortfall_n >= ${k_sensitive} THEN shortfall_n END AS shortfall_n,
-    CASE WHEN shortfall_n = 0 THEN 'none' WHEN shortfall_n < ${k_sensitive} THEN 'few' ELSE 'told' END AS shortfall_status
+    counted.scope,
+    counted.student_n,
+    told.offered_n,
+    told.new_n,
+    told.shortfall_n,
+    CASE WHEN counted.shortfall_n = 0 THEN 'none' WHEN counted.shortfall_n < ${k_sensitive} THEN 'few' ELSE 'told' END AS shortfall_status
 FROM counted
-WHERE student_n >= ${k_sensitive}
+LEFT JOIN told ON told.scope = counted.scope
+WHERE counted.student_n >= ${k_sensitive}

@@ -10,6 +10,7 @@ purpose      = ["portrait", "trend_warning", "service", "cockpit", "public_safet
 campus = { about = "Campus, empty text where students have none." }
 grade  = { about = "Year of entry." }
 kind   = { about = "Kind of day." }
+makeup_for = { about = "Day whose classes a makeup day takes over; empty on all others." }
 ---*/
 
 WITH cohort AS (
@@ -26,6 +27,7 @@ fitting AS (
         stg_calendar_day.term,
         stg_calendar_day.teaching_week,
         stg_calendar_day.kind,
+        stg_calendar_day.makeup_for,
         row_number() OVER (
             PARTITION BY cohort.campus, cohort.grade, stg_calendar_day.date
             ORDER BY stg_calendar_day.cohort_scope NULLS LAST, stg_calendar_day.campus NULLS LAST, stg_calendar_day.kind
@@ -36,6 +38,6 @@ fitting AS (
         AND coalesce(stg_calendar_day.cohort_scope, CAST(cohort.grade AS VARCHAR)) = CAST(cohort.grade AS VARCHAR)
 )
 
-SELECT campus, grade, date, term, teaching_week, kind
+SELECT campus, grade, date, term, teaching_week, kind, makeup_for
 FROM fitting
 WHERE place = 1

@@ -29,7 +29,7 @@ gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
 WITH boarder AS (
     SELECT student_key, building_id, floor, room_id, grade, coalesce(campus, '') AS campus
     FROM dim_student
-    WHERE as_of_on = $as_of AND boarder = 'boarder' AND status = 'enrolled' AND building_id IS NOT NULL
+    WHERE as_of_on = $as_of AND boarder = 'boarder' AND is_enrolled AND building_id IS NOT NULL
 ),
 
 night AS (

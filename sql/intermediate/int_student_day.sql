@@ -31,6 +31,7 @@ low_balance_fen = 1000   # less than ten yuan left
 student_key     = { about = "The student, pseudonymous.", class = "personal" }
 occurred_on     = { about = "Campus day.", class = "trace" }
 meal_n          = { about = "Meals: canteen purchases at least 45 minutes apart." }
+canteen         = { about = "Canteen of the first meal from lunch on: second part of the name of its till." }
 breakfast_n     = { about = "Canteen purchases from 06:00 to 09:30." }
 canteen_fen     = { unit = "fen", about = "Spent in canteens." }
 spent_fen       = { unit = "fen", about = "Spent in all." }
@@ -94,6 +95,9 @@ card_day AS (
         sum(CASE WHEN merchant_kind = 'canteen' AND minute_of_day BETWEEN 360 AND 569 THEN 1 ELSE 0 END) AS breakfast_n,
         sum(CASE WHEN merchant_kind = 'canteen' THEN amount_fen ELSE 0 END) AS canteen_fen,
         sum(amount_fen) AS spent_fen,
+        -- Minute and canteen in one word, so that the earliest keeps its place.
+        min(CASE WHEN merchant_kind = 'canteen' AND minute_of_day >= ${lunch_from}
+            THEN concat(lpad(CAST(minute_of_day AS VARCHAR), 4, '0'), '-', split_part(terminal_id, '-', 2)) END) AS canteen,
         count(*) AS card_n,
         sum(CASE WHEN minute_of_day < 300 THEN 1 ELSE 0 END) AS night_n,
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
@@ -258,6 +262,7 @@ SELECT
     coalesce(card_day.student_key, gate_day.student_key) AS student_key,
     coalesce(card_day.occurred_on, gate_day.occurred_on) AS occurred_on,
     coalesce(meal_day.meal_n, 0) AS meal_n,
+    substr(card_day.canteen, 6) AS canteen,
     coalesce(card_day.breakfast_n, 0) AS breakfast_n,
     coalesce(card_day.canteen_fen, 0) AS canteen_fen,
     coalesce(card_day.spent_fen, 0) AS spent_fen,

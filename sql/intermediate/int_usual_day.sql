@@ -159,5 +159,5 @@ LEFT JOIN library ON library.occurred_on = day.occurred_on
 LEFT JOIN dorm ON dorm.occurred_on = day.occurred_on AND dorm.building_id = dim_student.building_id
 LEFT ANTI JOIN away ON away.student_key = day.student_key AND away.occurred_on = day.occurred_on
 LEFT ANTI JOIN without_card ON without_card.student_key = day.student_key AND without_card.occurred_on = day.occurred_on
-WHERE day.is_teaching AND day.is_on_campus AND day.occurred_on < $as_of AND dim_student.status = 'enrolled'
+WHERE day.is_teaching AND day.is_on_campus AND day.occurred_on < $as_of AND dim_student.is_enrolled
     AND coalesce(day.occurred_on >= returned.back_on, TRUE)

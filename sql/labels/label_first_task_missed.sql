@@ -32,7 +32,7 @@ taken AS (
     SELECT stg_student.student_key, stg_course_section.section_id, stg_course_section.term
     FROM stg_course_section
     INNER JOIN stg_student ON stg_student.class = stg_course_section.class
-        AND stg_student.superseded_at IS NULL AND stg_student.status = 'enrolled'
+        AND stg_student.superseded_at IS NULL AND stg_student.status IN ('enrolled', 'extended')
     WHERE stg_course_section.superseded_at IS NULL
 ),
 

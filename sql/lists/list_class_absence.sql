@@ -40,4 +40,4 @@ SELECT
     dim_student.class
 FROM week
 INNER JOIN dim_student ON dim_student.student_key = week.student_key AND dim_student.as_of_on = $as_of
-WHERE week.absent_n >= ${absent_min} AND dim_student.status = 'enrolled'
+WHERE week.absent_n >= ${absent_min} AND dim_student.is_enrolled

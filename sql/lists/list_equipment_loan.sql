@@ -16,8 +16,8 @@ loan_days = 7
 loan_id      = { title_zh = "借用编号", title_en = "Loan" }
 item         = { title_zh = "物品", title_en = "Item" }
 lent_at      = { title_zh = "借出时间", title_en = "Lent" }
-returned_at  = { title_zh = "归还时间", title_en = "Returned" }
-is_damaged   = { title_zh = "是否损坏", title_en = "Damaged" }
+returned_at  = { about = "Return; empty while it lasts.", title_zh = "归还时间", title_en = "Returned" }
+is_damaged   = { about = "Whether it came back damaged; empty before.", title_zh = "是否损坏", title_en = "Damaged" }
 college_name = { title_zh = "学院", title_en = "College" }
 class        = { title_zh = "班级", title_en = "Class" }
 ---*/
@@ -27,11 +27,13 @@ SELECT
     stg_equipment_loan.student_key,
     stg_equipment_loan.item,
     stg_equipment_loan.lent_at,
-    stg_equipment_loan.returned_at,
-    stg_equipment_loan.is_damaged,
+    CASE WHEN stg_equipment_loan.returned_at < day_start($as_of) THEN stg_equipment_loan.returned_at END AS returned_at,
+    CASE WHEN stg_equipment_loan.returned_at < day_start($as_of) THEN stg_equipment_loan.is_damaged END AS is_damaged,
     dim_student.college_name,
     dim_student.class
 FROM stg_equipment_loan
 INNER JOIN dim_student ON dim_student.student_key = stg_equipment_loan.student_key AND dim_student.as_of_on = $as_of
-WHERE (stg_equipment_loan.returned_at IS NULL AND stg_equipment_loan.lent_at < day_start(CAST($as_of - INTERVAL '${loan_days}' DAY AS DATE)))
-    OR (stg_equipment_loan.is_damaged = 'yes' AND stg_equipment_loan.returned_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE)))
+-- The first load of the register already tells how a loan ended: before that it was out.
+WHERE (coalesce(stg_equipment_loan.returned_at >= day_start($as_of), TRUE) AND stg_equipment_loan.lent_at < day_start(CAST($as_of - INTERVAL '${loan_days}' DAY AS DATE)))
+    OR (stg_equipment_loan.is_damaged = 'yes' AND stg_equipment_loan.returned_at >= day_start(CAST($as_of - INTERVAL '28' DAY AS DATE))
+        AND stg_equipment_loan.returned_at < day_start($as_of))

@@ -42,7 +42,7 @@ WITH stay AS (
     INNER JOIN dim_student ON dim_student.student_key = stg_holiday_stay.student_key AND dim_student.as_of_on = $as_of
     WHERE stg_holiday_stay.begins_on <= $as_of + INTERVAL '${ahead_days}' DAY
         AND stg_holiday_stay.ends_on >= $as_of
-        AND dim_student.status = 'enrolled'
+        AND dim_student.is_enrolled
 )
 
 SELECT

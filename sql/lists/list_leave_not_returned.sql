@@ -65,4 +65,4 @@ SELECT
 FROM open
 INNER JOIN dim_student ON dim_student.student_key = open.student_key AND dim_student.as_of_on = $as_of
 LEFT JOIN seen ON seen.leave_id = open.leave_id
-WHERE dim_student.status = 'enrolled'
+WHERE dim_student.is_enrolled

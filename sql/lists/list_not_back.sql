@@ -136,6 +136,6 @@ LEFT JOIN last_seen ON last_seen.student_key = dim_student.student_key
 LEFT JOIN card ON card.student_key = dim_student.student_key AND card.place = 1
 LEFT ANTI JOIN away ON away.student_key = dim_student.student_key
 WHERE dim_student.as_of_on = $as_of
-    AND dim_student.status = 'enrolled'
+    AND dim_student.is_enrolled
     AND NOT dim_student.is_on_leave
     AND coalesce(last_seen.last_seen_on < known.free_on, TRUE)

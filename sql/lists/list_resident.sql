@@ -18,4 +18,4 @@ is_on_leave   = { title_zh = "请假", title_en = "On leave" }
 
 SELECT building_name, floor, room_id, student_key, is_on_leave
 FROM dim_student
-WHERE as_of_on = $as_of AND status = 'enrolled' AND building_id IS NOT NULL
+WHERE as_of_on = $as_of AND is_enrolled AND building_id IS NOT NULL

@@ -38,4 +38,4 @@ FROM closed_visit_plan AS plan
 INNER JOIN dim_student
     ON dim_student.room_id = plan.room_id AND dim_student.counselor_key = plan.counselor_key AND dim_student.as_of_on = $as_of
 LEFT JOIN met ON met.student_key = dim_student.student_key
-WHERE plan.as_of_on = CAST(date_trunc('week', $as_of) AS DATE) AND dim_student.status = 'enrolled'
+WHERE plan.as_of_on = CAST(date_trunc('week', $as_of) AS DATE) AND dim_student.is_enrolled

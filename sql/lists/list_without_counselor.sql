@@ -17,4 +17,4 @@ grade        = { title_zh = "年级", title_en = "Year" }
 
 SELECT student_key, college_name, class, grade
 FROM dim_student
-WHERE as_of_on = $as_of AND status = 'enrolled' AND counselor_key IS NULL
+WHERE as_of_on = $as_of AND is_enrolled AND counselor_key IS NULL

@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number; of whom a death was entered, not from that day on (学生维表)."
+about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number; who has left, or of whom a death was entered, not from that day on (学生维表)."
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["student_key"]
@@ -8,6 +8,8 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning", "service"]
 
 [columns]
+status        = { about = "Status of enrolment on that date: enrolled, extended (延期), suspended (休学) or retained (保留学籍).", class = "personal" }
+is_enrolled   = { about = "Whether the student studies here: enrolled or extended. Only these are expected on campus.", class = "personal" }
 college_name  = { about = "Name of the college.", class = "personal" }
 building_id   = { about = "Building of the student's bed; empty without one." }
 building_name = { about = "Name of that building.", class = "personal" }
@@ -49,6 +51,28 @@ gone AS (
     SELECT DISTINCT student_key
     FROM stg_student_departure
     WHERE gone_on <= $as_of
+),
+
+span AS (
+    SELECT
+        student_key,
+        status,
+        known_at,
+        row_number() OVER (PARTITION BY student_key ORDER BY valid_from DESC, span_id DESC) AS place
+    FROM stg_enrollment_span
+    WHERE valid_from <= $as_of AND (valid_to IS NULL OR valid_to >= $as_of)
+),
+
+-- Spans say since when; the register only how it is now. Until the newer span has come, the register that says that somebody
+-- does not study is believed.
+enrolment AS (
+    SELECT
+        stg_student.*,
+        CASE WHEN span.status IS NULL THEN stg_student.status
+            WHEN stg_student.known_at > span.known_at AND stg_student.status NOT IN ('enrolled', 'extended') THEN stg_student.status
+            ELSE span.status END AS status_now
+    FROM stg_student
+    LEFT JOIN span ON span.student_key = stg_student.student_key AND span.place = 1
 )
 
 SELECT
@@ -61,7 +85,8 @@ SELECT
     stg_student.study_stage,
     stg_student.campus,
     stg_student.boarder,
-    stg_student.status,
+    stg_student.status_now AS status,
+    stg_student.status_now IN ('enrolled', 'extended') AS is_enrolled,
     stg_student.counselor_key,
     bed.building_id,
     bed.building_name,
@@ -69,10 +94,11 @@ SELECT
     bed.room_id,
     away.leave_kind,
     away.student_key IS NOT NULL AS is_on_leave
-FROM stg_student
--- Every student stays, with or without a college's name, a bed, a leave.
+FROM enrolment AS stg_student
+-- Every student on the roll stays, with or without a college's name, a bed, a leave.
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = stg_student.college
 LEFT JOIN bed ON bed.student_key = stg_student.student_key AND bed.place = 1
 LEFT JOIN away ON away.student_key = stg_student.student_key
 LEFT JOIN gone ON gone.student_key = stg_student.student_key
-WHERE gone.student_key IS NULL
+-- Who has left is in no list, offer, visit or figure from that day on; who is on leave of school stays on the roll.
+WHERE gone.student_key IS NULL AND stg_student.status_now NOT IN ('withdrawn', 'graduated', 'completed', 'deceased')

@@ -9,7 +9,8 @@ purpose      = ["service", "cockpit", "portrait"]
 
 [columns]
 office        = { about = "Office that answers for it, by name where the register has one." }
-satisfaction  = { about = "What the student said of the outcome; empty before it was resolved.", class = "personal" }
+satisfaction  = { about = "What the student said of the outcome, when asked back or in the register; empty before it was resolved.", class = "personal" }
+is_solved     = { about = "Whether the student says that it is solved, when asked back (回访): yes, no, or empty.", class = "personal" }
 dispatched_at = { about = "First dispatch to an office (集中转办)." }
 responded_at  = { about = "First response (限期反馈)." }
 closed_at     = { about = "Resolved and not reopened since." }
@@ -31,6 +32,13 @@ WITH step AS (
         sum(CASE WHEN stage = 'reopened' THEN 1 ELSE 0 END) AS reopened_n,
         max(CASE WHEN stage = 'withdrawn' THEN 1 ELSE 0 END) AS is_withdrawn
     FROM stg_ticket_event
+    GROUP BY ticket_id
+),
+
+-- What the student said when asked back; once a request.
+said AS (
+    SELECT ticket_id, min(satisfaction) AS satisfaction, min(is_solved) AS is_solved
+    FROM stg_ticket_feedback
     GROUP BY ticket_id
 ),
 
@@ -58,6 +66,8 @@ known AS (
 closed AS (
     SELECT
         known.*,
+        coalesce(said.satisfaction, known.satisfaction) AS rating,
+        said.is_solved,
         step.dispatched_at,
         step.responded_at,
         -- A step log says more than the export's own column; a reopening takes the resolution back.
@@ -68,6 +78,7 @@ closed AS (
         coalesce(step.is_withdrawn = 1, known.status = 'withdrawn') AS is_withdrawn
     FROM known
     LEFT JOIN step ON step.ticket_id = known.ticket_id
+    LEFT JOIN said ON said.ticket_id = known.ticket_id
 )
 
 SELECT
@@ -80,7 +91,8 @@ SELECT
     building_id,
     submitted_at,
     due_at,
-    satisfaction,
+    rating AS satisfaction,
+    is_solved,
     dispatched_at,
     responded_at,
     closed_at,

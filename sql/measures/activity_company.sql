@@ -32,7 +32,9 @@ there AS (
     SELECT fct_participation.student_key, fct_participation.activity_id
     FROM fct_participation
     INNER JOIN small ON small.activity_id = fct_participation.activity_id
-    WHERE fct_participation.occurred_on >= $as_of - INTERVAL '120' DAY
+    LEFT JOIN closed_social_left ON closed_social_left.student_key = fct_participation.student_key
+    -- Who objects has no company and is nobody's.
+    WHERE closed_social_left.student_key IS NULL AND fct_participation.occurred_on >= $as_of - INTERVAL '120' DAY
 ),
 
 pair AS (

@@ -24,10 +24,14 @@ WITH tie AS (
     SELECT v, u, as_of_on FROM closed_edge WHERE as_of_on IN ($as_of, $as_of - INTERVAL '28' DAY)
 ),
 
+-- Pairs of four weeks ago may hold somebody who has left since.
 pair AS (
-    SELECT student_key, other_key, count(*) AS times
+    SELECT tie.student_key, tie.other_key, count(*) AS times
     FROM tie
-    GROUP BY student_key, other_key
+    LEFT JOIN closed_social_left AS own ON own.student_key = tie.student_key
+    LEFT JOIN closed_social_left AS other ON other.student_key = tie.other_key
+    WHERE own.student_key IS NULL AND other.student_key IS NULL
+    GROUP BY tie.student_key, tie.other_key
 ),
 
 earlier AS (

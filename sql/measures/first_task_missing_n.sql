@@ -33,7 +33,7 @@ taken AS (
     SELECT dim_student.student_key, stg_course_section.section_id
     FROM stg_course_section
     INNER JOIN newest ON newest.term = stg_course_section.term
-    INNER JOIN dim_student ON dim_student.class = stg_course_section.class AND dim_student.as_of_on = $as_of AND dim_student.status = 'enrolled'
+    INNER JOIN dim_student ON dim_student.class = stg_course_section.class AND dim_student.as_of_on = $as_of AND dim_student.is_enrolled
 ),
 
 section AS (

@@ -13,6 +13,7 @@ window    = "28d"
 n_min     = 30
 cov_min   = 0.8
 mad_floor = 0.1
+peer_also = ["int_main_canteen.canteen"]
 class     = "trace"
 ---*/
 

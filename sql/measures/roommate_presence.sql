@@ -28,7 +28,9 @@ WITH evening AS (
         int_night.is_on_leave OR NOT int_night.is_gate_seen AS is_unknown
     FROM int_night
     LEFT JOIN int_campus_day ON int_campus_day.student_key = int_night.student_key AND int_campus_day.occurred_on = int_night.occurred_on
-    WHERE int_night.room_id IS NOT NULL AND NOT int_night.is_free
+    LEFT JOIN closed_social_left ON closed_social_left.student_key = int_night.student_key
+    -- Who objects stands in no figure of the room, their own or a roommate's.
+    WHERE closed_social_left.student_key IS NULL AND int_night.room_id IS NOT NULL AND NOT int_night.is_free
 ),
 
 room_night AS (

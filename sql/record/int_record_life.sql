@@ -23,8 +23,7 @@ is_milestone = { about = "Whether it belongs into the archive of a whole study."
 ---*/
 
 WITH leave_version AS (
-    SELECT *, row_number() OVER (PARTITION BY leave_id ORDER BY known_at DESC, returned_at DESC, file_no DESC, row_no DESC) AS place
-    FROM stg_leave_record
+    SELECT * FROM stg_leave_record WHERE superseded_at IS NULL
 )
 
 SELECT concat('leave/', leave_id, '/approved') AS event_id, student_key, 'leave' AS kind, 'approved' AS step,
@@ -33,16 +32,16 @@ SELECT concat('leave/', leave_id, '/approved') AS event_id, student_key, 'leave'
     CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END AS detail_en,
     approved_at AS occurred_at, known_at, 'leave_record' AS source, 'staff' AS trust, FALSE AS is_milestone
 FROM leave_version
-WHERE place = 1
 
 UNION ALL
 
 SELECT concat('leave/', leave_id, '/returned'), student_key, 'leave', 'returned', '已销假', 'Reported back from leave',
     CASE leave_kind WHEN 'personal' THEN '事假' WHEN 'sick' THEN '病假' WHEN 'internship' THEN '实习' WHEN 'away' THEN '离校' ELSE leave_kind END,
     CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END,
-    returned_at, known_at, 'leave_record', 'staff', FALSE
+    -- A first load knows the leave from its approval on; the return it knows from the return on.
+    returned_at, greatest(known_at, returned_at), 'leave_record', 'staff', FALSE
 FROM leave_version
-WHERE place = 1 AND returned_at IS NOT NULL
+WHERE returned_at IS NOT NULL
 
 UNION ALL
 

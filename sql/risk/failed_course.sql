@@ -55,4 +55,4 @@ SELECT
 FROM dim_student
 INNER JOIN stg_student ON stg_student.student_key = dim_student.student_key
 LEFT JOIN recognised ON recognised.student_key = dim_student.student_key
-WHERE dim_student.as_of_on = $as_of AND dim_student.status = 'enrolled' AND dim_student.study_stage = 'undergraduate'
+WHERE dim_student.as_of_on = $as_of AND dim_student.is_enrolled AND dim_student.study_stage = 'undergraduate'

@@ -135,7 +135,7 @@ explained AS (
     LEFT JOIN kept ON kept.student_key = own_gap.student_key
     LEFT JOIN last_status ON last_status.student_key = own_gap.student_key AND last_status.place = 1
     LEFT JOIN broken ON broken.building_id = dim_student.building_id
-    WHERE dim_student.status = 'enrolled' AND own_gap.gap_p <= ${gap_share}
+    WHERE dim_student.is_enrolled AND own_gap.gap_p <= ${gap_share}
 )
 
 -- It is offered only if nothing explains it.

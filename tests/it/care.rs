@@ -15,7 +15,7 @@ use crate::support::{copy, demo, run, said, sql, yizhan};
 const NOW: &str = "2025-11-01T00:00:00+08:00";
 
 /// A copy of the demonstration with accounts of its own beside those of the demo; grants as `role:scope`.
-fn with_accounts(accounts: &[(&str, Option<i64>, &[&str])]) -> TempDir {
+pub(crate) fn with_accounts(accounts: &[(&str, Option<i64>, &[&str])]) -> TempDir {
     let data = TempDir::new().expect("a folder");
     copy(demo(), data.path(), &|_| true);
     on_a_runtime(async {
@@ -188,7 +188,7 @@ fn a_room_answers_once_a_week_and_its_counselor_sees_who_has_not() {
     let rooms = sql(
         demo(),
         &format!(
-            "SELECT min(room_id) AS room, min(class) AS class FROM dim_student WHERE as_of_on = (SELECT max(as_of_on) FROM dim_student) AND status = 'enrolled' AND room_id IS NOT NULL AND counselor_key = ({counselors})"
+            "SELECT min(room_id) AS room, min(class) AS class FROM dim_student WHERE as_of_on = (SELECT max(as_of_on) FROM dim_student) AND is_enrolled AND room_id IS NOT NULL AND counselor_key = ({counselors})"
         ),
     );
     let (room, class) = (word(&rooms[0]["room"]), word(&rooms[0]["class"]));

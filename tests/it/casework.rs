@@ -157,7 +157,7 @@ fn every_seventh(place: u8, channel: &str, thread: &str) -> String {
          thread = \"{thread}\"\nseverity = 1\nunit = \"count\"\ncaveat_zh = \"不说明原因。\"\ncaveat_en = \"It gives no reason.\"\n---*/\n\
          SELECT student_key, $as_of AS since_on, 0 AS baseline, 1 AS now_value, 1 AS n, 1.0 AS cov, '每七名之一。' AS reason_zh, \
          'One of seven.' AS reason_en, '' AS explanations, NULL AS last_seen_at, NULL AS last_seen_source\n\
-         FROM dim_student WHERE as_of_on = $as_of AND status = 'enrolled' AND abs(student_key % 7) = {place}\n"
+         FROM dim_student WHERE as_of_on = $as_of AND is_enrolled AND abs(student_key % 7) = {place}\n"
     )
 }
 

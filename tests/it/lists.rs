@@ -16,7 +16,7 @@ fn who_stays_over_a_holiday_is_listed_from_the_registration_until_the_holiday_en
     let due = sql(
         data,
         "SELECT count(DISTINCT stay_id) AS n FROM stg_holiday_stay INNER JOIN dim_student ON dim_student.student_key = stg_holiday_stay.student_key \
-         WHERE holiday = 'national_day' AND dim_student.status = 'enrolled' AND dim_student.as_of_on = DATE '2025-10-01'",
+         WHERE holiday = 'national_day' AND dim_student.is_enrolled AND dim_student.as_of_on = DATE '2025-10-01'",
     );
     assert!(3 < days.len(), "the list stands on {} dates", days.len());
     assert!(0 < due[0]["n"].as_i64().unwrap_or_default(), "nobody registered");
@@ -44,13 +44,13 @@ fn whoever_was_seen_by_nothing_since_the_holiday_is_listed_and_nobody_who_is_on_
          ON met.student_key = dim_student.student_key \
          LEFT ANTI JOIN (SELECT student_key FROM stg_internship_placement WHERE begins_on < DATE '2025-10-10') AS placed \
          ON placed.student_key = dim_student.student_key \
-         WHERE dim_student.as_of_on = DATE '2025-10-10' AND dim_student.status = 'enrolled' AND NOT dim_student.is_on_leave",
+         WHERE dim_student.as_of_on = DATE '2025-10-10' AND dim_student.is_enrolled AND NOT dim_student.is_on_leave",
     );
     assert!(!due.is_empty(), "everybody was back the day after the holiday");
     let missed: Vec<_> = due.difference(&listed).collect();
     assert!(missed.is_empty(), "{missed:?} are not on the list");
     let away =
-        keys("SELECT student_key FROM dim_student WHERE as_of_on = DATE '2025-10-10' AND (is_on_leave OR status <> 'enrolled')");
+        keys("SELECT student_key FROM dim_student WHERE as_of_on = DATE '2025-10-10' AND (is_on_leave OR NOT is_enrolled)");
     assert!(
         !away.is_empty() && away.is_disjoint(&listed),
         "on leave and listed: {:?}",

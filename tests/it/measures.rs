@@ -22,7 +22,8 @@ fn measures_follow_the_traits_that_were_planted() {
     let rows: Vec<Vec<&str>> = lines.map(|it| it.split(',').collect()).collect();
     let keys = sql(data, "SELECT student_key FROM raw_student ORDER BY row_no");
     let keys: Vec<i64> = keys.iter().map(|it| it["student_key"].as_i64().expect("a key")).collect();
-    assert_eq!(keys.len(), rows.len());
+    // Behind them stand those who are in the register only.
+    assert!(rows.len() <= keys.len());
     let trait_of = |name: &str| -> BTreeMap<i64, f64> {
         let place = heads.iter().position(|it| *it == name).expect("a trait");
         keys.iter().zip(&rows).map(|(key, row)| (*key, row[place].parse().expect("a number"))).collect()
@@ -270,7 +271,9 @@ fn a_school_with_cards_only_has_portraits_that_say_what_is_missing() {
         data.path(),
         "SELECT count(*) AS n, max(known_n) AS known_n FROM portrait_student WHERE as_of_on = (SELECT max(as_of_on) FROM portrait_student)",
     );
-    assert_eq!(portraits[0]["n"].as_i64(), Some(300), "everybody has a portrait, however little is known");
+    let here = sql(data.path(), "SELECT count(*) AS n FROM dim_student WHERE as_of_on = (SELECT max(as_of_on) FROM dim_student)");
+    assert!(Some(300) <= here[0]["n"].as_i64(), "{here:?}");
+    assert_eq!(portraits[0]["n"], here[0]["n"], "everybody has a portrait, however little is known");
     assert!(sql(data.path(), "SELECT * FROM warning_student").is_empty(), "missing data is never guilt");
 }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::support::{demo, sql};
+use crate::support::{copy, demo, run, sql};
 
 /// The demonstration's lake beside its truth.
 struct Truth {
@@ -181,4 +182,67 @@ fn date(day: i64) -> String {
 fn days_between(from: &str, to: &str) -> i64 {
     let out = sql(demo(), &format!("SELECT date_part('epoch', DATE '{to}') - date_part('epoch', DATE '{from}') AS seconds"));
     out[0]["seconds"].as_f64().expect("a number") as i64 / 86_400
+}
+
+/// A leave as the newest export that names it has it; times as text that sorts.
+struct Paper {
+    ends_at: String,
+    approved_at: String,
+    returned_at: String,
+}
+
+/// Days from one date to another.
+fn apart(from: &str, to: &str) -> i64 {
+    let day = |it: &str| it[..10].parse::<chrono::NaiveDate>().expect("a date");
+    (day(to) - day(from)).num_days()
+}
+
+/// The leaves of the exports by number, without those that end before they begin.
+fn papers(data: &Path) -> BTreeMap<String, Paper> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(data.join("exports/leave")).expect("leaves").filter_map(|it| Some(it.ok()?.path())).collect();
+    files.sort();
+    let mut found = BTreeMap::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("a file");
+        for line in text.lines().skip(1) {
+            let cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            if cells[3] <= cells[4] {
+                let paper = Paper { ends_at: cells[4].clone(), approved_at: cells[6].clone(), returned_at: cells[7].clone() };
+                found.insert(cells[0].clone(), paper);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_return_that_no_export_could_have_told_of_is_not_missing() {
+    let data = TempDir::new().expect("a folder");
+    copy(demo(), data.path(), &|_| true);
+    let data = data.path();
+    // Four days on, and nothing new has come.
+    run(data, &data.join("exports"), "2025-11-05T05:10:00+08:00");
+    let papers = papers(data);
+    let newest = papers.values().map(|it| &it.approved_at[..10]).max().expect("leaves").to_owned();
+    for day in ["2025-10-20", "2025-11-01", "2025-11-05"] {
+        let listed = sql(data, &format!("SELECT leave_id FROM list_leave_not_returned WHERE as_of_on = DATE '{day}'"));
+        let listed: BTreeSet<&str> = listed.iter().filter_map(|it| it["leave_id"].as_str()).collect();
+        // What ended a day before the newest approval that was known, and whose return was reported later or never.
+        let until = newest.as_str().min(day);
+        let overdue = |it: &Paper| {
+            it.ends_at[..10] < *until && (it.returned_at.is_empty() || format!("{day} 04:00").as_str() <= it.returned_at.as_str())
+        };
+        let expected: BTreeSet<&str> = papers.iter().filter(|it| overdue(it.1)).map(|it| it.0.as_str()).collect();
+        // The day of the newest approval itself may be cut either way, to the hour.
+        let of_that_day: BTreeSet<&str> =
+            papers.iter().filter(|it| apart(&it.1.ends_at, until).abs() <= 1).map(|it| it.0.as_str()).collect();
+        assert_eq!(&listed - &of_that_day, &expected - &of_that_day, "{day}");
+        // Three hundred students: a handful, and not everybody who came back since the last export.
+        assert!(listed.len() <= 12, "{day}: {listed:?}");
+    }
+    let ended = papers.values().filter(|it| newest.as_str() < &it.ends_at[..10] && &it.ends_at[..10] < "2025-11-04").count();
+    assert!(3 < ended, "nobody's leave ended behind the newest export: the case proves nothing");
+    let forgotten = papers.values().filter(|it| !it.returned_at.is_empty() && 3 <= apart(&it.ends_at, &it.returned_at)).count();
+    assert!(0 < forgotten, "nobody was reminded");
 }

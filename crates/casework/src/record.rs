@@ -222,7 +222,7 @@ pub struct Family {
     pub guardian: Guardian,
     /// What was decided.
     pub choice: Option<ParentsChoice>,
-    /// Whether the student is a minor, as somebody recorded: no register of ours says it.
+    /// Whether the student is a minor, as somebody recorded or the register says.
     pub is_minor: bool,
 }
 

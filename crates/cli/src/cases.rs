@@ -67,11 +67,25 @@ pub(crate) async fn night(house: &House) -> anyhow::Result<Night> {
     let as_of_on = house.as_of_on().await?;
     let builder = house.builder().await?;
     assign(house, &builder, as_of_on, &mut night).await?;
+    keep_minors(house, &builder, as_of_on).await?;
     let rules = crate::working_days::rules(house).await?;
     enter(house, &builder, as_of_on, &rules, &mut night).await?;
     night.moved_n = escalate(house, &rules).await?;
     night.cared_n = care_around(house, &builder, as_of_on, &rules).await?;
     Ok(night)
+}
+
+/// Tells casework who is a minor, whose guardian is the one to reach; without such a table nothing is known of it.
+async fn keep_minors(house: &House, builder: &Builder<'_>, as_of_on: i32) -> anyhow::Result<()> {
+    if house.graph.node("closed_minor").is_none() || house.engine.table("closed_minor").await?.is_none() {
+        return Ok(());
+    }
+    let sql = "SELECT student_key FROM closed_minor WHERE as_of_on = (SELECT max(as_of_on) FROM closed_minor) ORDER BY 1";
+    let mut minors = Vec::new();
+    for batch in rows(builder, sql, as_of_on).await? {
+        minors.extend(column(&batch, "student_key", &DataType::Int64)?.as_primitive::<Int64Type>().values());
+    }
+    Ok(house.store.cases().keep_minors(&minors).await?)
 }
 
 /// Plans the care for room-mates, class and those on duty after a death; returns how many contacts were planned.
@@ -151,7 +165,7 @@ async fn assign(house: &House, builder: &Builder<'_>, as_of_on: i32, night: &mut
         let (colleges, states) = (colleges.as_string::<i32>(), states.as_string::<i32>());
         for row in 0..batch.num_rows() {
             let student = keys.value(row);
-            if states.is_valid(row) && states.value(row) == "enrolled" {
+            if states.is_valid(row) && matches!(states.value(row), "enrolled" | "extended") {
                 students.push(student);
             }
             let college = colleges.is_valid(row).then(|| colleges.value(row).to_owned());

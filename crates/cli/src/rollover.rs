@@ -106,17 +106,19 @@ fn people(house: &House, year: i32) -> String {
         ),
         None => "SELECT CAST(NULL AS BIGINT) AS student_key".to_owned(),
     };
+    // Who stands in the register as having left is not here, whether or not the row was taken out already.
+    let left = "status IN ('withdrawn', 'graduated', 'completed', 'deceased')";
     format!(
         "WITH version AS (SELECT *, row_number() OVER (PARTITION BY student_key ORDER BY known_at DESC, file_no DESC) AS place \
          FROM stg_student WHERE known_at <= {now}), \
          student AS (SELECT student_key, college, study_stage, grade, status, counselor_key, \
-         superseded_at IS NULL OR superseded_at > {now} AS is_here, superseded_at >= {january} AS is_gone_this_year, \
-         grade + {years} AS leaves_in FROM version WHERE place = 1), \
+         (superseded_at IS NULL OR superseded_at > {now}) AND NOT {left} AS is_here, \
+         coalesce(superseded_at >= {january}, FALSE) OR ({left} AND known_at >= {january}) AS is_gone_this_year, grade + {years} AS leaves_in FROM version WHERE place = 1), \
          extended AS ({extended}), \
-         due AS (SELECT student.*, extended.student_key IS NOT NULL AS is_extended FROM student \
+         due AS (SELECT student.*, extended.student_key IS NOT NULL OR status = 'extended' AS is_extended FROM student \
          LEFT JOIN extended ON extended.student_key = student.student_key \
          WHERE leaves_in <= {year} AND (is_here OR (is_gone_this_year AND leaves_in = {year}))), \
-         leaver AS (SELECT * FROM due WHERE NOT (is_here AND (is_extended OR status = 'suspended')))"
+         leaver AS (SELECT * FROM due WHERE NOT (is_here AND (is_extended OR status IN ('suspended', 'retained'))))"
     )
 }
 
@@ -149,7 +151,7 @@ fn questions(house: &House, year: i32) -> Vec<Question> {
         question(
             "stay_suspended",
             &[],
-            count("due WHERE is_here AND status = 'suspended' AND NOT is_extended"),
+            count("due WHERE is_here AND status IN ('suspended', 'retained') AND NOT is_extended"),
             Wants::Nothing,
             "",
         ),
@@ -185,7 +187,7 @@ fn questions(house: &House, year: i32) -> Vec<Question> {
         question(
             "without_counselor",
             &[],
-            count("student WHERE is_here AND status = 'enrolled' AND counselor_key IS NULL"),
+            count("student WHERE is_here AND status IN ('enrolled', 'extended') AND counselor_key IS NULL"),
             Wants::None,
             "各学院：为学生指定责任辅导员后重新导出学籍 / colleges: name a responsible counselor, then export the register again",
         ),

@@ -263,27 +263,18 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>, keys: &Keys,
     Ok(ends.into_iter().map(part).collect())
 }
 
-/// When the rows of a first load would have become known: `usual_delay` after the latest filled column of
-/// `changed_at`, or after they occurred; a standing fact without either was known from `always` on.
+/// When the rows of a first load would have become known: `usual_delay` after they occurred; a standing fact was known
+/// from `always` on.
 ///
-/// A request that is resolved was not known to be so when it was submitted, and its version must not say it was.
+/// Every version of a state has the instant of the first: a leave was known when it was approved, also where the only
+/// export that names it already tells the return. Who reads such a column asks whether its time had come.
 fn assumed_known_at(door: &Door<'_>, rows: &Rows<'_>, always: i64) -> Vec<i64> {
-    let contract = &door.pipeline.contract;
-    let mut latest: Vec<Option<i64>> = rows.occurred_at.values.iter().copied().map(Some).collect();
+    let delay = door.pipeline.contract.usual_delay.micros();
+    let mut known: Vec<i64> = rows.occurred_at.values.iter().map(|it| it + delay).collect();
     for &row in &rows.occurred_at.empty {
-        latest[row as usize] = None;
+        known[row as usize] = always;
     }
-    for slot in rows.slots.iter().filter(|it| contract.changed_at.contains(&it.name)) {
-        let Values::Instant(changed, _) = &slot.values else { continue };
-        let mut empty = changed.empty.iter().copied().peekable();
-        for (row, value) in changed.values.iter().enumerate() {
-            if empty.next_if_eq(&(row as u32)).is_none() {
-                latest[row] = latest[row].max(Some(*value));
-            }
-        }
-    }
-    let delay = contract.usual_delay.micros();
-    latest.into_iter().map(|it| it.map_or(always, |it| it + delay)).collect()
+    known
 }
 
 /// Ranks of the students by key, from 1; a row without a student has 0.

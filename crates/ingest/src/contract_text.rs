@@ -70,7 +70,7 @@ pub struct Choices {
     /// How to read it, if it is a whole number.
     #[serde(default)]
     pub occurred_as: Option<EpochUnit>,
-    /// Columns that tell when a state last changed.
+    /// Columns that tell when a state last changed: which of two versions known at one instant holds.
     #[serde(default)]
     pub changed_at: Vec<String>,
     /// Earliest believable day.

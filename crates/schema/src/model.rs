@@ -82,6 +82,10 @@ pub struct FrontMatter {
     /// Measures: least denominator of `z_self` and `z_peer`, in the measure's unit.
     #[serde(default)]
     pub mad_floor: Option<f64>,
+    /// Measures: what narrows the peer group of this one further, as `table.column` of as-of tables with a row a person: for
+    /// meals the main canteen. Where the narrowed group is small the usual one is taken, and then the wider one.
+    #[serde(default)]
+    pub peer_also: Vec<String>,
     /// Measures: class of the value.
     #[serde(default)]
     pub class: Option<Class>,
@@ -411,6 +415,13 @@ impl Model {
             Kind::Measure => {
                 if front.unit.is_none() || front.dimension.is_none() || front.class.is_none() {
                     return refuse("unit", "a measure says its unit, dimension and class");
+                }
+                let is_name = |it: &str| {
+                    !it.is_empty() && it.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+                };
+                let is_named = |it: &String| it.split_once('.').is_some_and(|(table, column)| is_name(table) && is_name(column));
+                if let Some(it) = front.peer_also.iter().find(|it| !is_named(it)) {
+                    return refuse("peer_also", &format!("\"{it}\" is not written table.column"));
                 }
                 if front.n_min.is_none() || front.cov_min.is_none() || front.mad_floor.is_none() {
                     return refuse("n_min", "a measure says its floors: n_min, cov_min, mad_floor");

@@ -193,8 +193,8 @@ pub struct Contract {
     /// When the row's fact happened or began.
     #[serde(default)]
     pub occurred_at: Option<OccurredAt>,
-    /// Columns of type `timestamp` that tell when a state last changed: the latest of them and of `occurred_at` that
-    /// is filled, plus `usual_delay`, dates the versions of a first load.
+    /// Columns of type `timestamp` that tell when a state last changed. Of versions that became known at one instant,
+    /// as those of a first load did, the one that changed last holds. They never move that instant.
     #[serde(default)]
     pub changed_at: Vec<String>,
     /// Earliest believable `occurred_at`, a local date; earlier rows go to quarantine (`time`).

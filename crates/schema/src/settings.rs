@@ -44,9 +44,9 @@ pub struct Subject {
     pub table: String,
     /// Its key column.
     pub key: String,
-    /// Columns that make a peer group.
+    /// Columns that make a peer group, or expressions over them.
     pub peer: Vec<String>,
-    /// Columns of the wider group used where the first has fewer than `peer_min` people.
+    /// Columns or expressions of the wider group used where the first has fewer than `peer_min` people.
     pub peer_wide: Vec<String>,
     /// Least size of a peer group.
     pub peer_min: i64,

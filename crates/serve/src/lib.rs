@@ -53,6 +53,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/login", post(routes::login::login))
         .route("/logout", post(routes::login::logout))
         .route("/me", get(routes::login::me))
+        .route("/me/choices", get(routes::choices::own).post(routes::choices::choose))
         .route("/health", get(routes::health::health))
         .route("/cockpit", get(routes::cockpit::cockpit))
         .route("/students", get(routes::students::list))

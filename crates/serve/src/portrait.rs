@@ -51,6 +51,8 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
         of("portrait_tag", &[], &today),
     ];
     let keys = [key];
+    let chosen = parts.store.cases().social_choice(key).await?;
+    let has_left = chosen.as_ref().is_some_and(store::SocialChoice::has_left);
     let (found, notices, mut named) = tokio::try_join!(
         rows::look_up(session, key, wanted),
         warnings::of_student(parts, session, key, &as_of_on),
@@ -78,7 +80,9 @@ pub(crate) async fn of_student(parts: &Reading, session: &Session, key: i64, as_
             let (open, shut): (Vec<&MeasureWords>, Vec<&MeasureWords>) = words.partition(|it| !it.is_closed);
             let mut shown: Vec<Value> = open.iter().map(|it| measure(it, &measured)).collect();
             if is_closed_seen {
-                shown.extend(shut.iter().map(|it| measure(it, &closed)));
+                // From the choice on nothing of it is shown, of earlier dates neither; the next build makes nothing new.
+                let left = has_left && dimension == "social";
+                shown.extend(shut.iter().map(|it| if left { without(it) } else { measure(it, &closed) }));
             }
             let is_known = shown.iter().any(|it| it["status"] == "ok");
             // A role that may not see the closed compartment is told that there is one, and who talks about it.
@@ -174,7 +178,16 @@ fn measure(words: &MeasureWords, measured: &Measured) -> Value {
         "value": value, "n": at("n"), "cov": at("cov"), "z_self": at("z_self"), "z_peer": at("z_peer"),
         "status": if value.is_some() { "ok" } else { "insufficient" }, "window": words.window,
         "history": measured.history.get(&words.measure).map_or(&[][..], Vec::as_slice), "source": words.source.join(", "),
+        "reason_zh": null, "reason_en": null,
     })
+}
+
+/// A measure of which nothing is shown, because the student chose so.
+fn without(words: &MeasureWords) -> Value {
+    let mut shown = measure(words, &Measured { now: HashMap::new(), history: HashMap::new() });
+    shown["reason_zh"] = json!("本人已选择退出");
+    shown["reason_en"] = json!("The student chose to take no part");
+    shown
 }
 
 /// Tags, the latest first.

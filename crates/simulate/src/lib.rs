@@ -21,6 +21,7 @@ mod names;
 mod outage;
 mod random;
 mod registry;
+mod roll;
 mod run;
 mod scene;
 mod sheet;

@@ -80,6 +80,8 @@ pub struct Planted {
     pub holiday_away_without_leave: Vec<String>,
     /// Nights on which both gates of a building were down.
     pub building_outage: Vec<DarkNight>,
+    /// In the register without studying as everybody does: the status and its first day.
+    pub on_paper: Vec<Episode>,
 }
 
 /// A story of one student over some campus days.
@@ -198,6 +200,15 @@ fn planted(world: &World) -> Planted {
             planted.holiday_away_without_leave.push(number);
         }
     }
+    planted.on_paper = crate::roll::on_paper(world)
+        .into_iter()
+        .map(|it| Episode {
+            student: it.number.to_string(),
+            from: date(it.since).to_string(),
+            to: date(days - 1).to_string(),
+            kind: it.status.1.to_owned(),
+        })
+        .collect();
     let end = i64::from(days) * DAY;
     planted.building_outage = (world.dark_nights.iter().filter(|it| it.to <= end))
         .map(|it| DarkNight {

@@ -34,6 +34,11 @@ pub(crate) fn write_all(world: &World, out: &Path, tally: &mut Tally) -> Result<
     Ok(())
 }
 
+/// Some who entered this year are not eighteen yet.
+fn is_minor(world: &World, index: usize, it: &crate::student::Student) -> bool {
+    it.year == 2025 && !it.is_master && Draw::new(world.seed, Purpose::State, index as u64, 7).chance(0.05)
+}
+
 fn students(world: &World, path: &Path) -> Result<usize, Error> {
     let heads = [
         "学号",
@@ -49,6 +54,7 @@ fn students(world: &World, path: &Path) -> Result<usize, Error> {
         "学籍状态",
         "手机号",
         "责任辅导员工号",
+        "是否未成年",
     ];
     let line = |(index, it): (usize, &crate::student::Student)| {
         let mut draw = Draw::new(world.seed, Purpose::State, index as u64, 0);
@@ -69,9 +75,31 @@ fn students(world: &World, path: &Path) -> Result<usize, Error> {
             Cell::text(if it.is_enrolled { "在籍" } else { "休学" }),
             Cell::text(format!("199000{index:05}")),
             Cell::text(staff_number(class.counselor)),
+            Cell::text(if is_minor(world, index, it) { "是" } else { "否" }),
         ]
     };
-    let rows: Vec<_> = world.people.students.iter().enumerate().map(line).collect();
+    let on_paper = |(place, it): (usize, crate::roll::OnPaper)| {
+        let index = world.people.students.len() + place;
+        let mut draw = Draw::new(world.seed, Purpose::State, index as u64, 0);
+        vec![
+            Cell::text(it.number.to_string()),
+            Cell::text(crate::names::name(&mut draw)),
+            Cell::text(crate::campus::Sex::Female.word()),
+            Cell::text(COLLEGES[usize::from(it.college)].id),
+            Cell::text(it.class.trim_end_matches(|it: char| it.is_ascii_digit())),
+            Cell::text(&it.class),
+            Cell::Whole(i64::from(it.year)),
+            Cell::text("本科"),
+            Cell::text("主校区"),
+            Cell::text(crate::student::Living::Rented.word()),
+            Cell::text(it.status.0),
+            Cell::text(format!("199000{index:05}")),
+            Cell::text(staff_number(it.counselor)),
+            Cell::text("否"),
+        ]
+    };
+    let mut rows: Vec<_> = world.people.students.iter().enumerate().map(line).collect();
+    rows.extend(crate::roll::on_paper(world).into_iter().enumerate().map(on_paper));
     write_sheet(path, &heads, &rows)?;
     Ok(rows.len())
 }

@@ -55,6 +55,12 @@ fn spans(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
         let state = if it.is_enrolled { "在籍" } else { "休学" };
         lines.row(&[&id(number), &it.number, &state, &college, class, &date(since.0), &"", &since.1]);
     }
+    for it in crate::roll::on_paper(world) {
+        for (place, (state, from, to, change)) in it.spans().iter().enumerate() {
+            let id = format!("YD{}{}", serial(it.number), place + 1);
+            lines.row(&[&id, &it.number, state, &COLLEGES[usize::from(it.college)].id, &it.class, from, to, change]);
+        }
+    }
     lines.write(&out.join("registry/enrollment_span.csv"), "enrollment_span", tally)
 }
 

@@ -5,6 +5,7 @@
 
 mod absences;
 mod acting;
+mod choices;
 mod deaths;
 mod entering;
 mod offers;
@@ -33,6 +34,7 @@ use crate::sealing::Sealer;
 
 pub use absences::{AbsenceCheck, NewAbsenceCheck};
 pub use acting::{Done, Edit};
+pub use choices::SocialChoice;
 pub use deaths::{Around, DeathRow, NewDeath};
 pub use entering::{Entered, NewEntry};
 pub use offers::{Synced, TakenUp};

@@ -28,8 +28,8 @@ pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
     AbsenceCheck, Around, Asked, Call, CampaignRow, Cases, Change, DeathRow, Desk, Done, DueFollowUp, Edit, Entered, Fact,
     FollowUpCause, HistoryRow, MonthFigures, MyReport, NewAbsenceCheck, NewDeath, NewEntry, NewRecord, Offered, OpenedReport,
-    Page, QueueCounts, QueueRow, RecordRow, SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, UnplacedReport, View, Wanted,
-    Who, With, change_text,
+    Page, QueueCounts, QueueRow, RecordRow, SocialChoice, SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, UnplacedReport,
+    View, Wanted, Who, With, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};

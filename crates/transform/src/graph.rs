@@ -129,6 +129,8 @@ impl Graph {
                     let is_closed = is_closed_table(&node.name);
                     for measure in measures.iter().filter(|it| (it.front.class == Some(Class::Closed)) == is_closed) {
                         inputs.extend(tables_of(&measure.query(), &measure.path)?);
+                        let also = measure.front.peer_also.iter().filter_map(|it| it.split_once('.'));
+                        inputs.extend(also.map(|(table, _)| table.to_owned()));
                     }
                 }
             }

@@ -38,8 +38,13 @@ impl Builder<'_> {
         }
         let names: HashMap<&str, usize> =
             self.graph.measures_of(&node.name).enumerate().map(|(place, it)| (it.name.as_str(), place)).collect();
+        let mut also: Vec<&Vec<String>> =
+            self.graph.measures_of(&node.name).map(|it| &it.front.peer_also).filter(|it| !it.is_empty()).collect();
+        also.sort_unstable();
+        also.dedup();
         let rules = Rules {
             floors: self.graph.measures_of(&node.name).map(|it| it.front.mad_floor.unwrap_or(1.0)).collect(),
+            also: self.graph.measures_of(&node.name).map(|it| also.iter().position(|of| **of == it.front.peer_also)).collect(),
             peer_min: usize::try_from(subject.peer_min).unwrap_or(0),
             self_weeks_min: usize::try_from(subject.self_weeks_min).unwrap_or(0),
         };
@@ -59,7 +64,7 @@ impl Builder<'_> {
         if let Some(oldest) = mondays.last() {
             past.forget_before(*oldest);
         }
-        let peers = self.peers(context, subject, as_of_on, &node.path).await?;
+        let peers = self.peers(context, subject, &also, as_of_on, &node.path).await?;
         let values: Vec<Valued> = rows.iter().flat_map(|it| valued(it, &names)).collect();
         let mut stood = standing(&rules, &values, past, &mondays, &peers).into_iter();
         rows.iter()
@@ -74,26 +79,16 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// The groups of every person of a date.
+    /// The groups of every person of a date; `also` are the lists of columns by which measures narrow them.
     pub(crate) async fn peers(
         &self,
         context: &SessionContext,
         subject: &Subject,
+        also: &[&Vec<String>],
         as_of_on: i32,
         path: &str,
     ) -> Result<Vec<Peer>, Error> {
-        let group = |columns: &[String]| {
-            let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
-            format!("concat_ws('|', {})", parts.join(", "))
-        };
-        let sql = format!(
-            "SELECT {key}, CAST({near} AS VARCHAR) AS near, CAST({far} AS VARCHAR) AS far FROM {table} WHERE as_of_on = {on}",
-            key = subject.key,
-            near = group(&subject.peer),
-            far = group(&subject.peer_wide),
-            table = subject.table,
-            on = date(as_of_on)
-        );
+        let sql = peers_sql(subject, also, as_of_on);
         let fail = || Error::query("build", path);
         let rows = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
         let mut peers = Vec::new();
@@ -101,8 +96,16 @@ impl Builder<'_> {
             let text = |place: usize| cast(batch.column(place), &DataType::Utf8).map_err(|it| fail()(it.into()));
             let (near, far) = (text(1)?, text(2)?);
             let (near, far) = (near.as_string::<i32>(), far.as_string::<i32>());
+            let narrower = (0..also.len()).map(|place| text(3 + place)).collect::<Result<Vec<_>, Error>>()?;
             for (row, key) in batch.column(0).as_primitive::<Int64Type>().iter().enumerate() {
-                peers.extend(key.map(|key| Peer { key, near: near.value(row).to_owned(), far: far.value(row).to_owned() }));
+                // Of whom the column is empty, the usual group is the nearest.
+                let of = |it: &ArrayRef| it.is_valid(row).then(|| it.as_string::<i32>().value(row).to_owned());
+                peers.extend(key.map(|key| Peer {
+                    key,
+                    near: near.value(row).to_owned(),
+                    far: far.value(row).to_owned(),
+                    narrower: narrower.iter().map(of).collect(),
+                }));
             }
         }
         Ok(peers)
@@ -131,6 +134,32 @@ impl Builder<'_> {
         mondays.truncate(subject.self_weeks);
         Ok(mondays)
     }
+}
+
+/// Every person of a date with the near and the wider peer group, and the near one narrowed by each list of columns; NULL
+/// where somebody has no value in one of them.
+pub(crate) fn peers_sql(subject: &Subject, also: &[&Vec<String>], as_of_on: i32) -> String {
+    let (key, table) = (&subject.key, &subject.table);
+    let group = |columns: &[String]| {
+        let parts: Vec<String> = columns.iter().map(|it| format!("coalesce(CAST({it} AS VARCHAR), '')")).collect();
+        format!("concat_ws('|', {})", parts.join(", "))
+    };
+    let mut narrower = String::new();
+    let mut tables = BTreeSet::new();
+    for (place, columns) in also.iter().enumerate() {
+        let parts: Vec<String> = columns.iter().map(|it| format!("CAST(also_{it} AS VARCHAR)")).collect();
+        tables.extend(columns.iter().filter_map(|it| it.split_once('.')).map(|it| it.0));
+        // || is NULL where one part is.
+        narrower.push_str(&format!(", here.near || '|' || {} AS narrower_{place}", parts.join(" || '|' || ")));
+    }
+    let joins: String = tables.iter().map(|it| format!(" LEFT JOIN {it} AS also_{it} ON also_{it}.{key} = here.{key}")).collect();
+    format!(
+        "SELECT here.{key}, here.near, here.far{narrower} FROM (SELECT {key}, CAST({near} AS VARCHAR) AS near, \
+         CAST({far} AS VARCHAR) AS far FROM {table} WHERE as_of_on = {on}) AS here{joins}",
+        near = group(&subject.peer),
+        far = group(&subject.peer_wide),
+        on = date(as_of_on)
+    )
 }
 
 /// Values of a batch of key, measure, value; a measure that is no longer there is left out.

@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, effect, meaning, risk, soundness, warnings};
+use crate::{Error, effect, meaning, measures, risk, soundness, warnings};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -36,6 +36,10 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
             Origin::Measures => {
                 for measure in graph.measures_of(&node.name) {
                     check_measure(&context, measure).await?;
+                    if let (Some(subject), false) = (&graph.subject, measure.front.peer_also.is_empty()) {
+                        // A column of a peer group that is nowhere is found out before anything runs.
+                        plan(&context, &measures::peers_sql(subject, &[&measure.front.peer_also], 0), &measure.path).await?;
+                    }
                 }
                 fixed_schema(node, &MEASURED, graph)
             }

@@ -76,22 +76,42 @@ pub(crate) fn event_sql(pipeline: &Pipeline) -> String {
     }
 }
 
+/// When a row last changed by its own columns (`changed_at`); columns that the lake does not hold say nothing.
+fn changed(pipeline: &Pipeline) -> Option<String> {
+    let at = |it: &String| pipeline.column(it).and_then(|column| schema::lake_column(it, column));
+    let columns: Vec<String> = pipeline.contract.changed_at.iter().filter_map(at).collect();
+    match columns.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        // Empty ones are passed over; of none is known that it changed.
+        several => Some(format!("greatest({})", several.join(", "))),
+    }
+}
+
 /// Staging of a state pipeline: every version of every key, with `known_at` and `superseded_at`.
 ///
-/// Versions are ordered by `(known_at, row_hash)`, never by position. For a full export a version also ends with the
-/// first later file that lacks the key.
+/// Versions are ordered by `known_at`, those known at one instant by what the contract's `changed_at` says and then by
+/// their hash, never by position. For a full export a version also ends with the first later file that lacks the key.
 pub(crate) fn state_sql(pipeline: &Pipeline) -> String {
     let raw = pipeline.raw_table();
     let mut columns = own_columns(pipeline);
     columns.extend(["occurred_at", "known_at"].map(str::to_owned));
     let list = columns.join(", ");
     let key = key_columns(pipeline).join(", ");
+    let changed = changed(pipeline);
+    // What has not changed yet stands before what has.
+    let order = |descending: &str| match (&changed, descending) {
+        (Some(at), "") => format!("{at} ASC NULLS FIRST, row_hash"),
+        (Some(at), _) => format!("{at} DESC NULLS LAST, row_hash"),
+        (None, _) => "row_hash".to_owned(),
+    };
+    let (first, newest) = (order(""), order("newest"));
     match pipeline.pipeline.export {
         Export::Changes => format!(
-            "WITH seen AS (SELECT *, lag(row_hash) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
+            "WITH seen AS (SELECT *, lag(row_hash) OVER (PARTITION BY {key} ORDER BY known_at, {first}, file_no, row_no) \
              AS row_hash_before FROM {raw}), \
              version AS (SELECT * FROM seen WHERE row_hash_before IS NULL OR row_hash_before <> row_hash) \
-             SELECT {list}, lead(known_at) OVER (PARTITION BY {key} ORDER BY known_at, row_hash, file_no, row_no) \
+             SELECT {list}, lead(known_at) OVER (PARTITION BY {key} ORDER BY known_at, {first}, file_no, row_no) \
              AS superseded_at, file_no, row_no FROM version"
         ),
         Export::Full => format!(
@@ -99,7 +119,7 @@ pub(crate) fn state_sql(pipeline: &Pipeline) -> String {
              row_number() OVER (ORDER BY file_known_at, file_no) AS export_place, \
              lead(file_known_at) OVER (ORDER BY file_known_at, file_no) AS export_next_at \
              FROM (SELECT file_no, max(known_at) AS file_known_at FROM {raw} GROUP BY file_no) AS file), \
-             once AS (SELECT *, row_number() OVER (PARTITION BY {key}, file_no ORDER BY row_hash, row_no) AS export_copy FROM {raw}), \
+             once AS (SELECT *, row_number() OVER (PARTITION BY {key}, file_no ORDER BY {newest}, row_no) AS export_copy FROM {raw}), \
              seen AS (SELECT once.*, export.export_place, export.export_next_at, \
              lag(once.row_hash) OVER (PARTITION BY {once_key} ORDER BY export.export_place) AS row_hash_before, \
              lag(export.export_place) OVER (PARTITION BY {once_key} ORDER BY export.export_place) AS export_before \

@@ -13,6 +13,8 @@ const MAD_TO_SD: f64 = 1.4826;
 pub(crate) struct Rules {
     /// Least denominator of each measure.
     pub(crate) floors: Vec<f64>,
+    /// Which of the narrower groups of a person each measure is held against, if any.
+    pub(crate) also: Vec<Option<usize>>,
     /// Least size of a peer group; below it the wider group is taken.
     pub(crate) peer_min: usize,
     /// Least number of past Mondays with a value.
@@ -27,12 +29,14 @@ pub(crate) struct Valued {
     pub(crate) value: Option<f64>,
 }
 
-/// Groups of a person: the near one, and the wider one.
+/// Groups of a person: the near one, the wider one, and those by which some measures narrow the near one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) key: i64,
     pub(crate) near: String,
     pub(crate) far: String,
+    /// None where nothing is known of the person to narrow it by.
+    pub(crate) narrower: Vec<Option<String>>,
 }
 
 /// Values of past Mondays, kept from one date to the next: each is read once in a build.
@@ -116,46 +120,67 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Middles of the peer groups by measure.
-struct Groups {
-    of_person: HashMap<i64, usize>,
+struct Groups<'a> {
+    rules: &'a Rules,
+    of_person: HashMap<i64, OfPerson>,
     /// Group times measures.
     middles: Vec<Option<(f64, f64)>>,
-    measures: usize,
 }
 
-impl Groups {
-    fn new(rules: &Rules, values: &[Valued], peers: &[Peer]) -> Self {
+/// The groups of a person by number.
+struct OfPerson {
+    near: usize,
+    far: usize,
+    narrower: Vec<Option<usize>>,
+    /// The one of near and far that is large enough.
+    usual: usize,
+    /// For each list of columns the narrower group, or the usual one where it is small.
+    held_against: Vec<usize>,
+}
+
+impl<'a> Groups<'a> {
+    fn new(rules: &'a Rules, values: &[Valued], peers: &[Peer]) -> Self {
         let measures = rules.floors.len();
-        let mut near_sizes: HashMap<&str, usize> = HashMap::new();
+        // Which kind of group, and its name; the size counts people, whatever is known of them.
+        let mut numbers: HashMap<(usize, &str), usize> = HashMap::new();
+        let mut sizes: Vec<usize> = Vec::new();
+        let mut number = |kind: usize, name| {
+            let next = numbers.len();
+            let number = *numbers.entry((kind, name)).or_insert(next);
+            sizes.resize(sizes.len().max(number + 1), 0);
+            sizes[number] += 1;
+            number
+        };
+        let mut of_person = HashMap::new();
         for it in peers {
-            *near_sizes.entry(&it.near).or_default() += 1;
+            let (near, far) = (number(0, it.near.as_str()), number(1, it.far.as_str()));
+            let narrower = it.narrower.iter().enumerate();
+            let narrower = narrower.map(|(place, name)| name.as_deref().map(|name| number(2 + place, name))).collect();
+            of_person.insert(it.key, OfPerson { near, far, narrower, usual: near, held_against: Vec::new() });
         }
         // A person is held against the near group, or against the whole wider one where the near one is small.
-        let mut groups: HashMap<(bool, &str), usize> = HashMap::new();
-        let (mut of_person, mut near_of, mut far_of) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for it in peers {
-            let next = groups.len();
-            let near = *groups.entry((true, it.near.as_str())).or_insert(next);
-            let next = groups.len();
-            let far = *groups.entry((false, it.far.as_str())).or_insert(next);
-            let is_small = near_sizes[it.near.as_str()] < rules.peer_min;
-            of_person.insert(it.key, if is_small { far } else { near });
-            near_of.insert(it.key, near);
-            far_of.insert(it.key, far);
+        for it in of_person.values_mut() {
+            it.usual = if sizes[it.near] < rules.peer_min { it.far } else { it.near };
+            let large = |group: &Option<usize>| group.filter(|it| rules.peer_min <= sizes[*it]);
+            it.held_against = it.narrower.iter().map(|group| large(group).unwrap_or(it.usual)).collect();
         }
-        let mut members: Vec<Vec<f64>> = vec![Vec::new(); groups.len() * measures];
+        let mut members: Vec<Vec<f64>> = vec![Vec::new(); sizes.len() * measures];
         for it in values {
-            if let (Some(value), Some(near), Some(far)) = (it.value, near_of.get(&it.key), far_of.get(&it.key)) {
-                members[near * measures + it.measure].push(value);
-                members[far * measures + it.measure].push(value);
+            if let (Some(value), Some(of)) = (it.value, of_person.get(&it.key)) {
+                let narrower = rules.also[it.measure].and_then(|also| of.narrower[also]);
+                for group in [Some(of.near), Some(of.far), narrower].into_iter().flatten() {
+                    members[group * measures + it.measure].push(value);
+                }
             }
         }
         let of = |values: &mut Vec<f64>| (rules.peer_min.max(1) <= values.len()).then(|| middle(values));
-        Self { of_person, middles: members.iter_mut().map(of).collect(), measures }
+        Self { rules, of_person, middles: members.iter_mut().map(of).collect() }
     }
 
     fn middle_of(&self, key: i64, measure: usize) -> Option<(f64, f64)> {
-        self.middles[self.of_person.get(&key)? * self.measures + measure]
+        let of = self.of_person.get(&key)?;
+        let group = self.rules.also[measure].map_or(of.usual, |also| of.held_against[also]);
+        self.middles[group * self.rules.floors.len() + measure]
     }
 }
 
@@ -168,12 +193,12 @@ mod tests {
     }
 
     fn peer(key: i64, near: &str, far: &str) -> Peer {
-        Peer { key, near: near.to_owned(), far: far.to_owned() }
+        Peer { key, near: near.to_owned(), far: far.to_owned(), narrower: Vec::new() }
     }
 
     #[test]
     fn a_value_is_held_against_the_own_mondays_and_no_others() {
-        let rules = Rules { floors: vec![0.5], peer_min: 20, self_weeks_min: 3 };
+        let rules = Rules { floors: vec![0.5], also: vec![None], peer_min: 20, self_weeks_min: 3 };
         let mut past = Past::default();
         for (monday, value) in [(0, 1.0), (7, 2.0), (14, 3.0), (21, 4.0), (28, 100.0)] {
             past.add(monday, 1, [valued(7, value)].into_iter());
@@ -190,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_denominator_has_a_floor() {
-        let rules = Rules { floors: vec![0.5], peer_min: 20, self_weeks_min: 3 };
+        let rules = Rules { floors: vec![0.5], also: vec![None], peer_min: 20, self_weeks_min: 3 };
         let mut past = Past::default();
         for monday in [0, 7, 14] {
             past.add(monday, 1, [valued(7, 1.0)].into_iter());
@@ -200,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_small_group_is_held_against_the_whole_wider_one() {
-        let rules = Rules { floors: vec![1.0], peer_min: 3, self_weeks_min: 3 };
+        let rules = Rules { floors: vec![1.0], also: vec![None], peer_min: 3, self_weeks_min: 3 };
         // Three of class a, one of class b, all of one year.
         let peers = [peer(1, "a", "y"), peer(2, "a", "y"), peer(3, "a", "y"), peer(4, "b", "y")];
         let values = [valued(1, 1.0), valued(2, 2.0), valued(3, 3.0), valued(4, 10.0)];
@@ -212,6 +237,26 @@ mod tests {
         // A wider group that is small as well says nothing.
         let few = [peer(1, "a", "x"), peer(4, "b", "y")];
         assert_eq!(standing(&rules, &values, &Past::default(), &[], &few)[3].1, None);
+    }
+
+    #[test]
+    fn a_measure_may_narrow_its_peers_and_falls_back_to_the_usual_ones() {
+        let at = |key, canteen: Option<&str>| Peer { narrower: vec![canteen.map(|it| format!("a|{it}"))], ..peer(key, "a", "y") };
+        // Three eat in C1, one in C2, of one nothing is known; the second measure is no meal's.
+        let peers = [at(1, Some("C1")), at(2, Some("C1")), at(3, Some("C1")), at(4, Some("C2")), at(5, None)];
+        let rules = Rules { floors: vec![1.0, 1.0], also: vec![Some(0), None], peer_min: 3, self_weeks_min: 3 };
+        let of =
+            |measure| (1..=5).map(move |key| Valued { key, measure, value: Some([1.0, 2.0, 3.0, 10.0, 20.0][key as usize - 1]) });
+        let values: Vec<Valued> = of(0).chain(of(1)).collect();
+        let z: Vec<_> = standing(&rules, &values, &Past::default(), &[], &peers).into_iter().map(|it| it.1).collect();
+        // C1: median 2, deviation 1. All five: median 3, deviations 2 1 0 7 17, so 2.
+        assert_eq!(z[0], Some(-1.0 / 1.4826));
+        assert_eq!(
+            (z[3], z[4]),
+            (Some(7.0 / (2.0 * 1.4826)), Some(17.0 / (2.0 * 1.4826))),
+            "one alone is no group, nor is nobody's"
+        );
+        assert_eq!(z[5], Some(-2.0 / (2.0 * 1.4826)), "the other measure keeps the usual group");
     }
 
     #[test]

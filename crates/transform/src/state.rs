@@ -89,6 +89,7 @@ impl Builder<'_> {
             for measure in self.graph.measures_of(&node.name) {
                 let front = &measure.front;
                 add(&format!("{} {} {:?} {:?} {:?}", measure.name, measure.query(), front.n_min, front.cov_min, front.mad_floor));
+                add(&front.peer_also.join(" "));
             }
             add(&format!("{:?}", self.graph.subject));
         }

@@ -91,7 +91,7 @@ impl Builder<'_> {
         as_of_on: i32,
     ) -> Result<Vec<Member>, Error> {
         let fail = || Error::query("build", &node.path);
-        let peers = self.peers(context, subject, as_of_on, &node.path).await?;
+        let peers = self.peers(context, subject, &[], as_of_on, &node.path).await?;
         let mut near: HashMap<&str, usize> = HashMap::new();
         peers.iter().for_each(|it| *near.entry(it.near.as_str()).or_default() += 1);
         let peer_of = |it: &Peer| {

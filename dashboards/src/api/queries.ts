@@ -3,7 +3,7 @@ import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
-  Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger,
+  Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger,
   Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, ObservationForm, ObservationWeek, OpenForms, Portrait, Quality, RecordPage,
   Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
@@ -19,6 +19,10 @@ export async function fetchMe(signal?: AbortSignal): Promise<Me> {
 
 export function useMe() {
   return useQuery({queryKey: meKey, queryFn: ({signal}) => fetchMe(signal), staleTime: Infinity});
+}
+
+export function useChoices() {
+  return useQuery({queryKey: ["choices"], queryFn: ({signal}) => get<Choices>("/me/choices", {}, signal)});
 }
 
 export function useHealth() {

@@ -55,6 +55,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a student chose about themselves; page me */
+        get: operations["get_choices"];
+        put?: never;
+        /** A student leaves social measures, or joins them again */
+        post: operations["post_choices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -1233,8 +1251,30 @@ export interface components {
             as_of_on: string;
             value: number | null;
         };
+        /** @description What a student chose about themselves. */
+        Choices: {
+            /** @description Social measures: who eats, lives and joins in with whom. */
+            social: {
+                has_left: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it was last chosen; null if never.
+                 */
+                at: string | null;
+            };
+            /** @description What cannot be left, and why. */
+            kept_zh: string;
+            kept_en: string;
+        };
+        /** @description A choice of a student about themselves. */
+        NewChoice: {
+            has_left: boolean;
+        };
         /** @description A measure of a student: own past before peers, NULL where support is too thin. */
         Measure: {
+            /** @description Why there is no value, where it is not for want of data: the student chose so. */
+            reason_zh: string | null;
+            reason_en: string | null;
             measure: string;
             title_zh: string;
             title_en: string;
@@ -3164,6 +3204,8 @@ export type StudentRow = components['schemas']['StudentRow'];
 export type StudentPage = components['schemas']['StudentPage'];
 export type MeasureUnit = components['schemas']['MeasureUnit'];
 export type MeasurePoint = components['schemas']['MeasurePoint'];
+export type Choices = components['schemas']['Choices'];
+export type NewChoice = components['schemas']['NewChoice'];
 export type Measure = components['schemas']['Measure'];
 export type Dimension = components['schemas']['Dimension'];
 export type SourceCoverage = components['schemas']['SourceCoverage'];
@@ -3412,6 +3454,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What holds now, and what cannot be left. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Choices"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChoice"];
+            };
+        };
+        responses: {
+            /** @description What holds now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Choices"];
                 };
             };
             /** @description Problem document (RFC 9457) */

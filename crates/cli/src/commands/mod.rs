@@ -8,6 +8,7 @@ mod ingest;
 mod init;
 mod notify;
 mod pipeline;
+mod policy;
 mod portrait;
 mod quarantine;
 mod rollover;
@@ -96,6 +97,8 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     /// The annual rollover: who leaves, who comes, and what the school must still do.
     Rollover(rollover::Rollover),
+    /// Who may see which table or column, and why.
+    Policy(policy::Policy),
     /// Accounts that may log in.
     User(user::User),
     /// Checks the project's files without touching data.
@@ -127,6 +130,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
         Command::Rollover(it) => it.run(&common).await,
+        Command::Policy(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),

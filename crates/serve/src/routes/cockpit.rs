@@ -218,15 +218,20 @@ fn night_figures(nights: &[&Row], verified_n: Option<i64>, at: &str) -> Vec<Valu
 /// Figures of the request loop, as cockpit and ticket page show them.
 pub(crate) fn ticket_figures(now: Option<&Row>, before: Option<&Row>, at: &str) -> Vec<Value> {
     let Some(now) = now else { return Vec::new() };
-    let rate = |name: &str, part: &str, whole: &str| {
+    let with = |name: &str, part: &str, whole: &str, parts: Value| {
         let value = share(number(now, part), number(now, whole));
         let previous = before.map_or(Value::Null, |it| share(number(it, part), number(it, whole)));
         let status = if value.is_null() { "insufficient" } else { "ok" };
-        figure(name, "share", value, cell(now, part), cell(now, whole), previous, Value::Null, at, status, json!([]))
+        figure(name, "share", value, cell(now, part), cell(now, whole), previous, Value::Null, at, status, parts)
     };
+    let rate = |name: &str, part: &str, whole: &str| with(name, part, whole, json!([]));
+    // How many were asked or rated at all stands beside what they said: ten happy answers of a thousand requests say little.
+    let of_resolved =
+        |part: &str, column: &str| json!([{ "part": part, "value": share(number(now, column), number(now, "resolved_n")) }]);
     vec![
         rate("on_time_rate", "on_time_n", "due_n"),
-        rate("satisfaction_rate", "satisfied_n", "rated_n"),
+        with("resolution_rate", "solved_n", "confirmed_n", of_resolved("confirmed_share", "confirmed_n")),
+        with("satisfaction_rate", "satisfied_n", "rated_n", of_resolved("rated_share", "rated_n")),
         rate("response_rate", "responded_n", "dispatched_n"),
         figure(
             "overdue",

@@ -4,6 +4,7 @@ pub(crate) mod absences;
 pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod catalog;
+pub(crate) mod choices;
 pub(crate) mod cockpit;
 pub(crate) mod deaths;
 pub(crate) mod delegations;

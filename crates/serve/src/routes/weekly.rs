@@ -158,7 +158,7 @@ async fn watched(reader: &Reader) -> Result<Vec<(Place, i64)>, Problem> {
     for (column, place) in [("room_id", Place::room as fn(String) -> Place), ("class", Place::class)] {
         let sql = format!(
             "SELECT {column} AS name, count(*) AS n FROM dim_student WHERE as_of_on = $on AND {column} IS NOT NULL \
-             AND status = 'enrolled' GROUP BY {column} ORDER BY {column}"
+             AND is_enrolled GROUP BY {column} ORDER BY {column}"
         );
         let found = rows::rows(&session, &sql, vec![("on", rows::date(&newest)?)]).await?;
         let named = found.iter().filter_map(|it| Some((place(text(it, "name")?), it.get("n").and_then(Value::as_i64)?)));

@@ -241,7 +241,27 @@ pub struct MonthFigures {
     pub contacts_n: i64,
 }
 
-/// The rules with what holds of a student's guardian, over all their cases.
+impl Cases {
+    /// Keeps who is a minor as the registers say now; whoever is not named any more has come of age.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn keep_minors(&self, students: &[i64]) -> Result<(), Error> {
+        let mut tx = self.database.begin("student_minor").await?;
+        sqlx::query("DELETE FROM student_minor").execute(&mut *tx).await.map_err(Error::database("write", "student_minor"))?;
+        for student_key in students {
+            sqlx::query("INSERT INTO student_minor (student_key) VALUES ($1)")
+                .bind(student_key)
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::database("write", "student_minor"))?;
+        }
+        tx.commit().await.map_err(Error::database("write", "student_minor"))
+    }
+}
+
+/// The rules with what holds of a student's guardian, over all their cases: what people recorded, and minors as the
+/// registers have them.
 pub(super) async fn with_family(tx: &mut Tx, rules: &Rules, student_key: i64) -> Result<Rules, Error> {
     let bodies: Vec<String> =
         sqlx::query_scalar("SELECT body FROM case_record WHERE student_key = $1 AND kind = $2 ORDER BY record_key")
@@ -257,5 +277,11 @@ pub(super) async fn with_family(tx: &mut Tx, rules: &Rules, student_key: i64) ->
             family = family.after(&standing);
         }
     }
+    let minors: i64 = sqlx::query_scalar("SELECT count(*) FROM student_minor WHERE student_key = $1")
+        .bind(student_key)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(Error::database("read", "student_minor"))?;
+    family.is_minor |= 0 < minors;
     Ok(Rules { family, ..rules.clone() })
 }

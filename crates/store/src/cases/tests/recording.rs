@@ -140,6 +140,27 @@ async fn caution_on_one_case_holds_on_every_other_of_the_student() {
 }
 
 #[tokio::test]
+async fn who_is_a_minor_by_the_registers_is_one_until_they_say_otherwise() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    let key = psych(&cases, 2).await;
+    let is_minor = async || {
+        let desk = cases.desk(key, &lin(), &LabelScheme::default(), &Rules::default(), NOW).await.unwrap().unwrap();
+        desk.family.is_minor
+    };
+    cases.keep_minors(&[7]).await.unwrap();
+    assert!(!is_minor().await);
+    cases.keep_minors(&[7, STUDENT]).await.unwrap();
+    assert!(is_minor().await);
+    // That nobody recorded it is no reason to think otherwise.
+    record(&cases, key, &guardian(Guardian::Normal, None), None, &lin()).await.unwrap();
+    assert!(is_minor().await);
+    cases.keep_minors(&[]).await.unwrap();
+    assert!(!is_minor().await, "of age");
+}
+
+#[tokio::test]
 async fn a_break_plan_takes_the_place_of_the_one_before_and_the_list_of_those_without_follows() {
     let scene = Scene::new();
     let store = opened(&scene).await;

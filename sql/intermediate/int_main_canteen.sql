@@ -1,0 +1,32 @@
+/*---
+kind         = "table"
+about        = "The canteen in which each student ate on most days of the last four weeks (主要就餐食堂)."
+owner        = "platform"
+materialized = "view"
+cached       = true
+subject      = "student_key"
+purpose      = ["portrait", "trend_warning"]
+
+[columns]
+student_key = { about = "The student, pseudonymous.", class = "personal" }
+canteen     = { about = "Second part of the names of its tills.", class = "trace" }
+---*/
+
+WITH eaten AS (
+    SELECT student_key, canteen, count(*) AS day_n
+    FROM int_student_day
+    WHERE occurred_on >= $as_of - INTERVAL '28' DAY AND canteen IS NOT NULL
+    GROUP BY student_key, canteen
+),
+
+most AS (
+    SELECT student_key, max(day_n) AS day_n
+    FROM eaten
+    GROUP BY student_key
+)
+
+-- Of two that are even, the first by name.
+SELECT eaten.student_key, min(eaten.canteen) AS canteen
+FROM eaten
+INNER JOIN most ON most.student_key = eaten.student_key AND most.day_n = eaten.day_n
+GROUP BY eaten.student_key

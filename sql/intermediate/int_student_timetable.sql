@@ -1,0 +1,62 @@
+/*---
+kind         = "table"
+about        = "Classes that each student's timetable held over the last four weeks, by the calendar of teaching days (应上课次数)."
+owner        = "academic_affairs_office"
+materialized = "view"
+cached       = true
+subject      = "student_key"
+purpose      = ["portrait", "trend_warning"]
+
+[columns]
+student_key = { about = "The student, pseudonymous.", class = "personal" }
+slot_n      = { about = "Classes due by the timetable." }
+evening_n   = { about = "Of these in the evening: evening classes and evening study (晚课、晚自习)." }
+---*/
+
+WITH cohort AS (
+    SELECT DISTINCT class, grade, coalesce(campus, '') AS campus
+    FROM dim_student
+    WHERE as_of_on = $as_of
+),
+
+slot AS (
+    SELECT
+        stg_course_section.class,
+        stg_timetable_slot.weekday,
+        count(*) AS slot_n,
+        sum(CASE WHEN stg_timetable_slot.kind IN ('evening_class', 'evening_study') THEN 1 ELSE 0 END) AS evening_n
+    FROM stg_timetable_slot
+    INNER JOIN stg_course_section ON stg_course_section.section_id = stg_timetable_slot.section_id
+    GROUP BY stg_course_section.class, stg_timetable_slot.weekday
+),
+
+-- A day on which the classes of another are made up has that other's timetable.
+taught AS (
+    SELECT
+        int_calendar_day.grade,
+        int_calendar_day.campus,
+        (arrow_cast(coalesce(int_calendar_day.makeup_for, int_calendar_day.date), 'Int32') + 3) % 7 + 1 AS weekday,
+        count(*) AS day_n
+    FROM int_calendar_day
+    WHERE int_calendar_day.kind IN ('teaching', 'makeup')
+        AND int_calendar_day.date >= $as_of - INTERVAL '28' DAY AND int_calendar_day.date < $as_of
+    GROUP BY int_calendar_day.grade, int_calendar_day.campus, (arrow_cast(coalesce(int_calendar_day.makeup_for, int_calendar_day.date), 'Int32') + 3) % 7 + 1
+),
+
+due AS (
+    SELECT
+        cohort.class,
+        cohort.grade,
+        cohort.campus,
+        sum(taught.day_n * slot.slot_n) AS slot_n,
+        sum(taught.day_n * slot.evening_n) AS evening_n
+    FROM cohort
+    INNER JOIN slot ON slot.class = cohort.class
+    INNER JOIN taught ON taught.grade = cohort.grade AND taught.campus = cohort.campus AND taught.weekday = slot.weekday
+    GROUP BY cohort.class, cohort.grade, cohort.campus
+)
+
+SELECT dim_student.student_key, due.slot_n, due.evening_n
+FROM dim_student
+INNER JOIN due ON due.class = dim_student.class AND due.grade = dim_student.grade AND due.campus = coalesce(dim_student.campus, '')
+WHERE dim_student.as_of_on = $as_of

@@ -1,0 +1,86 @@
+//! What students choose about themselves: social measures are left and joined again, and with them who they were near.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::care::with_accounts;
+use crate::cases::Desk;
+use crate::serve::{Document, Server};
+use crate::support::{copy, demo, run, sql};
+
+const EDGES: &str = "as_of_on = (SELECT max(as_of_on) FROM closed_edge)";
+const MEASURES: &str = "as_of_on = (SELECT max(as_of_on) FROM closed_measure)";
+
+/// Social measures of a student that have a value on the newest Monday.
+fn social_n(data: &std::path::Path, key: i64) -> usize {
+    let query = format!(
+        "SELECT measure FROM closed_measure WHERE {MEASURES} AND student_key = {key} AND value IS NOT NULL AND measure IN \
+         ('social_degree', 'meal_alone_ratio', 'company_turnover', 'activity_company', 'roommate_presence')"
+    );
+    sql(data, &query).len()
+}
+
+/// Pairs of a student on the newest Monday.
+fn edges_n(data: &std::path::Path, key: i64) -> usize {
+    sql(data, &format!("SELECT u FROM closed_edge WHERE {EDGES} AND (u = {key} OR v = {key})")).len()
+}
+
+#[test]
+fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
+    // Somebody with the most company, who sees their own portrait.
+    let most = format!(
+        "SELECT student_key, count(*) AS n FROM (SELECT u AS student_key FROM closed_edge WHERE {EDGES} \
+         UNION ALL SELECT v FROM closed_edge WHERE {EDGES}) AS tie GROUP BY student_key ORDER BY n DESC, student_key LIMIT 1"
+    );
+    let key = sql(demo(), &most)[0]["student_key"].as_i64().expect("somebody eats with others");
+    let data = with_accounts(&[("chooser", Some(key), &["student:own"])]);
+    assert!(0 < edges_n(data.path(), key) && 3 <= social_n(data.path(), key), "too little company to tell");
+
+    let mut server = Server::on(data, &["demo", "--students", "300", "--days", "61"]);
+    let document = Document::of(&server);
+    let chooser = Desk::of(&server, &document, "chooser");
+    let psychologist = Desk::of(&server, &document, "psychologist");
+    assert_eq!(chooser.get("/me/choices", "/me/choices")["social"], json!({ "has_left": false, "at": null }));
+    let portrait = || {
+        let body = psychologist.get("/students/{student_key}/portrait", &format!("/students/{key}/portrait"));
+        let dimension = body["dimensions"].as_array().expect("dimensions").iter().find(|it| it["dimension"] == "social");
+        dimension.expect("social measures")["measures"].as_array().expect("measures").clone()
+    };
+    let known = |measures: &[Value]| measures.iter().filter(|it| it["status"] == "ok").count();
+    assert!(3 <= known(&portrait()));
+    let left = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));
+    assert_eq!(left["social"]["has_left"], true);
+    let again = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));
+    assert_eq!(again, left, "chosen twice, kept once");
+    // At once nothing is shown, and it is said why; a psychologist cannot choose for the student.
+    let after = portrait();
+    assert_eq!(known(&after), 0);
+    assert!(after.iter().all(|it| it["reason_zh"] == "本人已选择退出" && it["history"] == json!([])), "{after:?}");
+    let cookie = server.login("psychologist");
+    let refused = server.post("/api/v1/me/choices", &[("x-yizhan", "1"), ("cookie", &cookie)], &json!({ "has_left": true }));
+    assert_eq!(refused.status, 403);
+    server.stop();
+
+    // The next Monday: others still have their pairs and measures, this student is in none.
+    let data = server.data.path().to_owned();
+    let exports = data.join("exports");
+    let others = |at: &str| sql(&data, &format!("SELECT count(*) AS n FROM {at}"))[0]["n"].as_i64().expect("a count");
+    run(&data, &exports, "2025-11-03T05:10:00+08:00");
+    let newest = sql(&data, "SELECT CAST(max(as_of_on) AS VARCHAR) AS d FROM closed_edge")[0]["d"].clone();
+    assert_eq!(newest, "2025-11-03");
+    assert_eq!((edges_n(&data, key), social_n(&data, key)), (0, 0));
+    assert!(30 < others(&format!("closed_edge WHERE {EDGES}")), "nobody has any company left");
+
+    // Joined again: from the next Monday on as before.
+    let later = TempDir::new().expect("a folder");
+    copy(&data, later.path(), &|_| true);
+    let mut server = Server::on(later, &["demo", "--students", "300", "--days", "61"]);
+    let chooser = Desk::of(&server, &document, "chooser");
+    let joined = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": false }));
+    assert_eq!(joined["social"]["has_left"], false);
+    server.stop();
+    let data = server.data.path();
+    run(data, &data.join("exports"), "2025-11-10T05:10:00+08:00");
+    assert!(0 < edges_n(data, key) && 0 < social_n(data, key), "who joins again is in the figures again");
+    assert_eq!(sql(data, "SELECT choice FROM raw_social_choice ORDER BY choice_no").len(), 2);
+}
