@@ -24,6 +24,7 @@ const routes: RouteRecordRaw[] = [
   {path: "/students/:student_key", name: "portrait", component: () => import("./pages/PortraitPage.vue"), meta: {page: "portrait", title: "portrait.title"}},
   {path: "/students/:student_key/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "portrait", title: "archive.title"}},
   {path: "/students/:student_key/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "portrait", title: "album.title"}},
+  {path: "/me/hints", component: () => import("./pages/HintsPage.vue"), meta: {page: "me", title: "hints.title"}},
   {path: "/me/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "me", title: "archive.my_title"}},
   {path: "/me/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "me", title: "album.title"}},
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},

@@ -20,7 +20,7 @@ cov_min       = 0.8
 
 [columns]
 student_key = { about = "The student, pseudonymous.", class = "closed" }
-gap_fen     = { unit = "fen", about = "Benchmark less what was spent in the last 28 days.", class = "closed" }
+gap_fen     = { title_zh = "隐形资助规则", title_en = "the hidden-aid rule", unit = "fen", about = "Benchmark less what was spent in the last 28 days.", class = "closed" }
 meal_n      = { about = "Meals of the last 28 days.", class = "closed" }
 price_level = { about = "low, middle or high: prices of the canteen where the student eats most.", class = "closed" }
 paid_fen    = { unit = "fen", about = "Hidden aid that was paid within 180 days; nobody is to be offered twice what is on its way.", class = "closed" }

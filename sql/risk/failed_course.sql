@@ -10,6 +10,7 @@ channel    = "study"
 label      = "label_failed_course"
 candidates = ["logistic", "forest", "boost"]
 censor_by  = "academic_help"
+own_list   = "counselor_talk"
 baselines  = ["class_attendance", "low:gpa", "high:failed_credits", "low:class_attendance_rate"]
 inputs     = [
     "breakfast_rate",
@@ -29,6 +30,8 @@ inputs     = [
 ]
 caveat_zh  = "只说明近况与以往后来有课程不及格的学生相近，多数这样的学生并未不及格；请先了解情况，不作评价，也不作任何处理的依据。"
 caveat_en  = "It only says that the record is like that of students who failed a course later; most of those did not. Ask first: it is no judgement, and no ground for any measure."
+first_step_zh = "请学业导师或任课教师一起看看哪门课需要补，问学生愿意要什么样的帮助。"
+first_step_en = "With tutor or teacher see which course needs help, and ask the student what kind of help is welcome."
 
 [columns]
 place  = { about = "Building and floor of the bed: the baseline of places.", class = "personal" }

@@ -16,6 +16,8 @@ noise     = "events"
 class     = "trace"
 caveat_zh = "可能改用手机支付、点外卖或在校外用餐；没有刷卡记录不等于没有吃饭。"
 caveat_en = "The student may pay by phone, order in or eat off campus: no card record is not a missed meal."
+first_step_zh = "顺路问问近来睡得、吃得怎么样，课程安排是不是有变化。"
+first_step_en = "Ask in passing how sleep and meals are, and whether the timetable has changed."
 ---*/
 
 SELECT

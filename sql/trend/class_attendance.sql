@@ -16,6 +16,8 @@ noise     = "events"
 class     = "trace"
 caveat_zh = "考勤可能漏记；以任课教师核实为准。"
 caveat_en = "Attendance may be recorded wrongly: the teacher's word holds."
+first_step_zh = "先问任课教师是否调课或改了签到方式，再问学生哪门课跟得吃力，需要什么帮助。"
+first_step_en = "Ask the teacher whether classes or roll-calls changed; then ask the student which course is hard to follow and what would help."
 ---*/
 
 SELECT

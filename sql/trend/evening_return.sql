@@ -16,6 +16,8 @@ mad_floor = 25.0
 class     = "trace"
 caveat_zh = "可能有社团、实验、实习或晚自习安排；时刻变化不说明原因。"
 caveat_en = "Clubs, laboratories, work or study may be the reason: a later hour does not say why."
+first_step_zh = "先想想是否在准备考试、比赛或值班，再问问近来晚上忙些什么、休息够不够。"
+first_step_en = "Think of exams, contests or shifts first; then ask what the evenings are full of and whether there is enough rest."
 ---*/
 
 SELECT

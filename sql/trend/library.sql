@@ -16,6 +16,8 @@ noise     = "events"
 class     = "trace"
 caveat_zh = "可能换了自习地点；入馆不等于学习，不入馆也不等于不学习。"
 caveat_en = "The student may study elsewhere: a visit to the library is not study, and none is not idleness."
+first_step_zh = "问问近来在哪里自习、学习上有没有卡住的地方，不必追问去不去图书馆。"
+first_step_en = "Ask where the student studies these days and what is hard; there is no need to ask about the library."
 ---*/
 
 SELECT

@@ -16,6 +16,8 @@ mad_floor = 0.35
 class     = "trace"
 caveat_zh = "可能改用手机支付、点外卖或在校外用餐；没有刷卡记录不等于没有吃饭。"
 caveat_en = "The student may pay by phone, order in or eat off campus: no card record is not a missed meal."
+first_step_zh = "约着一起吃顿饭，听听近况；也可能只是换了吃饭的地方。"
+first_step_en = "Share a meal and listen; it may only be another place to eat."
 ---*/
 
 SELECT

@@ -16,6 +16,8 @@ noise     = "events"
 class     = "trace"
 caveat_zh = "可能改用其他浴室或支付方式。"
 caveat_en = "The student may use another bathroom or pay otherwise."
+first_step_zh = "先查浴室是否停水、检修，再问问近来作息和身体怎么样。"
+first_step_en = "See whether the bath house was closed; then ask how days and health are."
 ---*/
 
 SELECT

@@ -12,6 +12,8 @@ unit      = "hour"
 measure   = "silence_h"
 caveat_zh = "数据无记录不等于失联：可能在校外、用现金或手机支付、随他人进出。请先联系本人，再按安全核实步骤进行。"
 caveat_en = "No trace is not lost contact: the student may be off campus, pay by other means, or walk in behind others. Reach the student first, then follow the steps of the safety check."
+first_step_zh = "先打电话给本人；打不通，再按安全核实的步骤逐级进行，每一步留下时间和结果。"
+first_step_en = "Ring the student first; if there is no answer, go on with the steps of the safety check, and note time and result of each."
 
 [settings]
 silence_min  = 36        # hours, less those of an event that kept the campus or the building from its usual day

@@ -13,6 +13,8 @@ unit      = "count"
 measure   = "overnight_absence_n"
 caveat_zh = "只说明闸机与校园卡在这些夜晚没有记录到返回，可能有未登记的请假、尾随进门或设备漏读；不说明原因，也不是违纪认定。"
 caveat_en = "It only says that gates and cards saw no return on these nights; unregistered leave, tailgating or a missed reading are possible. It gives no reason and finds no breach of rules."
+first_step_zh = "先看有没有漏登记的请假或实习，再找时间和学生聊聊近来住得怎么样，不问“去了哪里”。"
+first_step_en = "Look for a leave or internship that was not entered; then find a moment to ask how life in the dormitory is, not where the student was."
 
 [settings]
 nights_min = 2

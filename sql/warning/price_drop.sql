@@ -13,6 +13,8 @@ unit      = "share"
 measure   = "spending_drop"
 caveat_zh = "可能换了食堂或窗口、与同学分餐，或部分改用手机支付；只是提示可以介绍资助政策，不说明家庭经济情况。"
 caveat_en = "Another canteen or counter, shared dishes or payment by phone are possible; it suggests telling of aid and says nothing of the family's means."
+first_step_zh = "私下介绍资助政策和申请办法，不问家里的情况，由学生自己决定。"
+first_step_en = "Tell in private of aid and how to apply; ask nothing about the family, and let the student decide."
 
 [settings]
 ratio_max      = 0.6     # of the median daily spending of the eight weeks before

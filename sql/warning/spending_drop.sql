@@ -13,6 +13,8 @@ unit      = "share"
 measure   = "spending_drop"
 caveat_zh = "可能改用手机支付、外卖或在校外用餐；只是提示可以关心一下，不说明经济或健康状况。"
 caveat_en = "Mobile payment, delivery or meals off campus are possible; it suggests asking how things are and says nothing of money or health."
+first_step_zh = "约一次轻松的见面，先问近来吃饭、身体和作息是否都好，不提刷卡数据。"
+first_step_en = "Meet without an agenda and ask how meals, health and days have been, without speaking of card data."
 
 [settings]
 ratio_max      = 0.6     # of the median daily spending of the eight weeks before

@@ -95,6 +95,18 @@ hours_a_week = 100.0
     let on = "failed_on = { type = \"date\", required = true, format = \"%Y-%m-%d\", class = \"trace\", about = \"Day.\" }\n";
     pipeline("failure", "state", "\"failure_id\"", "occurred_at = { column = \"failed_on\" }\n", &format!("{id}{on}"));
 
+    let id = "talk_id = { type = \"text\", required = true, class = \"internal\", about = \"Number of the row.\" }\n";
+    let met =
+        "met_at = { type = \"timestamp\", required = true, format = \"%Y-%m-%d %H:%M\", class = \"trace\", about = \"When.\" }\n";
+    pipeline("talk", "event", "\"talk_id\"", "occurred_at = { column = \"met_at\" }\n", &format!("{id}{met}"));
+    file(
+        "sql/learning/school_talk.sql",
+        "/*---\nkind = \"table\"\nabout = \"Talks of staff with students.\"\nowner = \"school\"\nmaterialized = \"whole\"\n\
+         grain = [\"student_key\", \"contacted_on\"]\nsubject = \"student_key\"\npurpose = [\"evaluation\"]\n[columns]\n\
+         contacted_on = { about = \"Day.\", class = \"trace\" }\nknown_on = { about = \"Day.\", class = \"trace\" }\n---*/\n\
+         SELECT student_key, occurred_on AS contacted_on, arrow_cast(arrow_cast(occurred_on, 'Int32') + 1, 'Date32') AS known_on\n\
+         FROM stg_talk GROUP BY student_key, occurred_on\n",
+    );
     file(
         "sql/marts/dim_student.sql",
         "/*---\nkind = \"table\"\nabout = \"Everybody.\"\nowner = \"school\"\nmaterialized = \"as_of\"\ngrain = [\"student_key\"]\n\
@@ -137,7 +149,18 @@ hours_a_week = 100.0
     ] {
         file(&format!("sql/risk/{name}.sql"), &risk(inputs, baselines, "label_failure", "academic"));
     }
+    // The same model for an office of its own: what it says is no care offer.
+    let own = risk("\"effort\", \"sleep\", \"noise\"", "\"low_effort\"", "label_failure", "life_aid");
+    file("sql/risk/aiding.sql", &own.replace("budget = 12", "budget = 12\nclass = \"closed\"\nown_list = \"school_talk\""));
 
+    exports(folder, WEEKS, &|_, effort, sleep| (effort, Some(sleep)));
+}
+
+/// Writes the exports of so many weeks; what was measured may be altered by week.
+fn exports(folder: &Path, n: u64, altered: &dyn Fn(u64, f64, f64) -> (f64, Option<f64>)) {
+    let file = |path: &str, text: &str| write(&folder.join(path), text);
+
+    let mut talks = "talk_id,student_id,met_at\n".to_owned();
     let (mut pupils, mut weeks, mut failures) = (
         "student_id,place,origin\n".to_owned(),
         "week_id,student_id,held_at,effort,sleep,noise,later\n".to_owned(),
@@ -146,18 +169,23 @@ hours_a_week = 100.0
     for student in 0..STUDENTS {
         let id = 2_024_000_000 + student;
         writeln!(pupils, "{id},floor {},{}", student % 12, ["near", "far"][(student % 2) as usize]).expect("text");
-        for week in 0..WEEKS {
-            let comes = week + 1 < WEEKS && fails(student, week + 1);
-            let (effort, sleep) = (level(10, student, week + 1), level(20, student, week + 1));
+        for week in 0..n {
+            let comes = week + 1 < n && fails(student, week + 1);
+            let (effort, sleep) = altered(week, level(10, student, week + 1), level(20, student, week + 1));
+            let sleep = sleep.map_or_else(String::new, |it| format!("{it:.0}"));
+            // Somebody speaks with those who did least, whatever their sleep.
+            if effort < 25.0 {
+                writeln!(talks, "T{student}-{week},{id},{} 15:00", day(week, 6)).expect("text");
+            }
             let (noise, later) = (100.0 * chance(40, student, week), u64::from(comes) * 50 + student % 7);
-            writeln!(weeks, "W{student}-{week},{id},{} 12:00,{effort:.0},{sleep:.0},{noise:.0},{later}", day(week, 5))
+            writeln!(weeks, "W{student}-{week},{id},{} 12:00,{effort:.0},{sleep},{noise:.0},{later}", day(week, 5))
                 .expect("text");
             if fails(student, week) && 0 < week {
                 writeln!(failures, "F{student}-{week},{id},{}", day(week, 3)).expect("text");
             }
         }
     }
-    for (name, text) in [("pupil", pupils), ("week", weeks), ("failure", failures)] {
+    for (name, text) in [("pupil", pupils), ("week", weeks), ("failure", failures), ("talk", talks)] {
         file(&format!("input/{name}.csv"), &text);
     }
 }
@@ -243,6 +271,16 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
         let replayed = lines.iter().find(|it| it["model"] == "failing").unwrap_or_else(|| panic!("no score: {lines:?}"));
         assert_eq!((&replayed["is_same"], &replayed["stored"]), (&Value::Bool(true), &replayed["replayed"]), "{replayed}");
     }
+    // The same follows from the weeks that the lake still holds, for the model as for the rule beside it.
+    let both = offers.iter().find(|it| it["channels"].as_str().is_some_and(|it| it.contains("class"))).unwrap_or(&offers[0]);
+    let id = both["warning_id"].as_str().expect("an id");
+    let from_bronze = || {
+        let (code, lines, wrong) = said(&mut of(data, &["warn", "replay", id, "--from-bronze", "--format", "json"]));
+        assert_eq!(code, 0, "what is stored is replayed whatever the lake holds: {wrong}");
+        lines
+    };
+    let told: Vec<Value> = from_bronze().into_iter().filter(|it| it["model"].is_string() || it["rule"].is_string()).collect();
+    assert!(told.iter().any(|it| it["model"] == "failing") && told.iter().all(|it| it["from_bronze"] == "same"), "{told:?}");
     let id = offers[0]["warning_id"].as_str().expect("an id");
     // Facts and what they are held against; no level above what data alone may say, and no word that judges.
     let offer = &offers[0];
@@ -253,6 +291,14 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
     let (code, lines, _) = said(&mut of(data, &["warn", "explain", id, "--format", "json"]));
     assert_eq!(code, 0);
     assert!(lines[0]["caveats_zh"].as_array().expect("caveats").iter().any(|it| it == "不说明原因，也不预示结果。"), "{lines:?}");
+    // Two channels, of which one is the model that reads the other, are no severity 2.
+    let graver = rows(data, "SELECT warning_id FROM warning_student WHERE severity > 1");
+    assert_eq!(graver, Vec::<Value>::new());
+    // Without the weeks behind it nothing follows any more, and replay says so instead of failing.
+    std::fs::remove_dir_all(data.join("data/lake/raw_week")).expect("a table");
+    let lines = from_bronze();
+    assert!(lines.iter().any(|it| it["model"] == "failing" && it["from_bronze"] != "same"), "{lines:?}");
+    assert!(lines.iter().any(|it| it["removed"].is_array()), "{lines:?}");
     // A changed bit is found.
     let bits = rows(data, "SELECT input FROM risk_score WHERE model = 'failing' LIMIT 1");
     assert!(bits[0]["input"].as_str().expect("a row").contains("\"effort\":"), "{bits:?}");
@@ -426,4 +472,125 @@ fn the_files_that_ship_are_sound() {
     assert_eq!(code, 0, "{wrong}");
     let found = sql(crate::support::demo(), "SELECT DISTINCT as_of_on FROM risk_failed_course");
     assert!(!found.is_empty(), "the cohort was never built");
+}
+
+/// Trains, then lets a week come in which something moved, and a usual one behind it; the model must be frozen from the
+/// first night on, by this input, until it is trained anew.
+#[track_caller]
+fn check_frozen(input: &str, is_coverage: bool, altered: &dyn Fn(f64, f64) -> (f64, Option<f64>)) {
+    let folder = anew();
+    let data = folder.path();
+    assert_eq!(answer(data, &["warn", "train", "failing"])["is_offered"], true);
+    // Each week's rows were known when they happened, as those of the first load are.
+    let run = |now: &str| {
+        for args in [&["ingest", "--backfill", "--now", now][..], &["run", "--now", now][..]] {
+            let (code, _, wrong) = said(&mut of(data, args));
+            assert_eq!(code, 0, "{wrong}");
+        }
+    };
+    let state = |now: &str| {
+        let (code, lines, wrong) = said(&mut of(data, &["warn", "status", "--format", "json", "--now", now]));
+        assert_eq!(code, 0, "{wrong}");
+        lines.into_iter().find(|it| it["model"] == "failing").expect("the model")
+    };
+    let offered = |on: &str| {
+        let query =
+            format!("SELECT count(*) AS n FROM risk_score WHERE model = 'failing' AND is_offered AND as_of_on = DATE '{on}'");
+        rows(data, &query)[0]["n"].as_u64()
+    };
+    assert_eq!(state(NOW)["state"], "offered");
+    let moved = |week: u64, effort: f64, sleep: f64| if week == WEEKS { altered(effort, sleep) } else { (effort, Some(sleep)) };
+    exports(data, WEEKS + 1, &moved);
+    run("2025-05-05");
+    assert_eq!(offered("2025-05-05"), Some(0));
+    let listed = rows(data, "SELECT * FROM risk_score WHERE model = 'failing' AND is_listed AND as_of_on = DATE '2025-05-05'");
+    assert_eq!(listed.len(), 12, "it is scored, and kept to itself");
+    let first = rows(
+        data,
+        "SELECT min(as_of_on) AS first, max(CASE WHEN is_coverage THEN 1 ELSE 0 END) AS coverage FROM model_drift WHERE level = 'freeze'",
+    );
+    assert_eq!(first[0]["coverage"].as_i64() == Some(1), is_coverage, "{first:?}");
+    let frozen = state("2025-05-05");
+    assert_eq!((&frozen["state"], &frozen["frozen_on"]), (&Value::from("frozen"), &first[0]["first"]), "{frozen}");
+    assert!(frozen["moved"].as_array().expect("inputs").iter().any(|it| it == input), "{frozen}");
+    let since = first[0]["first"].as_str().expect("a date");
+    let (zh, en) = (frozen["reason_zh"].as_str().expect("words"), frozen["reason_en"].as_str().expect("words"));
+    assert!(zh.contains(&format!("自 {since} 起停用")) && zh.contains(&format!("{input} 分")), "{zh}");
+    assert!(en.contains(&format!("Frozen since {since}")) && en.contains("trained anew"), "{en}");
+
+    // A usual week behind it thaws nothing: somebody has to look, and to train.
+    exports(data, WEEKS + 2, &moved);
+    run("2025-05-12");
+    let quiet = "SELECT * FROM model_drift WHERE level = 'freeze' AND as_of_on = DATE '2025-05-12' AND model = 'failing'";
+    assert_eq!(rows(data, quiet), Vec::<Value>::new());
+    assert_eq!((state("2025-05-12")["state"].as_str(), offered("2025-05-12")), (Some("frozen"), Some(0)));
+    let (code, _, wrong) = said(&mut of(data, &["warn", "train", "failing", "--now", "2025-05-13"]));
+    assert_eq!(code, 0, "{wrong}");
+    run("2025-05-13");
+    assert_eq!((state("2025-05-13")["state"].as_str(), offered("2025-05-13")), (Some("offered"), Some(12)));
+}
+
+#[test]
+fn values_that_moved_freeze_a_model_until_it_is_trained_anew() {
+    check_frozen("effort", false, &|effort, sleep| (effort + 500.0, Some(sleep)));
+}
+
+#[test]
+fn coverage_that_moved_freezes_a_model_until_it_is_trained_anew() {
+    check_frozen("sleep", true, &|effort, sleep| (effort, Some(sleep).filter(|it| *it < 5.0)));
+}
+
+#[test]
+fn what_an_office_is_told_is_no_care_offer_and_the_counselors_own_list_is_told_beside_the_others() {
+    let folder = anew();
+    let data = folder.path();
+    let trained = answer(data, &["warn", "train", "aiding"]);
+    assert_eq!(trained["is_offered"], true, "{trained}");
+    assert!(trained["card"]["metrics"]["lift_over_own_list"].as_f64().is_some_and(|it| 1.0 < it), "{trained}");
+    let tested = answer(data, &["warn", "backtest", "aiding"]);
+    let own = tested["report"]["candidates"].as_array().expect("candidates").iter().find(|it| it["role"] == "own_list");
+    // Those spoken with did little: a better list than chance, and a worse one than the model's.
+    assert!(own.is_some_and(|it| it["lift_over_random"].as_f64().is_some_and(|it| 1.0 < it)), "{tested}");
+    let decided = &tested["report"]["decisions"][0];
+    assert!(decided["over_own_list"]["low"].is_number(), "{decided}");
+    assert!(!decided["reason"].as_str().expect("words").contains("own"), "it decides nothing: {decided}");
+    let (code, _, wrong) = said(&mut of(data, &["run", "--now", NEXT]));
+    assert_eq!(code, 0, "{wrong}");
+    let count = |query: &str| rows(data, query)[0]["n"].as_u64();
+    assert_eq!(count("SELECT count(*) AS n FROM risk_score WHERE model = 'aiding' AND is_offered"), Some(12));
+    assert_eq!(count("SELECT count(*) AS n FROM warning_candidate WHERE rule = 'aiding'"), Some(0));
+}
+
+#[test]
+fn candidates_for_aid_are_told_by_money_alone() {
+    let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect("a file");
+    let text = read("sql/risk/hardship.sql");
+    let inputs = text.split("inputs     = [").nth(1).and_then(|it| it.split(']').next()).expect("inputs");
+    let names: Vec<&str> = inputs.split('"').skip(1).step_by(2).map(|it| it.split('.').next().expect("a name")).collect();
+    assert!(5 <= names.len(), "{names:?}");
+    for name in names {
+        assert!(read(&format!("sql/measures/{name}.sql")).contains("facet     = \"economy\""), "{name} is not of money");
+    }
+    let said_of = |word: &str| text.lines().any(|it| it.starts_with(word));
+    assert!(said_of("class      = \"closed\"") && said_of("thread     = \"life_aid\""), "{text}");
+    assert!(text.contains("\"closed_aid_gap.gap_fen\""), "the rule of hidden aid is a baseline");
+    // Nobody is on the list before the model was trained and judged.
+    assert_eq!(sql(crate::support::demo(), "SELECT * FROM list_aid_candidate"), Vec::<Value>::new());
+}
+
+#[test]
+fn nobody_is_drawn_on_half_an_approval() {
+    for (set, word) in
+        [("warning.random.ethics_no=\"LL-7\"", "signed_by"), ("warning.random.signed_by=[\"head\", \"dean\"]", "ethics_no")]
+    {
+        let (code, _, wrong) = said(&mut of(school(), &["warn", "status", "--set", set]));
+        assert_eq!(code, 2, "{wrong}");
+        assert!(wrong.contains(word) && wrong.contains("warning.random"), "{wrong}");
+    }
+    // A name that is nobody's is no signature.
+    let signed = ["--set", "warning.random.ethics_no=\"LL-7\"", "--set", "warning.random.signed_by=[\"head\", \"dean\"]"];
+    let folder = anew();
+    let (code, _, wrong) = said(of(folder.path(), &["run", "--now", NEXT]).args(signed));
+    assert_eq!(code, 2, "{wrong}");
+    assert!(wrong.contains("\"head\", which is no account in use"), "{wrong}");
 }

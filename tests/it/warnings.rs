@@ -256,3 +256,59 @@ fn the_place_in_a_plan_of_visits_does_not_tell_which_rooms_were_drawn() {
         assert!(listed[0].get(column).is_none(), "{column} is on the visitor's list");
     }
 }
+
+#[test]
+fn a_bound_is_proposed_from_past_weeks_and_nothing_is_changed() {
+    let data = TempDir::new().expect("a folder");
+    copy(demo(), data.path(), &|_| true);
+    let stored = "SELECT * FROM warning_signal ORDER BY as_of_on, trend, subject_kind, subject_id";
+    let before = sql(data.path(), stored);
+    let tune = |times: &str| {
+        let args = ["warn", "tune", "--weeks", "6", "--times", times, "--format", "json", "--now", NOW];
+        let (code, mut lines, wrong) = said(&mut yizhan(data.path(), &args));
+        assert_eq!(code, 0, "{wrong}");
+        lines.pop().expect("an answer")
+    };
+    let told = tune("2");
+    assert_eq!(told, tune("2"), "the same weeks give the same bound");
+    let number = |it: &Value, name: &str| it[name].as_f64().unwrap_or_else(|| panic!("no {name}: {it}"));
+    assert!(
+        (number(&told, "room_a_week") - 2.0 * number(&told, "talks_a_week") * number(&told, "owners")).abs() < 1e-9,
+        "{told}"
+    );
+    let levels = told["levels"].as_array().expect("levels");
+    // More than one odd week can give: the greatest that a week counts for, less the slack.
+    assert!(levels.iter().all(|it| 3.5 < number(it, "cusum_h")), "{told}");
+    if let Some(bound) = told["cusum_h"].as_f64() {
+        let level = levels.iter().find(|it| it["cusum_h"].as_f64() == Some(bound)).expect("it was tried");
+        assert!(number(level, "begun_a_week") <= number(&told, "room_a_week"), "{told}");
+    }
+    // Less room, no smaller bound.
+    let bound = |it: &Value| it["cusum_h"].as_f64().unwrap_or(f64::INFINITY);
+    assert!(bound(&told) <= bound(&tune("0.001")));
+    assert_eq!(sql(data.path(), stored), before);
+    let (code, _, wrong) = said(&mut yizhan(data.path(), &["warn", "tune", "--times", "0"]));
+    assert_eq!(code, 2, "{wrong}");
+    assert!(wrong.contains("--times 0"), "{wrong}");
+}
+
+#[test]
+fn every_offer_says_a_first_step_in_both_languages() {
+    let found = sql(demo(), "SELECT DISTINCT rule, warning_id FROM warning_student ORDER BY rule");
+    assert!(!found.is_empty());
+    let mut seen: Vec<&str> = Vec::new();
+    for offer in &found {
+        let rule = offer["rule"].as_str().expect("a rule");
+        if seen.contains(&rule) {
+            continue;
+        }
+        seen.push(rule);
+        let id = offer["warning_id"].as_str().expect("an id");
+        let (code, lines, wrong) = said(&mut yizhan(demo(), &["warn", "explain", id, "--format", "json"]));
+        assert_eq!(code, 0, "{wrong}");
+        for name in ["first_step_zh", "first_step_en"] {
+            let step = lines[0][name].as_str().expect("a step");
+            assert!(!step.is_empty(), "{rule} says no {name}");
+        }
+    }
+}

@@ -17,8 +17,10 @@ mod project;
 mod replay;
 mod rollover;
 mod settings;
+mod standing;
 mod tables;
 mod talks;
+mod tuning;
 mod visits;
 mod working_days;
 

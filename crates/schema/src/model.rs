@@ -86,7 +86,8 @@ pub struct FrontMatter {
     /// meals the main canteen. Where the narrowed group is small the usual one is taken, and then the wider one.
     #[serde(default)]
     pub peer_also: Vec<String>,
-    /// Measures: class of the value.
+    /// Measures: class of the value. Risk models: `closed` keeps what it says out of the care offers; a list of its office
+    /// reads it.
     #[serde(default)]
     pub class: Option<Class>,
     /// Title in Chinese, for screens.
@@ -95,7 +96,7 @@ pub struct FrontMatter {
     /// Title in English, for screens.
     #[serde(default)]
     pub title_en: Option<String>,
-    /// Rules: severity, 1 or 2; absent for a finding that is no level.
+    /// Rules: severity, always 1, for one channel is never more; absent for a finding that is no level.
     #[serde(default)]
     pub severity: Option<u8>,
     /// Rules and trends: where it is seen, as `meal` or `return`; findings of one channel are one witness.
@@ -119,6 +120,12 @@ pub struct FrontMatter {
     /// Rules: what the finding does not mean, in English.
     #[serde(default)]
     pub caveat_en: Option<String>,
+    /// Rules, trends and risk models: a first step that somebody may take, in plain words, in Chinese; without one the thread's.
+    #[serde(default)]
+    pub first_step_zh: Option<String>,
+    /// The same in English.
+    #[serde(default)]
+    pub first_step_en: Option<String>,
     /// Labels: days after an as-of date in which the outcome counts. Risk models: another horizon than the label's.
     #[serde(default)]
     pub horizon: Option<Span>,
@@ -137,12 +144,17 @@ pub struct FrontMatter {
     /// Risk models: kinds of model that compete; the plainest first.
     #[serde(default)]
     pub candidates: Vec<RiskKind>,
-    /// Risk models: what needs no model and must be beaten: rules and trends by name, inputs as `low:NAME` or `high:NAME`.
+    /// Risk models: what needs no model and must be beaten: rules and trends by name, inputs as `low:NAME` or `high:NAME`, a
+    /// column of a table as of a date as `TABLE.COLUMN`, where more comes first and empty never.
     #[serde(default)]
     pub baselines: Vec<String>,
     /// Risk models: students on the list of a week; by default what the owners have hours for.
     #[serde(default)]
     pub budget: Option<u32>,
+    /// Risk models: table with `student_key, contacted_on, known_on`: whom staff spoke with. A backtest tells beside the others
+    /// what the order of most talks lately was worth (辅导员自己的名单); it decides nothing.
+    #[serde(default)]
+    pub own_list: Option<String>,
     /// Risk models: table with `student_key, intervened_on`; who was helped inside the horizon teaches nothing.
     #[serde(default)]
     pub censor_by: Option<String>,
@@ -215,6 +227,24 @@ pub enum Thread {
 }
 
 impl Thread {
+    /// A first step for what says none of its own, in Chinese and in English.
+    pub fn first_step(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Academic => (
+                "问问学生哪门课需要帮助，请任课教师或学业导师一起想办法。",
+                "Ask which course needs help, and bring in teacher or tutor.",
+            ),
+            Self::LifeAid => {
+                ("找个合适的时间聊聊近况，先听，不下结论。", "Find a moment to talk, and listen before concluding anything.")
+            }
+            Self::Safety => (
+                "先打电话给本人；打不通，按安全核实的步骤逐级进行。",
+                "Ring the student first; if there is no answer, go on with the steps of the safety check.",
+            ),
+            Self::Psych => ("请联系本学院的心理教师。", "Speak with the psychologist of the college."),
+        }
+    }
+
     /// The word in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -367,6 +397,14 @@ impl Model {
                 return refuse("thread", "data alone opens no thread of psychology");
             }
         }
+        if front.first_step_zh.is_some() != front.first_step_en.is_some() {
+            return refuse("first_step_zh", "a first step is said in both languages, or left to the thread");
+        }
+        for step in front.first_step_zh.iter().chain(&front.first_step_en) {
+            if let Some(word) = crate::forbidden(step).first() {
+                return refuse("first_step_zh", &format!("\"{word}\" is never said of a student"));
+            }
+        }
         match front.kind {
             Kind::Label => {
                 if !self.name.starts_with(LABEL_PREFIX) {
@@ -431,8 +469,11 @@ impl Model {
                 }
             }
             Kind::Rule => {
-                if front.severity.is_some_and(|it| !(1..=2).contains(&it)) {
-                    return refuse("severity", "data alone raises severity to 1 or 2, never more");
+                if front.severity.is_some_and(|it| it != 1) {
+                    return refuse(
+                        "severity",
+                        "one channel is severity 1, whatever is found in it: 2 takes two independent channels, or a person's report",
+                    );
                 }
                 if front.title_zh.is_none() || front.caveat_zh.is_none() || front.caveat_en.is_none() {
                     return refuse("caveat_zh", "a rule has a title, and says what it does not mean, in both languages");

@@ -102,6 +102,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/catalog/quality", get(routes::quality::quality))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
+        .route("/me/models", get(routes::models::own))
         .route("/models", get(routes::models::list))
         .route("/models/{model}", get(routes::models::one))
         .route("/import", get(routes::import::state))

@@ -268,6 +268,10 @@ pub struct RuleWords {
     pub caveat_zh: String,
     /// What it does not mean, in English.
     pub caveat_en: String,
+    /// A first step that somebody may take, in Chinese.
+    pub first_step_zh: String,
+    /// A first step that somebody may take, in English.
+    pub first_step_en: String,
 }
 
 /// One risk model.

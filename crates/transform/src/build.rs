@@ -374,9 +374,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// If there are no trends, or a query fails.
     pub async fn signals_again(&self, as_of_on: i32) -> Result<RecordBatch, Error> {
-        let (Some(node), Some(subject)) = (self.graph.node("warning_signal"), &self.graph.subject) else {
-            return Err(Error::NoSuchModel { model: "warning_signal".to_owned(), hint: None });
-        };
+        let (node, subject) = self.signal_node()?;
         let context = self.engine.context();
         for input in self.met(&[node]).into_iter().filter(|it| it.name != node.name) {
             self.register_as_of(&context, input, as_of_on).await?;
@@ -422,22 +420,7 @@ impl<'a> Builder<'a> {
                     self.register_as_of(&context, node, on).await?;
                 }
                 let mut made = self.made(node).await?;
-                let rows = match (&node.origin, &self.graph.subject) {
-                    (Origin::Measures, Some(subject)) => {
-                        let past = pasts.entry(node.name.as_str()).or_default();
-                        self.measures(node, &context, subject, on, past).await?
-                    }
-                    (Origin::Signals, Some(subject)) => vec![self.signals(node, &context, subject, on).await?],
-                    (Origin::Offers, Some(subject)) => vec![self.offers(node, &context, subject, on).await?],
-                    (Origin::Drift, _) => vec![self.drifts(node, &context, on).await?],
-                    (Origin::Scores, _) => vec![self.scores(node, &context, on).await?],
-                    (Origin::Audit, _) => vec![self.audits(node, &context, on).await?],
-                    (Origin::Effect, _) => vec![self.effects(node, &context).await?],
-                    _ => {
-                        let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
-                        frame.collect().await.map_err(Error::query("build", &node.path))?
-                    }
-                };
+                let rows = self.rows_of(node, &context, on, pasts.entry(node.name.as_str()).or_default()).await?;
                 let batch = self.sorted(node, rows).await?;
                 let file = self.write(node, Some(on), &batch)?;
                 let before = self.snapshot(&node.name).await?;
@@ -461,6 +444,30 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(nodes.iter().filter_map(|it| built.remove(it.name.as_str())).collect())
+    }
+
+    /// The rows of one table as of a date, from what stands in the context.
+    pub(crate) async fn rows_of(
+        &self,
+        node: &Node,
+        context: &SessionContext,
+        on: i32,
+        past: &mut Past,
+    ) -> Result<Vec<RecordBatch>, Error> {
+        Ok(match (&node.origin, &self.graph.subject) {
+            (Origin::Measures, Some(subject)) => self.measures(node, context, subject, on, past).await?,
+            (Origin::Signals, Some(subject)) => vec![self.signals(node, context, subject, on).await?],
+            (Origin::Offers, Some(subject)) => vec![self.offers(node, context, subject, on).await?],
+            (Origin::Drift, _) => vec![self.drifts(node, context, on).await?],
+            (Origin::Scores, _) => vec![self.scores(node, context, on).await?],
+            (Origin::Audit, _) => vec![self.audits(node, context, on).await?],
+            (Origin::Effect, _) => vec![self.effects(node, context).await?],
+            (Origin::Visits, _) => vec![self.visits(node, context).await?],
+            _ => {
+                let frame = context.sql(&with_as_of(&node.sql, on)).await.map_err(Error::query("build", &node.path))?;
+                frame.collect().await.map_err(Error::query("build", &node.path))?
+            }
+        })
     }
 
     /// As-of dates that are kept: every day of the last weeks, and Mondays since the data begin.

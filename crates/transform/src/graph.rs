@@ -12,7 +12,8 @@ use crate::effect;
 use crate::issued;
 use crate::node::{Node, Origin};
 use crate::risk::{self, Risk};
-use crate::warnings::OUTCOMES;
+use crate::seen;
+use crate::warnings::{CONTACT_GAP, OUTCOMES};
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]
@@ -88,13 +89,20 @@ impl Graph {
                 generated.extend([issued::warning_signal(subject), issued::warning_group()]);
             }
             if !rules.is_empty() || !trends.is_empty() || !risks.is_empty() {
-                let candidates = issued::warning_candidate(&rules, &trends, &risks, subject);
+                // What is closed is for a list of its office, and nobody else's offer.
+                let offering: Vec<&Model> = risks.iter().copied().filter(|it| it.front.class != Some(Class::Closed)).collect();
+                let candidates = issued::warning_candidate(&rules, &trends, &offering, subject);
                 // What came of earlier offers weighs the rules, where casework is a source.
                 let has_outcomes = OUTCOMES.iter().all(|it| nodes.contains_key(*it));
                 let outcomes = if has_outcomes { &OUTCOMES[..] } else { &[] };
-                generated.extend([candidates, issued::warning_student(subject, outcomes)]);
+                let has_gap = measures.iter().any(|it| it.name == CONTACT_GAP);
+                let ties = has_gap.then_some("feat_measure");
+                generated.extend([candidates, issued::warning_student(subject, outcomes, ties)]);
                 if nodes.contains_key(effect::FOLLOWED) {
                     generated.push(effect::node(subject));
+                }
+                if seen::SEEN.iter().all(|it| nodes.contains_key(*it)) {
+                    generated.push(seen::node(subject));
                 }
             }
             generated.extend(risks.iter().map(|it| risk::cohort(it, subject)));
@@ -117,8 +125,14 @@ impl Graph {
         for node in nodes.values_mut() {
             let mut inputs: BTreeSet<String> = node.inputs.iter().cloned().collect();
             match node.origin {
-                Origin::Raw | Origin::Offers | Origin::Kept | Origin::Drift | Origin::Scores | Origin::Audit | Origin::Effect => {
-                }
+                Origin::Raw
+                | Origin::Offers
+                | Origin::Kept
+                | Origin::Drift
+                | Origin::Scores
+                | Origin::Audit
+                | Origin::Effect
+                | Origin::Visits => {}
                 Origin::Signals => {
                     for trend in &trends {
                         inputs.extend(tables_of(&trend.query(), &trend.path)?);

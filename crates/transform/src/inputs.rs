@@ -13,7 +13,7 @@ use crate::build::{Builder, date, with_as_of};
 use crate::node::{Node, Origin};
 
 /// Name under which a stored table stands before it is cut; no model can name it, for names are checked by the graph.
-fn uncut(name: &str) -> String {
+pub(crate) fn uncut(name: &str) -> String {
     format!("uncut_{name}")
 }
 

@@ -174,7 +174,7 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], risks: &[&M
     let mut branches: Vec<String> = rules
         .iter()
         .map(|rule| {
-            let severity = rule.front.severity.map_or("CAST(NULL AS INT)".to_owned(), |it| format!("CAST({it} AS INT)"));
+            let severity = rule.front.severity.map_or("CAST(NULL AS INT)", |_| "CAST(1 AS INT)");
             format!(
                 "SELECT '{name}' AS rule, '{thread}' AS thread, '{channel}' AS channel, {severity} AS severity, {key}, \
                  CAST(since_on AS DATE) AS since_on, CAST(baseline AS DOUBLE) AS baseline, \
@@ -234,13 +234,15 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], risks: &[&M
 
 /// `warning_student`: what is offered on a date, with severity, and findings without one.
 ///
-/// `outcomes` are the tables with what became of earlier offers, where casework is a source.
-pub(crate) fn warning_student(subject: &Subject, outcomes: &[&str]) -> Node {
+/// `outcomes` are the tables with what became of earlier offers, where casework is a source; `ties` that with the measure by
+/// which equal offers are ordered, where the project has it.
+pub(crate) fn warning_student(subject: &Subject, outcomes: &[&str], ties: Option<&str>) -> Node {
     let about = "Dated, explained offers of attention (关怀提示), one a student, and findings without severity (数据无记录).";
     let mut node = as_of("warning_student", about, &subject.key, &["warning_id"], String::new(), Origin::Offers);
     node.kind = "rule".to_owned();
     node.is_kept = true;
     node.inputs = vec!["warning_candidate".to_owned(), subject.table.clone()];
+    node.inputs.extend(ties.map(str::to_owned));
     node.inputs.extend(outcomes.iter().map(|it| (*it).to_owned()));
     let trace = |about| column(about, Class::Trace);
     node.columns = offered(&subject.key);
@@ -260,9 +262,12 @@ fn offered(key: &str) -> BTreeMap<String, ModelColumn> {
     BTreeMap::from([
         (key.to_owned(), column("The person, pseudonymous.", Class::Personal)),
         ("owner_key".to_owned(), column("Who takes it up, pseudonymous.", Class::Personal)),
-        ("rule".to_owned(), trace("File in sql/warning or sql/trend that found it; of an offer the strongest.")),
+        ("rule".to_owned(), trace("File in sql/warning, sql/trend or sql/risk that found it; of an offer the strongest.")),
         ("thread".to_owned(), trace("Kind of work that follows: academic, life_aid or safety.")),
-        ("severity".to_owned(), trace("1 or 2; NULL for a finding, which is no level.")),
+        (
+            "severity".to_owned(),
+            trace("1, of an offer 2 where two independent channels changed; NULL for a finding, which is no level."),
+        ),
         ("since_on".to_owned(), trace("Day since which it holds.")),
         ("baseline".to_owned(), trace("What was usual before, in the unit of the rule or trend.")),
         ("now_value".to_owned(), trace("What is now, in the unit of the rule or trend.")),

@@ -3,6 +3,7 @@
 //! In come pipelines, models and the lake; out come tables. It builds as the system, takes no SQL from users, and knows
 //! neither files at the door nor people at the window.
 
+mod again;
 mod build;
 mod effect;
 mod error;
@@ -14,15 +15,17 @@ mod measures;
 mod node;
 mod planned;
 mod risk;
+mod seen;
 mod soundness;
 mod staging;
 mod standing;
 mod state;
 mod warnings;
 
+pub use again::Again;
 pub use build::{Action, Builder, Built, Config, Progress, Violation};
 pub use effect::FollowedUp;
 pub use error::Error;
 pub use graph::Graph;
 pub use node::Node;
-pub use risk::{Backtested, Input, Risk, Scored, Trained, rescored};
+pub use risk::{Backtested, Input, ModelState, Risk, Scored, Trained, rescored};

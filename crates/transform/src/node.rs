@@ -29,6 +29,8 @@ pub(crate) enum Origin {
     Audit,
     /// `model_effect`: whether following offers up helped.
     Effect,
+    /// `model_visit`: whom offers found and missed, relative to what visits saw.
+    Visits,
 }
 
 /// One table of the graph.

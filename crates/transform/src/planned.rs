@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, effect, meaning, measures, risk, soundness, warnings};
+use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -60,6 +60,7 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
             Origin::Scores => fixed_schema(node, risk::SCORED, graph),
             Origin::Audit => fixed_schema(node, risk::AUDITED, graph),
             Origin::Effect => fixed_schema(node, effect::COLUMNS, graph),
+            Origin::Visits => fixed_schema(node, seen::COLUMNS, graph),
         };
         let empty = Arc::new(EmptyTable::new(schema.clone()));
         context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;

@@ -10,7 +10,7 @@ use datafusion::arrow::compute::{cast, concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
 use schema::{Direction, Noise, Subject};
-use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, Outcomes, Signal, Trend, Week};
+use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, Outcomes, Signal, Trend, TrendRules, Week};
 
 use crate::Error;
 use crate::build::{Builder, date, with_as_of};
@@ -19,6 +19,9 @@ use crate::standing::Peer;
 
 /// Tables with what became of offers.
 pub(crate) const OUTCOMES: [&str; 2] = ["stg_case_offer", "stg_case_state"];
+
+/// The measure that says how long nobody was in contact with a student.
+pub(crate) const CONTACT_GAP: &str = "contact_gap";
 
 /// Word of `subject_kind` for a row about one person.
 const PERSON: &str = "person";
@@ -45,6 +48,19 @@ impl Builder<'_> {
         subject: &Subject,
         as_of_on: i32,
     ) -> Result<RecordBatch, Error> {
+        let (signals, notices) = self.signals_found(node, context, subject, as_of_on, &self.config.warning.trend).await?;
+        self.signal_rows(node, as_of_on, &signals, &notices)
+    }
+
+    /// What the trends say of students and groups on a date.
+    pub(crate) async fn signals_found(
+        &self,
+        node: &Node,
+        context: &SessionContext,
+        subject: &Subject,
+        as_of_on: i32,
+        rules: &TrendRules,
+    ) -> Result<(Vec<Signal>, Vec<Notice>), Error> {
         let mut weeks = Vec::new();
         for (trend, model) in self.graph.trends.iter().enumerate() {
             let fail = || Error::query("build", &model.path);
@@ -79,8 +95,7 @@ impl Builder<'_> {
             })
             .collect();
         let members = self.members(node, context, subject, as_of_on).await?;
-        let (signals, notices) = warning::signals(&trends, &self.config.warning.trend, &members, &weeks);
-        self.signal_rows(node, as_of_on, &signals, &notices)
+        Ok(warning::signals(&trends, rules, &members, &weeks))
     }
 
     async fn members(
@@ -197,7 +212,8 @@ impl Builder<'_> {
         let students = counted.first().map_or(0, |it| it.column(0).as_primitive::<Int64Type>().value(0));
         let students = usize::try_from(students).unwrap_or(0);
         let worth = warning::worth(&self.config.warning.learn, &self.outcomes_of_rules(node, context, as_of_on).await?);
-        let candidates = self.candidates(&found, key, students, &worth).map_err(|it| fail()(it.into()))?;
+        let gaps = self.contact_gaps(context, as_of_on, &node.path).await?;
+        let candidates = self.candidates(&found, key, students, &worth, &gaps).map_err(|it| fail()(it.into()))?;
         let offers = warning::offers(&rules, &candidates, students, &issued, as_of_on);
         self.offer_rows(node, &found, key, &candidates, &offers.offered)
     }
@@ -236,12 +252,41 @@ impl Builder<'_> {
         Ok(outcomes)
     }
 
+    /// Days since anybody was in contact with each student, where the project has such a measure. It makes no offer; of
+    /// equal ones whoever waited longest comes first.
+    pub(crate) async fn contact_gaps(
+        &self,
+        context: &SessionContext,
+        as_of_on: i32,
+        path: &str,
+    ) -> Result<HashMap<i64, i32>, Error> {
+        if !self.graph.measures.iter().any(|it| it.name == CONTACT_GAP) {
+            return Ok(HashMap::new());
+        }
+        let fail = || Error::query("build", path);
+        let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
+        let sql = format!(
+            "SELECT CAST({key} AS BIGINT) AS key, CAST(value AS BIGINT) AS days FROM feat_measure \
+             WHERE as_of_on = {} AND measure = '{CONTACT_GAP}' AND value IS NOT NULL",
+            date(as_of_on)
+        );
+        let mut gaps = HashMap::new();
+        for batch in context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())? {
+            let (keys, days) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<Int64Type>());
+            gaps.extend(
+                keys.values().iter().zip(days.values()).map(|(key, days)| (*key, i32::try_from(*days).unwrap_or(i32::MAX))),
+            );
+        }
+        Ok(gaps)
+    }
+
     fn candidates(
         &self,
         found: &RecordBatch,
         key: &str,
         students: usize,
         worth: &BTreeMap<String, f64>,
+        gaps: &HashMap<i64, i32>,
     ) -> Result<Vec<Candidate>, datafusion::arrow::error::ArrowError> {
         let column = |name: &str, of: DataType| cast(&found[name], &of);
         let (keys, owners) = (column(key, DataType::Int64)?, column("owner_key", DataType::Int64)?);
@@ -250,11 +295,11 @@ impl Builder<'_> {
         let (scores, values) = (column("score", DataType::Float64)?, column("now_value", DataType::Float64)?);
         let severities = severities.as_primitive::<Int32Type>();
         let scores = scores.as_primitive::<Float64Type>();
+        let is_risk = |name: &str| self.graph.risks.iter().any(|it| it.name() == name);
         let rarity = {
             let (names, values) = (names.as_string::<i32>(), values.as_primitive::<Float64Type>());
             // Sums of a trend, probabilities of a risk model; a rule says yes or no.
-            let is_risk = |row: usize| self.graph.risks.iter().any(|it| it.name() == names.value(row));
-            let strength = |row: usize| match (scores.is_valid(row), is_risk(row) && values.is_valid(row)) {
+            let strength = |row: usize| match (scores.is_valid(row), is_risk(names.value(row)) && values.is_valid(row)) {
                 (true, _) => scores.value(row),
                 (false, true) => values.value(row),
                 (false, false) => 0.0,
@@ -272,15 +317,19 @@ impl Builder<'_> {
                 None => 0.0,
             };
             let owner = owners.as_primitive::<Int64Type>();
+            let key = keys.as_primitive::<Int64Type>().value(row);
             Candidate {
-                key: keys.as_primitive::<Int64Type>().value(row),
+                key,
                 name: name.to_owned(),
                 channel: channels.as_string::<i32>().value(row).to_owned(),
                 severity,
+                // It reads what other channels show.
+                is_derived: is_risk(name),
                 rarity,
                 worth: worth.get(name).copied().unwrap_or(1.0),
                 since_on: since.as_primitive::<Date32Type>().value(row),
                 owner: owner.is_valid(row).then(|| owner.value(row)),
+                gap_days: gaps.get(&key).copied(),
             }
         };
         Ok((0..found.num_rows()).map(candidate).collect())

@@ -41,6 +41,9 @@ pub enum Role {
     Rule,
     /// Rate of the student's floor (or class): help for a place instead of a person.
     Floor,
+    /// The order that a counselor would take without the system: those most spoken with lately. It is told beside the
+    /// others and decides nothing, for who is spoken with was found by somebody already.
+    OwnList,
 }
 
 /// One ranking of all rows.
@@ -88,6 +91,9 @@ pub struct Worth {
     pub lift_over_best_rule: Option<f64>,
     /// Precision over that of the floor's rate.
     pub lift_over_floor: Option<f64>,
+    /// Precision over that of the counselors' own order, where contacts are recorded.
+    #[serde(default)]
+    pub lift_over_own_list: Option<f64>,
     /// Area under the curve, days pooled; rows without a score stand last.
     pub auroc: Option<f64>,
     /// From the first list a student was on to the event.
@@ -124,6 +130,9 @@ pub struct Decided {
     pub over_best_rule: Option<Estimate>,
     /// Hits a day more than the floor's rate, with the 95 % interval.
     pub over_floor: Option<Estimate>,
+    /// Hits a day more than the counselors' own order, with the 95 % interval; no condition.
+    #[serde(default)]
+    pub over_own_list: Option<Estimate>,
 }
 
 /// What all candidates were worth.
@@ -192,7 +201,7 @@ pub fn backtest(rows: &[Row], candidates: &[Candidate], config: &Config) -> Resu
         // Of equal ones the first given, so that the order of candidates and nothing else decides.
         of_role.rev().max_by_key(|it| worth[*it].n_hits)
     };
-    let (best_rule, best_floor) = (best(Role::Rule), best(Role::Floor));
+    let (best_rule, best_floor, own_list) = (best(Role::Rule), best(Role::Floor), best(Role::OwnList));
     let precision_of = |at: Option<usize>| at.and_then(|it| worth[it].precision());
 
     let mut answers = Vec::with_capacity(candidates.len());
@@ -201,7 +210,7 @@ pub fn backtest(rows: &[Row], candidates: &[Candidate], config: &Config) -> Resu
         let last: Vec<f64> = candidate.scores.iter().map(|it| it.unwrap_or(f64::NEG_INFINITY)).collect();
         let groups = match candidate.role {
             Role::Model => audits(rows, list, config)?,
-            Role::Rule | Role::Floor => BTreeMap::new(),
+            Role::Rule | Role::Floor | Role::OwnList => BTreeMap::new(),
         };
         answers.push(Worth {
             name: candidate.name.clone(),
@@ -212,6 +221,7 @@ pub fn backtest(rows: &[Row], candidates: &[Candidate], config: &Config) -> Resu
             lift_over_random: at_k.lift(),
             lift_over_best_rule: over(best_rule),
             lift_over_floor: over(best_floor),
+            lift_over_own_list: over(own_list),
             auroc: auroc(&last, &labels),
             lead_times: leads(rows, list),
             calibration: if candidate.probabilities.is_empty() { None } else { calibration(&candidate.probabilities, &labels) },
@@ -225,7 +235,8 @@ pub fn backtest(rows: &[Row], candidates: &[Candidate], config: &Config) -> Resu
         .map(|it| {
             let over = |other: Option<usize>| other.map(|other| more_hits(rows, &lists[it], &lists[other], days.len(), config));
             let (rule, floor) = (over(best_rule), over(best_floor));
-            decide(&candidates[it].name, best_rule.map(|it| candidates[it].name.as_str()), rule, floor)
+            let decided = decide(&candidates[it].name, best_rule.map(|it| candidates[it].name.as_str()), rule, floor);
+            Decided { over_own_list: over(own_list), ..decided }
         })
         .collect();
     Ok(Report {
@@ -388,7 +399,7 @@ fn decide(name: &str, best_rule: Option<&str>, rule: Option<Estimate>, floor: Op
     let is_offered = failures.is_empty();
     let reason =
         if is_offered { format!("offered: {}", gains.join(", ")) } else { format!("not offered: {}", failures.join("; ")) };
-    Decided { name: name.to_owned(), is_offered, reason, over_best_rule: rule, over_floor: floor }
+    Decided { name: name.to_owned(), is_offered, reason, over_best_rule: rule, over_floor: floor, over_own_list: None }
 }
 
 /// Returns the rate of each row's floor among earlier rows whose label was known: the ranking of baseline (d).

@@ -82,6 +82,7 @@ impl Card {
                 ("lift_over_random", worth.lift_over_random),
                 ("lift_over_best_rule", worth.lift_over_best_rule),
                 ("lift_over_floor", worth.lift_over_floor),
+                ("lift_over_own_list", worth.lift_over_own_list),
                 ("auroc", worth.auroc),
                 ("lead_days_median", worth.lead_times.median_days),
                 ("lead_share_week", worth.lead_times.share_week),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{LearnRules, OfferRules, TrendRules};
+use crate::{LearnRules, OfferRules, Random, TrendRules};
 
 /// `[warning]` in the settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub trend: TrendRules,
     /// How risk models are trained and judged.
     pub model: ModelRules,
+    /// Whether ties may be drawn.
+    pub random: Random,
 }
 
 /// `[warning.model]`: how risk models are trained and judged.
@@ -67,6 +69,7 @@ impl Config {
             talks: self.capacity.talks(),
             talks_of: BTreeMap::new(),
             agree_one_in: self.agree_one_in,
+            random: self.random.draw.clone(),
         }
     }
 }

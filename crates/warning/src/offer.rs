@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::draw::Draw;
 use crate::rank::{Evidence, Together, Witness};
 
 /// One finding of a rule, trend or model on a date.
@@ -17,8 +18,11 @@ pub struct Candidate {
     pub name: String,
     /// Where it is seen: findings of one channel are one witness.
     pub channel: String,
-    /// Severity of its own, 1 or 2; `None` for a safety check, which is no level and has no budget.
+    /// A level, whatever the number: one channel is severity 1; `None` for a safety check, which is no level and has no
+    /// budget.
     pub severity: Option<u8>,
+    /// Worked out from what other channels show, as a risk model is: beside them it is no witness of its own.
+    pub is_derived: bool,
     /// How rare it is on the campus that day; of a safety check its own figure. Greater comes first.
     pub rarity: f64,
     /// What earlier findings of its rule were worth; 1 is as much as those of all rules.
@@ -27,6 +31,8 @@ pub struct Candidate {
     pub since_on: i32,
     /// Who takes it up; `None` where nobody is named.
     pub owner: Option<i64>,
+    /// Days since anybody was in contact with the student, where that is known: of equal offers the longest comes first.
+    pub gap_days: Option<i32>,
 }
 
 /// An offer of an earlier date.
@@ -55,6 +61,8 @@ pub struct Rules {
     pub talks_of: BTreeMap<i64, u32>,
     /// Of how many who have one channel's finding one may have a further channel's as well, for it to be a witness.
     pub agree_one_in: f64,
+    /// Breaks ties at random, where a study was approved; `None` is the rule that holds otherwise.
+    pub random: Option<Draw>,
 }
 
 /// An offer, made of one finding or of several of one student.
@@ -64,11 +72,9 @@ pub struct Offer {
     pub key: i64,
     /// Places of its findings in the list of candidates, the strongest first.
     pub findings: Vec<usize>,
-    /// Severity: 2 only with two channels that are witnesses of their own or by a rule's own word; `None` for a safety
+    /// Severity: 2 with two channels that are witnesses of their own, else 1, whatever rules said; `None` for a safety
     /// check.
     pub severity: Option<u8>,
-    /// Severity by the rules' own word.
-    pub stated: u8,
     /// See [`crate::Placed`]; of a safety check its own figure.
     pub score: f64,
     /// What the score follows from; empty for a safety check.
@@ -79,6 +85,8 @@ pub struct Offer {
     pub issued_on: i32,
     /// Who takes it up.
     pub owner: Option<i64>,
+    /// Days since anybody was in contact with the student, where that is known.
+    pub gap_days: Option<i32>,
 }
 
 /// What is offered on a date, and what the budget cut.
@@ -121,7 +129,7 @@ pub fn offers(rules: &Rules, candidates: &[Candidate], students: usize, issued: 
             _ => fresh.push(offer),
         }
     }
-    fresh.sort_by(before);
+    fresh.sort_by(|a, b| before(rules, a, b, as_of_on));
     let mut left: BTreeMap<Option<i64>, i64> = BTreeMap::new();
     for offer in fresh {
         let left = left.entry(offer.owner).or_insert_with(|| {
@@ -148,12 +156,12 @@ fn alone(it: &Candidate, place: usize, as_of_on: i32) -> Offer {
         key: it.key,
         findings: vec![place],
         severity: None,
-        stated: 0,
         score: it.rarity,
         evidence: None,
         since_on: it.since_on,
         issued_on: as_of_on,
         owner: it.owner,
+        gap_days: it.gap_days,
     }
 }
 
@@ -168,32 +176,36 @@ fn bundle(rules: &Rules, candidates: &[Candidate], together: &Together, mut find
         rarity: it.rarity,
         worth: it.worth,
         lift: 1.0,
+        is_derived: it.is_derived,
     };
     let found = findings.iter().map(|it| witness(&candidates[*it])).collect();
     let evidence = Evidence::new(found, together, rules.agree_one_in.max(1.0).ln());
     let placed = evidence.told();
     let first = &candidates[findings[0]];
-    let stated = findings.iter().filter_map(|it| candidates[*it].severity).max().unwrap_or(1).min(2);
     Offer {
         key: first.key,
-        severity: Some(if 1 < placed.witnesses { 2 } else { stated }),
-        stated,
+        severity: Some(if 1 < placed.witnesses { 2 } else { 1 }),
         score: placed.score,
         evidence: Some(evidence),
         since_on: findings.iter().map(|it| candidates[*it].since_on).min().unwrap_or(as_of_on),
         issued_on: as_of_on,
         owner: first.owner,
+        gap_days: first.gap_days,
         findings,
     }
 }
 
-/// What a rule itself calls grave first, then the rarer, then the older; by key at last, so that the order is one.
+/// The rarer first. Of equal ones whoever was longest without contact, then the older finding; by key at last, so that the
+/// order is one. Whoever is taken up has just been in contact, so the next time the other one comes first.
 ///
 /// Two channels are no order of their own: of many students some have two chance findings, and how rare both together are
 /// is in the score already.
-fn before(a: &Offer, b: &Offer) -> std::cmp::Ordering {
-    let stated = b.stated.cmp(&a.stated);
-    stated.then_with(|| b.score.total_cmp(&a.score)).then_with(|| a.since_on.cmp(&b.since_on)).then_with(|| a.key.cmp(&b.key))
+fn before(rules: &Rules, a: &Offer, b: &Offer, as_of_on: i32) -> std::cmp::Ordering {
+    let score = b.score.total_cmp(&a.score);
+    let drawn = || rules.random.as_ref().map_or(std::cmp::Ordering::Equal, |it| it.order(a.key, b.key, as_of_on));
+    // Longest first; where nothing is known of contact nobody goes before on its account.
+    let gap = || b.gap_days.cmp(&a.gap_days);
+    score.then_with(drawn).then_with(gap).then_with(|| a.since_on.cmp(&b.since_on)).then_with(|| a.key.cmp(&b.key))
 }
 
 #[cfg(test)]
@@ -205,12 +217,23 @@ mod tests {
     const STUDENTS: usize = 1000;
 
     fn rules(talks: u32) -> Rules {
-        Rules { cool_down_days: 14, budget_days: 7, talks, talks_of: BTreeMap::new(), agree_one_in: 5.0 }
+        Rules { cool_down_days: 14, budget_days: 7, talks, talks_of: BTreeMap::new(), agree_one_in: 5.0, random: None }
     }
 
     fn found(key: i64, channel: &str, score: f64) -> Candidate {
         let (name, channel) = (channel.to_owned(), channel.to_owned());
-        Candidate { key, name, channel, severity: Some(1), rarity: score, worth: 1.0, since_on: 90, owner: Some(1) }
+        Candidate {
+            key,
+            name,
+            channel,
+            severity: Some(1),
+            is_derived: false,
+            rarity: score,
+            worth: 1.0,
+            since_on: 90,
+            owner: Some(1),
+            gap_days: None,
+        }
     }
 
     fn check_safety(key: i64) -> Candidate {
@@ -266,10 +289,48 @@ mod tests {
         assert_eq!(result.cut.len(), 1);
     }
 
+    #[test]
+    fn a_model_beside_the_channel_that_it_reads_is_no_second_witness() {
+        let model = Candidate { is_derived: true, ..found(1, "study", 6.0) };
+        let severity = |of: &[Candidate]| offers(&rules(9), of, STUDENTS, &[], 100).offered[0].severity;
+        assert_eq!(severity(&[model.clone(), found(1, "class", 5.0)]), Some(1));
+        assert_eq!(severity(&[model.clone(), found(1, "class", 5.0), found(1, "meal", 5.0)]), Some(2));
+        assert_eq!(severity(&[model.clone(), Candidate { channel: "other".to_owned(), ..model }]), Some(1));
+    }
+
+    #[test]
+    fn whatever_a_rule_says_of_itself_one_channel_is_severity_one() {
+        for said in 1..=9 {
+            let loud = Candidate { severity: Some(said), ..found(1, "meal", 5.0) };
+            let more = Candidate { name: "other".to_owned(), ..loud.clone() };
+            assert_eq!(offers(&rules(9), &[loud, more], STUDENTS, &[], 100).offered[0].severity, Some(1));
+        }
+    }
+
+    #[test]
+    fn of_equal_offers_whoever_was_longest_without_contact_comes_first() {
+        let of = |key: i64, gap_days: Option<i32>| Candidate { gap_days, ..found(key, "meal", 5.0) };
+        let offered = |rules: &Rules, of: &[Candidate]| {
+            offers(rules, of, STUDENTS, &[], 100).offered.iter().map(|it| it.key).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&rules(2), &[of(1, Some(3)), of(2, Some(90)), of(3, None)]), [2, 1]);
+        // The score goes before.
+        assert_eq!(offered(&rules(1), &[of(1, Some(90)), Candidate { rarity: 6.0, ..of(2, Some(1)) }]), [2]);
+        // A study that was approved draws, the same for the same date, and not always the same students.
+        let draw = Draw::new("E-1", &["a".to_owned(), "b".to_owned()]).expect("settings");
+        let drawn = Rules { random: draw, ..rules(1) };
+        let pair = [of(1, Some(3)), of(2, Some(90))];
+        let on = |day: i32| offers(&drawn, &pair, STUDENTS, &[], day).offered[0].key;
+        let days: Vec<i64> = (100..140).map(on).collect();
+        assert_eq!(days, (100..140).map(on).collect::<Vec<_>>());
+        assert!(days.contains(&1) && days.contains(&2), "{days:?}");
+    }
+
     fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
-        let one = (0i64..30, 0usize..4, prop::option::of(1u8..=2), 0u32..100, 0i64..3);
-        let one = one.prop_map(|(key, channel, severity, score, owner)| Candidate {
+        let one = (0i64..30, 0usize..4, prop::option::of(1u8..=9), 0u32..100, 0i64..3, any::<bool>());
+        let one = one.prop_map(|(key, channel, severity, score, owner, is_derived)| Candidate {
             severity,
+            is_derived,
             rarity: f64::from(score),
             // A student has one owner.
             owner: Some(key % 3).filter(|_| owner < 3),
@@ -279,6 +340,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn severity_two_has_two_channels_and_nothing_is_graver(candidates in candidates(), talks in 0u32..9, on in 90i32..110, before in 1u8..=4) {
+            // Earlier offers, whatever stood in them, raise nothing.
+            let issued: Vec<Issued> = (0..30).step_by(3).map(|key| Issued { key, issued_on: 89, severity: before, owner: None }).collect();
+            let result = offers(&rules(talks), &candidates, STUDENTS, &issued, on);
+            for it in result.offered.iter().chain(&result.cut) {
+                let of: Vec<&Candidate> = it.findings.iter().map(|at| &candidates[*at]).collect();
+                match it.severity {
+                    None => prop_assert!(of.iter().all(|it| it.severity.is_none())),
+                    Some(1) => {}
+                    Some(2) => {
+                        let channels: BTreeSet<&str> = of.iter().filter(|it| !it.is_derived).map(|it| it.channel.as_str()).collect();
+                        prop_assert!(1 < channels.len(), "{of:?}");
+                    }
+                    Some(more) => prop_assert!(false, "severity {more} came from data"),
+                }
+            }
+        }
+
         #[test]
         fn no_owner_is_given_more_than_was_said_and_nothing_is_lost(candidates in candidates(), talks in 0u32..6) {
             let result = offers(&rules(talks), &candidates, STUDENTS, &[], 100);
@@ -296,7 +376,7 @@ mod tests {
             // Nobody who was cut stands before somebody of the same owner who was offered.
             for cut in &result.cut {
                 for kept in result.offered.iter().filter(|it| it.severity.is_some() && it.owner == cut.owner) {
-                    prop_assert!(before(kept, cut).is_lt());
+                    prop_assert!(before(&rules(talks), kept, cut, 100).is_lt());
                 }
             }
         }

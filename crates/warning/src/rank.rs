@@ -131,6 +131,9 @@ pub struct Witness {
     pub worth: f64,
     /// How much oftener than by chance it is found together with a channel before it in the list; the most of them.
     pub lift: f64,
+    /// Worked out from what other channels show: it has its place in the order, and is no witness.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_derived: bool,
 }
 
 /// The canonical input of an offer's place: [`Evidence::told`] says the same of it for ever, bit for bit.
@@ -177,7 +180,7 @@ impl Evidence {
             let left = if place == 0 { it.rarity } else { (it.rarity - it.lift.ln()).max(0.0) };
             if place == 0 || self.agree_rarity <= left {
                 placed.score += it.worth * left;
-                placed.witnesses += 1;
+                placed.witnesses += usize::from(!it.is_derived);
             }
         }
         placed
@@ -193,7 +196,7 @@ mod tests {
     }
 
     fn witness(channel: &str, rarity: f64, worth: f64) -> Witness {
-        Witness { rule: format!("{channel}_rule"), channel: channel.to_owned(), rarity, worth, lift: 1.0 }
+        Witness { rule: format!("{channel}_rule"), channel: channel.to_owned(), rarity, worth, lift: 1.0, is_derived: false }
     }
 
     #[test]

@@ -80,6 +80,17 @@ impl Learnt {
     }
 }
 
+/// That a model is frozen, since when and by which inputs, in Chinese and in English.
+pub fn frozen(since_on: &str, moved_zh: &[String], moved_en: &[String]) -> (String, String) {
+    (
+        format!("自 {since_on} 起停用：输入的分布已偏离训练时（{}），重新训练前不产生提示。", moved_zh.join("、")),
+        format!(
+            "Frozen since {since_on}: what it reads has moved since the training ({}); until it is trained anew it offers nothing.",
+            moved_en.join(", ")
+        ),
+    )
+}
+
 /// That several kinds of records changed together, in Chinese and in English; `None` for one.
 pub fn agreed(witnesses: usize) -> Option<(String, String)> {
     (1 < witnesses).then(|| {

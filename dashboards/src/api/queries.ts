@@ -4,7 +4,7 @@ import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
   Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger,
-  Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, ObservationForm, ObservationWeek, OpenForms, Portrait, Quality, RecordPage,
+  Lineage, ListHead, Me, ModelList, ModelPage, OwnModels, MonthReport, MyObservations, ObservationForm, ObservationWeek, OpenForms, Portrait, Quality, RecordPage,
   Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps, Tickets, UnplacedObservations, WorkList,
 } from "./schema";
 
@@ -270,6 +270,10 @@ export function useTickets(office: MaybeRefOrGetter<string>, category: MaybeRefO
 
 export function useModels() {
   return useQuery({queryKey: ["models"], queryFn: ({signal}) => get<ModelList>("/models", {}, signal)});
+}
+
+export function useOwnModels() {
+  return useQuery({queryKey: ["me", "models"], queryFn: ({signal}) => get<OwnModels>("/me/models", {}, signal)});
 }
 
 export function useModel(model: MaybeRefOrGetter<string>) {

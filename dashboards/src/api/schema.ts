@@ -777,6 +777,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How care notices are made, for students */
+        get: operations["get_me_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -784,7 +801,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Risk models; leader, psychologist, analyst, administrator, auditor */
+        /** Risk models; leader, psychologist, counselor, analyst, administrator, auditor */
         get: operations["get_models"];
         put?: never;
         post?: never;
@@ -1399,6 +1416,8 @@ export interface components {
             reasons_en: string[];
             caveats_zh: string[];
             caveats_en: string[];
+            first_step_zh: string | null;
+            first_step_en: string | null;
             baseline: number | null;
             now: number | null;
             unit: string | null;
@@ -1440,6 +1459,8 @@ export interface components {
             reasons_en: string[];
             caveats_zh: string[];
             caveats_en: string[];
+            first_step_zh: string | null;
+            first_step_en: string | null;
             baseline: number | null;
             now: number | null;
             unit: string | null;
@@ -2626,6 +2647,8 @@ export interface components {
             lift_over_best_rule: number | null;
             /** @description Over the rate of the place (floor, course). */
             lift_over_floor: number | null;
+            /** @description Precision over that of the order a counselor would take without the system: those most spoken with lately. Null where no contacts are recorded; it decides nothing. */
+            lift_over_own_list: number | null;
         };
         /** @description What came of what a rule or trend offered; counts below ten are null. */
         RuleCard: {
@@ -2650,6 +2673,8 @@ export interface components {
             rules_as_of_on: string | null;
             /** @description Null for who may not read it, or before it was worked out. */
             effect: components["schemas"]["FollowUpEffect"] | null;
+            /** @description Null for who may not read it, or before it was worked out. */
+            visits: components["schemas"]["VisitRecall"] | null;
         };
         /** @description Whether following offers up helped, by pairs of students alike of whom one was spoken with; counts below ten are null. */
         FollowUpEffect: {
@@ -2720,7 +2745,7 @@ export interface components {
              * @description A model, a single rule or measure, or the rate of the place.
              * @enum {string}
              */
-            role: "model" | "rule" | "floor";
+            role: "model" | "rule" | "floor" | "own_list";
             /** @description The model that was stored. */
             is_chosen: boolean;
             n_listed: number;
@@ -2736,6 +2761,8 @@ export interface components {
             /** @description Share of these with a week or more. */
             lead_share_week: number | null;
             weeks: components["schemas"]["ModelWeek"][];
+            /** @description Precision over that of the order a counselor would take without the system: those most spoken with lately. Null where no contacts are recorded; it decides nothing. */
+            lift_over_own_list: number | null;
         };
         /** @description One band of the reliability table: what was promised, what came. */
         ModelBand: {
@@ -2771,6 +2798,9 @@ export interface components {
             over_floor: number | null;
             over_floor_low: number | null;
             over_floor_high: number | null;
+            over_own_list: number | null;
+            over_own_list_low: number | null;
+            over_own_list_high: number | null;
         };
         /** @description The newest backtest: weekly lists of the past, each made with what was known then (回测). */
         ModelBacktest: {
@@ -3175,6 +3205,64 @@ export interface components {
             /** @description The newest first. */
             days: components["schemas"]["LedgerDay"][];
         };
+        /** @description Whom offers found and missed, relative to what visits to rooms drawn at random saw: shares with 95 % intervals. A visit is no clinical assessment. All null where too few were met. */
+        VisitRecall: {
+            /** Format: date */
+            as_of_on: string;
+            /** @enum {string} */
+            status: "too_few" | "estimated";
+            seen_n: number | null;
+            random_n: number | null;
+            prevalence: number | null;
+            prevalence_low: number | null;
+            prevalence_high: number | null;
+            ppv: number | null;
+            ppv_low: number | null;
+            ppv_high: number | null;
+            recall: number | null;
+            recall_low: number | null;
+            recall_high: number | null;
+            missed: number | null;
+            missed_low: number | null;
+            missed_high: number | null;
+        };
+        /** @description What a model reads. */
+        OwnModelInput: {
+            title_zh: string;
+            title_en: string;
+        };
+        /** @description A risk model as students are told of it: what it reads, whether it is in use, how often its lists were right. */
+        OwnModel: {
+            model: string;
+            title_zh: string;
+            title_en: string;
+            state: components["schemas"]["ModelState"];
+            reason_zh: string;
+            reason_en: string;
+            caveat_zh: string;
+            caveat_en: string;
+            inputs: components["schemas"]["OwnModelInput"][];
+            budget: number | null;
+            precision: number | null;
+            base_rate: number | null;
+        };
+        /** @description A rule or trend as students are told of it. */
+        OwnRule: {
+            rule: string;
+            title_zh: string;
+            title_en: string;
+            caveat_zh: string;
+            caveat_en: string;
+            /** @description Of the hints that somebody followed up, the share that was of use; null below ten. */
+            acted_on_share: number | null;
+        };
+        /** @description How hints are made: by which rules and models, on what, how often they are right. Figures of the university, about nobody. */
+        OwnModels: {
+            models: components["schemas"]["OwnModel"][];
+            rules: components["schemas"]["OwnRule"][];
+            /** @description Null before it was worked out. */
+            visits: components["schemas"]["VisitRecall"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -3376,6 +3464,11 @@ export type CrisisCallee = components['schemas']['CrisisCallee'];
 export type LedgerAct = components['schemas']['LedgerAct'];
 export type LedgerDay = components['schemas']['LedgerDay'];
 export type Ledger = components['schemas']['Ledger'];
+export type VisitRecall = components['schemas']['VisitRecall'];
+export type OwnModelInput = components['schemas']['OwnModelInput'];
+export type OwnModel = components['schemas']['OwnModel'];
+export type OwnRule = components['schemas']['OwnRule'];
+export type OwnModels = components['schemas']['OwnModels'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -5051,6 +5144,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rules and models with what they read and how often they are right. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnModels"];
+                };
             };
             /** @description Problem document (RFC 9457) */
             default: {

@@ -102,7 +102,12 @@ fn steps(thread: &Thread, act: &Act, actor: &Actor, rules: &Rules, now: i64) -> 
     let step = match act {
         Act::Signal { source, severity } => {
             expect_signal(*source, *severity, actor)?;
-            Step::Signalled { source: *source, severity: *severity }
+            let signalled = Step::Signalled { source: *source, severity: *severity };
+            let mut steps = vec![signalled];
+            if corroborates(thread, *source, *severity) {
+                steps.push(Step::SeveritySet { severity: Severity::General });
+            }
+            return Ok(steps);
         }
         Act::Claim {} => Step::Claimed {},
         Act::TakeOver {} => Step::TakenOver {},
@@ -222,6 +227,20 @@ fn expect_signal(source: Source, severity: Severity, actor: &Actor) -> Result<()
         return Err(if actor.role == Role::System { Refusal::DataLimit } else { Refusal::ReportMissing });
     }
     Ok(())
+}
+
+/// Whether one channel of the data and a person's report now stand together in a case, for the first time: that is as much as
+/// two channels. What somebody has judged since is not overturned by more of the same.
+fn corroborates(thread: &Thread, source: Source, severity: Severity) -> bool {
+    let is_report = |it: Source| !matches!(it, Source::Machine | Source::FollowUp);
+    let has = |of: &dyn Fn(Source) -> bool| thread.entries.iter().any(|it| of(it.source) && Severity::Attention <= it.severity);
+    let is_data = |it: Source| it == Source::Machine;
+    let meets = match source {
+        Source::Machine => has(&is_report) && !has(&is_data),
+        it if is_report(it) => has(&is_data) && !has(&is_report),
+        _ => false,
+    };
+    meets && severity == Severity::Attention && thread.severity == Severity::Attention
 }
 
 /// Who may set which severity: upwards what a person answers for, downwards what was looked at long enough.

@@ -218,3 +218,40 @@ proptest! {
         prop_assert!(thread.is_closed(), "{:?}", thread);
     }
 }
+
+fn signalled(thread: Thread, who: usize, source: Source, severity: Severity) -> Thread {
+    let act = Act::Signal { source, severity };
+    let events = decide(&thread, &command(act), &panel()[who], &Rules::default(), 0).expect("taken");
+    Thread::replay(thread, &events)
+}
+
+#[test]
+fn one_channel_and_a_persons_report_are_severity_two_in_either_order() {
+    let (data, report) = ((0, Source::Machine), (1, Source::HumanReport));
+    for (first, second) in [(data, report), (report, data)] {
+        let blank = Thread::blank(1, 7, Kind::LifeAid);
+        let one = signalled(blank, first.0, first.1, Severity::Attention);
+        assert_eq!(one.severity, Severity::Attention);
+        let both = signalled(one, second.0, second.1, Severity::Attention);
+        assert_eq!(both.severity, Severity::General, "{:?}", both.entries);
+    }
+}
+
+#[test]
+fn more_of_the_same_raises_nothing_and_overturns_no_judgement() {
+    // The data alone, however often.
+    let mut thread = Thread::blank(1, 7, Kind::Academic);
+    for _ in 0..9 {
+        thread = signalled(thread, 0, Source::Machine, Severity::Attention);
+        assert_eq!(thread.severity, Severity::Attention);
+    }
+    // A follow-up that is due is nobody's report.
+    thread = signalled(thread, 0, Source::FollowUp, Severity::Attention);
+    assert_eq!(thread.severity, Severity::Attention);
+    thread = signalled(thread, 1, Source::HumanReport, Severity::Attention);
+    assert_eq!(thread.severity, Severity::General);
+    // Somebody judged it to be less; what the data go on to say is no news.
+    thread.severity = Severity::Attention;
+    thread = signalled(thread, 0, Source::Machine, Severity::Attention);
+    assert_eq!(thread.severity, Severity::Attention);
+}

@@ -277,6 +277,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             unit: front.unit.clone().unwrap_or_default(),
             caveat_zh: front.caveat_zh.clone().unwrap_or_default(),
             caveat_en: front.caveat_en.clone().unwrap_or_default(),
+            first_step_zh: first_step(front).0,
+            first_step_en: first_step(front).1,
         });
     }
     for it in house.graph.risks() {
@@ -290,6 +292,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             unit: "share".to_owned(),
             caveat_zh: text(&front.caveat_zh),
             caveat_en: text(&front.caveat_en),
+            first_step_zh: first_step(front).0,
+            first_step_en: first_step(front).1,
         });
         let inputs = it.inputs.iter().map(|input| {
             let (title_zh, title_en, unit) = builder.input_words(input);
@@ -331,4 +335,11 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
         });
     }
     Ok(catalog)
+}
+
+/// What somebody may do first about what a file finds: its own words, else those of its thread.
+pub(crate) fn first_step(front: &schema::FrontMatter) -> (String, String) {
+    let of_thread = front.thread.map(schema::Thread::first_step).unwrap_or_default();
+    let own = |it: &Option<String>, or: &str| it.clone().unwrap_or_else(|| or.to_owned());
+    (own(&front.first_step_zh, of_thread.0), own(&front.first_step_en, of_thread.1))
 }

@@ -9,6 +9,7 @@ use serve::{Done, Order};
 use transform::{Action, Built};
 
 use super::{Common, Format};
+use crate::exit::Caller;
 use crate::handover;
 use crate::house::{Access, House};
 use crate::progress::Bars;
@@ -63,8 +64,26 @@ pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
     Ok(Done { report: report(&built, order.is_json), ..Done::default() })
 }
 
+/// Whoever signed for a draw among equals must be somebody: a name that is nobody's is no signature.
+async fn expect_signers(house: &House) -> anyhow::Result<()> {
+    let random = &house.settings.warning.random;
+    if random.draw.is_none() {
+        return Ok(());
+    }
+    for name in &random.signed_by {
+        let account = house.store.accounts().get(name).await?;
+        if account.is_none_or(|it| it.is_disabled) {
+            anyhow::bail!(Caller(format!(
+                "warning.random.signed_by 中的“{name}”不是在用的账号，无人签字不得随机分配 / warning.random.signed_by names \"{name}\", which is no account in use: without two who signed nobody is drawn"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Builds with a bar.
 pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> anyhow::Result<Vec<Built>> {
+    expect_signers(house).await?;
     let builder = house.builder().await?;
     let bars = Bars::new();
     let bar = Mutex::new(bars.steps("transform", 0));

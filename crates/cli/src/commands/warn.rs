@@ -58,6 +58,18 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Says how every risk model stands: trained or not, offered or not, frozen since when and by what.
+    Status,
+    /// Proposes from which sum on a trend is told: the least one of which past weeks would have begun as many signals a week
+    /// as the talks have room for. Changes nothing; the proposal stands in the audit log.
+    Tune {
+        /// Weeks that are counted.
+        #[arg(long, default_value_t = 8)]
+        weeks: usize,
+        /// Signals a week for each talk that there is time for: what is offered is chosen among them.
+        #[arg(long, default_value_t = 2.0)]
+        times: f64,
+    },
     /// Scores every cohort on the dates that have no scores yet; the nightly run does the same.
     Score,
     /// Makes the lists of past weeks with what was known then, and says what they were worth against rules, place and chance.
@@ -86,6 +98,8 @@ impl Warn {
             | What::Replay { .. }
             | What::Visits { .. }
             | What::Effect
+            | What::Status
+            | What::Tune { .. }
             | What::Backtest { random_labels: true, .. } => Access::Read,
             What::Train { .. } | What::Score | What::Backtest { .. } => Access::Write,
         };
@@ -100,6 +114,8 @@ impl Warn {
             }
             What::Explain { id } => explain(&house, &id, common.format()).await,
             What::Replay { id, from_bronze } => replay(&house, &id, from_bronze, common.format()).await,
+            What::Status => crate::standing::say(&house, common.format()).await,
+            What::Tune { weeks, times } => crate::tuning::say(&house, weeks, times, common.format()).await,
             What::Effect => crate::effect::say(&house, common.format()).await,
             What::Visits { from, until } => crate::visits::say(&house, from, until, common.format()).await,
         }
@@ -324,6 +340,44 @@ fn stored(batch: &RecordBatch) -> Vec<Stored> {
     persons.map(one).collect()
 }
 
+/// Days before a date that trends and measures look back on.
+const LOOKS_BACK_DAYS: i32 = 98;
+
+/// What comes of working something out again: `found` whether there is anything, `is_same` whether it is what was told.
+fn bronze(found: Option<bool>, is_same: bool) -> Value {
+    match (found, is_same) {
+        (None, _) => Value::Null,
+        (Some(false), _) => json!("gone"),
+        (Some(true), true) => json!("same"),
+        (Some(true), false) => json!("differs"),
+    }
+}
+
+fn bronze_words(bronze: &Value) -> &'static str {
+    match bronze.as_str() {
+        Some("same") => "，可由原始数据重算 / it follows from the rows that the lake holds",
+        Some("differs") => "，原始数据已有变化（保留期、删除或更正） / rows behind it were removed or corrected since",
+        Some("gone") => "，原始数据已不足以重算（保留期或删除） / too little is left of the rows behind it",
+        _ => "",
+    }
+}
+
+/// Rows of `risk_score` that were worked out again: there is no stored model beside them.
+fn rescored_now(batch: &RecordBatch) -> Vec<Score> {
+    let number = |column: &str, row: usize| batch[column].as_primitive::<Float64Type>().value(row);
+    let one = |row: usize| Score {
+        model: word(batch, "model", row),
+        version: word(batch, "version", row),
+        score: number("score", row),
+        probability: number("probability", row),
+        contributions: word(batch, "contributions", row),
+        input: word(batch, "input", row),
+        bytes: String::new(),
+        calibration: String::new(),
+    };
+    (0..batch.num_rows()).map(one).collect()
+}
+
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     // The newest first: what holds now is asked for oftener than how it began.
@@ -335,6 +389,10 @@ async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<Exit
             .filter(|it| rules.contains(&it.name))
             .map(|it| (it.front.caveat_zh.clone().unwrap_or_default(), it.front.caveat_en.clone().unwrap_or_default()))
             .collect();
+        let strongest = word(&offer.row, "rule", 0);
+        let risks = house.graph.risks().iter().map(|it| &it.model);
+        let mut models = house.graph.rules().iter().chain(house.graph.trends()).chain(risks);
+        let step = models.find(|it| it.name == strongest).map(|it| super::serve::first_step(&it.front)).unwrap_or_default();
         let lines = |column: &str| word(&offer.row, column, 0).lines().map(str::to_owned).collect::<Vec<_>>();
         let (reasons_zh, reasons_en) = (lines("reason_zh"), lines("reason_en"));
         let (as_of_on, since_on) = (word(&offer.row, "as_of_on", 0), word(&offer.row, "since_on", 0));
@@ -344,6 +402,7 @@ async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<Exit
                 "rules": rules, "reasons_zh": reasons_zh, "reasons_en": reasons_en,
                 "caveats_zh": caveats.iter().map(|it| &it.0).collect::<Vec<_>>(),
                 "caveats_en": caveats.iter().map(|it| &it.1).collect::<Vec<_>>(),
+                "first_step_zh": step.0, "first_step_en": step.1,
             });
             writeln!(out, "{said}")?;
             continue;
@@ -354,6 +413,9 @@ async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<Exit
         }
         for (zh, en) in &caveats {
             writeln!(out, "  * {zh}\n  * {en}")?;
+        }
+        if !step.0.is_empty() {
+            writeln!(out, "  → {}\n  → {}", step.0, step.1)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -370,15 +432,26 @@ async fn replay(house: &House, id: &str, from_bronze: bool, format: Format) -> a
 /// Whether every figure that was told on one date comes out the same, bit for bit.
 async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, format: Format) -> anyhow::Result<bool> {
     let as_of_on = word(&offer.row, "as_of_on", 0);
-    let again: Option<Vec<Stored>> = if from_bronze && !offer.signals.is_empty() {
-        let batch = house.builder().await?.signals_again(offer.as_of_on).await?;
-        let key = house.settings.subject.key.as_str();
+    let key = house.settings.subject.key.as_str();
+    let theirs = |batch: &RecordBatch| -> anyhow::Result<RecordBatch> {
         let is_theirs: arrow::array::BooleanArray =
             batch[key].as_primitive::<Int64Type>().iter().map(|it| Some(it == Some(offer.student_key))).collect();
-        Some(stored(&arrow::compute::filter_record_batch(&batch, &is_theirs)?))
+        Ok(arrow::compute::filter_record_batch(batch, &is_theirs)?)
+    };
+    let again: Option<Vec<Stored>> = if from_bronze && !offer.signals.is_empty() {
+        Some(stored(&theirs(&house.builder().await?.signals_again(offer.as_of_on).await?)?))
     } else {
         None
     };
+    let anew = if from_bronze { Some(house.builder().await?.again(offer.as_of_on).await?) } else { None };
+    let anew = match &anew {
+        None => None,
+        Some(it) => {
+            let of = |batches: &[RecordBatch]| batches.iter().map(&theirs).collect::<anyhow::Result<Vec<_>>>();
+            Some((of(&it.candidates)?, of(&it.scores)?))
+        }
+    };
+    let mut is_whole = true;
     let (mut out, mut is_same) = (std::io::stdout(), true);
     if !matches!(format, Format::Json) {
         writeln!(out, "截至 / as of {as_of_on}")?;
@@ -398,23 +471,14 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
         let same = bits([told.z, told.ewma, told.cusum]) == bits([it.z, it.ewma, it.cusum]) && told.is_standing == it.is_standing;
         is_same &= same;
         let found = again.as_ref().map(|all| all.iter().find(|other| other.trend == it.trend));
-        let bronze = match found {
-            None => Value::Null,
-            Some(None) => json!("gone"),
-            Some(Some(other)) if other.input == it.input => json!("same"),
-            Some(Some(_)) => json!("differs"),
-        };
+        let bronze = bronze(found.map(|it| it.is_some()), found.flatten().is_some_and(|other| other.input == it.input));
+        is_whole &= !matches!(bronze.as_str(), Some("differs" | "gone"));
         let said = json!({
             "warning_id": id, "as_of_on": as_of_on, "trend": it.trend, "stored": { "z": it.z, "ewma": it.ewma, "cusum": it.cusum },
             "replayed": { "z": told.z, "ewma": told.ewma, "cusum": told.cusum }, "is_same": same, "from_bronze": bronze,
         });
         let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
-        let rows = match bronze.as_str() {
-            Some("same") => "，输入行可由原始数据重算 / its input follows from the rows that the lake holds",
-            Some("differs") => "，原始数据已有变化（保留期、删除或更正） / rows behind it were removed or corrected since",
-            Some("gone") => "，原始数据已不足以重算（保留期或删除） / too little is left of the rows behind it",
-            _ => "",
-        };
+        let rows = bronze_words(&bronze);
         report(
             &said,
             format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
@@ -440,22 +504,63 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
         let same = [again.score, again.probability].map(f64::to_bits) == [it.score, it.probability].map(f64::to_bits)
             && again.contributions == it.contributions;
         is_same &= same;
+        let found: Option<Vec<Score>> = anew.as_ref().map(|(_, scores)| scores.iter().flat_map(rescored_now).collect());
+        let found = found.as_ref().map(|all| all.iter().find(|other| other.model == it.model && other.version == it.version));
+        let bronze = bronze(found.map(|it| it.is_some()), found.flatten().is_some_and(|other| other.input == it.input));
+        is_whole &= !matches!(bronze.as_str(), Some("differs" | "gone"));
+        let rows = bronze_words(&bronze);
         let said = json!({
             "warning_id": id, "as_of_on": as_of_on, "model": it.model, "version": it.version,
             "stored": { "score": it.score, "probability": it.probability },
-            "replayed": { "score": again.score, "probability": again.probability }, "is_same": same,
+            "replayed": { "score": again.score, "probability": again.probability }, "is_same": same, "from_bronze": bronze,
         });
         let verdict = if same { "逐位一致 / same bits" } else { "不一致 / DIFFERS" };
-        report(&said, format!("{:<20} {}  {:.6}  p {:.6}  {verdict}", it.model, it.version, again.score, again.probability))?;
+        report(
+            &said,
+            format!("{:<20} {}  {:.6}  p {:.6}  {verdict}{rows}", it.model, it.version, again.score, again.probability),
+        )?;
     }
     let is_scored =
         |name: &str| offer.signals.iter().any(|it| it.trend == name) || offer.scores.iter().any(|it| it.model == name);
     for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !is_scored(name)) {
-        let said = json!({ "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0) });
+        let told = word(&offer.row, "reason_zh", 0);
+        let found: Option<Vec<String>> = anew.as_ref().map(|(candidates, _)| {
+            let of = |batch: &RecordBatch| {
+                let is_it = |row: &usize| word(batch, "rule", *row) == rule;
+                (0..batch.num_rows()).filter(is_it).map(|row| word(batch, "reason_zh", row)).collect::<Vec<String>>()
+            };
+            candidates.iter().flat_map(of).collect()
+        });
+        let is_told = |it: &Vec<String>| it.iter().any(|reason| told.lines().any(|line| reason.lines().any(|it| it == line)));
+        let bronze = bronze(found.as_ref().map(|it| !it.is_empty()), found.as_ref().is_some_and(is_told));
+        is_whole &= !matches!(bronze.as_str(), Some("differs" | "gone"));
+        let rows = bronze_words(&bronze);
+        let said = json!({
+            "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": told, "from_bronze": bronze,
+        });
         report(
             &said,
-            format!("{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay"),
+            format!("{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay{rows}"),
         )?;
+    }
+    if from_bronze && !is_whole {
+        // The weeks that trends and measures look back on.
+        let removed = house.builder().await?.removed_before(offer.as_of_on, LOOKS_BACK_DAYS).await?;
+        let removed: Vec<(String, String)> = removed
+            .into_iter()
+            .map(|(table, first)| (table, days_date(first).map(|it| it.to_string()).unwrap_or_default()))
+            .collect();
+        let said = json!({
+            "warning_id": id, "as_of_on": as_of_on,
+            "removed": removed.iter().map(|(table, from)| json!({ "table": table, "held_from": from })).collect::<Vec<_>>(),
+        });
+        let line = if removed.is_empty() {
+            "各来源仍覆盖所看的时段：差别来自更正、补传或个人数据的删除 / every source still holds the weeks that were looked at: rows were corrected, came later, or a person's rows were erased".to_owned()
+        } else {
+            let sources = removed.iter().map(|(table, from)| format!("{table} ({from} –)")).collect::<Vec<_>>().join(", ");
+            format!("保留期已清除更早的数据，现存 / retention removed what was older; still held: {sources}")
+        };
+        report(&said, line)?;
     }
     Ok(is_same)
 }

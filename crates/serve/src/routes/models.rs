@@ -28,7 +28,72 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     let rules: Vec<Value> = cards.iter().map(|it| rule_card(&reader.state.parts.catalog.rules, it)).collect();
     let on = cards.first().map_or(Value::Null, |it| cell(it, "as_of_on"));
     let effect = effect(&session).await?;
-    Ok(Json(json!({ "models": models, "rules": rules, "rules_as_of_on": on, "effect": effect })))
+    let visits = visits(&session).await?;
+    Ok(Json(json!({ "models": models, "rules": rules, "rules_as_of_on": on, "effect": effect, "visits": visits })))
+}
+
+/// How hints are made, for students: by which rules and models, on what, how often they are right. Figures of the university.
+pub(crate) async fn own(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_page("me")?;
+    let session = reader.session().await?;
+    let catalog = &reader.state.parts.catalog;
+    let mut models = Vec::new();
+    for words in &catalog.models {
+        let kept = Kept::read(&session, &words.model).await?;
+        let (state, zh, en) = kept.state(words);
+        let figure = |name: &str| kept.card.as_ref().and_then(|it| it.metrics.get(name).copied().flatten());
+        let inputs: Vec<Value> =
+            words.inputs.iter().map(|it| json!({ "title_zh": it.title_zh, "title_en": it.title_en })).collect();
+        models.push(json!({
+            "model": words.model, "title_zh": words.title_zh, "title_en": words.title_en, "state": state,
+            "reason_zh": zh, "reason_en": en, "caveat_zh": words.caveat_zh, "caveat_en": words.caveat_en, "inputs": inputs,
+            "budget": figure("budget"), "precision": figure("precision_at_k"), "base_rate": figure("base_rate"),
+        }));
+    }
+    let cards = scorecards(&session).await?;
+    let is_model = |rule: &str| catalog.models.iter().any(|it| it.model == rule);
+    let rules: Vec<Value> = catalog
+        .rules
+        .iter()
+        .filter(|it| !is_model(&it.rule))
+        .map(|it| {
+            let card = cards.iter().find(|card| text(card, "rule").as_deref() == Some(it.rule.as_str()));
+            json!({
+                "rule": it.rule, "title_zh": it.title_zh, "title_en": it.title_en, "caveat_zh": it.caveat_zh, "caveat_en": it.caveat_en,
+                "acted_on_share": card.map_or(Value::Null, |it| cell(it, "acted_on_share")),
+            })
+        })
+        .collect();
+    let visits = visits(&session).await?;
+    Ok(Json(json!({ "models": models, "rules": rules, "visits": visits })))
+}
+
+/// Whom offers found and missed relative to what visits saw, newest Monday; NULL for who may not read it, or before then.
+async fn visits(session: &Session) -> Result<Value, Problem> {
+    if session.schema("model_visit").await.is_err() {
+        return Ok(Value::Null);
+    }
+    let sql = "SELECT * FROM model_visit WHERE as_of_on = (SELECT max(as_of_on) FROM model_visit)";
+    let Some(it) = rows::rows(session, sql, Vec::new()).await?.into_iter().next() else { return Ok(Value::Null) };
+    let columns = [
+        "as_of_on",
+        "status",
+        "seen_n",
+        "random_n",
+        "prevalence",
+        "prevalence_low",
+        "prevalence_high",
+        "ppv",
+        "ppv_low",
+        "ppv_high",
+        "recall",
+        "recall_low",
+        "recall_high",
+        "missed",
+        "missed_low",
+        "missed_high",
+    ];
+    Ok(Value::Object(columns.into_iter().map(|name| (name.to_owned(), cell(&it, name))).collect()))
 }
 
 /// Whether following offers up helped, newest Monday; NULL for who may not read it, or before it was worked out.
@@ -137,6 +202,30 @@ impl Kept {
         })
     }
 
+    /// How the model stands, and why, in Chinese and in English.
+    fn state(&self, words: &ModelWords) -> (&'static str, String, String) {
+        let is_offered = self.version.as_ref().is_some_and(|it| cell(it, "is_offered") == Value::Bool(true));
+        match &self.version {
+            None => ("untrained", UNTRAINED.0.to_owned(), UNTRAINED.1.to_owned()),
+            Some(_) if !self.frozen.is_empty() => {
+                let first = text(&self.frozen[0], "as_of_on");
+                let inputs = self.frozen.iter().filter(|it| text(it, "as_of_on") == first).filter_map(|it| text(it, "input"));
+                let titles = |it: String| {
+                    let known = words.inputs.iter().find(|one| one.input == it);
+                    known.map_or_else(|| (it.clone(), it.clone()), |it| (it.title_zh.clone(), it.title_en.clone()))
+                };
+                let (moved_zh, moved_en): (Vec<String>, Vec<String>) = inputs.map(titles).unzip();
+                let first = first.clone().unwrap_or_default();
+                let (zh, en) = warning::frozen(&first, &moved_zh, &moved_en);
+                ("frozen", zh, en)
+            }
+            Some(version) => {
+                let state = if is_offered { "offered" } else { "not_offered" };
+                (state, text(version, "reason_zh").unwrap_or_default(), text(version, "reason_en").unwrap_or_default())
+            }
+        }
+    }
+
     /// What the backtest says of the stored kind.
     fn worth(&self) -> Option<&Worth> {
         let judged = self.backtest.as_ref()?;
@@ -158,30 +247,7 @@ fn day(days: i32) -> Option<String> {
 fn head(words: &ModelWords, kept: &Kept) -> Value {
     let worth = kept.worth();
     let version = kept.version.clone().unwrap_or_default();
-    let is_offered = cell(&version, "is_offered") == Value::Bool(true);
-    let (state, zh, en) = match &kept.version {
-        None => ("untrained", UNTRAINED.0.to_owned(), UNTRAINED.1.to_owned()),
-        Some(_) if !kept.frozen.is_empty() => {
-            let first = text(&kept.frozen[0], "as_of_on");
-            let inputs = kept.frozen.iter().filter(|it| text(it, "as_of_on") == first).filter_map(|it| text(it, "input"));
-            let titles = |it: String| {
-                let known = words.inputs.iter().find(|one| one.input == it);
-                known.map_or_else(|| (it.clone(), it.clone()), |it| (it.title_zh.clone(), it.title_en.clone()))
-            };
-            let (moved_zh, moved_en): (Vec<String>, Vec<String>) = inputs.map(titles).unzip();
-            let first = first.clone().unwrap_or_default();
-            let zh = format!("自 {first} 起停用：输入的分布已偏离训练时（{}），重新训练前不产生提示。", moved_zh.join("、"));
-            let en = format!(
-                "Frozen since {first}: what it reads has moved since the training ({}); until it is trained anew it offers nothing.",
-                moved_en.join(", ")
-            );
-            ("frozen", zh, en)
-        }
-        Some(version) => {
-            let state = if is_offered { "offered" } else { "not_offered" };
-            (state, text(version, "reason_zh").unwrap_or_default(), text(version, "reason_en").unwrap_or_default())
-        }
-    };
+    let (state, zh, en) = kept.state(words);
     json!({
         "model": words.model, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
         "thread": words.thread, "label": words.label, "label_about": words.label_about, "horizon_days": words.horizon_days,
@@ -192,6 +258,7 @@ fn head(words: &ModelWords, kept: &Kept) -> Value {
         "lift_over_random": worth.and_then(|it| it.lift_over_random),
         "lift_over_best_rule": worth.and_then(|it| it.lift_over_best_rule),
         "lift_over_floor": worth.and_then(|it| it.lift_over_floor),
+        "lift_over_own_list": worth.and_then(|it| it.lift_over_own_list),
     })
 }
 
@@ -251,6 +318,8 @@ fn decision(it: &Decided, best_rule: Option<&str>, words: &ModelWords) -> Value 
         "over_best_rule_high": part(it.over_best_rule, |it| it.high),
         "over_floor": part(it.over_floor, |it| it.value), "over_floor_low": part(it.over_floor, |it| it.low),
         "over_floor_high": part(it.over_floor, |it| it.high),
+        "over_own_list": part(it.over_own_list, |it| it.value), "over_own_list_low": part(it.over_own_list, |it| it.low),
+        "over_own_list_high": part(it.over_own_list, |it| it.high),
     })
 }
 

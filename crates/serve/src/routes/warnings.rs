@@ -137,6 +137,8 @@ fn notice(parts: &Reading, it: &Row, person: &Row, name: Option<String>) -> Valu
         "severity": cell(it, "severity"), "as_of_on": cell(it, "as_of_on"), "since_on": cell(it, "since_on"),
         "reasons_zh": lines("reason_zh"), "reasons_en": lines("reason_en"),
         "caveats_zh": each(|it| &it.caveat_zh), "caveats_en": each(|it| &it.caveat_en),
+        // One step, of the strongest finding: several would be a plan, and that is for who knows the student.
+        "first_step_zh": words.map(|it| &it.first_step_zh), "first_step_en": words.map(|it| &it.first_step_en),
         "baseline": cell(it, "baseline"), "now": cell(it, "now_value"), "unit": words.map(|it| it.unit.clone()),
         "evidence": [{
             "measure": words.map_or(rule.as_str(), |it| it.measure.as_str()),

@@ -9,6 +9,7 @@ mod nodes;
 mod rows;
 mod said;
 mod score;
+mod state;
 mod train;
 mod walk;
 
@@ -24,6 +25,7 @@ use crate::node::Node;
 pub(crate) use nodes::{AUDITED, BACKTESTS, DRIFTED, SCORED, VERSIONS, cohort, generated};
 pub(crate) use rows::{collect, typed};
 pub use score::{Scored, rescored};
+pub use state::ModelState;
 pub use train::{Backtested, Trained};
 
 /// A risk model as its file and its label's file say it.
@@ -143,13 +145,16 @@ pub(crate) fn definitions(models: &[Model], nodes: &BTreeMap<String, Node>) -> R
         warning::refuse_leaks(&features, &bare(&label.name), &of_label).map_err(|it| refuse(it.to_string()))?;
         for baseline in &front.baselines {
             let of_input = baseline.strip_prefix("low:").or_else(|| baseline.strip_prefix("high:"));
-            let is_there =
-                of_input.map_or_else(|| found.contains(baseline.as_str()), |it| inputs.iter().any(|input| input.name == it));
+            let is_found = || found.contains(baseline.as_str()) || of_table(baseline).is_some_and(|it| nodes.contains_key(it.0));
+            let is_there = of_input.map_or_else(is_found, |it| inputs.iter().any(|input| input.name == it));
             if !is_there {
                 return Err(refuse(format!(
-                    "baseline \"{baseline}\" is neither a rule or trend nor low: or high: with an input of the model"
+                    "baseline \"{baseline}\" is neither a rule or trend, nor low: or high: with an input of the model, nor a table with its column as table.column"
                 )));
             }
+        }
+        if let Some(table) = front.own_list.as_ref().filter(|it| !nodes.contains_key(*it)) {
+            return Err(refuse(format!("own_list names \"{table}\", and there is no such table")));
         }
         let days = |own: Option<schema::Span>, of_label: Option<schema::Span>| {
             u16::try_from(own.or(of_label).map_or(0, schema::Span::days))
@@ -160,6 +165,11 @@ pub(crate) fn definitions(models: &[Model], nodes: &BTreeMap<String, Node>) -> R
         risks.push(Risk { model: model.clone(), label: label.clone(), inputs, horizon });
     }
     Ok(risks)
+}
+
+/// Table and column of a baseline that is neither rule nor input.
+pub(crate) fn of_table(baseline: &str) -> Option<(&str, &str)> {
+    baseline.split_once('.').filter(|(table, column)| !table.contains(':') && !column.contains('.'))
 }
 
 /// A table's name without the prefix that says who writes it.

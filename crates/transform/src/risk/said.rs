@@ -40,6 +40,11 @@ pub(crate) fn words_of(input: &Input, measures: &[Model]) -> (String, String, St
 
 /// What a baseline is called, in Chinese and in English: a rule, a trend, or a measure with the side that is worse.
 pub(crate) fn baseline_words(name: &str, graph: &Graph) -> (String, String) {
+    if let Some((table, column)) = super::of_table(name) {
+        let known = graph.node(table).and_then(|it| it.columns.get(column));
+        let word = |it: Option<&String>| it.cloned().unwrap_or_else(|| name.to_owned());
+        return (word(known.and_then(|it| it.title_zh.as_ref())), word(known.and_then(|it| it.title_en.as_ref())));
+    }
     let (side, name) = name.split_once(':').unwrap_or(("", name));
     let known = graph.measures().iter().chain(graph.rules()).chain(graph.trends()).find(|it| it.name == name);
     let word = |of: fn(&Model) -> &Option<String>| known.and_then(|it| of(it).clone()).unwrap_or_else(|| name.to_owned());

@@ -1,14 +1,15 @@
 //! The night's work of risk models: whether what they read has moved, and a score for everybody of their cohort.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 use serde_json::{Map, Value, json};
 use warning::{Fate, Matrix};
 
 use super::kept::{Reference, Version, opened};
-use super::rows::{Rows, collect, mixed};
+use super::rows::{Rows, collect};
 use super::said::{Fact, reason};
 use super::{Input, Risk};
 use crate::Error;
@@ -45,6 +46,14 @@ pub fn rescored(model: &str, bytes: &str, calibration: &str, input: &str) -> Res
     let score = found.score(&matrix).map_err(fail)?[0];
     let parts = found.contributions(&matrix).map_err(fail)?;
     Ok(Scored { score, probability: calibration.probability(score), contributions: added(&features, &parts, 0) })
+}
+
+/// Which of equal scores comes first, the lowest: whoever was longest without contact, unless an approved study draws.
+fn ticket(draw: Option<&warning::Draw>, gaps: &HashMap<i64, i32>, key: i64, as_of_on: i32) -> u64 {
+    match draw {
+        Some(draw) => draw.ticket(key, as_of_on),
+        None => u64::MAX - gaps.get(&key).map_or(0, |it| 1 + u64::try_from(*it).unwrap_or(0)),
+    }
 }
 
 /// What each input added to the score of a row, as JSON.
@@ -133,11 +142,12 @@ impl Builder<'_> {
     /// Scores of every risk model on a date, in the columns of `risk_score`.
     pub(crate) async fn scores(&self, node: &Node, context: &SessionContext, as_of_on: i32) -> Result<RecordBatch, Error> {
         let mut columns = Columns::default();
+        let gaps = self.contact_gaps(context, as_of_on, &node.path).await?;
         for risk in &self.graph.risks {
             let Some(version) = self.version_on(context, risk, as_of_on).await? else { continue };
             let Some((rows, places)) = self.risk_set(context, risk, as_of_on, true).await? else { continue };
             let is_frozen = self.is_frozen(context, risk, &version, as_of_on).await?;
-            self.score_cohort(risk, &version, is_frozen, &rows, &places, as_of_on, &mut columns)?;
+            self.score_cohort(risk, &version, is_frozen, &rows, &places, as_of_on, &gaps, &mut columns)?;
         }
         let text = |of: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(of)) };
         let (zh, en): (Vec<Option<String>>, Vec<Option<String>>) = columns.reason.into_iter().map(Option::unzip).unzip();
@@ -201,6 +211,7 @@ impl Builder<'_> {
         rows: &Rows,
         places: &[usize],
         as_of_on: i32,
+        gaps: &HashMap<i64, i32>,
         columns: &mut Columns,
     ) -> Result<(), Error> {
         let fail = |source| Error::Model { model: risk.name().to_owned(), source };
@@ -212,7 +223,8 @@ impl Builder<'_> {
         let matrix = rows.matrix(&features, places).map_err(fail)?;
         let scores = model.score(&matrix).map_err(fail)?;
         let parts = model.contributions(&matrix).map_err(fail)?;
-        let tickets: Vec<u64> = matrix.keys().iter().map(|it| mixed(it.student_key as u64 ^ ((as_of_on as u64) << 48))).collect();
+        let draw = self.config.warning.random.draw.as_ref();
+        let tickets: Vec<u64> = matrix.keys().iter().map(|it| ticket(draw, gaps, it.student_key, as_of_on)).collect();
         let mut is_listed = vec![false; scores.len()];
         for at in warning::metrics::top_k(&scores, &tickets, version.budget) {
             is_listed[at] = true;
@@ -266,20 +278,7 @@ impl Builder<'_> {
             return Ok(budget as usize);
         }
         let talks = self.config.warning.capacity.talks() as usize;
-        let mut owners = 0;
-        if let Some(subject) = &self.graph.subject
-            && let Some(owner) = &subject.owner
-        {
-            let context = self.stored_context(&[&subject.table]).await?;
-            let sql = format!(
-                "SELECT count(DISTINCT {owner}) AS n FROM {table} WHERE as_of_on = (SELECT max(as_of_on) FROM {table} WHERE as_of_on <= {on})",
-                table = subject.table,
-                on = date(as_of_on)
-            );
-            let found = collect(&context, &sql, &risk.model.path).await?;
-            let n = found.first().map_or(0, |it| it.column(0).as_primitive::<datafusion::arrow::datatypes::Int64Type>().value(0));
-            owners = usize::try_from(n).unwrap_or(0);
-        }
+        let owners = self.owners(as_of_on).await?;
         match talks * owners {
             0 => Err(Error::Refused {
                 path: risk.model.path.clone(),

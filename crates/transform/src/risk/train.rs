@@ -190,6 +190,10 @@ impl Builder<'_> {
         let cohort = risk.cohort();
         let mut tables = vec![cohort.as_str(), "feat_measure", risk.label.name.as_str()];
         tables.extend(risk.model.front.censor_by.as_deref());
+        tables.extend(risk.model.front.own_list.as_deref());
+        tables.extend(risk.model.front.baselines.iter().filter_map(|it| super::of_table(it)).map(|it| it.0));
+        tables.sort_unstable();
+        tables.dedup();
         if self.graph.node("warning_candidate").is_some() {
             tables.push("warning_candidate");
         }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 use warning::backtest::{Candidate, Config, Report, Role, Row, floor_scores};
 use warning::{Fate, History, Isotonic, Kind, Past, RiskModel};
@@ -20,6 +20,8 @@ use crate::build::{Builder, date};
 
 /// One student in so many is not shown to the model that the probabilities are made with.
 const HELD_OUT: u64 = 4;
+/// Days back that a counselor's own list counts talks of.
+const OWN_LIST_DAYS: i32 = 28;
 /// Fewer rows with the outcome teach nothing that would be worth a list.
 const POSITIVE_MIN: usize = 10;
 
@@ -99,6 +101,22 @@ struct Lists {
     rows: Vec<(usize, bool)>,
     /// By candidate: score and probability.
     scores: BTreeMap<usize, Vec<(f64, f64)>>,
+}
+
+/// Talks of staff with students.
+#[derive(Debug, Default)]
+struct Talks {
+    /// Day of a talk, and the first date that may know of it.
+    of: HashMap<i64, Vec<(i32, i32)>>,
+}
+
+impl Talks {
+    /// How many there were lately, by what was known on a date; `None` for who was not spoken with.
+    fn lately(&self, student_key: i64, as_of_on: i32) -> Option<f64> {
+        let lately = |it: &&(i32, i32)| as_of_on - OWN_LIST_DAYS <= it.0 && it.0 < as_of_on && it.1 <= as_of_on;
+        let n = self.of.get(&student_key)?.iter().filter(lately).count();
+        (0 < n).then_some(n as f64)
+    }
 }
 
 impl Builder<'_> {
@@ -225,6 +243,7 @@ impl Builder<'_> {
             add(word(*kind), Role::Model, scores, probabilities);
         }
         let values = rows.view(risk.inputs.len()).map_err(&fail)?;
+        let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
         for baseline in &risk.model.front.baselines {
             let sign = if baseline.starts_with("low:") { -1.0 } else { 1.0 };
             let input = baseline.strip_prefix("low:").or_else(|| baseline.strip_prefix("high:"));
@@ -234,7 +253,17 @@ impl Builder<'_> {
                     lists.rows.iter().map(|it| value(it.0)).collect()
                 }
                 None => {
-                    let fired = self.fired(context, risk, rows, lists, baseline).await?;
+                    let on = |on: i32| match super::of_table(baseline) {
+                        Some((table, column)) => format!(
+                            "SELECT {key}, CAST(max({column}) AS DOUBLE) AS score FROM {table} WHERE as_of_on = {} AND {column} IS NOT NULL GROUP BY {key}",
+                            date(on)
+                        ),
+                        None => format!(
+                            "SELECT {key}, max(coalesce(score, 1.0)) AS score FROM warning_candidate WHERE as_of_on = {} AND rule = '{baseline}' GROUP BY {key}",
+                            date(on)
+                        ),
+                    };
+                    let fired = self.fired(context, risk, rows, lists, &on).await?;
                     lists
                         .rows
                         .iter()
@@ -243,6 +272,14 @@ impl Builder<'_> {
                 }
             };
             add(baseline, Role::Rule, scores, Vec::new());
+        }
+        if let Some(talks) = self.talks(context, risk).await? {
+            let score = |row: usize| talks.lately(rows.keys[row].student_key, rows.keys[row].as_of_on);
+            let scores: Vec<Option<f64>> = lists.rows.iter().map(|it| score(it.0)).collect();
+            // Before contacts were recorded there is no such order to be compared with.
+            if scores.iter().any(Option::is_some) {
+                add("own_list", Role::OwnList, scores, Vec::new());
+            }
         }
         // The place knows all that was known before, not only the weeks that are judged.
         let last = lists.rows.iter().map(|it| rows.keys[it.0].as_of_on).max().unwrap_or(i32::MIN);
@@ -267,14 +304,36 @@ impl Builder<'_> {
         Ok(candidates)
     }
 
-    /// Of whom a rule or trend found something, by date and student.
+    /// Whom staff spoke with, where the model names such a table.
+    async fn talks(&self, context: &SessionContext, risk: &Risk) -> Result<Option<Talks>, Error> {
+        let Some(table) = &risk.model.front.own_list else { return Ok(None) };
+        let path = &risk.model.path;
+        let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
+        let sql =
+            format!("SELECT {key}, CAST(contacted_on AS DATE) AS contacted_on, CAST(known_on AS DATE) AS known_on FROM {table}");
+        let mut talks = Talks::default();
+        for batch in collect(context, &sql, path).await? {
+            let keys = typed(&batch, key, DataType::Int64, path)?;
+            let days = |name: &str| typed(&batch, name, DataType::Date32, path);
+            let (contacted, known) = (days("contacted_on")?, days("known_on")?);
+            let (contacted, known) = (contacted.as_primitive::<Date32Type>(), known.as_primitive::<Date32Type>());
+            for (row, student_key) in keys.as_primitive::<Int64Type>().iter().enumerate() {
+                if let (Some(student_key), true, true) = (student_key, contacted.is_valid(row), known.is_valid(row)) {
+                    talks.of.entry(student_key).or_default().push((contacted.value(row), known.value(row)));
+                }
+            }
+        }
+        Ok(Some(talks))
+    }
+
+    /// What a query says of students on each date that is judged, by date and student.
     async fn fired(
         &self,
         context: &SessionContext,
         risk: &Risk,
         rows: &Rows,
         lists: &Lists,
-        rule: &str,
+        query: &(dyn Fn(i32) -> String + Sync),
     ) -> Result<HashMap<(i32, i64), f64>, Error> {
         let path = &risk.model.path;
         let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
@@ -282,11 +341,7 @@ impl Builder<'_> {
         dates.dedup();
         let mut fired = HashMap::new();
         for on in dates {
-            let sql = format!(
-                "SELECT {key}, max(coalesce(score, 1.0)) AS score FROM warning_candidate WHERE as_of_on = {} AND rule = '{rule}' GROUP BY {key}",
-                date(on)
-            );
-            for batch in collect(context, &sql, path).await? {
+            for batch in collect(context, &query(on), path).await? {
                 let (keys, scores) =
                     (typed(&batch, key, DataType::Int64, path)?, typed(&batch, "score", DataType::Float64, path)?);
                 let scores = scores.as_primitive::<Float64Type>();
@@ -296,5 +351,19 @@ impl Builder<'_> {
             }
         }
         Ok(fired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_own_list_knows_of_talks_of_four_weeks_that_were_known_by_then() {
+        let talks = Talks { of: HashMap::from([(7, vec![(72, 73), (80, 81), (95, 101), (100, 101)])]) };
+        assert_eq!(talks.lately(7, 100), Some(2.0), "the talk of day 95 was entered late, that of day 100 is still to come");
+        assert_eq!(talks.lately(7, 101), Some(3.0), "the oldest is four weeks ago by now");
+        assert_eq!(talks.lately(7, 60), None);
+        assert_eq!(talks.lately(8, 100), None);
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
                 findings.push(format!("{path}: column {name} says neither what it means nor its class"));
             }
         }
-        let said = [&front.title_zh, &front.title_en, &front.caveat_zh, &front.caveat_en].into_iter().flatten();
+        let steps = [&front.first_step_zh, &front.first_step_en];
+        let said = [&front.title_zh, &front.title_en, &front.caveat_zh, &front.caveat_en].into_iter().chain(steps).flatten();
         let sentences = matches!(front.kind, Kind::Rule | Kind::Trend | Kind::Tag | Kind::List).then_some(&model.sql);
         for word in said.chain(sentences).flat_map(|it| schema::forbidden(it)) {
             findings.push(format!("{path}: \"{word}\" judges or frightens: say what was seen"));
@@ -42,6 +43,9 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
         if matches!(front.kind, Kind::Rule | Kind::Trend | Kind::Risk) && (front.caveat_zh.is_none() || front.caveat_en.is_none())
         {
             findings.push(format!("{path}: a rule says what it does not mean: caveat_zh, caveat_en"));
+        }
+        if matches!(front.kind, Kind::Rule | Kind::Trend | Kind::Risk) && steps.iter().any(|it| it.is_none()) {
+            findings.push(format!("{path}: a rule says what somebody may do first: first_step_zh, first_step_en"));
         }
     }
     Ok(findings)

@@ -1,0 +1,22 @@
+/*---
+kind         = "table"
+about        = "Days on which staff spoke with a student alone (谈心谈话): of these a backtest makes the order that a counselor would take without the system. Talks with a whole group say nothing of whom somebody worries about."
+owner        = "student_affairs_office"
+materialized = "whole"
+grain        = ["student_key", "contacted_on"]
+subject      = "student_key"
+purpose      = ["evaluation"]
+
+[columns]
+student_key  = { about = "The student, pseudonymous.", class = "closed" }
+contacted_on = { about = "Day of a talk.", class = "closed" }
+known_on     = { about = "First date that may use it.", class = "closed" }
+---*/
+
+SELECT
+    student_key,
+    occurred_on AS contacted_on,
+    arrow_cast(arrow_cast(min(campus_on(known_at)), 'Int32') + 1, 'Date32') AS known_on
+FROM stg_contact_record
+WHERE mode <> 'group'
+GROUP BY student_key, occurred_on
