@@ -25,6 +25,7 @@ const routes: RouteRecordRaw[] = [
   {path: "/students/:student_key/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "portrait", title: "archive.title"}},
   {path: "/students/:student_key/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "portrait", title: "album.title"}},
   {path: "/me/hints", component: () => import("./pages/HintsPage.vue"), meta: {page: "me", title: "hints.title"}},
+  {path: "/me/help", component: () => import("./pages/HelpPage.vue"), meta: {page: "me", title: "help.title"}},
   {path: "/me/archive", component: () => import("./pages/ArchivePage.vue"), meta: {page: "me", title: "archive.my_title"}},
   {path: "/me/album", component: () => import("./pages/AlbumPage.vue"), meta: {page: "me", title: "album.title"}},
   {path: "/care", component: () => import("./pages/CarePage.vue"), meta: {page: "care", title: "nav.care"}},
@@ -37,6 +38,8 @@ const routes: RouteRecordRaw[] = [
   {path: "/ledger", component: () => import("./pages/LedgerPage.vue"), meta: {page: "ledger", title: "nav.ledger"}},
   {path: "/lists", component: () => import("./pages/ListsPage.vue"), meta: {page: "lists", title: "nav.lists"}},
   {path: "/lists/:list", name: "list", component: () => import("./pages/ListPage.vue"), meta: {page: "lists", title: "nav.lists"}},
+  {path: "/aid", component: () => import("./pages/AidPage.vue"), meta: {page: "aid", title: "nav.aid"}},
+  {path: "/referrals", component: () => import("./pages/ReferralsPage.vue"), meta: {page: "referrals", title: "nav.referrals"}},
   {path: "/tickets", component: () => import("./pages/TicketsPage.vue"), meta: {page: "tickets", title: "nav.tickets"}},
   {path: "/catalog", component: () => import("./pages/CatalogPage.vue"), meta: {page: "catalog", title: "nav.catalog"}},
   {path: "/models", component: () => import("./pages/ModelsPage.vue"), meta: {page: "models", title: "nav.models"}},
@@ -51,7 +54,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "screening", "ledger", "tickets", "models", "catalog", "runs", "import", "death"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "screening", "ledger", "aid", "referrals", "tickets", "models", "catalog", "runs", "import", "death"] as const;
 
 /** Pages of `Me.pages` that open a route which is more than one page's: a shift has cases and no care notes. */
 const alike: Record<string, readonly string[]> = {care: ["care", "cases"], duty: ["care", "cases", "roster"]};

@@ -54,7 +54,7 @@ export function duty(sample, refuse) {
       step(3, -900, "lin", "psychologist", "记录联系", "got in touch", {details: [detail("联系到谁", "who was reached", "本人电话", "by telephone")], due_at: at(4000), note: "电话聊了二十分钟，约好周三下午面谈。"}),
       ...it.history,
     ],
-    acts: acts(it), family: it.level >= 3 ? text("联系家庭之前，须由心理教师决定是否联系。", "Whether the family is reached is the psychologist's decision, and comes first.", "text") : null,
+    acts: acts(it), is_in_counselling: false, family: it.level >= 3 ? text("联系家庭之前，须由心理教师决定是否联系。", "Whether the family is reached is the psychologist's decision, and comes first.", "text") : null,
     records: it.records, record_forms: [
       form("conference", "会商", "case conference", [field("held", "会商时间", "When it met", "instant"), field("members", "参加人（账号）", "Who took part (accounts)", "accounts"), field("decision", "决定", "Decision", "code", [["plan", "调整帮扶方案", "the plan changes"], ["treatment", "建议就医", "treatment is advised"]])]),
       form("discharge", "出院", "discharge from hospital", [field("discharged", "出院日期", "Day of the discharge", "day")]),

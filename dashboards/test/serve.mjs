@@ -94,7 +94,7 @@ const routes = [
     return {about: "本人数据副本 / a copy of your own data", portrait: sample("portrait"), archive: sample("archive"), record: sample("record").rows};
   }],
   [/^\/warnings$/, "care", () => sample("warnings")],
-  [/^\/lists$/, "lists", () => sample("lists")],
+  [/^\/lists$/, "lists", () => ({lists: sample("lists").lists.map((it) => ({built_at: null, complete_from: null, is_complete: true, ...it}))})],
   [/^\/lists\/([^/]+)$/, "lists", ({match}) => {
     const head = sample("lists").lists.find((it) => it.list === match[1]);
     if (head === undefined) throw new Refusal(404, "not_found", "没有这份清单 / No such list");
@@ -105,6 +105,10 @@ const routes = [
   [/^\/catalog\/quality$/, "catalog", () => sample("quality")],
   [/^\/catalog$/, "catalog", () => sample("catalog")],
   [/^\/runs$/, "runs", () => sample("runs")],
+  [/^\/channels$/, "runs", () => ({rows: [], drill: {last_at: null, due_at: null, is_late: false, text_zh: null, text_en: null}})],
+  [/^\/me\/help$/, "me", () => ({emergency_zh: "有立即危险先拨110/120和学校24小时值班电话。", emergency_en: "In immediate danger call 110 or 120 and the school's 24-hour number first.", reach_max: 200, rows: []})],
+  [/^\/follow-ups\/unanswered$/, null, () => ({rows: []})],
+  [/^\/talk-hours$/, "care", () => ({default_hours: 6, hours_a_talk: 0.75, now: null, talks_a_week: 8, rows: [], centre: []})],
 ];
 
 const ofDuty = duty(sample, (status, code, title, detail) => {

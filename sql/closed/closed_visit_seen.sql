@@ -32,7 +32,7 @@ SELECT
     bool_or(warned.student_key IS NOT NULL) AS is_warned,
     bool_or(sheet.is_support_needed) AS is_support_needed
 FROM closed_visit_plan AS plan
-INNER JOIN stg_visit_sheet AS sheet
+INNER JOIN int_visit_sheet AS sheet
     ON sheet.room_id = plan.room_id AND sheet.occurred_on >= plan.as_of_on AND sheet.occurred_on < plan.as_of_on + INTERVAL '7' DAY
 INNER JOIN dim_student
     ON dim_student.student_key = sheet.student_key AND dim_student.as_of_on = plan.as_of_on

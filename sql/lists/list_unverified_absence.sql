@@ -8,6 +8,7 @@ owner    = "logistics_security_office"
 grain    = ["student_key"]
 subject  = "student_key"
 purpose  = ["public_safety"]
+complete_at = "23:30"    # half an hour after the gates close
 
 [columns]
 night_on         = { about = "The night.", title_zh = "夜晚", title_en = "Night" }

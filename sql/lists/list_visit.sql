@@ -21,7 +21,7 @@ is_met        = { about = "Whether a sheet of this week says that the student wa
 
 WITH met AS (
     SELECT DISTINCT student_key
-    FROM stg_visit_sheet
+    FROM int_visit_sheet
     WHERE occurred_on >= date_trunc('week', $as_of)
 )
 

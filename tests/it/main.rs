@@ -17,6 +17,7 @@ mod messages;
 mod models;
 mod policy;
 mod quarantine;
+mod reaching;
 mod readers;
 mod restart;
 mod roles;

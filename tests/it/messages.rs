@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use casework::{DutyShift, Post};
+use casework::{Act, CheckCause, Code, DutyShift, FollowUpPlan, Guardian, Kind, Post, Relation, Role, Rules, Severity, Source};
 use schema::{PersonKind, Pseudonyms};
 use serde_json::Value;
-use store::{Grant, NewAccount, Reach};
+use store::{Grant, NewAccount, NewEntry, Reach, Who};
 use tempfile::TempDir;
 
 use crate::casework::{HOUR_US, NOW_US, on_a_runtime, open, with_facts};
 use crate::serve::Server;
-use crate::support::{repository, said, sql, yizhan};
+use crate::support::{demo, repository, said, sql, yizhan};
 
 /// A mail server; it ends when this is dropped, even in a panic.
 struct Mail {
@@ -59,6 +59,24 @@ impl Mail {
         );
         ["--set".to_owned(), channel, "--set".to_owned(), "notify.base_url=\"https://one.example.edu.cn\"".to_owned()]
     }
+}
+
+/// Gives the accounts that are named a counselor with a mailbox, beside whoever has the duty.
+fn counselor_with_a_mailbox(data: &Path, students: &[i64]) -> i64 {
+    let staff_key = sql(data, "SELECT max(staff_key) AS n FROM stg_staff")[0]["n"].as_i64().expect("a key");
+    on_a_runtime(async {
+        let store = open(data).await;
+        let vault = store.vault();
+        tokio::task::spawn_blocking(move || vault.remember(PersonKind::Staff, &[(staff_key, "email", "owner@example.edu.cn")]))
+            .await
+            .expect("it ends")
+            .expect("kept");
+        let grants = vec![Grant { role: "counselor".to_owned(), scope: "assigned".to_owned() }];
+        let new = NewAccount { account: "owner", password: None, display_name: "辅导员", person_key: Some(staff_key), grants };
+        store.accounts().create(new).await.expect("an account");
+        store.cases().assign(Relation::Counselor, "owner", students, NOW_US).await.expect("assigned");
+    });
+    staff_key
 }
 
 /// Puts somebody with a mailbox on duty at the university's office.
@@ -142,6 +160,122 @@ fn a_safety_check_of_the_night_reaches_the_duty_officers_mailbox_and_says_nothin
 }
 
 #[test]
+fn without_an_hour_to_give_whatever_people_say_reaches_owner_and_duty_officer() {
+    let data = TempDir::new().expect("a folder");
+    let none = ["run", "--set", "warning.capacity.hours_a_week=0.0", "--format", "json", "--now", "2025-11-01T00:00:00+08:00"];
+    let (code, _, wrong) = said(yizhan(data.path(), &none).arg("--input").arg(demo().join("exports")));
+    assert_eq!(code, 0, "{wrong}");
+    // What the data alone raise is not offered, and what was cut is a figure of its own.
+    let n = |query: &str| sql(data.path(), query)[0]["n"].as_i64().expect("a count");
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
+    assert_eq!(n(&format!("SELECT count(*) AS n FROM warning_student WHERE {newest} AND severity IS NOT NULL")), 0);
+    let cut =
+        n(&format!("SELECT count(DISTINCT student_key) AS n FROM warning_candidate WHERE {newest} AND severity IS NOT NULL"));
+    let shortfall = n(&format!("SELECT max(shortfall_n) AS n FROM cockpit_warning WHERE {newest} AND scope = 'university'"));
+    assert!(10 <= cut && 10 <= shortfall, "{cut} of whom something was found, {shortfall} of them told as cut");
+
+    // Students of whom the night opened nothing, each with one thing that a person says or that falls due.
+    let free = "SELECT student_key AS n FROM dim_student WHERE as_of_on = (SELECT max(as_of_on) FROM dim_student) \
+                AND status = 'enrolled' AND student_key NOT IN (SELECT student_key FROM warning_student) ORDER BY 1 LIMIT 11";
+    let students: Vec<i64> = sql(data.path(), free).iter().map(|it| it["n"].as_i64().expect("a key")).collect();
+    assert_eq!(students.len(), 11, "{students:?}");
+    let owner = counselor_with_a_mailbox(data.path(), &students);
+    let duty = put_on_duty(data.path(), NOW_US, NOW_US + 60 * 24 * HOUR_US);
+    let said_by = |source, severity| Act::Signal { source, severity };
+    let check = |cause| Act::OpenCheck { cause, guardian: Guardian::Normal };
+    let (mild, general, serious) = (Severity::Attention, Severity::General, Severity::Serious);
+    let entries = [
+        (Kind::LifeAid, said_by(Source::HumanReport, mild), Role::Counselor),
+        (Kind::LifeAid, said_by(Source::SelfReferral, mild), Role::Student),
+        (Kind::LifeAid, said_by(Source::Hotline, general), Role::DutyOffice),
+        (Kind::LifeAid, said_by(Source::FollowUp, mild), Role::System),
+        (Kind::LifeAid, said_by(Source::Superior, general), Role::CollegeSecretary),
+        (Kind::LifeAid, said_by(Source::HumanReport, serious), Role::Tutor),
+        (Kind::LifeAid, Act::Declare { is_danger_immediate: true }, Role::Counselor),
+        (Kind::Safety, check(CheckCause::NoTrace), Role::System),
+        (Kind::Safety, check(CheckCause::LostContact), Role::Counselor),
+    ];
+    let at = NOW_US + HOUR_US;
+    on_a_runtime(async {
+        let cases = open(data.path()).await.cases();
+        for (student_key, (kind, act, role)) in students.iter().zip(&entries) {
+            let command = casework::Command { act: act.clone(), reason: Code::new("as_said").expect("a code") };
+            let who = if *role == Role::System { Who::system() } else { Who { account: "somebody".to_owned(), role: *role } };
+            let entry = NewEntry { student_key: *student_key, kind: *kind, command: &command, note: None };
+            let entered = cases.enter(entry, &who, &Rules::default(), at).await.expect("it is taken");
+            assert!(entered.thread_key.is_some(), "nothing of this is cooled down: {command:?}");
+        }
+        // Two observations: one as the form sends it, one that cannot wait.
+        for (student_key, is_urgent) in students[9..].iter().zip([false, true]) {
+            let signs = vec![casework::Sign::SleepsBadly];
+            let report = casework::ObservationReport { student_key: *student_key, signs, is_urgent, seen_day: None };
+            let reporter = Who { account: "roommate".to_owned(), role: Role::Student };
+            cases.report(&report, "这两天很少说话", &reporter, &Rules::default(), at).await.expect("it is taken");
+        }
+        // One of a number that is nobody's, which is told as soon as any other.
+        let slip = casework::ObservationReport { student_key: 0, signs: Vec::new(), is_urgent: true, seen_day: None };
+        let reporter = Who { account: "roommate".to_owned(), role: Role::Student };
+        cases.report_unplaced("2023999999", &slip, "晚上没有回来", &reporter, at).await.expect("it is taken");
+        // And a contact that falls due, after a return a week ago.
+        let plan = FollowUpPlan { owner: "owner".to_owned(), from_us: at - 7 * 24 * HOUR_US, term_ends_us: 0 };
+        cases.plan_follow_up(students[0], &plan).await.expect("planned");
+    });
+
+    // At night, by the first round: nothing that a person said, and no check, waits for the morning.
+    let mail = Mail::start();
+    send(data.path(), &mail, "2025-11-01T01:00:00+08:00");
+    let asked: Vec<store::OpenMessage> = on_a_runtime(async {
+        let all = open(data.path()).await.messages().due(None, i64::MAX).await.expect("messages");
+        all.into_iter().filter(|it| it.created_us == at || it.kind == "follow_up_due").collect()
+    });
+    let told = || -> Vec<(String, Option<i64>, Vec<i64>)> {
+        on_a_runtime(async {
+            let messages = open(data.path()).await.messages();
+            let mut told = Vec::new();
+            for it in &asked {
+                let of = messages.deliveries(it.message_id).await.expect("deliveries");
+                told.push((it.kind.clone(), it.severity, of.iter().map(|it| it.to_key).collect()));
+            }
+            told
+        })
+    };
+    let first = told();
+    let kinds = |kind: &str| first.iter().filter(|it| it.0 == kind).count();
+    assert_eq!(
+        (kinds("new_thread"), kinds("help_asked"), kinds("crisis_declared"), kinds("safety_step_due"), kinds("follow_up_due")),
+        (7, 2, 1, 2, 1),
+        "{first:?}"
+    );
+    for (kind, severity, to) in &first {
+        // Observations go to psychology; of a student without a psychologist the duty officer is the first to be asked.
+        assert!(!to.is_empty() && to.iter().all(|it| [owner, duty].contains(it)), "{kind} {severity:?} {to:?}");
+    }
+    let asked_owner = first.iter().filter(|it| it.2.contains(&owner)).count();
+    assert_eq!(asked_owner, 10, "all but the observations: {first:?}");
+
+    // Whoever does not answer is not the end of it: everything has reached both in time.
+    for now in
+        ["2025-11-01T01:30:00+08:00", "2025-11-02T01:00:00+08:00", "2025-11-03T01:00:00+08:00", "2025-11-08T01:00:00+08:00"]
+    {
+        send(data.path(), &mail, now);
+        let missing: Vec<_> = told().into_iter().filter(|it| !it.2.contains(&duty)).collect();
+        let waits = |severity: Option<i64>| missing.iter().filter(|it| it.1 == severity).count();
+        match now {
+            // Half an hour: a crisis, checks, and whoever asks for help.
+            "2025-11-01T01:30:00+08:00" => {
+                let urgent = ["crisis_declared", "safety_step_due", "help_asked"];
+                assert!(waits(Some(4)) == 0 && missing.iter().all(|it| !urgent.contains(&it.0.as_str())), "{missing:?}");
+            }
+            "2025-11-02T01:00:00+08:00" => {
+                assert!(missing.iter().all(|it| it.0 == "new_thread" && it.1 < Some(3)), "{missing:?}")
+            }
+            "2025-11-03T01:00:00+08:00" => assert!(missing.iter().all(|it| it.1 == Some(1)), "{missing:?}"),
+            _ => assert_eq!(missing, []),
+        }
+    }
+}
+
+#[test]
 fn a_contact_that_is_due_reaches_its_owner_once() {
     let data = with_facts();
     let mail = Mail::start();
@@ -185,8 +319,8 @@ fn a_rehearsal_says_which_channel_is_broken() {
         said(command.args(settings).args(more))
     };
     let rehearse = |settings: &[String], more: &[&str]| rehearse_at("2025-11-01T03:00:00+08:00", settings, more);
-    // The evening before the demonstration's shifts begin.
-    let (code, _, wrong) = rehearse_at("2025-10-31T20:00:00+08:00", &mail.settings(), &[]);
+    // At noon, before the shifts of the register and of the demonstration begin.
+    let (code, _, wrong) = rehearse_at("2025-10-31T12:00:00+08:00", &mail.settings(), &[]);
     assert_eq!(code, 2, "{wrong}");
     assert!(wrong.contains("nobody who can be told is on duty now"), "{wrong}");
     let duty = put_on_duty(data.path(), NOW_US, NOW_US + 48 * HOUR_US);

@@ -473,3 +473,70 @@ fn a_ledger_is_the_readers_own_and_says_where_each_line_comes_from() {
     let analyst = desk("analyst");
     analyst.is_told(&analyst.ask("/ledger"), 403, "no work of an analyst");
 }
+
+#[test]
+fn the_aid_centre_sees_whom_aid_is_about_and_the_hospital_whom_was_referred_and_neither_more() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    let data = demo();
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM dim_student)";
+    let all = sql(data, &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}"))[0]["n"].as_i64().expect("a count");
+    let aid = Desk::of(&server, &document, "aid_centre");
+    let roll = aid.get("/aid", "/aid");
+    let rows = roll["rows"].as_array().expect("rows");
+    assert!(!rows.is_empty() && (rows.len() as i64) < all, "{} of {all}", rows.len());
+    // Everybody of them receives aid or may be offered some, and is named.
+    for row in rows {
+        let is_about = row["aid_level"].is_string() || 0 < row["paid_fen"].as_i64().expect("fen") || !row["gap_fen"].is_null();
+        assert!(is_about && row["name"].is_string(), "{row}");
+    }
+    assert!(rows.iter().any(|it| it["aid_level"].is_string()), "somebody is recognised");
+    for table in
+        ["dim_student", "portrait_student", "closed_aid_gap", "closed_measure", "stg_aid_status", "stg_case_state", "list_visit"]
+    {
+        is_hidden(data, "aid_centre", &format!("SELECT count(*) FROM {table}"));
+        is_hidden(data, "hospital", &format!("SELECT count(*) FROM {table}").replace("dim_student", "closed_aid_roll"));
+    }
+    // Nobody but the aid centre reads the roll.
+    for account in ["leader", "counselor", "psychologist", "analyst", "college_secretary"] {
+        is_hidden(data, account, "SELECT count(*) FROM closed_aid_roll");
+    }
+
+    // The hospital: nobody, until a case is referred to it.
+    let hospital = Desk::of(&server, &document, "hospital");
+    assert_eq!(hospital.get("/referrals", "/referrals")["rows"], json!([]));
+    let counselor = Desk::of(&server, &document, "counselor");
+    let student = counselor.students().remove(0);
+    let case = counselor.opens(&student, "life_aid", "signal", json!({ "source": "human_report", "severity": "2" }));
+    counselor.does(&case, "claim", json!({}));
+    counselor.does(&case, "contact", json!({ "reached": "in_person" }));
+    let assessed = counselor.does(&case, "assess", json!({ "severity": "2" }));
+    let text = "发烧三天，想请医生看看";
+    let body = json!({ "seen_version": assessed["row"]["version"], "act": "refer", "fields": { "to": "university_hospital" }, "note": text });
+    counselor.post("/cases/{thread_key}/steps", &format!("/cases/{}/steps", thread(&case)), &body);
+    let rows = hospital.get("/referrals", "/referrals")["rows"].clone();
+    assert_eq!(
+        (rows.as_array().map(Vec::len), &rows[0]["text"], &rows[0]["student_key"]),
+        (Some(1), &json!(text), &json!(student))
+    );
+    assert!(rows[0]["name"].is_string() && rows[0]["class"].is_string(), "{rows}");
+    let said: Vec<String> = rows[0].as_object().expect("an object").keys().cloned().collect();
+    assert!(["severity", "kind", "state", "owner", "thread_key"].iter().all(|it| !said.contains(&(*it).to_owned())), "{said:?}");
+    assert!(audited(&server, "hospital").contains(&format!("read student/{student}/referral")));
+    // Neither has a page of cases, portraits or lists.
+    for desk in [&aid, &hospital] {
+        for path in ["/cases", "/warnings", "/students", "/lists", "/observations"] {
+            desk.is_told(&desk.ask(path), 403, path);
+        }
+        let answer = desk.ask(&format!("/cases/{}", thread(&case)));
+        desk.is_told(&answer, 403, "a case");
+        desk.is_told(&desk.ask(&format!("/students/{student}/portrait")), 403, "a portrait");
+    }
+    hospital.is_told(&hospital.ask("/aid"), 403, "aid");
+    aid.is_told(&aid.ask("/referrals"), 403, "referrals");
+    // What is over is over.
+    let key = thread(&case);
+    let reviewed = counselor.does(&counselor.case(&key), "review", json!({ "is_quiet": true }));
+    counselor.does(&reviewed, "close", json!({ "outcome": "referred", "reached": "in_person", "how": "single" }));
+    assert_eq!(hospital.get("/referrals", "/referrals")["rows"], json!([]));
+}

@@ -10,7 +10,9 @@ use tempfile::TempDir;
 use crate::support::{campus, copy, demo, output, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
-const ROLES: [&str; 14] = [
+const ROLES: [&str; 16] = [
+    "aid_centre",
+    "hospital",
     "leader",
     "psychologist",
     "psychology_head",

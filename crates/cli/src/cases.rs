@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
-use casework::{Act, CheckCause, Code, Command, Guardian, Kind, Relation, Rules, Severity, Source};
+use casework::{Act, CheckCause, Code, Command, DutyShift, Guardian, Kind, Post, Relation, Rules, Severity, Source};
 use datafusion::catalog::TableProvider;
 use policy::Scope;
 use schema::time::days_date;
@@ -20,6 +20,9 @@ use crate::house::House;
 
 /// Name under which the store keeps the newest date whose offers were taken up.
 const ENTERED_ON: &str = "cases.entered_on";
+
+/// The register of those on call, as it stands.
+const ON_CALL: &str = "stg_on_call_roster";
 
 /// Cases that one call escalates.
 const CASES_A_TICK: usize = 500;
@@ -42,6 +45,9 @@ pub(crate) struct Night {
     pub(crate) moved_n: usize,
     /// Contacts that were planned with those around who has died.
     pub(crate) cared_n: usize,
+    /// Shifts of the register that became shifts here, and those that could not, for their person has no account.
+    pub(crate) shifts_n: usize,
+    pub(crate) shifts_without_n: usize,
 }
 
 impl Night {
@@ -52,6 +58,8 @@ impl Night {
             (self.without_n, "students without an account that is responsible"),
             (self.moved_n, "cases escalated or expired"),
             (self.cared_n, "contacts planned with those around"),
+            (self.shifts_n, "shifts taken from the register of those on call"),
+            (self.shifts_without_n, "shifts of it whose person has no account"),
         ];
         let mut parts: Vec<String> = counts.iter().filter(|it| 0 < it.0).map(|(n, about)| format!("{n} {about}")).collect();
         if let Some(refusal) = &self.refusal {
@@ -71,6 +79,7 @@ pub(crate) async fn night(house: &House) -> anyhow::Result<Night> {
     let rules = crate::working_days::rules(house).await?;
     enter(house, &builder, as_of_on, &rules, &mut night).await?;
     night.moved_n = escalate(house, &rules).await?;
+    take_shifts(house, &mut night).await?;
     night.cared_n = care_around(house, &builder, as_of_on, &rules).await?;
     Ok(night)
 }
@@ -86,6 +95,62 @@ async fn keep_minors(house: &House, builder: &Builder<'_>, as_of_on: i32) -> any
         minors.extend(column(&batch, "student_key", &DataType::Int64)?.as_primitive::<Int64Type>().values());
     }
     Ok(house.store.cases().keep_minors(&minors).await?)
+}
+
+/// Brings the shifts that the register of those on call says into the duty roster (应急值守): of those that are not over, as
+/// the register says them now, whenever it came in.
+async fn take_shifts(house: &House, night: &mut Night) -> anyhow::Result<()> {
+    let Some(table) = house.engine.table(ON_CALL).await? else { return Ok(()) };
+    let accounts = house.store.accounts().list().await?;
+    // Of two accounts of one person the first by name works.
+    let mut account_of: BTreeMap<i64, &str> = BTreeMap::new();
+    for account in accounts.iter().filter(|it| !it.is_disabled) {
+        if let Some(key) = account.person_key {
+            account_of.entry(key).or_insert(&account.account);
+        }
+    }
+    let context = house.engine.context();
+    context.register_table(ON_CALL, table)?;
+    let sql = format!(
+        "SELECT call_id, post, staff_key, backup_key, begins_at, ends_at FROM {ON_CALL} WHERE superseded_at IS NULL ORDER BY call_id"
+    );
+    let now_us = house.now_us();
+    let mut said = Vec::new();
+    for batch in context.sql(&sql).await?.collect().await? {
+        let (ids, posts) = (column(&batch, "call_id", &DataType::Utf8)?, column(&batch, "post", &DataType::Utf8)?);
+        let (staff, backups) = (column(&batch, "staff_key", &DataType::Int64)?, column(&batch, "backup_key", &DataType::Int64)?);
+        let (from, until) = (column(&batch, "begins_at", &DataType::Int64)?, column(&batch, "ends_at", &DataType::Int64)?);
+        let [staff, backups, from, until] = [&staff, &backups, &from, &until].map(|it| it.as_primitive::<Int64Type>());
+        for row in 0..batch.num_rows() {
+            let (from_us, until_us) = (from.value(row), until.value(row));
+            let Some(post) = post_of(posts.as_string::<i32>().value(row)).filter(|_| now_us < until_us && from_us < until_us)
+            else {
+                continue;
+            };
+            let Some(account) = account_of.get(&staff.value(row)) else {
+                night.shifts_without_n += 1;
+                continue;
+            };
+            let backup = backups.is_valid(row).then(|| account_of.get(&backups.value(row))).flatten();
+            let backup = backup.filter(|it| *it != account).map(|it| (*it).to_owned());
+            let shift = DutyShift { post, account: (*account).to_owned(), backup, from_us, until_us };
+            said.push((ids.as_string::<i32>().value(row).to_owned(), shift));
+        }
+    }
+    night.shifts_n = house.store.cases().take_shifts(&said).await?;
+    Ok(())
+}
+
+/// A post as the register writes it.
+fn post_of(word: &str) -> Option<Post> {
+    Some(match word {
+        "university_duty_room" => Post::DutyOffice,
+        "psychology_night" => Post::PsychologyNight,
+        "college_duty" => Post::CollegeDuty,
+        "security" => Post::SecurityOffice,
+        "clinic" => Post::Hospital,
+        _ => return None,
+    })
 }
 
 /// Plans the care for room-mates, class and those on duty after a death; returns how many contacts were planned.

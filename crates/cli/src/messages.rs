@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Context;
 use notify::escalate::{self, Action, Person, Route, Situation, TELEPHONE};
 use notify::{
-    Address, AddressKind, Addresses, Channels, Delivery, Kind, Message, Origin, Severity, StaffKey, State, Target, drill,
+    Address, AddressKind, Addresses, Channels, Delivery, Kind, Message, Origin, Receipts, Severity, StaffKey, State, Target,
+    drill,
 };
 use schema::PersonKind;
 use store::{Asked, Fate, OpenMessage, Reach, StoredDelivery};
@@ -126,6 +127,7 @@ fn urgency(message: &OpenMessage) -> i64 {
     match message.kind.as_str() {
         "crisis_declared" => 6,
         "safety_step_due" => 5,
+        "help_asked" => 4,
         _ => message.severity.unwrap_or(0),
     }
 }
@@ -139,11 +141,13 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
         return Ok(());
     }
     let asked = match (open.thread_key, open.hand_over_key) {
+        (Some(thread_key), _) if open.kind == "help_asked" => cases.asked_for_help(thread_key, now_us).await?,
         (Some(thread_key), _) => cases.asked_about(thread_key, now_us).await?,
         (None, Some(hand_over_key)) => cases.asked_to_take(hand_over_key).await?,
         (None, None) => match open.follow_up_key {
-            Some(follow_up_key) => cases.asked_to_contact(follow_up_key).await?,
-            None => Asked::default(),
+            Some(follow_up_key) => cases.asked_to_contact(follow_up_key, now_us).await?,
+            // Of a report of nobody's number nobody but psychology on duty can say who was meant.
+            None => Asked { duty: cases.duty(now_us).await?, ..Asked::default() },
         },
     };
     let route = people.route(&asked, channels);
@@ -212,9 +216,11 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
 
 /// The stored message as `notify` knows it.
 fn message(open: &OpenMessage, route: &Route) -> anyhow::Result<Message> {
-    let about = open.hand_over_key.or(open.follow_up_key);
+    let about = open.hand_over_key.or(open.follow_up_key).or(open.report_key);
     let (kind, target) = match (open.kind.as_str(), open.thread_key, about) {
         ("new_thread", Some(key), _) => (Kind::NewThread, Target::Thread(key)),
+        ("help_asked", Some(key), _) => (Kind::HelpAsked, Target::Thread(key)),
+        ("new_thread", None, Some(key)) => (Kind::NewThread, Target::Report(key)),
         ("overdue", Some(key), _) => (Kind::Overdue, Target::Thread(key)),
         ("safety_step_due", Some(key), _) => (Kind::SafetyStepDue, Target::SafetyCheck(key)),
         ("crisis_declared", Some(key), _) => (Kind::CrisisDeclared, Target::Crisis(key)),
@@ -282,7 +288,7 @@ pub(crate) async fn rehearse(house: &House) -> anyhow::Result<drill::Report> {
             }
         }
     }
-    Ok(drill::report(message_id, &names(&channels), &attempts))
+    Ok(drill::report(message_id, &names(house), &attempts))
 }
 
 /// What became of a rehearsal by now.
@@ -295,9 +301,16 @@ pub(crate) async fn rehearsed(house: &House, message_id: i64) -> anyhow::Result<
     let stored = messages.deliveries(message_id).await?;
     let attempts: Vec<drill::Attempt> =
         stored.iter().map(|it| drill::Attempt { delivery: delivery(message_id, it), failure: None }).collect();
-    Ok(drill::report(message_id, &names(&channels(house)?), &attempts))
+    Ok(drill::report(message_id, &names(house), &attempts))
 }
 
-fn names(channels: &Channels) -> Vec<String> {
-    channels.iter().map(|it| it.name().to_owned()).collect()
+/// Whether a rehearsal is due (通知演练): a month that passes without one is told by every nightly run.
+pub(crate) async fn rehearsal_due(house: &House) -> anyhow::Result<drill::Due> {
+    let last_us = house.store.messages().last_drill().await?.map(|it| it.created_us);
+    let settings = &house.settings.notify;
+    Ok(drill::Due::of(settings.channel.len(), last_us, settings.drill_days, house.now_us()))
+}
+
+fn names(house: &House) -> Vec<(String, Receipts)> {
+    house.settings.notify.channel.iter().map(|it| (it.name().to_owned(), it.receipts())).collect()
 }

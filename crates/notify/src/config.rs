@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::{NaiveTime, Timelike};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use crate::Error;
 use crate::channel::Wire;
 use crate::escalate::{Escalation, TELEPHONE};
-use crate::message::Language;
+use crate::message::{Language, Words};
 use crate::retry::RetryRules;
 use crate::secret::SecretSource;
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub retry: RetryRules,
     /// When the next person is asked.
     pub escalation: Escalation,
+    /// Days after which a rehearsal is due again, 1 to 366.
+    pub drill_days: u16,
     /// Ways out, the usual one first.
     pub channel: Vec<ChannelConfig>,
 }
@@ -55,6 +57,19 @@ pub enum ChannelConfig {
 }
 
 impl ChannelConfig {
+    /// What its receiver tells of a message behind having taken it.
+    pub fn receipts(&self) -> Receipts {
+        match self {
+            // Their vendors keep a list of who has read what; nobody asks for it yet.
+            ChannelConfig::WecomApp(_) | ChannelConfig::DingtalkWork(_) => Receipts::NotFetched,
+            ChannelConfig::WecomRobot(_)
+            | ChannelConfig::DingtalkRobot(_)
+            | ChannelConfig::Sms(_)
+            | ChannelConfig::Smtp(_)
+            | ChannelConfig::Webhook(_) => Receipts::None,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
@@ -66,6 +81,28 @@ impl ChannelConfig {
             ChannelConfig::Smtp(it) => &it.name,
             ChannelConfig::Webhook(it) => &it.name,
         }
+    }
+}
+
+/// Whether anybody says that a message arrived or was read. Where nobody does, a message counts as sent and no further; what
+/// ends the asking is never a receipt but that somebody takes it on in the web app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipts {
+    /// Nobody: what is sent there is sent (无回执).
+    None,
+    /// The vendor would, but is not asked.
+    NotFetched,
+}
+
+impl Receipts {
+    /// What people read.
+    pub fn words(self) -> Words {
+        let (zh, en) = match self {
+            Receipts::None => ("无回执", "no receipts"),
+            Receipts::NotFetched => ("回执未接入", "receipts not fetched"),
+        };
+        Words { zh: zh.to_owned(), en: en.to_owned() }
     }
 }
 
@@ -240,6 +277,9 @@ impl Config {
         }
         if !(100..=60_000).contains(&self.timeout_ms) {
             return Err(Error::setting("notify.timeout_ms", format!("must be 100 to 60000, not {}", self.timeout_ms)));
+        }
+        if !(1..=366).contains(&self.drill_days) {
+            return Err(Error::setting("notify.drill_days", format!("must be 1 to 366, not {}", self.drill_days)));
         }
         self.retry.check()?;
         self.escalation.check()?;

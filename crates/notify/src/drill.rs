@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::channel::{Addresses, Channels};
+use crate::config::Receipts;
 use crate::delivery::{Delivery, State};
 use crate::message::{Kind, Language, Message, Origin, StaffKey, Target, Words};
 
@@ -46,11 +47,14 @@ pub struct Report {
 pub struct ChannelReport {
     /// Name of the channel.
     pub channel: String,
+    /// Who would say that a message arrived.
+    pub receipts: Receipts,
     /// Those who have an address for it.
     pub officers_n: usize,
     /// Messages that the vendor took.
     pub sent_n: usize,
-    /// Messages that arrived, as far as anybody reports it; whoever read one has got it.
+    /// Messages whose reader opened the link, or that somebody else reports as arrived; where there are no receipts the
+    /// others may have arrived as well.
     pub delivered_n: usize,
     /// Messages whose reader confirmed them.
     pub acknowledged_n: usize,
@@ -117,12 +121,12 @@ pub async fn run(channels: &Channels, officers: &[Officer], message_id: i64) -> 
 }
 
 /// Sums a rehearsal up, one row a channel. Pure.
-pub fn report(message_id: i64, channels: &[String], attempts: &[Attempt]) -> Report {
+pub fn report(message_id: i64, channels: &[(String, Receipts)], attempts: &[Attempt]) -> Report {
     let began_us = attempts.iter().map(|it| it.delivery.created_us()).min().unwrap_or(0);
-    Report { message_id, began_us, channels: channels.iter().map(|it| row(it, attempts)).collect() }
+    Report { message_id, began_us, channels: channels.iter().map(|(name, receipts)| row(name, *receipts, attempts)).collect() }
 }
 
-fn row(channel: &str, attempts: &[Attempt]) -> ChannelReport {
+fn row(channel: &str, receipts: Receipts, attempts: &[Attempt]) -> ChannelReport {
     let own: Vec<&Attempt> = attempts.iter().filter(|it| it.delivery.channel == channel).collect();
     // The first of these states that is known; one who confirmed has also received.
     let first = |attempt: &Attempt, states: &[State]| {
@@ -150,6 +154,7 @@ fn row(channel: &str, attempts: &[Attempt]) -> ChannelReport {
     }
     ChannelReport {
         channel: channel.to_owned(),
+        receipts,
         officers_n: own.len(),
         sent_n: sent.len(),
         delivered_n: delivered.len(),
@@ -162,9 +167,77 @@ fn row(channel: &str, attempts: &[Attempt]) -> ChannelReport {
     }
 }
 
+/// Whether a rehearsal is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// No channel is set: there is nothing to rehearse, and nobody would be told of anything.
+    NoChannel,
+    /// The next one is due then, microseconds since 1970 UTC.
+    At(i64),
+    /// There never was one.
+    Never,
+    /// The last was so many days ago, more than the settings allow.
+    Late {
+        /// Whole days.
+        days: i64,
+    },
+}
+
+const DAY_US: i64 = 86_400_000_000;
+
+impl Due {
+    /// Says whether one is due, from when the last was. Pure.
+    ///
+    /// # Units
+    /// Instants are microseconds since 1970 UTC.
+    pub fn of(channels_n: usize, last_us: Option<i64>, drill_days: u16, now_us: i64) -> Self {
+        let span_us = i64::from(drill_days) * DAY_US;
+        match last_us {
+            _ if channels_n == 0 => Self::NoChannel,
+            None => Self::Never,
+            Some(last_us) if last_us + span_us < now_us => Self::Late { days: (now_us - last_us) / DAY_US },
+            Some(last_us) => Self::At(last_us + span_us),
+        }
+    }
+
+    /// Whether somebody has to do something.
+    pub fn is_late(self) -> bool {
+        matches!(self, Self::Never | Self::Late { .. })
+    }
+
+    /// What is wrong and what to do, if anything is.
+    pub fn words(self) -> Option<Words> {
+        let how = "请在有人值班时运行 yizhan notify drill";
+        let (zh, en) = match self {
+            Self::NoChannel | Self::At(_) => return None,
+            Self::Never => (
+                format!("还没有做过通知演练：{how}"),
+                "there has been no rehearsal of messages: run yizhan notify drill while somebody is on duty".to_owned(),
+            ),
+            Self::Late { days } => (
+                format!("上次通知演练已是{days}天前：{how}"),
+                format!("the last rehearsal of messages was {days} days ago: run yizhan notify drill while somebody is on duty"),
+            ),
+        };
+        Some(Words { zh, en })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rehearsal_is_due_a_month_after_the_last_and_at_once_where_there_was_none() {
+        assert_eq!(Due::of(2, Some(5), 31, 5 + 31 * DAY_US), Due::At(5 + 31 * DAY_US));
+        assert_eq!(Due::of(2, Some(5), 31, 6 + 31 * DAY_US), Due::Late { days: 31 });
+        assert_eq!(Due::of(2, None, 31, 0), Due::Never);
+        assert_eq!(Due::of(0, None, 31, 0), Due::NoChannel, "there is nothing to rehearse");
+        for (due, is_late) in [(Due::Never, true), (Due::Late { days: 40 }, true), (Due::At(9), false), (Due::NoChannel, false)] {
+            assert_eq!((due.is_late(), due.words().is_some()), (is_late, is_late));
+        }
+        assert!(Due::Late { days: 40 }.words().expect("words").zh.contains("40天前"));
+    }
 
     #[test]
     fn a_report_says_how_far_how_fast_and_what_failed() {
@@ -181,7 +254,8 @@ mod tests {
             attempt(1, "sms", &[(State::Sent, 2_000_000), (State::Failed, 9_000_000)]),
         ];
 
-        let report = report(5, &["wecom".into(), "sms".into(), "mail".into()], &attempts);
+        let names = [("wecom", Receipts::NotFetched), ("sms", Receipts::None), ("mail", Receipts::None)];
+        let report = report(5, &names.map(|(name, receipts)| (name.to_owned(), receipts)), &attempts);
 
         let [wecom, sms, mail] = &report.channels[..] else { panic!("{report:?}") };
         assert_eq!((wecom.officers_n, wecom.sent_n, wecom.delivered_n, wecom.acknowledged_n), (2, 2, 1, 1));

@@ -58,6 +58,8 @@ pub struct QuietHours {
 pub struct KindWindows {
     /// A thread to claim.
     pub new_thread: Window,
+    /// Somebody asks for help.
+    pub help_asked: Window,
     /// A deadline that has passed.
     pub overdue: Window,
     /// A hand-over to consent to.
@@ -96,6 +98,7 @@ impl Escalation {
     pub fn window(&self, message: &Message) -> Window {
         let kind = match message.kind {
             Kind::NewThread => self.kind.new_thread,
+            Kind::HelpAsked => self.kind.help_asked,
             Kind::Overdue => self.kind.overdue,
             Kind::HandOverAsked => self.kind.hand_over_asked,
             Kind::SafetyStepDue => self.kind.safety_step_due,
@@ -120,6 +123,7 @@ impl Escalation {
             ("severity_2", self.severity_2),
             ("severity_1", self.severity_1),
             ("kind.new_thread", self.kind.new_thread),
+            ("kind.help_asked", self.kind.help_asked),
             ("kind.overdue", self.kind.overdue),
             ("kind.hand_over_asked", self.kind.hand_over_asked),
             ("kind.safety_step_due", self.kind.safety_step_due),
@@ -333,7 +337,7 @@ impl Situation<'_> {
     /// Whether quiet hours hold it: severity 1 and 2 only, and nothing that a person reported or that is about safety.
     fn may_wait(&self) -> bool {
         let is_mild = self.message.severity.is_some_and(|it| it <= Severity::TWO);
-        let is_urgent = matches!(self.message.kind, Kind::CrisisDeclared | Kind::SafetyStepDue);
+        let is_urgent = matches!(self.message.kind, Kind::CrisisDeclared | Kind::SafetyStepDue | Kind::HelpAsked);
         is_mild && !is_urgent && self.message.origin == Origin::System
     }
 
@@ -399,6 +403,7 @@ mod tests {
             severity_1: window(1440, 4320),
             kind: KindWindows {
                 new_thread: window(1440, 10_080),
+                help_asked: window(15, 30),
                 overdue: window(720, 2880),
                 hand_over_asked: window(1440, 4320),
                 safety_step_due: window(10, 30),
@@ -555,6 +560,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_arrived_or_was_read_is_no_answer() {
+        for reached in [State::Sent, State::Delivered, State::Read] {
+            let mut drive = Drive::new(message(Kind::SafetyStepDue, None), at(1, 12, 0));
+            let mut asked = Vec::new();
+            for _ in 0..40 {
+                match drive.step(never) {
+                    Action::Send { to, channel, .. } => {
+                        asked.push((to.0, channel));
+                        let now_us = drive.now_us;
+                        drive.deliveries.last_mut().expect("just sent").advance(reached, now_us);
+                    }
+                    Action::Wait { until_us, .. } => drive.now_us = until_us,
+                    Action::Exhausted { tell } => {
+                        assert_eq!(tell, [StaffKey(9)]);
+                        break;
+                    }
+                    other => panic!("{reached:?} ended it: {other:?}"),
+                }
+            }
+            let asked: Vec<i64> = asked.iter().map(|it| it.0).collect();
+            assert!(asked.contains(&9), "a channel without receipts stops nothing: {asked:?}");
+        }
+    }
+
+    #[test]
     fn a_crisis_begins_with_a_call_and_messages_follow_at_once() {
         let mut drive = Drive::new(message(Kind::CrisisDeclared, Some(4)), at(1, 3, 0));
         let expected = [
@@ -632,6 +662,7 @@ mod tests {
     fn any_kind() -> impl Strategy<Value = Kind> {
         proptest::sample::select(vec![
             Kind::NewThread,
+            Kind::HelpAsked,
             Kind::Overdue,
             Kind::HandOverAsked,
             Kind::SafetyStepDue,
@@ -681,7 +712,8 @@ mod tests {
         ) {
             let Message { severity, kind, origin, .. } = drive.message;
             let is_mild = severity.is_some_and(|it| it <= Severity::TWO);
-            let is_urgent = !is_mild || matches!(kind, Kind::SafetyStepDue | Kind::CrisisDeclared) || origin == Origin::Person;
+            let is_said = matches!(kind, Kind::SafetyStepDue | Kind::CrisisDeclared | Kind::HelpAsked) || origin == Origin::Person;
+            let is_urgent = !is_mild || is_said;
             let is_held = matches!(drive.next(), Action::Wait { pause: Pause::QuietHours | Pause::OnceADay, .. });
             prop_assert!(!(is_urgent && is_held), "{:?}", drive.next());
         }

@@ -23,7 +23,7 @@ mod retry;
 mod secret;
 
 pub use channel::{Address, AddressKind, Addresses, Channel, Channels, Receipt};
-pub use config::{ChannelConfig, Config};
+pub use config::{ChannelConfig, Config, Receipts};
 pub use delivery::{Change, Delivery, State};
 pub use error::{Error, Meaning, Retry};
 pub use message::{Kind, Language, Message, Origin, Rendered, Severity, StaffKey, Target, Words};

@@ -35,6 +35,8 @@ impl<'de> Deserialize<'de> for StaffKey {
 pub enum Kind {
     /// A thread (线索) is theirs to claim.
     NewThread,
+    /// A student asks for help, themselves or by way of a hotline (本人求助).
+    HelpAsked,
     /// A deadline has passed.
     Overdue,
     /// Somebody hands work over (移交) and waits for their consent.
@@ -53,8 +55,9 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::NewThread,
+        Kind::HelpAsked,
         Kind::Overdue,
         Kind::HandOverAsked,
         Kind::SafetyStepDue,
@@ -124,6 +127,8 @@ pub enum Target {
     Crisis(i64),
     /// A follow-up.
     FollowUp(i64),
+    /// A report that nobody could place yet.
+    Report(i64),
     /// A work list.
     List(i64),
     /// A rehearsal.
@@ -139,6 +144,7 @@ impl Target {
             Target::SafetyCheck(id) => format!("/safety-checks/{id}"),
             Target::Crisis(id) => format!("/crises/{id}"),
             Target::FollowUp(id) => format!("/follow-ups/{id}"),
+            Target::Report(id) => format!("/observations/{id}"),
             Target::List(id) => format!("/lists/{id}"),
             Target::Drill(id) => format!("/drills/{id}"),
         }
@@ -196,6 +202,7 @@ struct Template {
 fn template(kind: Kind, language: Language) -> Template {
     let (title, body) = match (language, kind) {
         (Language::Zh, Kind::NewThread) => ("待办提醒", "您有一条关怀工作待处理，请登录查看。"),
+        (Language::Zh, Kind::HelpAsked) => ("待办提醒", "您有一条关怀工作待处理，请尽快登录查看，并保持电话畅通。"),
         (Language::Zh, Kind::Overdue) => ("待办提醒", "您有一条关怀工作已到办理时限，请登录查看。"),
         (Language::Zh, Kind::HandOverAsked) => ("待办提醒", "有一项工作请您确认交接，请登录查看。"),
         (Language::Zh, Kind::SafetyStepDue) => ("待办提醒", "您有一条关怀工作的下一步待办理，请尽快登录查看。"),
@@ -204,6 +211,9 @@ fn template(kind: Kind, language: Language) -> Template {
         (Language::Zh, Kind::FollowUpDue) => ("待办提醒", "您有一项约定的工作已到时间，请登录查看。"),
         (Language::Zh, Kind::ListReady) => ("待办提醒", "您的工作名单已备好，请登录查看。"),
         (Language::En, Kind::NewThread) => ("To do", "A piece of care work is waiting for you. Please log in to see it."),
+        (Language::En, Kind::HelpAsked) => {
+            ("To do", "A piece of care work is waiting for you. Please log in soon, and keep your telephone at hand.")
+        }
         (Language::En, Kind::Overdue) => ("To do", "A piece of care work has reached its deadline. Please log in to see it."),
         (Language::En, Kind::HandOverAsked) => ("To do", "You are asked to take over a piece of work. Please log in to see it."),
         (Language::En, Kind::SafetyStepDue) => ("To do", "The next step of your care work is due. Please log in soon to see it."),

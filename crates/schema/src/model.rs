@@ -126,6 +126,9 @@ pub struct FrontMatter {
     /// The same in English.
     #[serde(default)]
     pub first_step_en: Option<String>,
+    /// Lists of a night: local time, as `23:30`, from which on the list is complete; half an hour after the doors close.
+    #[serde(default)]
+    pub complete_at: Option<String>,
     /// Labels: days after an as-of date in which the outcome counts. Risk models: another horizon than the label's.
     #[serde(default)]
     pub horizon: Option<Span>,
@@ -495,6 +498,10 @@ impl Model {
                 }
             }
             Kind::Table | Kind::List => {
+                let is_time = |it: &String| chrono::NaiveTime::parse_from_str(it, "%H:%M").is_ok();
+                if front.complete_at.as_ref().is_some_and(|it| front.kind != Kind::List || !is_time(it)) {
+                    return refuse("complete_at", "a list of a night is complete from a local time on: write \"23:30\"");
+                }
                 if front.grain.is_empty() && front.materialized != Some(Materialized::View) {
                     return refuse("grain", "a stored table states the columns that are unique in it");
                 }

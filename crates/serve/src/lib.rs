@@ -31,8 +31,8 @@ pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use portrait::portrait;
 pub use state::{
-    Catalog, CatalogTable, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order, Parts, Reading,
-    RuleWords, SourceWords, TagWords,
+    Catalog, CatalogTable, ChannelWords, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order,
+    Parts, Reading, RuleWords, SourceWords, TagWords,
 };
 
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -54,6 +54,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/logout", post(routes::login::logout))
         .route("/me", get(routes::login::me))
         .route("/me/choices", get(routes::choices::own).post(routes::choices::choose))
+        .route("/me/help", get(routes::help::list).post(routes::help::ask))
         .route("/health", get(routes::health::health))
         .route("/cockpit", get(routes::cockpit::cockpit))
         .route("/students", get(routes::students::list))
@@ -79,6 +80,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/observations/{report_key}/place", post(routes::observations::place))
         .route("/follow-ups", get(routes::follow_ups::list).post(routes::follow_ups::plan))
         .route("/follow-ups/breaks", get(routes::follow_ups::breaks))
+        .route("/follow-ups/unanswered", get(routes::follow_ups::unanswered))
         .route("/follow-ups/{follow_up_key}/done", post(routes::follow_ups::done))
         .route("/hand-overs", get(routes::hand_overs::list).post(routes::hand_overs::offer))
         .route("/hand-overs/{hand_over_key}/confirm", post(routes::hand_overs::confirm))
@@ -93,13 +95,18 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/screenings/{name}/look", post(routes::screenings::look))
         .route("/deaths", get(routes::deaths::list).post(routes::deaths::enter))
         .route("/roster", get(routes::roster::list).post(routes::roster::keep))
+        .route("/aid", get(routes::aid::list))
+        .route("/referrals", get(routes::referrals::list))
+        .route("/talk-hours", get(routes::talk_hours::list).post(routes::talk_hours::say))
         .route("/lists", get(routes::lists::index))
         .route("/lists/{list}", get(routes::lists::one))
+        .route("/lists/visit/sheets", post(routes::visits::answer))
         .route("/lists/unverified_absence/checks", post(routes::absences::check))
         .route("/ledger", get(routes::ledger::ledger))
         .route("/tickets", get(routes::tickets::tickets))
         .route("/catalog", get(routes::catalog::catalog))
         .route("/catalog/quality", get(routes::quality::quality))
+        .route("/channels", get(routes::channels::list))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
         .route("/me/models", get(routes::models::own))

@@ -29,12 +29,29 @@ pub struct Config {
     pub k_sensitive: i64,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.
     pub clock_offset_us: i64,
+    /// Hours for talks that whoever said nothing has in a week.
+    pub talk_hours_a_week: f64,
+    /// Hours that a talk takes.
+    pub talk_hours: f64,
+    /// Ways by which messages leave, in the order of the settings.
+    pub channels: Vec<ChannelWords>,
+    /// Days after which a rehearsal of messages is due again.
+    pub drill_days: u16,
     /// Version of the program.
     pub version: String,
     /// Bytes of a file that the import wizard takes.
     pub import_bytes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
+}
+
+/// One way by which messages leave.
+#[derive(Debug, Clone)]
+pub struct ChannelWords {
+    /// Its name in the settings.
+    pub name: String,
+    /// Who would say that a message arrived.
+    pub receipts: notify::Receipts,
 }
 
 /// A login of the demonstration.
@@ -333,6 +350,8 @@ pub struct ListWords {
     pub about_en: String,
     /// Who works it off.
     pub owner: String,
+    /// Local minute of the night from which on a list of a night may be read as complete.
+    pub complete_minute: Option<i64>,
     /// Columns that make a row one, by which it is ordered.
     pub grain: Vec<String>,
     /// Heads of columns: name, Chinese, English, in the order of the file; others show their own name.

@@ -32,6 +32,7 @@ pub(crate) fn write_registers(world: &World, out: &Path, tally: &mut Tally) -> R
     spans(world, out, tally)?;
     identifiers(world, out, tally)?;
     past(world, out, tally)?;
+    counselling(world, out, tally)?;
     approvals(out, tally)
 }
 
@@ -87,6 +88,22 @@ fn identifiers(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error
         lines.row(&[&it.number, &"卡号", &format!("8{index:06}{number}"), &date(since), &""]);
     }
     lines.write(&out.join("registry/student_identifier.csv"), "student_identifier", tally)
+}
+
+/// Who was in counselling when the term began, as the appointment system of the school tells it: states and days only.
+fn counselling(world: &World, out: &Path, tally: &mut Tally) -> Result<(), Error> {
+    let mut lines = Lines::new("状态编号,学号,状态,开始日期,结束日期");
+    for (index, it) in world.people.students.iter().enumerate() {
+        let mut draw = Draw::new(world.seed, Purpose::Aid, index as u64, 2);
+        let id = format!("ZX{}", serial(it.number));
+        let from = -30 - draw.below(60) as i32;
+        if 0 < it.level && it.onset < 0 && draw.chance(0.5) {
+            lines.row(&[&id, &it.number, &"咨询中", &date(from), &""]);
+        } else if draw.chance(0.01) {
+            lines.row(&[&id, &it.number, &"已结束", &date(from), &date(from + 28)]);
+        }
+    }
+    lines.write(&out.join("psych/counselling_state.csv"), "counselling_state", tally)
 }
 
 /// Awards, aid and fitness of past years.
@@ -297,6 +314,7 @@ const APPROVED: [(&str, &str, &str); 9] = [
         "activity activity_signup activity_attendance activity_feedback award fitness_test",
     ),
     ("学生资助中心", "portrait;service", "aid_status aid_payment"),
+    ("心理健康教育中心", "service", "counselling_state"),
     (
         "学生工作处",
         "duty;evaluation;portrait;service;cockpit;public_safety",

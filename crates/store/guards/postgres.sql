@@ -26,6 +26,13 @@ CREATE OR REPLACE TRIGGER absence_check_no_delete BEFORE DELETE ON absence_check
 CREATE OR REPLACE TRIGGER absence_check_no_truncate BEFORE TRUNCATE ON absence_check
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE OR REPLACE TRIGGER talk_hours_no_update BEFORE UPDATE ON talk_hours
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER talk_hours_no_delete BEFORE DELETE ON talk_hours
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER talk_hours_no_truncate BEFORE TRUNCATE ON talk_hours
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE OR REPLACE TRIGGER case_record_no_update BEFORE UPDATE ON case_record
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER case_record_no_delete BEFORE DELETE ON case_record

@@ -31,6 +31,16 @@ BEGIN
     SELECT RAISE(ABORT, 'absence_check is append-only');
 END;
 
+CREATE TRIGGER IF NOT EXISTS talk_hours_no_update BEFORE UPDATE ON talk_hours
+BEGIN
+    SELECT RAISE(ABORT, 'talk_hours is append-only');
+END;
+
+CREATE TRIGGER IF NOT EXISTS talk_hours_no_delete BEFORE DELETE ON talk_hours
+BEGIN
+    SELECT RAISE(ABORT, 'talk_hours is append-only');
+END;
+
 CREATE TRIGGER IF NOT EXISTS case_record_no_update BEFORE UPDATE ON case_record
 BEGIN
     SELECT RAISE(ABORT, 'case_record is append-only');

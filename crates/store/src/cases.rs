@@ -18,8 +18,10 @@ mod responsibility;
 mod routing;
 mod screenings;
 mod sweeps;
+mod talk_hours;
 #[cfg(test)]
 mod tests;
+mod visits;
 mod work;
 
 use std::fmt;
@@ -42,11 +44,13 @@ pub use outbox::Fact;
 pub use plans::{DueFollowUp, FollowUpCause, With};
 pub use reading::{Desk, HistoryRow, Page, QueueCounts, QueueRow, View, Wanted};
 pub use records::{MonthFigures, NewRecord, RecordRow};
-pub use reports::{MyReport, OpenedReport, UnplacedReport};
+pub use reports::{MyReport, MyRequest, OpenedReport, UnplacedReport};
 pub use responsibility::Offered;
-pub use routing::{Asked, Call};
+pub use routing::{Asked, Call, Referral};
 pub use screenings::CampaignRow;
 pub use sweeps::{SweepProgress, SweepRow, SweptStudent};
+pub use talk_hours::{NewTalkHours, TalkHours};
+pub use visits::{NewVisitAnswer, VisitAnswer};
 
 /// Stands for "no end" and "nothing due", because NULL sorts differently in the two databases.
 pub(crate) const NEVER: i64 = i64::MAX;

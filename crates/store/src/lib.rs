@@ -27,14 +27,15 @@ pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
     AbsenceCheck, Around, Asked, Call, CampaignRow, Cases, Change, DeathRow, Desk, Done, DueFollowUp, Edit, Entered, Fact,
-    FollowUpCause, HistoryRow, MonthFigures, MyReport, NewAbsenceCheck, NewDeath, NewEntry, NewRecord, Offered, OpenedReport,
-    Page, QueueCounts, QueueRow, RecordRow, SocialChoice, SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, UnplacedReport,
-    View, Wanted, Who, With, change_text,
+    FollowUpCause, HistoryRow, MonthFigures, MyReport, MyRequest, NewAbsenceCheck, NewDeath, NewEntry, NewRecord,
+    NewTalkHours, NewVisitAnswer, Offered, OpenedReport, Page, QueueCounts, QueueRow, RecordRow, Referral, SocialChoice,
+    SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, TalkHours, UnplacedReport, View, VisitAnswer, Wanted, Who,
+    With, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
 pub use loads::{LoadState, Loads};
-pub use messages::{Fate, Messages, OpenMessage, Reach, StoredDelivery};
+pub use messages::{ChannelUse, Fate, Messages, OpenMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
 pub use runs::{RunResult, RunRow, Runs};

@@ -21,7 +21,7 @@ const MESSAGES_MAX: usize = 1_000;
 pub struct OpenMessage {
     /// Number of the message; it stands in the link.
     pub message_id: i64,
-    /// What happened, as a code: `new_thread`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`,
+    /// What happened, as a code: `new_thread`, `help_asked`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`,
     /// `follow_up_due`, `drill`.
     pub kind: String,
     /// How grave, 1 to 4; none for a safety check.
@@ -36,6 +36,8 @@ pub struct OpenMessage {
     pub hand_over_key: Option<i64>,
     /// The contact that it is about.
     pub follow_up_key: Option<i64>,
+    /// The report that it is about, of a number that is nobody's.
+    pub report_key: Option<i64>,
     /// When it came to be, in microseconds since 1970.
     pub created_us: i64,
     /// When it is to be looked at next, in microseconds since 1970; 0 is at once.
@@ -63,6 +65,32 @@ pub struct StoredDelivery {
     pub read_us: Option<i64>,
     /// When somebody said that they take it on.
     pub acknowledged_us: Option<i64>,
+}
+
+/// What became of the deliveries by one channel.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ChannelUse {
+    /// Its name in the settings, or `telephone`.
+    pub channel: String,
+    /// Deliveries that were begun.
+    pub tried_n: i64,
+    /// Those that the other side took.
+    pub sent_n: i64,
+    /// Those that it did not take.
+    pub failed_n: i64,
+    /// Those whose person took the message on in the web app, by whichever channel they heard of it.
+    pub acknowledged_n: i64,
+    /// When the latest was taken, in microseconds since 1970.
+    pub last_sent_us: Option<i64>,
+    /// When the latest failed.
+    pub last_failed_us: Option<i64>,
+}
+
+impl ChannelUse {
+    /// Whether the latest try failed: nothing says that the channel works now.
+    pub fn is_broken(&self) -> bool {
+        self.last_failed_us.is_some_and(|failed| self.last_sent_us.is_none_or(|sent| sent < failed))
+    }
 }
 
 /// A state that a delivery reaches.
@@ -131,6 +159,8 @@ impl News {
         match step {
             // What machines add to an open case is counted there; what people say is told every time.
             Step::Signalled { source: Source::Machine, .. } if 1 < after.version => None,
+            // Whoever asks for help waits for nobody's working day.
+            Step::Signalled { source: Source::SelfReferral | Source::Hotline, .. } => news("help_asked", false),
             Step::Signalled { source, .. } => news("new_thread", *source == Source::Machine),
             Step::Assessed { .. } | Step::SeveritySet { .. } if Severity::Serious <= after.severity => news("new_thread", false),
             Step::CheckOpened { .. } => Some(Self { kind: "safety_step_due", severity: None, is_of_machine: true }),
@@ -177,6 +207,24 @@ pub(crate) async fn ask_hand_over(tx: &mut Tx, hand_over_key: i64, now: i64) -> 
     .map_err(Error::database("write", "message"))
 }
 
+/// Adds that somebody reported something of a number that is nobody's, in the transaction that keeps it: what a person says
+/// never waits for somebody to look.
+pub(crate) async fn tell_unplaced(tx: &mut Tx, report_key: i64, severity: Severity, now: i64) -> Result<(), Error> {
+    let message_id = next_key(tx, "message", "message_id").await?;
+    sqlx::query(
+        "INSERT INTO message (message_id, kind, severity, is_of_machine, report_key, created_us) \
+         VALUES ($1, 'new_thread', $2, 0, $3, $4)",
+    )
+    .bind(message_id)
+    .bind(severity.level())
+    .bind(report_key)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "message"))
+}
+
 #[derive(FromRow)]
 struct Row {
     message_id: i64,
@@ -187,6 +235,7 @@ struct Row {
     version: Option<i64>,
     hand_over_key: Option<i64>,
     follow_up_key: Option<i64>,
+    report_key: Option<i64>,
     created_us: i64,
     next_us: i64,
 }
@@ -202,14 +251,15 @@ impl From<Row> for OpenMessage {
             version: row.version,
             hand_over_key: row.hand_over_key,
             follow_up_key: row.follow_up_key,
+            report_key: row.report_key,
             created_us: row.created_us,
             next_us: row.next_us,
         }
     }
 }
 
-const COLUMNS: &str =
-    "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, created_us, next_us";
+const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, report_key, \
+                       created_us, next_us";
 
 /// Keeps messages and their deliveries.
 #[derive(Debug, Clone)]
@@ -298,6 +348,36 @@ impl Messages {
         .map_err(Error::database("write", "message"))?;
         tx.commit().await.map_err(Error::database("write", "message"))?;
         Ok(message_id)
+    }
+
+    /// Returns the latest rehearsal.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn last_drill(&self) -> Result<Option<OpenMessage>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM message WHERE kind = 'drill' ORDER BY created_us DESC, message_id DESC LIMIT 1");
+        let row: Option<Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "message"))?;
+        Ok(row.map(OpenMessage::from))
+    }
+
+    /// Returns what became of deliveries by each channel since an instant, by name; of a channel that nothing went by there is
+    /// no row.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn channels_since(&self, since_us: i64) -> Result<Vec<ChannelUse>, Error> {
+        sqlx::query_as(
+            "SELECT channel, count(*) AS tried_n, count(sent_us) AS sent_n, count(failed_us) AS failed_n, \
+             count(acknowledged_us) AS acknowledged_n, max(sent_us) AS last_sent_us, max(failed_us) AS last_failed_us \
+             FROM message_delivery WHERE created_us >= $1 GROUP BY channel ORDER BY channel",
+        )
+        .bind(since_us)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "message_delivery"))
     }
 
     /// Returns everything that was tried for a message, in the order in which it was begun.
@@ -408,7 +488,7 @@ impl Messages {
     }
 
     /// Says whether somebody has worked on the case since the step that a message is about, or it is over; of a contact,
-    /// whether it was made or is owed no more.
+    /// whether it was made or is owed no more; of a report of nobody's number, whether it was placed.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -423,6 +503,14 @@ impl Messages {
             .await
             .map_err(Error::database("read", "follow_up"))?;
             return Ok(owed == 0);
+        }
+        if let Some(report_key) = message.report_key {
+            let waits: i64 = sqlx::query_scalar("SELECT count(*) FROM observation_unplaced WHERE report_key = $1")
+                .bind(report_key)
+                .fetch_one(self.database.read())
+                .await
+                .map_err(Error::database("read", "observation_unplaced"))?;
+            return Ok(waits == 0);
         }
         let (Some(thread_key), Some(version)) = (message.thread_key, message.version) else { return Ok(false) };
         let n: i64 = sqlx::query_scalar(

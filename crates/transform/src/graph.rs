@@ -13,7 +13,7 @@ use crate::issued;
 use crate::node::{Node, Origin};
 use crate::risk::{self, Risk};
 use crate::seen;
-use crate::warnings::{CONTACT_GAP, OUTCOMES};
+use crate::warnings::{CONTACT_GAP, HOURS, OUTCOMES};
 
 /// All tables of a project, in an order in which each stands behind what it reads.
 #[derive(Debug, Clone)]
@@ -94,10 +94,12 @@ impl Graph {
                 let candidates = issued::warning_candidate(&rules, &trends, &offering, subject);
                 // What came of earlier offers weighs the rules, where casework is a source.
                 let has_outcomes = OUTCOMES.iter().all(|it| nodes.contains_key(*it));
-                let outcomes = if has_outcomes { &OUTCOMES[..] } else { &[] };
+                let mut beside: Vec<&str> = if has_outcomes { OUTCOMES.to_vec() } else { Vec::new() };
+                // Hours that people said they have, where they can say so.
+                beside.extend(nodes.contains_key(HOURS).then_some(HOURS));
                 let has_gap = measures.iter().any(|it| it.name == CONTACT_GAP);
                 let ties = has_gap.then_some("feat_measure");
-                generated.extend([candidates, issued::warning_student(subject, outcomes, ties)]);
+                generated.extend([candidates, issued::warning_student(subject, &beside, ties)]);
                 if nodes.contains_key(effect::FOLLOWED) {
                     generated.push(effect::node(subject));
                 }
@@ -152,6 +154,7 @@ impl Graph {
             inputs.remove(&node.name);
             for table in &inputs {
                 known(table, &node.path, &names)?;
+                shown_only(table, node)?;
             }
             node.inputs = inputs.into_iter().collect();
         }
@@ -314,6 +317,20 @@ impl Graph {
             }
         }
         found
+    }
+}
+
+/// Tables that are shown beside a case and are an input of nothing, each with the one table that may be made of it: whoever
+/// asks for help must not be found by a rule because of it.
+const SHOWN_ONLY: [(&str, &str); 2] = [("stg_counselling_state", "closed_counselling"), ("closed_counselling", "")];
+
+fn shown_only(table: &str, node: &Node) -> Result<(), Error> {
+    match SHOWN_ONLY.iter().find(|it| it.0 == table) {
+        Some((_, only)) if *only != node.name => {
+            let message = format!("\"{table}\" is shown to psychology beside a case and is an input of nothing");
+            Err(Error::Refused { path: node.path.clone(), message })
+        }
+        _ => Ok(()),
     }
 }
 

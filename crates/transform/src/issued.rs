@@ -234,16 +234,16 @@ pub(crate) fn warning_candidate(rules: &[&Model], trends: &[&Model], risks: &[&M
 
 /// `warning_student`: what is offered on a date, with severity, and findings without one.
 ///
-/// `outcomes` are the tables with what became of earlier offers, where casework is a source; `ties` that with the measure by
-/// which equal offers are ordered, where the project has it.
-pub(crate) fn warning_student(subject: &Subject, outcomes: &[&str], ties: Option<&str>) -> Node {
+/// `beside` are the tables with what became of earlier offers and with the hours that owners have, where they are sources;
+/// `ties` that with the measure by which equal offers are ordered, where the project has it.
+pub(crate) fn warning_student(subject: &Subject, beside: &[&str], ties: Option<&str>) -> Node {
     let about = "Dated, explained offers of attention (关怀提示), one a student, and findings without severity (数据无记录).";
     let mut node = as_of("warning_student", about, &subject.key, &["warning_id"], String::new(), Origin::Offers);
     node.kind = "rule".to_owned();
     node.is_kept = true;
     node.inputs = vec!["warning_candidate".to_owned(), subject.table.clone()];
     node.inputs.extend(ties.map(str::to_owned));
-    node.inputs.extend(outcomes.iter().map(|it| (*it).to_owned()));
+    node.inputs.extend(beside.iter().map(|it| (*it).to_owned()));
     let trace = |about| column(about, Class::Trace);
     node.columns = offered(&subject.key);
     node.columns.extend([

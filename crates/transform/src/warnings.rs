@@ -10,7 +10,7 @@ use datafusion::arrow::compute::{cast, concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
 use schema::{Direction, Noise, Subject};
-use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, Outcomes, Signal, Trend, TrendRules, Week};
+use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, OfferRules, Outcomes, Signal, Trend, TrendRules, Week};
 
 use crate::Error;
 use crate::build::{Builder, date, with_as_of};
@@ -22,6 +22,9 @@ pub(crate) const OUTCOMES: [&str; 2] = ["stg_case_offer", "stg_case_state"];
 
 /// The measure that says how long nobody was in contact with a student.
 pub(crate) const CONTACT_GAP: &str = "contact_gap";
+
+/// Table with the hours that people said they have for talks.
+pub(crate) const HOURS: &str = "stg_talk_hours";
 
 /// Word of `subject_kind` for a row about one person.
 const PERSON: &str = "person";
@@ -197,7 +200,7 @@ impl Builder<'_> {
         let empty = Arc::new(frame.schema().as_arrow().clone());
         let found = frame.collect().await.map_err(fail())?;
         let found = concat_batches(found.first().map_or(&empty, |it| it.schema_ref()), &found).map_err(|it| fail()(it.into()))?;
-        let rules = self.config.warning.offers();
+        let rules = OfferRules { talks_of: self.talks_of(node, context, as_of_on).await?, ..self.config.warning.offers() };
         let sql = format!(
             "SELECT DISTINCT {key}, owner_key, severity, issued_on FROM {own} WHERE as_of_on < {on} AND severity IS NOT NULL \
              AND issued_on > {since}",
@@ -216,6 +219,30 @@ impl Builder<'_> {
         let candidates = self.candidates(&found, key, students, &worth, &gaps).map_err(|it| fail()(it.into()))?;
         let offers = warning::offers(&rules, &candidates, students, &issued, as_of_on);
         self.offer_rows(node, &found, key, &candidates, &offers.offered)
+    }
+
+    /// Talks that each owner can give by the hours that they said they have; who said nothing has those of the settings.
+    async fn talks_of(&self, node: &Node, context: &SessionContext, as_of_on: i32) -> Result<BTreeMap<i64, u32>, Error> {
+        if !node.inputs.iter().any(|it| it == HOURS) {
+            return Ok(BTreeMap::new());
+        }
+        let fail = || Error::query("build", &node.path);
+        let sql = format!(
+            "SELECT staff_key, minutes_a_week FROM {HOURS} WHERE from_on <= {on} ORDER BY staff_key, from_on, entry_no",
+            on = date(as_of_on),
+        );
+        let mut talks = BTreeMap::new();
+        for batch in context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())? {
+            let column = |place: usize| cast(batch.column(place), &DataType::Int64).map_err(|it| fail()(it.into()));
+            let (keys, minutes) = (column(0)?, column(1)?);
+            let (keys, minutes) = (keys.as_primitive::<Int64Type>(), minutes.as_primitive::<Int64Type>());
+            // In the order in which they begin: the last stands.
+            for row in 0..batch.num_rows() {
+                let hours = minutes.value(row) as f64 / 60.0;
+                talks.insert(keys.value(row), self.config.warning.capacity.talks_in(hours));
+            }
+        }
+        Ok(talks)
     }
 
     /// What came of the earlier offers of each rule and trend, as far as it was known on a date; nothing where casework is

@@ -55,7 +55,12 @@ pub struct Capacity {
 impl Capacity {
     /// Whole talks a week; none if a talk takes no time, which is a mistake and no licence.
     pub fn talks(&self) -> u32 {
-        let talks = (self.hours_a_week / self.hours_a_talk).floor();
+        self.talks_in(self.hours_a_week)
+    }
+
+    /// The same of an owner who said how many hours there are.
+    pub fn talks_in(&self, hours_a_week: f64) -> u32 {
+        let talks = (hours_a_week / self.hours_a_talk).floor();
         if talks.is_finite() && 0.0 < talks { talks as u32 } else { 0 }
     }
 }
@@ -86,5 +91,10 @@ mod tests {
         assert_eq!(talks(0.0, 0.75), 0);
         assert_eq!(talks(6.0, 0.0), 0);
         assert_eq!(talks(-1.0, 1.0), 0);
+        assert_eq!(
+            Capacity { hours_a_week: 6.0, hours_a_talk: 0.75 }.talks_in(1.5),
+            2,
+            "what an owner said, and not the default"
+        );
     }
 }

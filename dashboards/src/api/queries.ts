@@ -3,9 +3,10 @@ import {computed, toValue, type MaybeRefOrGetter} from "vue";
 import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
-  Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health, ImportState, Ledger,
-  Lineage, ListHead, Me, ModelList, ModelPage, OwnModels, MonthReport, MyObservations, ObservationForm, ObservationWeek, OpenForms, Portrait, Quality, RecordPage,
-  Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps, Tickets, UnplacedObservations, WorkList,
+  AidRoll, Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health,
+  HelpPage, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, NoticeChannels, ObservationForm,
+  ObservationWeek, OpenForms, OwnModels, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
+  TalkHoursPage, Tickets, UnansweredContacts, UnplacedObservations, WorkList,
 } from "./schema";
 
 export const meKey = ["me"] as const;
@@ -180,12 +181,33 @@ export function useUnplaced(enabled: MaybeRefOrGetter<boolean>) {
   });
 }
 
+export function useHelp() {
+  return useQuery({queryKey: ["help"], queryFn: ({signal}) => get<HelpPage>("/me/help", {}, signal), refetchInterval: 60_000});
+}
+
 export function useFollowUps() {
   return useQuery({queryKey: ["follow-ups"], queryFn: ({signal}) => get<FollowUps>("/follow-ups", {}, signal)});
 }
 
 export function useBreaks() {
   return useQuery({queryKey: ["breaks"], queryFn: ({signal}) => get<BreakList>("/follow-ups/breaks", {}, signal)});
+}
+
+export function useUnanswered() {
+  return useQuery({queryKey: ["unanswered"], queryFn: ({signal}) => get<UnansweredContacts>("/follow-ups/unanswered", {}, signal)});
+}
+
+export function useAid() {
+  return useQuery({queryKey: ["aid"], queryFn: ({signal}) => get<AidRoll>("/aid", {}, signal), refetchOnWindowFocus: false});
+}
+
+/** Every look is written down, so it is fetched when the page is opened and not by itself. */
+export function useReferrals() {
+  return useQuery({queryKey: ["referrals"], queryFn: ({signal}) => get<Referrals>("/referrals", {}, signal), refetchOnWindowFocus: false});
+}
+
+export function useTalkHours() {
+  return useQuery({queryKey: ["talk-hours"], queryFn: ({signal}) => get<TalkHoursPage>("/talk-hours", {}, signal)});
 }
 
 export function useOutcomes() {
@@ -293,6 +315,10 @@ export function useQuality() {
 
 export function useRuns() {
   return useQuery({queryKey: ["runs"], queryFn: ({signal}) => get<{runs: Run[]}>("/runs", {}, signal)});
+}
+
+export function useChannels() {
+  return useQuery({queryKey: ["channels"], queryFn: ({signal}) => get<NoticeChannels>("/channels", {}, signal)});
 }
 
 export function useImportState() {

@@ -1070,6 +1070,127 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/follow-ups/unanswered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Contacts of colleagues that fell due and of which the reader was told */
+        get: operations["get_follow_ups_unanswered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ways by which messages leave, and the monthly rehearsal */
+        get: operations["get_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/talk-hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Hours for talks that the reader has */
+        get: operations["get_talk_hours"];
+        put?: never;
+        /** Says how many hours there are for talks from a day on */
+        post: operations["post_talk_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/help": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of own requests for help */
+        get: operations["get_me_help"];
+        put?: never;
+        /** Asks for help */
+        post: operations["post_me_help"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lists/visit/sheets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fills in the sheet about somebody who was met */
+        post: operations["post_lists_visit_sheets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/aid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whom aid is about */
+        get: operations["get_aid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/referrals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who was referred to the university hospital */
+        get: operations["get_referrals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1085,7 +1206,7 @@ export interface components {
          * @description A role of `policies/`.
          * @enum {string}
          */
-        Role: "leader" | "psychologist" | "psychology_head" | "counselor" | "tutor" | "dorm_keeper" | "college_office" | "college_secretary" | "security" | "duty_office" | "analyst" | "student" | "administrator" | "auditor" | "dorm_head" | "class_rep";
+        Role: "leader" | "psychologist" | "psychology_head" | "counselor" | "tutor" | "dorm_keeper" | "college_office" | "college_secretary" | "security" | "duty_office" | "analyst" | "student" | "administrator" | "auditor" | "dorm_head" | "class_rep" | "aid_centre" | "hospital";
         /** @description Who is logged in, in which role. */
         Me: {
             account: string;
@@ -1129,6 +1250,13 @@ export interface components {
             as_of_on: string | null;
             last_run: components["schemas"]["LastRun"] | null;
             demo_logins: components["schemas"]["DemoLogin"][];
+            /** @description What somebody has to do although the platform runs. */
+            warnings: {
+                /** @enum {string} */
+                code: "drill_due";
+                text_zh: string;
+                text_en: string;
+            }[];
         };
         /** @description What went wrong (RFC 9457), in Chinese and English; the cause goes to the log only. */
         Problem: {
@@ -1505,6 +1633,18 @@ export interface components {
             /** Format: date */
             as_of_on: string;
             owner: string;
+            /**
+             * Format: date-time
+             * @description When it was built.
+             */
+            built_at: string | null;
+            /**
+             * Format: date-time
+             * @description A list of a night: from when on it may be read as complete, half an hour after the doors close.
+             */
+            complete_from: string | null;
+            /** @description False for a list of a night that was built before. */
+            is_complete: boolean;
         };
         /** @description The work lists of the reader's role. */
         ListIndex: {
@@ -1531,6 +1671,20 @@ export interface components {
             }[];
             /** @description What rows may be answered with; null: nothing. */
             answers: components["schemas"]["AnswerChoice"][] | null;
+            /** @description The sheet that rows of the plan of visits are answered with; null for whoever does not visit. */
+            sheet: components["schemas"]["VisitSheet"] | null;
+            /**
+             * Format: date-time
+             * @description When it was built.
+             */
+            built_at: string | null;
+            /**
+             * Format: date-time
+             * @description A list of a night: from when on it may be read as complete, half an hour after the doors close.
+             */
+            complete_from: string | null;
+            /** @description False for a list of a night that was built before. */
+            is_complete: boolean;
         };
         /** @description Requests of a category. */
         TicketCategory: {
@@ -2353,6 +2507,8 @@ export interface components {
             as_of_on: string | null;
             emergency_zh: string;
             emergency_en: string;
+            /** @description The school's own system says that the student is in counselling; told to psychology only, false for everybody else. */
+            is_in_counselling: boolean;
         };
         /** @description A step on a case. */
         CaseStepAsk: {
@@ -3205,6 +3361,7 @@ export interface components {
             /** @description The newest first. */
             days: components["schemas"]["LedgerDay"][];
         };
+<<<<<<< HEAD
         /** @description Whom offers found and missed, relative to what visits to rooms drawn at random saw: shares with 95 % intervals. A visit is no clinical assessment. All null where too few were met. */
         VisitRecall: {
             /** Format: date */
@@ -3262,6 +3419,193 @@ export interface components {
             rules: components["schemas"]["OwnRule"][];
             /** @description Null before it was worked out. */
             visits: components["schemas"]["VisitRecall"] | null;
+=======
+        /** @description A contact of a colleague that fell due without an answer; with whom is not said. */
+        UnansweredContact: {
+            /** @description Account of whose contact it is. */
+            owner: string;
+            owner_name: string | null;
+            /** Format: date-time */
+            due_at: string;
+        };
+        /** @description Contacts of colleagues of which the reader was told because nobody answered, those due first. */
+        UnansweredContacts: {
+            rows: components["schemas"]["UnansweredContact"][];
+        };
+        /** @description A way by which messages to staff leave; counts of the last 31 days. */
+        NoticeChannel: {
+            /** @description Name in the settings. */
+            channel: string;
+            /**
+             * @description Who would say that a message arrived: nobody, or the vendor, who is not asked.
+             * @enum {string}
+             */
+            receipts: "none" | "not_fetched";
+            receipts_zh: string;
+            receipts_en: string;
+            /** @description Messages that the other side took; whether they arrived nobody says. */
+            sent_n: number;
+            failed_n: number;
+            /** @description Of these persons, those who took the message on in the web app, by whichever channel they heard of it. */
+            acknowledged_n: number;
+            /** Format: date-time */
+            last_sent_at: string | null;
+            /** @description The latest try failed. */
+            is_broken: boolean;
+        };
+        /** @description The monthly rehearsal of messages. */
+        NoticeDrill: {
+            /** Format: date-time */
+            last_at: string | null;
+            /** Format: date-time */
+            due_at: string | null;
+            is_late: boolean;
+            /** @description What to do, where it is late. */
+            text_zh: string | null;
+            text_en: string | null;
+        };
+        /** @description Ways by which messages to staff leave, in the order of the settings. */
+        NoticeChannels: {
+            rows: components["schemas"]["NoticeChannel"][];
+            drill: components["schemas"]["NoticeDrill"];
+        };
+        /** @description Hours for talks, as somebody said. */
+        TalkHours: {
+            hours_a_week: number;
+            /** Format: date */
+            from_on: string;
+            /** @description Account that entered it. */
+            entered_by: string;
+            /** Format: date-time */
+            entered_at: string;
+        };
+        /** @description A psychologist of the centre. */
+        TalkHoursColleague: {
+            account: string;
+            display_name: string;
+            now: components["schemas"]["TalkHours"] | null;
+        };
+        /** @description Hours for talks that the reader has; they bind what the data alone raise and nothing else. */
+        TalkHoursPage: {
+            /** @description Hours a week of whoever said nothing. */
+            default_hours: number;
+            hours_a_talk: number;
+            /** @description What holds today; null where the default does. */
+            now: components["schemas"]["TalkHours"] | null;
+            /** @description Whole talks of these hours. */
+            talks_a_week: number;
+            /** @description What the reader said, that with the latest beginning first. */
+            rows: components["schemas"]["TalkHours"][];
+            /** @description Psychologists whose hours the reader enters; empty but for the head of psychology. */
+            centre: components["schemas"]["TalkHoursColleague"][];
+        };
+        /** @description Hours for talks from a day on. */
+        TalkHoursAsk: {
+            /** @description In quarters of an hour. */
+            hours_a_week: number;
+            /** Format: date */
+            from_on: string;
+            /** @description Whose; the reader without it. */
+            account?: string | null;
+        };
+        /** @description That a student asked for help, as the student sees it. */
+        HelpRequest: {
+            /** Format: date-time */
+            at: string;
+            /** @description Somebody has been in touch since. */
+            is_answered: boolean;
+            /** @description Name of whoever took it on; null while nobody has. */
+            taken_by: string | null;
+        };
+        /** @description Asking for help: whom to call first, and what became of earlier requests. */
+        HelpPage: {
+            emergency_zh: string;
+            emergency_en: string;
+            /** @description Longest way to be reached, in characters. */
+            reach_max: number;
+            /** @description The newest first. */
+            rows: components["schemas"]["HelpRequest"][];
+        };
+        /** @description A student asks for help. */
+        HelpAsk: {
+            /** @description How to be reached: a number, a time, a place. The only thing that is asked. */
+            reach: string;
+        };
+        /** @description The fixed sheet of a visit: the same few questions about everybody. */
+        VisitSheet: {
+            questions: components["schemas"]["AnswerChoice"][];
+            /** @description What may be said to each. */
+            answers: components["schemas"]["AnswerChoice"][];
+        };
+        /** @description Somebody was met on a visit. */
+        NewVisitSheet: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /**
+             * Format: date
+             * @description Date of the plan, a Monday.
+             */
+            plan_on: string;
+            /** @enum {string} */
+            rest: "usual" | "changed" | "not_raised";
+            /** @enum {string} */
+            study: "usual" | "changed" | "not_raised";
+            /** @enum {string} */
+            company: "usual" | "changed" | "not_raised";
+            is_support_needed: boolean;
+        };
+        /** @description The sheet was taken; what it says is shown to nobody here again. */
+        VisitSheetTaken: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            /** Format: date */
+            plan_on: string;
+            /** Format: date-time */
+            sheet_at: string;
+        };
+        /** @description Somebody whom aid is about. */
+        AidRow: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            name: string | null;
+            college_name: string | null;
+            class: string | null;
+            /** @description Of the newest recognition: severe, moderate or mild. */
+            aid_level: string | null;
+            /** Format: date */
+            recognised_on: string | null;
+            /** @description Paid within 365 days, in fen. */
+            paid_fen: number;
+            /** @description Of that hidden aid, in fen. */
+            hidden_fen: number;
+            /** @description Of a candidate for hidden aid: benchmark less what was spent in 28 days, in fen. An offer, never a finding of need. */
+            gap_fen: number | null;
+        };
+        /** @description Recipients of aid and candidates for hidden aid, candidates first. */
+        AidRoll: {
+            /** Format: date */
+            as_of_on: string | null;
+            rows: components["schemas"]["AidRow"][];
+        };
+        /** @description Somebody who was referred to the university hospital; nothing else of the case. */
+        Referral: {
+            /** @description Key of a student; 15 digits as text, so that no client computes with it. */
+            student_key: string;
+            name: string | null;
+            college_name: string | null;
+            class: string | null;
+            /** Format: date-time */
+            referred_at: string;
+            /** @description Role of whoever referred. */
+            by_zh: string;
+            by_en: string;
+            /** @description What was written with the referral. */
+            text: string | null;
+        };
+        /** @description Referrals that go on, the newest first. */
+        Referrals: {
+            rows: components["schemas"]["Referral"][];
+>>>>>>> a
         };
     };
     responses: never;
@@ -3464,11 +3808,33 @@ export type CrisisCallee = components['schemas']['CrisisCallee'];
 export type LedgerAct = components['schemas']['LedgerAct'];
 export type LedgerDay = components['schemas']['LedgerDay'];
 export type Ledger = components['schemas']['Ledger'];
+<<<<<<< HEAD
 export type VisitRecall = components['schemas']['VisitRecall'];
 export type OwnModelInput = components['schemas']['OwnModelInput'];
 export type OwnModel = components['schemas']['OwnModel'];
 export type OwnRule = components['schemas']['OwnRule'];
 export type OwnModels = components['schemas']['OwnModels'];
+=======
+export type UnansweredContact = components['schemas']['UnansweredContact'];
+export type UnansweredContacts = components['schemas']['UnansweredContacts'];
+export type NoticeChannel = components['schemas']['NoticeChannel'];
+export type NoticeDrill = components['schemas']['NoticeDrill'];
+export type NoticeChannels = components['schemas']['NoticeChannels'];
+export type TalkHours = components['schemas']['TalkHours'];
+export type TalkHoursColleague = components['schemas']['TalkHoursColleague'];
+export type TalkHoursPage = components['schemas']['TalkHoursPage'];
+export type TalkHoursAsk = components['schemas']['TalkHoursAsk'];
+export type HelpRequest = components['schemas']['HelpRequest'];
+export type HelpPage = components['schemas']['HelpPage'];
+export type HelpAsk = components['schemas']['HelpAsk'];
+export type VisitSheet = components['schemas']['VisitSheet'];
+export type NewVisitSheet = components['schemas']['NewVisitSheet'];
+export type VisitSheetTaken = components['schemas']['VisitSheetTaken'];
+export type AidRow = components['schemas']['AidRow'];
+export type AidRoll = components['schemas']['AidRoll'];
+export type Referral = components['schemas']['Referral'];
+export type Referrals = components['schemas']['Referrals'];
+>>>>>>> a
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
@@ -5802,6 +6168,279 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deaths"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_follow_ups_unanswered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whose they are; nothing of the student. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnansweredContacts"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts only; nobody is named. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeChannels"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_talk_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Own hours, and for the head of psychology those of the centre. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TalkHoursPage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_talk_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkHoursAsk"];
+            };
+        };
+        responses: {
+            /** @description Hours as they stand now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TalkHoursPage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me_help: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That they were received, and who calls; nothing of a case. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HelpPage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_help: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HelpAsk"];
+            };
+        };
+        responses: {
+            /** @description It was received. What a second tap sends within a minute is the same request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HelpPage"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_lists_visit_sheets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVisitSheet"];
+            };
+        };
+        responses: {
+            /** @description Taken; another one of the same plan is a correction. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitSheetTaken"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_aid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Recipients and candidates; nobody else. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AidRoll"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_referrals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Students by name, and the text of the referral. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Referrals"];
                 };
             };
             /** @description Problem document (RFC 9457) */

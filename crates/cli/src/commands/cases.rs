@@ -30,7 +30,7 @@ impl Cases {
             let said = serde_json::json!({
                 "assigned_n": night.assigned_n, "ended_n": night.ended_n, "without_n": night.without_n,
                 "offered_n": night.offered_n, "entered_n": night.entered_n, "refused_n": night.refused_n, "moved_n": night.moved_n,
-                "cared_n": night.cared_n,
+                "cared_n": night.cared_n, "shifts_n": night.shifts_n, "shifts_without_n": night.shifts_without_n,
             });
             println!("{said}");
         } else {

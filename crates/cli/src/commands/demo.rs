@@ -195,6 +195,8 @@ async fn logins(house: &House) -> anyhow::Result<Vec<DemoLogin>> {
         ("dorm_keeper", "dorm_keeper", "宿管（示例）", building.as_str(), office(1)),
         ("security", "security", "保卫处值班（示例）", "on_call", office(2)),
         ("duty_office", "duty_office", "总值班室（示例）", "on_call", office(3)),
+        ("aid_centre", "aid_centre", "资助中心（示例）", "university", None),
+        ("hospital", "hospital", "校医院（示例）", "on_call", None),
         ("analyst", "analyst", "数据分析师（示例）", "university", None),
         ("student", "student", "学生（示例）", "own", student.first().copied()),
         ("administrator", "administrator", "系统管理员（示例）", "university", None),

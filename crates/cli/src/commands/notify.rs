@@ -75,8 +75,10 @@ fn say(report: &Report, is_json: bool) -> anyhow::Result<()> {
     for it in &report.channels {
         let seconds = |it: Option<f64>| it.map_or("–".to_owned(), |it| format!("{it:.1}s"));
         println!(
-            "{:<12} 已发 / sent {}/{} ({})  已确认 / confirmed {} ({})",
+            "{:<12} {} / {}  已发 / sent {}/{} ({})  已确认 / confirmed {} ({})",
             it.channel,
+            it.receipts.words().zh,
+            it.receipts.words().en,
             it.sent_n,
             it.officers_n,
             seconds(it.sent_seconds),

@@ -63,6 +63,16 @@ pub(crate) async fn serve_house(
         death_by: house.settings.casework.death_by.clone(),
         k_sensitive: house.settings.policy.k_sensitive,
         clock_offset_us: clock_offset_us(&house).await?,
+        talk_hours_a_week: house.settings.warning.capacity.hours_a_week,
+        talk_hours: house.settings.warning.capacity.hours_a_talk,
+        channels: house
+            .settings
+            .notify
+            .channel
+            .iter()
+            .map(|it| serve::ChannelWords { name: it.name().to_owned(), receipts: it.receipts() })
+            .collect(),
+        drill_days: house.settings.notify.drill_days,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
@@ -203,6 +213,12 @@ async fn care_once(house: &House, channels: &notify::Channels, rules: &casework:
     Ok(())
 }
 
+/// A local time of day, as `23:30`.
+fn minute_of_day(text: &str) -> Option<i64> {
+    let time = chrono::NaiveTime::parse_from_str(text, "%H:%M").ok()?;
+    Some(i64::from(chrono::Timelike::num_seconds_from_midnight(&time)) / 60)
+}
+
 /// What the catalogue page shows, and the words of measures, rules and lists.
 pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
     let builder = house.builder().await?;
@@ -326,6 +342,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             about_zh: front.and_then(|it| it.about_zh.clone()).unwrap_or_else(|| node.about.clone()),
             about_en: node.about.clone(),
             owner: node.owner.clone(),
+            complete_minute: front.and_then(|it| it.complete_at.as_deref()).and_then(minute_of_day),
             grain: node.grain.clone(),
             heads: node
                 .columns

@@ -2,7 +2,7 @@
 
 use notify::drill::{self, Officer};
 use notify::escalate::{self, Action, Person, Route, Situation};
-use notify::{Address, AddressKind, Addresses, Delivery, Language, Message, Severity, StaffKey, State};
+use notify::{Address, AddressKind, Addresses, Delivery, Language, Message, Receipts, Severity, StaffKey, State};
 
 use crate::support::{Server, channels, config, message};
 use crate::webhook::webhook;
@@ -82,7 +82,7 @@ async fn a_rehearsal_tries_every_channel_and_says_which_is_broken() {
     let opened_us = attempts[0].delivery.created_us() + 30_000_000;
     attempts[0].delivery.advance(State::Read, opened_us);
     attempts[0].delivery.advance(State::Acknowledged, opened_us + 5_000_000);
-    let names: Vec<String> = channels.iter().map(|it| it.name().to_owned()).collect();
+    let names: Vec<(String, Receipts)> = channels.iter().map(|it| (it.name().to_owned(), Receipts::None)).collect();
     let report = drill::report(5, &names, &attempts);
     let row = |name: &str| report.channels.iter().find(|it| it.channel == name).expect("a row");
     let counts = |name| (row(name).officers_n, row(name).sent_n, row(name).acknowledged_n, row(name).is_broken);

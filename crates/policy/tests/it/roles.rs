@@ -14,13 +14,13 @@ fn shipped() -> Policies {
 fn the_shipped_policies_do_what_they_say() {
     assert_eq!(check(&shipped()), []);
     let names: Vec<_> = shipped().roles().map(|it| it.role.clone()).collect();
-    let expected = "administrator analyst auditor class_rep college_office college_secretary counselor dorm_head dorm_keeper \
-                    duty_office leader psychologist psychology_head security student tutor";
+    let expected = "administrator aid_centre analyst auditor class_rep college_office college_secretary counselor dorm_head \
+                    dorm_keeper duty_office hospital leader psychologist psychology_head security student tutor";
     assert_eq!(names.join(" "), expected);
 }
 
 #[test]
-fn no_shipped_role_reads_raw_tables_and_closed_columns_only_psychology_in_the_closed_compartment() {
+fn no_shipped_role_reads_raw_tables_and_closed_columns_only_psychology_and_aid_in_the_closed_compartment() {
     let (roles, mut seen) = (shipped(), Vec::new());
     for role in roles.roles() {
         assert!(role.rule("raw_card_txn").is_none(), "{}", role.role);
@@ -30,7 +30,15 @@ fn no_shipped_role_reads_raw_tables_and_closed_columns_only_psychology_in_the_cl
             }
         }
     }
-    assert_eq!(seen, [("psychologist", "closed_measure"), ("psychology_head", "closed_measure")]);
+    // And the aid centre whom aid is about.
+    let expected = [
+        ("aid_centre", "closed_aid_roll"),
+        ("psychologist", "closed_counselling"),
+        ("psychologist", "closed_measure"),
+        ("psychology_head", "closed_counselling"),
+        ("psychology_head", "closed_measure"),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]
@@ -51,6 +59,7 @@ fn a_shipped_role_with_all_rows_reads_no_names() {
 const MATRIX: &str = "
     role              | names leave portrait rhythm record closed offers absent seen resident figures own
     administrator     | -     -     -        -      -      -      -      -      -    -        -       -
+    aid_centre        | yes   -     -        -      -      -      -      -      -    -        -       -
     analyst           | -     all   -        all    -      -      -      -      -    -        all     -
     auditor           | -     -     -        -      -      -      -      -      -    -        -       -
     class_rep         | -     -     -        -      -      -      -      -      -    -        -       -
@@ -60,6 +69,7 @@ const MATRIX: &str = "
     dorm_head         | -     -     -        -      -      -      -      -      -    -        -       -
     dorm_keeper       | yes   -     -        -      -      -      -      scope  -    scope    -       -
     duty_office       | yes   -     -        -      -      -      -      -      -    -        -       -
+    hospital          | yes   -     -        -      -      -      -      -      -    -        -       -
     leader            | -     -     -        -      -      -      -      -      -    -        all     -
     psychologist      | yes   scope scope    scope  scope  scope  scope  scope  scope -       -       own
     psychology_head   | yes   scope scope    scope  scope  scope  scope  scope  scope -       -       own
@@ -120,10 +130,12 @@ fn roles_of_one_college_building_class_or_shift_are_granted_nothing_wider() {
     let granted: Vec<_> =
         roles.roles().filter(|it| !it.grants.is_empty()).map(|it| (it.role.as_str(), it.grants.join(" "))).collect();
     let expected = [
+        ("aid_centre", "university"),
         ("college_office", "college"),
         ("college_secretary", "college"),
         ("dorm_keeper", "building"),
         ("duty_office", "on_call"),
+        ("hospital", "on_call"),
         ("psychology_head", "university"),
         ("security", "on_call"),
         ("tutor", "class"),

@@ -22,6 +22,7 @@ use super::students::limit;
 use super::warnings;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
+use crate::rows;
 
 /// Steps of a history that are read at once; a case has 2,000 and somewhat more at most.
 const STEPS_A_PAGE: usize = 500;
@@ -290,6 +291,10 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
             notices.retain(|it| it["thread"] == row.kind.code());
         }
     }
+    let counselling = match students.session_of(row.student_key) {
+        Some((session, _)) if desk.view.sight == Sight::Closed => in_counselling(reader, session, row.student_key).await,
+        _ => false,
+    };
     let (campus, labels) = (&reader.state.config.campus, &reader.state.config.labels);
     let people = match &desk.crisis {
         Some(crisis) if crisis.ended_us.is_none() => callees(reader, row.student_key, crisis, now).await?,
@@ -316,11 +321,24 @@ async fn whole(reader: &Reader, key: i64, desk: Desk) -> Result<Value, Problem> 
         "records": records.iter().map(|it| shown::record(it, campus)).collect::<Vec<_>>(),
         "record_forms": desk.record_forms.iter().map(shown::record_form).collect::<Vec<_>>(),
         "family": desk.family.text().map(|it| json!({ "text_zh": it.zh, "text_en": it.en })),
+        "is_in_counselling": counselling,
         "crisis": desk.crisis.as_ref().map(|it| shown::crisis(it, &people, now)),
         "check": check,
         "others": shown::others(desk.others_n),
         "as_of_on": students.as_of_on, "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
     }))
+}
+
+/// Whether the school's own system says that somebody is in counselling (在咨询中). Psychology alone reads the table; where it
+/// does not answer nothing is said, for a case must not wait for it.
+async fn in_counselling(reader: &Reader, session: &policy::Session, student_key: i64) -> bool {
+    let today = shown::day(Some(reader.rules().calendar.day(reader.now_us())));
+    let Some(Ok(today)) = today.map(|it| rows::date(&it)) else { return false };
+    let sql = "SELECT count(*) AS n FROM closed_counselling WHERE student_key = $key AND state = 'in_counselling' \
+               AND from_on <= $today AND (to_on IS NULL OR $today <= to_on)";
+    let params = vec![("key", rows::key(student_key)), ("today", today)];
+    let found = rows::rows(session, sql, params).await.unwrap_or_default();
+    found.first().and_then(|it| rows::number(it, "n")).is_some_and(|it| 0.0 < it)
 }
 
 /// Whom the open steps of a crisis call, with the names and telephones that the registers hold.
@@ -349,7 +367,7 @@ fn nothing(reader: &Reader, others_n: usize) -> Value {
     let campus = &reader.state.config.campus;
     json!({
         "row": null, "sight": "exists", "notices": [], "reports": [], "history": [], "acts": [], "records": [], "record_forms": [],
-        "family": null, "crisis": null, "check": null,
+        "family": null, "is_in_counselling": false, "crisis": null, "check": null,
         "others": shown::others(others_n.max(1)), "as_of_on": null,
         "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en,
     })

@@ -115,6 +115,24 @@ pub(crate) async fn breaks(reader: Reader) -> Result<Json<Value>, Problem> {
     })))
 }
 
+/// Contacts of colleagues that fell due without an answer, of which the reader was told: whose they are, and nothing of the
+/// student.
+pub(crate) async fn unanswered(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_cases()?;
+    let store = &reader.state.parts.store;
+    let found = match reader.account.person_key {
+        Some(key) => store.cases().unanswered_contacts(key, &reader.account.account, ROWS_MAX).await?,
+        None => Vec::new(),
+    };
+    reader.note("read", "follow_ups/unanswered".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
+    let accounts = store.accounts().list().await?;
+    let rows = found.iter().map(|(owner, due_us)| {
+        let name = accounts.iter().find(|it| it.account == *owner).map(|it| it.display_name.clone());
+        json!({ "owner": owner, "owner_name": name, "due_at": instant(*due_us) })
+    });
+    Ok(Json(json!({ "rows": rows.collect::<Vec<_>>() })))
+}
+
 async fn due(reader: &Reader) -> Result<Value, Problem> {
     let now = reader.now_us();
     let store = reader.state.parts.store.cases();

@@ -4,12 +4,30 @@ use axum::Json;
 use axum::extract::Path;
 use serde_json::{Map, Value, json};
 
-use super::absences;
+use super::health::instant;
+use super::{absences, visits};
 use crate::access::Reader;
 use crate::error::Problem;
 use crate::rows::{self, cell, text};
 
 const ROWS_MAX: usize = 5000;
+
+/// From when on a list may be read as complete, and when it was built. A list of a night is complete half an hour after the
+/// doors have closed: one that was built before says so, and nobody on it has been proven missing.
+async fn completeness(reader: &Reader, complete_minute: Option<i64>, night_on: &str) -> Result<(Value, Value, bool), Problem> {
+    let run = reader.state.parts.store.runs().last_success("transform").await?;
+    let built_us = run.and_then(|it| it.ended_at_us);
+    let from_us = match complete_minute {
+        Some(minute) => {
+            let midnight = rows::day(night_on)?;
+            let local = i64::from(midnight) * casework::DAY_US + minute * casework::MINUTE_US;
+            reader.state.config.campus.clock().instant(local)
+        }
+        None => None,
+    };
+    let is_complete = from_us.is_none_or(|from| built_us.is_some_and(|built| from <= built));
+    Ok((json!(built_us.and_then(instant)), json!(from_us.and_then(instant)), is_complete))
+}
 
 pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
@@ -27,9 +45,11 @@ pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
             vec![("on", rows::date(&as_of_on)?)],
         )
         .await?;
+        let (built_at, complete_from, is_complete) = completeness(&reader, words.complete_minute, &as_of_on).await?;
         lists.push(json!({
             "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en, "owner": words.owner,
             "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")), "as_of_on": as_of_on,
+            "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete,
         }));
     }
     Ok(Json(json!({ "lists": lists })))
@@ -66,6 +86,17 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     if is_answered {
         columns.extend(absences::columns(&reader));
     }
+    let night_on = found.first().and_then(|it| text(it, "night_on")).unwrap_or_else(|| as_of_on.clone());
+    let (built_at, complete_from, is_complete) = completeness(&reader, words.complete_minute, &night_on).await?;
+    // The same of sheets that were filled in since the list was made.
+    let sheet = if words.list == visits::LIST { visits::sheet(&reader) } else { Value::Null };
+    let sheets = match found.first().and_then(|it| text(it, "plan_on")).filter(|_| !sheet.is_null()) {
+        Some(plan_on) => visits::answers(&reader, &plan_on).await?,
+        None => Vec::new(),
+    };
+    if !sheet.is_null() {
+        columns.push(json!({ "column": "sheet_at", "title_zh": "观察表", "title_en": "Sheet" }));
+    }
     let rows: Vec<Value> = found
         .iter()
         .map(|it| {
@@ -79,10 +110,13 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
             if let Some(answer) = answers.iter().find(|it| it.student_key == key) {
                 row.extend(absences::cells(&reader, answer));
             }
+            if let Some(answer) = sheets.iter().find(|it| it.student_key == key) {
+                row.insert("sheet_at".to_owned(), json!(instant(answer.at_us)));
+            }
             Value::Object(row)
         })
         .collect();
     Ok(Json(
-        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices) }),
+        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices), "sheet": sheet, "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete }),
     ))
 }

@@ -1,9 +1,11 @@
 //! One file a resource.
 
 pub(crate) mod absences;
+pub(crate) mod aid;
 pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod catalog;
+pub(crate) mod channels;
 pub(crate) mod choices;
 pub(crate) mod cockpit;
 pub(crate) mod deaths;
@@ -11,6 +13,7 @@ pub(crate) mod delegations;
 pub(crate) mod follow_ups;
 pub(crate) mod hand_overs;
 pub(crate) mod health;
+pub(crate) mod help;
 pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod lineage;
@@ -24,11 +27,14 @@ pub(crate) mod outcomes;
 pub(crate) mod portrait;
 pub(crate) mod quality;
 pub(crate) mod record;
+pub(crate) mod referrals;
 pub(crate) mod roster;
 pub(crate) mod runs;
 pub(crate) mod screenings;
 pub(crate) mod students;
 pub(crate) mod sweeps;
+pub(crate) mod talk_hours;
 pub(crate) mod tickets;
+pub(crate) mod visits;
 pub(crate) mod warnings;
 pub(crate) mod weekly;

@@ -133,6 +133,26 @@ impl Cases {
             .map_err(Error::database("read", "follow_up"))
     }
 
+    /// Returns contacts of others that are due and of which somebody was told because nobody answered: whose they are and
+    /// since when, by when. With whom, nobody needs to know to ask the owner.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn unanswered_contacts(&self, to_key: i64, account: &str, limit: usize) -> Result<Vec<(String, i64)>, Error> {
+        sqlx::query_as(
+            "SELECT f.owner, f.due_us FROM follow_up f WHERE f.done_us IS NULL AND f.owner <> $1 \
+             AND (f.student_key IS NULL OR f.student_key NOT IN (SELECT student_key FROM student_death)) \
+             AND EXISTS (SELECT 1 FROM message m JOIN message_delivery d ON d.message_id = m.message_id \
+             WHERE m.follow_up_key = f.follow_up_key AND d.to_key = $2) ORDER BY f.due_us, f.follow_up_key LIMIT $3",
+        )
+        .bind(account)
+        .bind(to_key)
+        .bind(page_limit(limit))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "follow_up"))
+    }
+
     /// Notes that a contact was made, and its result as a code; says whether it was still owed by this person.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Cases, NewEntry, Tx, Who, next_key, open_text, page_limit, place};
 use crate::error::Error;
+use crate::messages::tell_unplaced;
 use crate::sealing::Sealer;
 
 /// A report as its reporter sees it: that it was taken, and what came of it.
@@ -45,6 +46,17 @@ pub struct OpenedReport {
     pub seen_day: Option<i64>,
     /// What was written.
     pub text: String,
+}
+
+/// That a student asked for help, as the student sees it: that it was received and who calls, and nothing of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MyRequest {
+    /// When it was sent, in microseconds since 1970.
+    pub at_us: i64,
+    /// Account of whoever took it on, if somebody has.
+    pub taken_by: Option<String>,
+    /// Whether somebody has been in touch since.
+    pub is_answered: bool,
 }
 
 /// A report whose number is nobody's.
@@ -96,6 +108,9 @@ struct Unplaced {
 /// Reports that wait, as [`Unplaced`] reads them.
 const UNPLACED: &str = "SELECT report_key, at_us, reporter, reporter_role, number_sealed, signs, is_urgent, seen_day, \
                         text_sealed FROM observation_unplaced";
+
+/// What somebody sends again within this is the same request for help.
+const SAME_REQUEST_US: i64 = casework::MINUTE_US;
 
 /// Longest number that somebody may write.
 const NUMBER_BYTES_MAX: usize = 64;
@@ -159,6 +174,7 @@ impl Cases {
         .execute(&mut *tx)
         .await
         .map_err(Error::database("write", "observation_unplaced"))?;
+        tell_unplaced(&mut tx, report_key, severity_of(report), now).await?;
         tx.commit().await.map_err(Error::database("write", "observation_unplaced"))?;
         Ok(report_key)
     }
@@ -220,16 +236,28 @@ impl Cases {
         reporter: &Who,
         (rules, now): (&Rules, i64),
     ) -> Result<i64, Error> {
-        let severity = if report.goes_to_shift() { Severity::General } else { Severity::Attention };
-        let command =
-            Command { act: Act::Signal { source: Source::HumanReport, severity }, reason: Code::new("observation_report")? };
+        self.place_as(tx, (report_key, at_us), report, text, reporter, (Source::HumanReport, rules, now)).await
+    }
+
+    async fn place_as(
+        &self,
+        tx: &mut Tx,
+        (report_key, at_us): (i64, i64),
+        report: &ObservationReport,
+        text: &str,
+        reporter: &Who,
+        (source, rules, now): (Source, &Rules, i64),
+    ) -> Result<i64, Error> {
+        let is_own = source == Source::SelfReferral;
+        let reason = if is_own { "self_referral" } else { "observation_report" };
+        let command = Command { act: Act::Signal { source, severity: severity_of(report) }, reason: Code::new(reason)? };
         let entry = NewEntry { student_key: report.student_key, kind: Kind::Psych, command: &command, note: None };
         let entered = self.enter_in(tx, entry, reporter, rules, now).await?;
         // A person's report is never cooled down, so it is in a case.
         let thread_key = entered.thread_key.ok_or(Error::Damaged { table: "observation_report", column: "thread_key" })?;
         sqlx::query(
             "INSERT INTO observation_report (report_key, at_us, reporter, reporter_role, student_key, signs, is_urgent, \
-             seen_day, text_sealed, thread_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             seen_day, text_sealed, thread_key, is_own) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(report_key)
         .bind(at_us)
@@ -241,10 +269,60 @@ impl Cases {
         .bind(report.seen_day)
         .bind(self.psychology.seal(text.as_bytes(), &place("observation_report", report_key, 0)))
         .bind(thread_key)
+        .bind(i64::from(is_own))
         .execute(&mut **tx)
         .await
         .map_err(Error::database("write", "observation_report"))?;
         Ok(thread_key)
+    }
+
+    /// Takes that a student asks for help (我要求助): an entry of its own in the student's psychological case, whatever the
+    /// budget, told at once to psychology on duty and to those whose student it is. What a second tap sends is the same request.
+    ///
+    /// # Errors
+    /// If it does not say how the student is to be reached, somebody else asks, the student has died, or the store cannot be
+    /// written.
+    pub async fn ask_for_help(&self, student_key: i64, reach: &str, who: &Who, rules: &Rules, now: i64) -> Result<i64, Error> {
+        if who.role != Role::Student {
+            return Err(casework::Refusal::NotYours.into());
+        }
+        let report = ObservationReport { student_key, signs: Vec::new(), is_urgent: true, seen_day: None };
+        report.check(reach)?;
+        let mut tx = self.database.begin("observation_report").await?;
+        let just_sent: Option<i64> = sqlx::query_scalar(
+            "SELECT max(report_key) FROM observation_report WHERE student_key = $1 AND is_own = 1 AND at_us > $2",
+        )
+        .bind(student_key)
+        .bind(now - SAME_REQUEST_US)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(Error::database("read", "observation_report"))?;
+        if let Some(report_key) = just_sent {
+            return Ok(report_key);
+        }
+        let report_key = next_report_key(&mut tx).await?;
+        self.place_as(&mut tx, (report_key, now), &report, reach, who, (Source::SelfReferral, rules, now)).await?;
+        tx.commit().await.map_err(Error::database("write", "observation_report"))?;
+        Ok(report_key)
+    }
+
+    /// Returns when a student asked for help and what became of it, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn my_requests(&self, student_key: i64, limit: usize) -> Result<Vec<MyRequest>, Error> {
+        let rows: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
+            "SELECT at_us, owner, (SELECT count(*) FROM case_event WHERE case_event.thread_key = observation_report.thread_key \
+             AND step IN ('contacted', 'closed') AND case_event.at_us >= observation_report.at_us) AS answers \
+             FROM observation_report JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
+             WHERE observation_report.student_key = $1 AND is_own = 1 ORDER BY report_key DESC LIMIT $2",
+        )
+        .bind(student_key)
+        .bind(page_limit(limit))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "observation_report"))?;
+        Ok(rows.into_iter().map(|(at_us, taken_by, n)| MyRequest { at_us, taken_by, is_answered: 0 < n }).collect())
     }
 
     /// Returns what somebody reported and the answers, the newest first; what they wrote is not given back.
@@ -255,7 +333,7 @@ impl Cases {
         let rows: Vec<(i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(
             "SELECT report_key, at_us, seen_day, outcome FROM (SELECT report_key, at_us, seen_day, reporter, outcome \
              FROM observation_report JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
-             UNION ALL SELECT report_key, at_us, seen_day, reporter, NULL FROM observation_unplaced) AS report \
+             WHERE is_own = 0 UNION ALL SELECT report_key, at_us, seen_day, reporter, NULL FROM observation_unplaced) AS report \
              WHERE reporter = $1 AND report_key < $2 ORDER BY report_key DESC LIMIT $3",
         )
         .bind(account)
@@ -329,7 +407,7 @@ impl Cases {
     /// If the store cannot be read.
     pub async fn reports_since(&self, account: &str, since_us: i64) -> Result<i64, Error> {
         sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM observation_report WHERE reporter = $1 AND at_us >= $2) \
+            "SELECT (SELECT count(*) FROM observation_report WHERE reporter = $1 AND at_us >= $2 AND is_own = 0) \
              + (SELECT count(*) FROM observation_unplaced WHERE reporter = $1 AND at_us >= $2)",
         )
         .bind(account)
@@ -365,6 +443,10 @@ impl Cases {
 async fn next_report_key(tx: &mut Tx) -> Result<i64, Error> {
     let placed = next_key(tx, "observation_report", "report_key").await?;
     Ok(placed.max(next_key(tx, "observation_unplaced", "report_key").await?))
+}
+
+fn severity_of(report: &ObservationReport) -> Severity {
+    if report.goes_to_shift() { Severity::General } else { Severity::Attention }
 }
 
 fn signs_json(report: &ObservationReport) -> String {

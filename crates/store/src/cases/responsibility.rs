@@ -196,6 +196,69 @@ impl Cases {
         tx.commit().await.map_err(Error::database("write", "duty_roster"))
     }
 
+    /// Takes shifts that a register says, by their number there: a new one is a shift here, one that the register says
+    /// otherwise takes the place of what it said before, unless somebody has mended that by hand. Returns how many changed.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn take_shifts(&self, said: &[(String, DutyShift)]) -> Result<usize, Error> {
+        let mut tx = self.database.begin("duty_roster").await?;
+        let mut changed = 0;
+        for (call_id, shift) in said.iter().filter(|(_, it)| it.from_us < it.until_us) {
+            let before: Option<(String, i64, i64, String, Option<String>)> =
+                sqlx::query_as("SELECT post, from_us, until_us, account, backup FROM duty_roster_said WHERE call_id = $1")
+                    .bind(call_id)
+                    .fetch_optional(&mut *tx)
+                    .await
+                    .map_err(Error::database("read", "duty_roster_said"))?;
+            let now = (shift.post.code().to_owned(), shift.from_us, shift.until_us, shift.account.clone(), shift.backup.clone());
+            if before.as_ref() == Some(&now) {
+                continue;
+            }
+            if let Some((post, from_us, until_us, account, _)) = before {
+                sqlx::query("DELETE FROM duty_roster WHERE post = $1 AND from_us = $2 AND until_us = $3 AND account = $4")
+                    .bind(post)
+                    .bind(from_us)
+                    .bind(until_us)
+                    .bind(account)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(Error::database("write", "duty_roster"))?;
+            }
+            // What was entered by hand for the same hours stands: somebody knew better.
+            let added = sqlx::query(
+                "INSERT INTO duty_roster (post, from_us, until_us, account, backup) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (post, from_us, account) DO NOTHING",
+            )
+            .bind(shift.post.code())
+            .bind(shift.from_us)
+            .bind(shift.until_us)
+            .bind(&shift.account)
+            .bind(&shift.backup)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "duty_roster"))?
+            .rows_affected();
+            sqlx::query(
+                "INSERT INTO duty_roster_said (call_id, post, from_us, until_us, account, backup) VALUES ($1, $2, $3, $4, $5, $6) \
+                 ON CONFLICT (call_id) DO UPDATE SET post = excluded.post, from_us = excluded.from_us, \
+                 until_us = excluded.until_us, account = excluded.account, backup = excluded.backup",
+            )
+            .bind(call_id)
+            .bind(shift.post.code())
+            .bind(shift.from_us)
+            .bind(shift.until_us)
+            .bind(&shift.account)
+            .bind(&shift.backup)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "duty_roster_said"))?;
+            changed += usize::from(added == 1);
+        }
+        tx.commit().await.map_err(Error::database("write", "duty_roster"))?;
+        Ok(changed)
+    }
+
     /// Returns who stands at a post now, with the backup; the first is to be called.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use casework::{Callee, CrisisStep, DutyShift, Post, Role, Text};
 use sqlx::FromRow;
 
-use super::{Cases, Tx, Who, shift};
+use super::{Cases, Tx, Who, open_text, place, shift};
 use crate::error::Error;
 
 /// Accounts to ask, level by level; nobody stands twice.
@@ -26,6 +26,29 @@ pub struct Call {
     pub stands_as: Text,
     /// Whether somebody else at the post is to be called first.
     pub is_backup: bool,
+}
+
+/// That somebody was referred to the university hospital, as the hospital reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referral {
+    /// Who.
+    pub student_key: i64,
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// Role of whoever referred.
+    pub role: Role,
+    /// What was written with the referral.
+    pub text: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ReferralRow {
+    thread_key: i64,
+    student_key: i64,
+    seq: i64,
+    at_us: i64,
+    role: String,
+    note_sealed: Option<Vec<u8>>,
 }
 
 /// Students that one shift is about, at most.
@@ -74,6 +97,40 @@ impl Cases {
         Ok(distinct(vec![first, above], duty))
     }
 
+    /// Returns whom to ask where a student asked for help: psychology on duty now with the psychologists of the student, then
+    /// the counselor, then whoever else is on duty. No secretary: what is asked in trust goes to those who help.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCase`] if there is none; otherwise if the store cannot be read.
+    pub async fn asked_for_help(&self, thread_key: i64, now: i64) -> Result<Asked, Error> {
+        let night = self.on_duty(Post::PsychologyNight, now).await?;
+        let night = night.into_iter().flat_map(|it| std::iter::once(it.account).chain(it.backup));
+        let mut tx = self.database.snapshot("case_thread").await?;
+        let line: Option<Line> = sqlx::query_as("SELECT student_key, kind, owner FROM case_thread WHERE thread_key = $1")
+            .bind(thread_key)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "case_thread"))?;
+        let line = line.ok_or(Error::NoSuchCase { thread_key })?;
+        let held: Vec<(String, String)> = sqlx::query_as(
+            "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
+             ORDER BY from_us, account",
+        )
+        .bind(line.student_key)
+        .bind(now)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "case_assignment"))?;
+        let of = |relation: &str| held.iter().filter(|it| it.0 == relation).map(|it| it.1.clone()).collect::<Vec<_>>();
+        let mut first: Vec<String> = night.chain(line.owner).chain(of("psychologist")).collect();
+        first.extend(deputies(&mut tx, &first, now).await?);
+        let mut counselors = of("counselor");
+        counselors.extend(deputies(&mut tx, &counselors, now).await?);
+        drop(tx);
+        let duty = self.duty(now).await?;
+        Ok(distinct(vec![first, counselors], duty))
+    }
+
     /// Returns whom to telephone for some steps about a student now, in the order of the steps and of who is tried first.
     ///
     /// # Errors
@@ -113,12 +170,18 @@ impl Cases {
         Ok(calls)
     }
 
-    /// Returns the students whom somebody's shift is about now: of running safety checks and crises. Nobody off shift, and
-    /// nobody for a role whose work does not come by shifts.
+    /// Returns the students whom somebody's work is about now: for those on shift of running safety checks and crises and
+    /// nobody off shift, for the university hospital those who are referred to it. Nobody for any other role.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn on_call_students(&self, who: &Who, now: i64) -> Result<Vec<i64>, Error> {
+        if who.role == Role::Hospital {
+            let mut students: Vec<i64> = self.referrals(who).await?.into_iter().map(|it| it.student_key).collect();
+            students.sort_unstable();
+            students.dedup();
+            return Ok(students);
+        }
         if !matches!(who.role, Role::Security | Role::DutyOffice) {
             return Ok(Vec::new());
         }
@@ -136,6 +199,37 @@ impl Cases {
         .map_err(Error::database("read", "case_thread"))
     }
 
+    /// Returns who is referred to the university hospital in a case that goes on, with the text of the newest referral there;
+    /// the newest first. To any other role there is none.
+    ///
+    /// # Errors
+    /// If the store cannot be read or a text is damaged.
+    pub async fn referrals(&self, who: &Who) -> Result<Vec<Referral>, Error> {
+        if who.role != Role::Hospital {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<ReferralRow> = sqlx::query_as(
+            "SELECT case_event.thread_key, case_thread.student_key, case_event.seq, case_event.at_us, case_event.role, \
+             case_event.note_sealed FROM case_event JOIN case_thread ON case_thread.thread_key = case_event.thread_key \
+             WHERE case_thread.referred_to = 'university_hospital' AND case_thread.state <> 'closed' AND has_died = 0 \
+             AND case_event.seq = (SELECT max(e.seq) FROM case_event e WHERE e.thread_key = case_thread.thread_key \
+             AND e.step = 'referred') ORDER BY case_event.at_us DESC, case_event.thread_key DESC LIMIT $1",
+        )
+        .bind(ON_CALL_MAX)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_event"))?;
+        rows.into_iter()
+            .map(|it| {
+                let place = place("case_event", it.thread_key, it.seq);
+                let text = it.note_sealed.map(|sealed| open_text(&self.psychology, &sealed, &place, "case_event")).transpose()?;
+                let damaged = Error::Damaged { table: "case_event", column: "role" };
+                let role = Role::from_code(&it.role).ok_or(damaged)?;
+                Ok(Referral { student_key: it.student_key, at_us: it.at_us, role, text })
+            })
+            .collect()
+    }
+
     /// Returns whom to ask about a hand-over: the one who is to take the students.
     ///
     /// # Errors
@@ -151,13 +245,19 @@ impl Cases {
         Ok(Asked { levels: to.into_iter().map(|it| vec![it]).collect(), duty: Vec::new() })
     }
 
-    /// Returns whom to ask about a contact that is due: its owner and nobody else.
+    /// Returns whom to ask about a contact that is due: its owner, who stands in, and who is on duty where neither answers.
+    /// None once it was made.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn asked_to_contact(&self, follow_up_key: i64) -> Result<Asked, Error> {
-        let owner = self.follow_up_owner(follow_up_key).await?;
-        Ok(Asked { levels: owner.into_iter().map(|it| vec![it]).collect(), duty: Vec::new() })
+    pub async fn asked_to_contact(&self, follow_up_key: i64, now: i64) -> Result<Asked, Error> {
+        let Some(owner) = self.follow_up_owner(follow_up_key).await? else { return Ok(Asked::default()) };
+        let mut first = vec![owner];
+        let mut tx = self.database.snapshot("delegation").await?;
+        first.extend(deputies(&mut tx, &first, now).await?);
+        drop(tx);
+        let duty = self.duty(now).await?;
+        Ok(distinct(vec![first], duty))
     }
 
     /// Returns who is on duty at the posts that are told of care work, those who stand there before the backups.

@@ -314,11 +314,15 @@ async fn the_database_refuses_to_change_what_happened() {
     enter(&store.cases(), Kind::Psych, signal(Source::HumanReport, 2), &lin(), 1).await.unwrap();
     let looked = NewAbsenceCheck { student_key: STUDENT, night_day: 20_000, result: AbsenceResult::InRoom, note: None };
     store.cases().check_absence(&looked, &lin(), 1).await.unwrap();
+    let said = NewTalkHours { account: "lin", staff_key: 7, minutes_a_week: 90, from_day: 20_000 };
+    store.cases().say_talk_hours(&said, "lin", 1).await.unwrap();
     for sql in [
         "UPDATE case_event SET actor = 'x'",
         "DELETE FROM case_event",
         "UPDATE absence_check SET result = 'x'",
         "DELETE FROM absence_check",
+        "UPDATE talk_hours SET minutes_a_week = 0",
+        "DELETE FROM talk_hours",
     ] {
         let mut tx = store.database().begin("case_event").await.unwrap();
         let refused = sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap_err();
@@ -327,6 +331,29 @@ async fn the_database_refuses_to_change_what_happened() {
     let mut tx = store.database().begin("case_thread").await.unwrap();
     let closed = sqlx::query("UPDATE case_thread SET state = 'closed'").execute(&mut *tx).await;
     assert!(closed.is_err(), "no closing without outcome and who was reached");
+}
+
+#[tokio::test]
+async fn hours_for_talks_hold_from_their_day_and_leave_for_the_lake() {
+    let scene = Scene::new();
+    let store = opened(&scene).await;
+    let cases = store.cases();
+    for (minutes_a_week, from_day) in [(240, 20_010), (90, 20_000), (120, 20_000)] {
+        let said = NewTalkHours { account: "lin", staff_key: 7, minutes_a_week, from_day };
+        cases.say_talk_hours(&said, "lin", from_day).await.unwrap();
+    }
+    let too_many = NewTalkHours { account: "lin", staff_key: 7, minutes_a_week: 2_401, from_day: 20_000 };
+    assert!(cases.say_talk_hours(&too_many, "lin", 1).await.is_err());
+    let said: Vec<(i64, i64)> =
+        cases.talk_hours("lin").await.unwrap().iter().map(|it| (it.from_day, it.minutes_a_week)).collect();
+    assert_eq!(said, [(20_000, 90), (20_000, 120), (20_010, 240)], "the later of two answers about one day stands last");
+    assert!(cases.talk_hours("mei").await.unwrap().is_empty());
+    let facts = cases.outbox("talk_hours", 0, 10).await.unwrap();
+    let last: serde_json::Value = serde_json::from_str(&facts[2].body).unwrap();
+    assert_eq!(
+        last,
+        serde_json::json!({ "entry_no": 3, "staff_key": 7, "minutes_a_week": 120, "from_on": "2024-10-04", "at": 20_000 })
+    );
 }
 
 #[tokio::test]

@@ -271,10 +271,27 @@ async fn a_contact_that_is_due_makes_one_message_for_its_owner() {
     let message = messages.due(None, NOW + 8 * DAY_US).await.unwrap().remove(0);
     let key = message.follow_up_key.expect("of a contact");
     assert_eq!((message.kind.as_str(), message.severity, message.thread_key), ("follow_up_due", None, None));
-    assert_eq!(store.cases().asked_to_contact(key).await.unwrap().levels, [vec!["lin".to_owned()]]);
+    // Whoever stands in is asked with the owner, and who is on duty where neither answers.
+    let at = NOW + 8 * DAY_US;
+    store
+        .cases()
+        .delegate(&casework::Delegation { from: "lin".to_owned(), to: "mei".to_owned(), from_us: at, until_us: at + 1 })
+        .await
+        .unwrap();
+    let shift = casework::DutyShift {
+        post: casework::Post::DutyOffice,
+        account: "duty".to_owned(),
+        backup: None,
+        from_us: at,
+        until_us: at + 1,
+    };
+    store.cases().roster(&shift).await.unwrap();
+    let asked = store.cases().asked_to_contact(key, at).await.unwrap();
+    assert_eq!((asked.levels, asked.duty), (vec![vec!["lin".to_owned(), "mei".to_owned()]], vec!["duty".to_owned()]));
     assert!(!messages.is_overtaken(&message).await.unwrap());
     assert!(store.cases().follow_up_done(key, "lin", &Code::new("well").unwrap(), NOW + 8 * DAY_US).await.unwrap());
     assert!(messages.is_overtaken(&message).await.unwrap());
+    assert_eq!(store.cases().asked_to_contact(key, at).await.unwrap(), crate::Asked::default());
 }
 
 #[tokio::test]

@@ -1,0 +1,60 @@
+/*---
+kind         = "table"
+about        = "Whom aid is about: recognised in hardship this year, paid within a year, or a candidate for hidden aid (封闭: 资助对象与候选). Nobody else has a row, so whoever works with it sees nobody else."
+owner        = "student_aid_center"
+materialized = "as_of"
+cadence      = "week"
+grain        = ["student_key"]
+subject      = "student_key"
+purpose      = ["aid"]
+
+[columns]
+student_key   = { about = "The student, pseudonymous.", class = "closed" }
+college_name  = { about = "College.", class = "closed" }
+class         = { about = "Class.", class = "closed" }
+aid_level     = { about = "Level of the newest recognition; empty if there is none.", class = "closed" }
+recognised_on = { about = "Day of that recognition.", class = "closed" }
+paid_fen      = { unit = "fen", about = "Aid of every kind that was paid within 365 days.", class = "closed" }
+hidden_fen    = { unit = "fen", about = "Of that hidden aid.", class = "closed" }
+gap_fen       = { unit = "fen", about = "Of a candidate for hidden aid: benchmark less what was spent in the canteens in 28 days; an offer of help, never a finding of need.", class = "closed" }
+---*/
+
+WITH recognised AS (
+    SELECT
+        student_key,
+        level,
+        recognised_on,
+        row_number() OVER (PARTITION BY student_key ORDER BY recognised_on DESC, aid_id) AS place
+    FROM stg_aid_status
+    WHERE superseded_at IS NULL AND recognised_on >= $as_of - INTERVAL '365' DAY AND recognised_on <= $as_of
+),
+
+paid AS (
+    SELECT student_key, sum(amount_fen) AS paid_fen, sum(CASE WHEN kind = 'hidden_aid' THEN amount_fen ELSE 0 END) AS hidden_fen
+    FROM stg_aid_payment
+    WHERE paid_on >= $as_of - INTERVAL '365' DAY
+    GROUP BY student_key
+),
+
+candidate AS (
+    SELECT student_key, gap_fen
+    FROM closed_aid_gap
+    WHERE as_of_on = CAST(date_trunc('week', $as_of) AS DATE)
+)
+
+SELECT
+    dim_student.student_key,
+    dim_student.college_name,
+    dim_student.class,
+    recognised.level AS aid_level,
+    recognised.recognised_on,
+    coalesce(paid.paid_fen, 0) AS paid_fen,
+    coalesce(paid.hidden_fen, 0) AS hidden_fen,
+    candidate.gap_fen
+FROM dim_student
+LEFT JOIN recognised ON recognised.student_key = dim_student.student_key AND recognised.place = 1
+LEFT JOIN paid ON paid.student_key = dim_student.student_key
+LEFT JOIN candidate ON candidate.student_key = dim_student.student_key
+WHERE dim_student.as_of_on = $as_of
+    AND dim_student.status = 'enrolled'
+    AND (recognised.student_key IS NOT NULL OR paid.student_key IS NOT NULL OR candidate.student_key IS NOT NULL)

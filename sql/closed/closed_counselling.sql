@@ -1,0 +1,13 @@
+/*---
+kind         = "table"
+about        = "Coded states of counselling as they stand (封闭: 咨询状态), for psychology beside a case. Nothing else may read it: it is no input of any measure, rule, trend, model or list."
+owner        = "psychology_center"
+materialized = "whole"
+grain        = ["state_id"]
+subject      = "student_key"
+purpose      = ["service"]
+---*/
+
+SELECT state_id, student_key, state, from_on, to_on
+FROM stg_counselling_state
+WHERE superseded_at IS NULL

@@ -1,0 +1,33 @@
+/*---
+kind         = "table"
+about        = "Sheets of visits, from files and from the list of the week; of several that were filled in on the list for one plan the newest (走访观察表)."
+owner        = "student_affairs_office"
+materialized = "view"
+subject      = "student_key"
+purpose      = ["service"]
+
+[columns]
+student_key       = { about = "Who was met, pseudonymous.", class = "personal" }
+room_id           = { about = "Room.", class = "trace" }
+occurred_on       = { about = "Day of the visit.", class = "trace" }
+is_support_needed = { about = "Whether some support would be good.", class = "closed" }
+---*/
+
+WITH ranked AS (
+    SELECT
+        student_key,
+        room_id,
+        occurred_on,
+        is_support_needed,
+        row_number() OVER (PARTITION BY student_key, plan_on ORDER BY answer_no DESC) AS place
+    FROM stg_visit_answer
+)
+
+SELECT student_key, room_id, occurred_on, is_support_needed
+FROM stg_visit_sheet
+
+UNION ALL
+
+SELECT student_key, room_id, occurred_on, is_support_needed
+FROM ranked
+WHERE place = 1
