@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::care::with_accounts;
 use crate::cases::Desk;
 use crate::serve::{Document, Server};
-use crate::support::{copy, demo, run, sql};
+use crate::support::{copy, demo, run, said, sql, yizhan};
 
 const EDGES: &str = "as_of_on = (SELECT max(as_of_on) FROM closed_edge)";
 const MEASURES: &str = "as_of_on = (SELECT max(as_of_on) FROM closed_measure)";
@@ -23,6 +23,12 @@ fn social_n(data: &std::path::Path, key: i64) -> usize {
 /// Pairs of a student on the newest Monday.
 fn edges_n(data: &std::path::Path, key: i64) -> usize {
     sql(data, &format!("SELECT u FROM closed_edge WHERE {EDGES} AND (u = {key} OR v = {key})")).len()
+}
+
+/// Takes choices in on an evening: a date is told by what was known when its day began.
+fn take_in(data: &std::path::Path, now: &str) {
+    let (code, _, wrong) = said(yizhan(data, &["ingest", "social_choice", "--now", now, "--input"]).arg(data.join("exports")));
+    assert_eq!(code, 0, "{wrong}");
 }
 
 #[test]
@@ -65,6 +71,7 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     let data = server.data.path().to_owned();
     let exports = data.join("exports");
     let others = |at: &str| sql(&data, &format!("SELECT count(*) AS n FROM {at}"))[0]["n"].as_i64().expect("a count");
+    take_in(&data, "2025-11-02T20:00:00+08:00");
     run(&data, &exports, "2025-11-03T05:10:00+08:00");
     let newest = sql(&data, "SELECT CAST(max(as_of_on) AS VARCHAR) AS d FROM closed_edge")[0]["d"].clone();
     assert_eq!(newest, "2025-11-03");
@@ -80,6 +87,7 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     assert_eq!(joined["social"]["has_left"], false);
     server.stop();
     let data = server.data.path();
+    take_in(data, "2025-11-09T20:00:00+08:00");
     run(data, &data.join("exports"), "2025-11-10T05:10:00+08:00");
     assert!(0 < edges_n(data, key) && 0 < social_n(data, key), "who joins again is in the figures again");
     assert_eq!(sql(data, "SELECT choice FROM raw_social_choice ORDER BY choice_no").len(), 2);

@@ -3361,65 +3361,6 @@ export interface components {
             /** @description The newest first. */
             days: components["schemas"]["LedgerDay"][];
         };
-<<<<<<< HEAD
-        /** @description Whom offers found and missed, relative to what visits to rooms drawn at random saw: shares with 95 % intervals. A visit is no clinical assessment. All null where too few were met. */
-        VisitRecall: {
-            /** Format: date */
-            as_of_on: string;
-            /** @enum {string} */
-            status: "too_few" | "estimated";
-            seen_n: number | null;
-            random_n: number | null;
-            prevalence: number | null;
-            prevalence_low: number | null;
-            prevalence_high: number | null;
-            ppv: number | null;
-            ppv_low: number | null;
-            ppv_high: number | null;
-            recall: number | null;
-            recall_low: number | null;
-            recall_high: number | null;
-            missed: number | null;
-            missed_low: number | null;
-            missed_high: number | null;
-        };
-        /** @description What a model reads. */
-        OwnModelInput: {
-            title_zh: string;
-            title_en: string;
-        };
-        /** @description A risk model as students are told of it: what it reads, whether it is in use, how often its lists were right. */
-        OwnModel: {
-            model: string;
-            title_zh: string;
-            title_en: string;
-            state: components["schemas"]["ModelState"];
-            reason_zh: string;
-            reason_en: string;
-            caveat_zh: string;
-            caveat_en: string;
-            inputs: components["schemas"]["OwnModelInput"][];
-            budget: number | null;
-            precision: number | null;
-            base_rate: number | null;
-        };
-        /** @description A rule or trend as students are told of it. */
-        OwnRule: {
-            rule: string;
-            title_zh: string;
-            title_en: string;
-            caveat_zh: string;
-            caveat_en: string;
-            /** @description Of the hints that somebody followed up, the share that was of use; null below ten. */
-            acted_on_share: number | null;
-        };
-        /** @description How hints are made: by which rules and models, on what, how often they are right. Figures of the university, about nobody. */
-        OwnModels: {
-            models: components["schemas"]["OwnModel"][];
-            rules: components["schemas"]["OwnRule"][];
-            /** @description Null before it was worked out. */
-            visits: components["schemas"]["VisitRecall"] | null;
-=======
         /** @description A contact of a colleague that fell due without an answer; with whom is not said. */
         UnansweredContact: {
             /** @description Account of whose contact it is. */
@@ -3605,7 +3546,64 @@ export interface components {
         /** @description Referrals that go on, the newest first. */
         Referrals: {
             rows: components["schemas"]["Referral"][];
->>>>>>> a
+        };
+        /** @description Whom offers found and missed, relative to what visits to rooms drawn at random saw: shares with 95 % intervals. A visit is no clinical assessment. All null where too few were met. */
+        VisitRecall: {
+            /** Format: date */
+            as_of_on: string;
+            /** @enum {string} */
+            status: "too_few" | "estimated";
+            seen_n: number | null;
+            random_n: number | null;
+            prevalence: number | null;
+            prevalence_low: number | null;
+            prevalence_high: number | null;
+            ppv: number | null;
+            ppv_low: number | null;
+            ppv_high: number | null;
+            recall: number | null;
+            recall_low: number | null;
+            recall_high: number | null;
+            missed: number | null;
+            missed_low: number | null;
+            missed_high: number | null;
+        };
+        /** @description What a model reads. */
+        OwnModelInput: {
+            title_zh: string;
+            title_en: string;
+        };
+        /** @description A risk model as students are told of it: what it reads, whether it is in use, how often its lists were right. */
+        OwnModel: {
+            model: string;
+            title_zh: string;
+            title_en: string;
+            state: components["schemas"]["ModelState"];
+            reason_zh: string;
+            reason_en: string;
+            caveat_zh: string;
+            caveat_en: string;
+            inputs: components["schemas"]["OwnModelInput"][];
+            budget: number | null;
+            precision: number | null;
+            base_rate: number | null;
+        };
+        /** @description A rule or trend as students are told of it. */
+        OwnRule: {
+            rule: string;
+            title_zh: string;
+            title_en: string;
+            caveat_zh: string;
+            caveat_en: string;
+            /** @description Of the hints that somebody followed up, the share that was of use; null below ten. */
+            acted_on_share: number | null;
+        };
+        /** @description How hints are made: by which rules and models, on what, how often they are right. Figures of the university, about nobody. */
+        OwnModels: {
+            models: components["schemas"]["OwnModel"][];
+            rules: components["schemas"]["OwnRule"][];
+            /** @description Null before it was worked out. */
+            visits: components["schemas"]["VisitRecall"] | null;
         };
     };
     responses: never;
@@ -3808,13 +3806,6 @@ export type CrisisCallee = components['schemas']['CrisisCallee'];
 export type LedgerAct = components['schemas']['LedgerAct'];
 export type LedgerDay = components['schemas']['LedgerDay'];
 export type Ledger = components['schemas']['Ledger'];
-<<<<<<< HEAD
-export type VisitRecall = components['schemas']['VisitRecall'];
-export type OwnModelInput = components['schemas']['OwnModelInput'];
-export type OwnModel = components['schemas']['OwnModel'];
-export type OwnRule = components['schemas']['OwnRule'];
-export type OwnModels = components['schemas']['OwnModels'];
-=======
 export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
@@ -3834,7 +3825,11 @@ export type AidRow = components['schemas']['AidRow'];
 export type AidRoll = components['schemas']['AidRoll'];
 export type Referral = components['schemas']['Referral'];
 export type Referrals = components['schemas']['Referrals'];
->>>>>>> a
+export type VisitRecall = components['schemas']['VisitRecall'];
+export type OwnModelInput = components['schemas']['OwnModelInput'];
+export type OwnModel = components['schemas']['OwnModel'];
+export type OwnRule = components['schemas']['OwnRule'];
+export type OwnModels = components['schemas']['OwnModels'];
 export type $defs = Record<string, never>;
 export interface operations {
     post_login: {
