@@ -281,7 +281,7 @@ fn events(world: &World, out: &Path, low: i32, high: i32, tally: &mut Tally) -> 
 }
 
 /// Sources whose use the university has approved, and what for.
-const APPROVED: [(&str, &str, &str); 9] = [
+const APPROVED: [(&str, &str, &str); 10] = [
     (
         "信息管理处",
         "service;cockpit;portrait;trend_warning;public_safety;duty;evaluation",
