@@ -15,6 +15,7 @@ mod run;
 mod serve;
 mod simulate;
 mod sql;
+mod token;
 mod transform;
 mod user;
 pub(crate) mod warn;
@@ -98,6 +99,8 @@ enum Command {
     Rollover(rollover::Rollover),
     /// Accounts that may log in.
     User(user::User),
+    /// Tokens with which groups of devices push events (设备推送令牌).
+    Token(token::Token),
     /// Checks the project's files without touching data.
     Check(check::Check),
     /// Prints the settings.
@@ -128,6 +131,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Quarantine(it) => it.run(&common).await,
         Command::Rollover(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
+        Command::Token(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
         Command::Completions { shell } => {
