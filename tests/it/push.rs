@@ -67,7 +67,7 @@ fn what_was_answered_for_is_seen_at_once_and_survives_a_kill_and_a_stop() {
     let expected = BTreeMap::from([(1, 1), (2, 1), (3, 1)]);
     assert_eq!(staged(&gates), expected);
     assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 4);
-    assert!(!folder.path().join("data/lake/raw_gate_event").exists(), "it is in the log only");
+    assert!(!folder.path().join("data/lake/raw_gate_event/_delta_log").exists(), "it is in the log only");
 
     server.kill();
     assert_eq!(staged(&gates), expected, "the log is read without a server too");
