@@ -4,11 +4,15 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test bench check release tools app python chromium postgres shots
+SEED ?= 1
+KILLS ?= 20
+
+.PHONY: help demo test crash bench check release tools app python chromium postgres shots
 
 help:
 	@echo "make demo     示例校园：从原始导出到驾驶舱 / a synthetic campus, from raw exports to the cockpit on http://127.0.0.1:8080"
 	@echo "make test     全部测试 / all tests"
+	@echo "make crash    推送事件时反复杀掉进程（KILLS=次数） / kills the server while events are pushed, KILLS=n times"
 	@echo "make bench    与同类并排测量 / throughput beside the peers"
 	@echo "make check    只检查文件 / checks files only"
 	@echo "make release  发布版二进制 / the release binary at target/release/yizhan"
@@ -34,6 +38,11 @@ test: app python chromium postgres
 	cd dashboards && npm test
 	cargo test --workspace
 	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan
+
+# Nothing that was answered for may be lost or doubled; the last line is `N passed, M failed`.
+crash: app
+	cargo build --workspace --bins
+	KILLS=$(KILLS) SEED=$(SEED) $(TARGET)/debug/crash
 
 # Tests and benches read the lake with other readers, from a Python of their own.
 python:

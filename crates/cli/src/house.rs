@@ -23,6 +23,10 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) lake: Lake,
     pub(crate) engine: Engine,
+    /// The log of pushed events; open where the lake is held for writing.
+    pub(crate) log: Option<Arc<wal::Log>>,
+    /// One commit of the log at a time.
+    pub(crate) committing: tokio::sync::Mutex<()>,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -87,6 +91,11 @@ impl House {
             },
         })
         .await?;
+        let log = match access {
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &project.pipelines).await?)),
+            Access::Read => None,
+        };
+        let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
         let engine = Engine::new(
             engine::Config {
                 memory_bytes: usize::try_from(settings.engine.memory.0).unwrap_or(usize::MAX),
@@ -96,8 +105,10 @@ impl House {
             lake.clone(),
             closed,
             settings.campus.clock(),
-        )?;
-        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, fixed_now_us })
+        )?
+        .with_tails(Arc::new(tail));
+        let committing = tokio::sync::Mutex::default();
+        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, log, committing, fixed_now_us })
     }
 
     /// The tables, planned and checked.

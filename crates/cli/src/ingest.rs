@@ -69,6 +69,8 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
             request.input.display()
         )));
     }
+    // What was pushed came before whatever is taken now.
+    crate::stream::commit(house).await?;
     let persons = Persons::new(&house.settings.person)?;
     let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
     let mut reports = Vec::new();
@@ -586,18 +588,23 @@ async fn quarantine(house: &House, name: &str, last_no: i64, rejects: &[RecordBa
     if rows.num_rows() == 0 {
         return Ok(());
     }
-    let spec = TableSpec {
-        name: QUARANTINE.to_owned(),
-        schema,
-        partition_by: None,
-        sort_by: vec!["pipeline".into(), "file_no".into(), "row_no".into()],
-        stats_columns: vec!["file_no".into()],
-        properties: BTreeMap::from([("kind".to_owned(), "ops".to_owned())]),
-    };
+    let spec = quarantine_spec();
     let file = house.lake.writer(&spec).write(None, &[rows])?;
     let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
     house.lake.append(&spec, vec![file], commit).await?;
     Ok(())
+}
+
+/// The sealed table of refused rows.
+pub(crate) fn quarantine_spec() -> TableSpec {
+    TableSpec {
+        name: QUARANTINE.to_owned(),
+        schema: quarantine_schema(),
+        partition_by: None,
+        sort_by: vec!["pipeline".into(), "file_no".into(), "row_no".into()],
+        stats_columns: vec!["file_no".into()],
+        properties: BTreeMap::from([("kind".to_owned(), "ops".to_owned())]),
+    }
 }
 
 /// The raw table of a pipeline.

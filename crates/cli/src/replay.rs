@@ -134,7 +134,10 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
     let mut report = Report { pipeline: name.to_owned(), table: pipeline.raw_table(), ..Report::default() };
     let landed = landed(house, pipeline).await?;
     let mut rows = waiting(house, name, request).await?;
-    rows.retain(|it| landed.iter().any(|file| file.file_no == it.file_no));
+    // What was pushed is in the table, or in the log and so will be.
+    rows.retain(|it| crate::stream::is_pushed(it.file_no) || landed.iter().any(|file| file.file_no == it.file_no));
+    // That a row came too late was known when it came: only who asks for such rows by name lets them in.
+    rows.retain(|it| it.reason != ::ingest::Reason::Late.as_str() || request.reason == Some(::ingest::Reason::Late.as_str()));
     if rows.is_empty() {
         return Ok(report);
     }

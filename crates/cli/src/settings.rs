@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) person: BTreeMap<PersonKind, PersonConfig>,
     pub(crate) subject: Subject,
     pub(crate) ingest: Ingest,
+    pub(crate) stream: Stream,
     pub(crate) rollover: Rollover,
     pub(crate) store: Store,
     pub(crate) lake: Lake,
@@ -69,6 +70,20 @@ pub(crate) struct Ingest {
     pub(crate) field_bytes_max: Bytes,
     pub(crate) rows_max: u64,
     pub(crate) approvals: Approvals,
+}
+
+/// How pushed events are taken and how often they are committed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stream {
+    pub(crate) commit_seconds: u64,
+    pub(crate) commit_bytes: Bytes,
+    pub(crate) bytes_max: Bytes,
+    pub(crate) segment_bytes: Bytes,
+    pub(crate) body_bytes_max: Bytes,
+    pub(crate) rows_max: u64,
+    pub(crate) requests_max: usize,
+    pub(crate) answers_kept_days: u32,
 }
 
 /// Whether a source needs an approval of its use to enter.

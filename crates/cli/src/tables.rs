@@ -1,6 +1,6 @@
 //! The tables that sessions of people read: the newest version of everything stored, before any policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,12 +23,23 @@ struct Stored {
     /// Column with the person, by table.
     subjects: BTreeMap<String, Option<String>>,
     people: String,
+    /// Raw tables that rows are pushed to.
+    pushed: BTreeSet<String>,
 }
 
 #[async_trait]
 impl Tables for Stored {
     async fn table(&self, name: &str) -> Result<Option<TableEntry>, Cause> {
         let source = if name == PEOPLE_NOW { &self.people } else { name };
+        // Pushed rows count from the moment at which they were answered for.
+        if self.pushed.contains(source) {
+            let Some(table) = self.engine.live_table(source).await? else { return Ok(None) };
+            let stored = table.snapshot().files.iter().filter_map(|it| it.partition).max();
+            let newest = stored.max(table.parts().iter().filter_map(|it| it.day).max());
+            let subject = self.subjects.get(source).cloned().flatten();
+            let entry = TableEntry::new(table.clone(), subject.as_deref(), table.snapshot().version);
+            return Ok(Some(entry.with_newest_partition(newest).with_look_up(Arc::new(Pinned(table)))));
+        }
         let Some(mut snapshot) = self.engine.lake_of(source).snapshot(source).await? else { return Ok(None) };
         let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
         if name == PEOPLE_NOW {
@@ -45,6 +56,12 @@ impl Tables for Stored {
         let mut names = Vec::new();
         for lake in self.engine.lakes() {
             names.extend(lake.tables()?);
+        }
+        // A table that was never written is there as soon as the log has a row of it.
+        let new = self.pushed.iter().filter(|it| !names.contains(it)).cloned().collect::<Vec<_>>();
+        for name in new {
+            let has_rows = self.engine.tail(&name)?.is_some_and(|it| !it.parts.is_empty());
+            names.extend(has_rows.then_some(name));
         }
         names.push(PEOPLE_NOW.to_owned());
         Ok(names)
@@ -94,7 +111,8 @@ pub(crate) fn policies(house: &House) -> anyhow::Result<Policies> {
 pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::Result<Sessions> {
     let subjects = house.graph.nodes().iter().map(|it| (it.name.clone(), it.subject.clone())).collect();
     let people = house.settings.subject.table.clone();
-    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, people });
+    let pushed = house.engine.tail_tables().into_iter().collect();
+    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, people, pushed });
     let config = policy::Config {
         rows_max: house.settings.policy.rows_max,
         timeout_ms: house.settings.policy.timeout_seconds * 1000,

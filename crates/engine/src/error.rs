@@ -24,6 +24,15 @@ pub enum Error {
         #[source]
         source: lake::Error,
     },
+    /// What waits for a table cannot be read.
+    #[error("could not read what waits in the log for table \"{table}\"")]
+    Tail {
+        /// The table.
+        table: String,
+        /// What the log said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A table's folder cannot be named as a URL.
     #[error("table \"{table}\" lies at {}, which is no valid path", root.display())]
     Path {
@@ -47,7 +56,7 @@ impl Error {
     /// Says whose move it is.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::SpillDir { .. } => Blame::World,
+            Error::SpillDir { .. } | Error::Tail { .. } => Blame::World,
             Error::Lake { source } => source.blame(),
             Error::Path { .. } => Blame::Caller,
             Error::Query { .. } => Blame::Us,

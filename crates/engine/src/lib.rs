@@ -8,6 +8,7 @@ mod error;
 mod functions;
 mod look_up;
 mod pinned;
+mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use schema::time::CampusClock;
 
 pub use error::Error;
 pub use pinned::{PinnedTable, bare};
+pub use tail::{TableTail, TailPart, Tails};
 
 /// How much of the machine the engine may use.
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ pub struct Engine {
     closed: Option<Lake>,
     clock: CampusClock,
     footers: look_up::Footers,
+    tails: Option<Arc<dyn Tails>>,
 }
 
 impl Engine {
@@ -60,7 +63,14 @@ impl Engine {
             .with_disk_manager_builder(disk)
             .build_arc()
             .map_err(|source| Error::Query { what: "start the engine".into(), source })?;
-        Ok(Self { config, runtime, lake, closed, clock, footers: look_up::Footers::default() })
+        Ok(Self { config, runtime, lake, closed, clock, footers: look_up::Footers::default(), tails: None })
+    }
+
+    /// The same engine, which also knows the rows that no table has yet.
+    #[must_use]
+    pub fn with_tails(mut self, tails: Arc<dyn Tails>) -> Self {
+        self.tails = Some(tails);
+        self
     }
 
     /// The lake that the engine reads.
@@ -116,6 +126,40 @@ impl Engine {
     pub async fn table(&self, name: &str) -> Result<Option<Arc<PinnedTable>>, Error> {
         let snapshot = self.lake_of(name).snapshot(name).await.map_err(|source| Error::Lake { source })?;
         snapshot.map(|it| self.pin(it)).transpose()
+    }
+
+    /// The newest version of a table, united with what the log has of it beyond that version: both pinned. `None` if
+    /// neither has a row.
+    ///
+    /// Builds read [`Engine::table`], for what they make must follow from versions alone; people read this.
+    ///
+    /// # Errors
+    /// If lake or log cannot be read.
+    pub async fn live_table(&self, name: &str) -> Result<Option<Arc<PinnedTable>>, Error> {
+        // First the log, then the lake: what a commit moves in between is found in the lake, and left out of the tail.
+        let Some(tail) = self.tail(name)? else { return self.table(name).await };
+        let pinned = self.lake_of(name).snapshot_with_position(name, tail.app_id).await;
+        let (snapshot, done) = match pinned.map_err(|source| Error::Lake { source })? {
+            Some((snapshot, done)) => (snapshot, done.unwrap_or(0)),
+            None if tail.parts.is_empty() => return Ok(None),
+            None => (tail.nothing(name, self.lake_of(name).root()), 0),
+        };
+        let parts = tail.parts.into_iter().filter(|it| done < it.position).collect();
+        Ok(Some(Arc::new(PinnedTable::new(snapshot, self.footers.clone())?.with_tail(parts))))
+    }
+
+    /// What the log has of a table; `None` of a table that it never has rows of.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn tail(&self, name: &str) -> Result<Option<TableTail>, Error> {
+        let Some(tails) = &self.tails else { return Ok(None) };
+        tails.tail(name).map_err(|source| Error::Tail { table: name.to_owned(), source })
+    }
+
+    /// Names of the tables that the log may have rows of.
+    pub fn tail_tables(&self) -> Vec<String> {
+        self.tails.as_ref().map(|it| it.tables()).unwrap_or_default()
     }
 
     /// A table provider of a snapshot.

@@ -143,7 +143,7 @@ impl PinnedTable {
     /// If a file cannot be read, or the column is no 64-bit key.
     pub fn look_up(&self, column: &str, key: i64, days: &[i32], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
         let files = self.snapshot().files.iter().filter(|it| it.partition.is_some_and(|day| days.contains(&day)));
-        let mut found = Vec::new();
+        let mut found = self.look_into_tail(column, key, days, schema)?;
         for file in files {
             if let Some(batch) = self.look_into(file, column, key, schema)? {
                 found.push(batch);

@@ -21,11 +21,13 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, utils::conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 use lake::{LakeFile, Snapshot};
 use object_store::{ObjectMeta, path::Path};
 
 use crate::Error;
 use crate::look_up::Footers;
+use crate::tail::TailPart;
 
 /// One version of a table, to be registered in a session.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct PinnedTable {
     file_schema: SchemaRef,
     prefix: Path,
     footers: Footers,
+    /// Rows of the log that the version lacks.
+    tail: Arc<[TailPart]>,
 }
 
 impl PinnedTable {
@@ -46,7 +50,17 @@ impl PinnedTable {
         let file_schema = Arc::new(Schema::new(columns.clone()));
         // DataFusion appends partition values behind the columns of a file.
         let schema = Arc::new(Schema::new(columns.into_iter().chain(parts).collect::<Vec<_>>()));
-        Ok(Self { snapshot, schema, file_schema, prefix, footers })
+        Ok(Self { snapshot, schema, file_schema, prefix, footers, tail: Arc::from([]) })
+    }
+
+    pub(crate) fn with_tail(mut self, tail: Vec<TailPart>) -> Self {
+        self.tail = Arc::from(tail);
+        self
+    }
+
+    /// Rows of the log that the version lacks.
+    pub fn parts(&self) -> &[TailPart] {
+        &self.tail
     }
 
     /// The same version with columns that say nothing of themselves.
@@ -60,6 +74,7 @@ impl PinnedTable {
             file_schema: bare(&self.file_schema),
             prefix: self.prefix.clone(),
             footers: self.footers.clone(),
+            tail: self.tail.clone(),
         }
     }
 
@@ -139,12 +154,34 @@ impl TableProvider for PinnedTable {
 
     fn statistics(&self) -> Option<Statistics> {
         let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Exact(self.snapshot.rows() as usize);
+        statistics.num_rows =
+            Precision::Exact(self.snapshot.rows() as usize + self.tail.iter().map(|it| it.batch.num_rows()).sum::<usize>());
         statistics.total_byte_size = Precision::Inexact(self.snapshot.files.iter().map(|it| it.size as usize).sum());
         Some(statistics)
     }
 
     async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let stored = self.scan_files(state, projection, filters, limit)?;
+        if self.tail.is_empty() {
+            return Ok(stored);
+        }
+        let partition_filters = filters.iter().filter(|it| self.reads_partition_only(it)).cloned().collect();
+        match self.scan_tail(state, &self.schema, projection, partition_filters).await? {
+            Some(waiting) => UnionExec::try_new(vec![stored, waiting]),
+            None => Ok(stored),
+        }
+    }
+}
+
+impl PinnedTable {
+    /// A plan over the files of the version.
+    fn scan_files(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,

@@ -23,6 +23,8 @@ impl Door<'_> {
     pub fn take_again(&self, file: &FileInput<'_>, opened: &[Vec<u8>]) -> Result<Taken, Error> {
         let format = self.pipeline.bytes_format();
         let mut rows = Rows::new(self, Encoding::Utf8)?;
+        // A row came when it was refused, however long it has waited since.
+        rows.late_before = i64::MIN;
         let mut lines = match format {
             Format::Xlsx | Format::Xls | Format::Parquet => jsonl::Lines::restoring(&rows.slots),
             Format::Jsonl | Format::Csv | Format::Tsv => jsonl::Lines::new(&rows.slots),

@@ -79,6 +79,12 @@ pub struct Choices {
     pub start: Option<chrono::NaiveDate>,
     /// How long after it happened a row usually comes, `"1d"`.
     pub usual_delay: String,
+    /// How long after it happened a row may still come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_max: Option<String>,
+    /// Whether rows may also be pushed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push: bool,
     /// How far in the future a device's clock may lie, where it is not a day.
     #[serde(default)]
     pub skew_max: Option<String>,
@@ -182,7 +188,7 @@ impl ColumnChoice {
 impl Choices {
     /// The choices that a contract over files stands for; `None` of one over a database.
     pub fn of(pipeline: &Pipeline) -> Option<Self> {
-        let Head { name, about, shape, export, owner, approval, purpose, retention, source } = pipeline.pipeline.clone();
+        let Head { name, about, shape, export, owner, approval, purpose, retention, push, source } = pipeline.pipeline.clone();
         let Contract {
             version,
             key,
@@ -191,6 +197,7 @@ impl Choices {
             changed_at,
             start,
             usual_delay,
+            late_max,
             skew_max,
             reject_share_max,
             rules,
@@ -227,6 +234,8 @@ impl Choices {
             changed_at,
             start,
             usual_delay: span_text(usual_delay),
+            late_max: late_max.map(span_text),
+            push,
             skew_max: Some(span_text(skew_max)).filter(|it| it != "1d"),
             reject_share_max,
             rules,
@@ -282,6 +291,9 @@ fn written(it: &Choices) -> String {
     if it.headless {
         source.push("headless = true".to_owned());
     }
+    if it.push {
+        head.push(("push", "true".to_owned()));
+    }
     head.push(("source", format!("{{ {} }}", source.join(", "))));
     section(&mut text, "pipeline", &head);
 
@@ -301,6 +313,9 @@ fn written(it: &Choices) -> String {
         contract.push(("start", quote(&start.to_string())));
     }
     contract.push(("usual_delay", quote(&it.usual_delay)));
+    if let Some(late_max) = &it.late_max {
+        contract.push(("late_max", quote(late_max)));
+    }
     if let Some(skew_max) = &it.skew_max {
         contract.push(("skew_max", quote(skew_max)));
     }

@@ -50,6 +50,16 @@ pub enum Error {
         /// Kind of person.
         kind: PersonKind,
     },
+    /// What was pushed is not written as was said.
+    #[error("pushed to \"{pipeline}\": {what} (byte {offset})")]
+    Body {
+        /// Name of the pipeline.
+        pipeline: String,
+        /// Where in the body.
+        offset: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The contract asks for what the door cannot do.
     #[error("pipeline \"{pipeline}\": {message}")]
     Contract {
@@ -289,6 +299,7 @@ impl Error {
             Error::Io { .. } | Error::Vault { .. } | Error::Database { .. } => Blame::World,
             Error::VaultSilent { .. } => Blame::Us,
             Error::Pattern { .. }
+            | Error::Body { .. }
             | Error::Contract { .. }
             | Error::PersonPattern { .. }
             | Error::TooLarge { .. }

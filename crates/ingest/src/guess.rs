@@ -197,6 +197,8 @@ impl Guess {
             changed_at: Vec::new(),
             start: None,
             usual_delay: "1d".to_owned(),
+            late_max: None,
+            push: false,
             skew_max: None,
             // In a file of a few rows one bad row is a large share.
             reject_share_max: if self.rows_seen < 200 { 0.5 } else { 0.02 },

@@ -36,13 +36,15 @@ pub enum Reason {
     Holder,
     /// The local time does not exist, or lies before the contract's start or too far in the future.
     Time,
+    /// It came longer after it happened than the contract allows.
+    Late,
     /// A rule between two columns is broken.
     Rule,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::Columns,
         Reason::Json,
         Reason::Encoding,
@@ -53,6 +55,7 @@ impl Reason {
         Reason::Person,
         Reason::Holder,
         Reason::Time,
+        Reason::Late,
         Reason::Rule,
     ];
 
@@ -73,6 +76,7 @@ impl Reason {
                 ("标识当日不属于任何人，或属于不止一人", "an identifier that was nobody's on that day, or more than one person's")
             }
             Reason::Time => ("时间不存在、过早，或在未来", "a time that does not exist, is too early, or lies in the future"),
+            Reason::Late => ("送达太迟，超过约定的 late_max", "came later than the contract's late_max"),
             Reason::Rule => ("违反列间规则", "a rule between columns is broken"),
         }
     }
@@ -90,6 +94,7 @@ impl Reason {
             Reason::Person => "person",
             Reason::Holder => "holder",
             Reason::Time => "time",
+            Reason::Late => "late",
             Reason::Rule => "rule",
         }
     }

@@ -8,7 +8,7 @@ use crate::cell::Cell;
 use crate::column::{Context, EMPTY, People, Slot, Sparse, Values};
 use crate::moment::Moments;
 use crate::reject::{Reason, Reject};
-use crate::{Door, Error, FileInput, Persons};
+use crate::{Door, Error, FileInput, KnownAt, Persons};
 
 /// The first year of the calendar: no fact is believed to be older, whatever number an export holds.
 const YEAR_ONE_US: i64 = -62_135_596_800_000_000;
@@ -31,6 +31,8 @@ pub(crate) struct Rows<'d> {
     is_event: bool,
     earliest: i64,
     latest: i64,
+    /// What happened before this came too late.
+    pub(crate) late_before: i64,
     rules: Vec<BoundRule>,
     rows_max: u64,
     /// Columns of persons known by an identifier.
@@ -191,6 +193,10 @@ impl<'d> Rows<'d> {
             now_us: door.now_us,
             slots,
             earliest: start(pipeline, &mut moments).unwrap_or(YEAR_ONE_US),
+            late_before: match (door.known, pipeline.contract.late_max) {
+                (KnownAt::At(known), Some(late_max)) => known.saturating_sub(late_max.micros()),
+                _ => i64::MIN,
+            },
             latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),
             context: Context { encoding, field_bytes_max: door.limits.field_bytes_max as usize, moments, people, has_gap: false },
             rejects: Vec::new(),
@@ -291,6 +297,9 @@ impl<'d> Rows<'d> {
             };
             if at_us.is_some_and(|it| it < self.earliest || self.latest < it) {
                 return Err((Reason::Time, Where::Column(slot)));
+            }
+            if at_us.is_some_and(|it| it < self.late_before) {
+                return Err((Reason::Late, Where::Column(slot)));
             }
             self.check_rules()?;
             self.check_identifiers(at_us)?;

@@ -184,6 +184,20 @@ impl Lake {
         Ok(state.as_mut().map(|it| it.snapshot(&slot)))
     }
 
+    /// Pins the newest version of a table with the last position that `app_id` committed to that very version.
+    ///
+    /// Asking for the two one after the other would let a commit in between, whose rows then stand in neither.
+    ///
+    /// # Errors
+    /// If the log cannot be read or asks for features this lake does not handle.
+    pub async fn snapshot_with_position(&self, table: &str, app_id: &str) -> Result<Option<(Snapshot, Option<i64>)>, Error> {
+        let slot = self.slot(table)?;
+        let mut state = slot.refreshed().await?;
+        let Some(state) = state.as_mut() else { return Ok(None) };
+        let position = state.position(&slot, app_id).await?;
+        Ok(Some((state.snapshot(&slot), position)))
+    }
+
     /// Pins a version of a table, or `None` if the table does not exist.
     ///
     /// # Errors

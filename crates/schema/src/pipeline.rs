@@ -49,6 +49,10 @@ pub struct Head {
     pub purpose: Vec<String>,
     /// How long raw rows are kept.
     pub retention: Span,
+    /// Whether rows may also be pushed, one event or many at a time, to `POST /api/v1/events/<name>`: as JSON by the
+    /// names of the source.
+    #[serde(default)]
+    pub push: bool,
     /// Where the bytes are.
     pub source: Source,
 }
@@ -203,6 +207,10 @@ pub struct Contract {
     pub start: Option<chrono::NaiveDate>,
     /// How long after it happened a row usually reaches the platform; dates the rows of a first load.
     pub usual_delay: Span,
+    /// How long after it happened a row of an event may still come; a later one goes to quarantine (`late`). Without
+    /// it none is too late. A first load and a backfill are dated by `usual_delay` and never late.
+    #[serde(default)]
+    pub late_max: Option<Span>,
     /// How far in the future a device's clock may lie.
     #[serde(default = "skew_max")]
     pub skew_max: Span,
@@ -523,6 +531,20 @@ impl Pipeline {
         }
         if let Err((key, message)) = self.check_source() {
             return refuse(format!("pipeline.source.{key}"), message);
+        }
+        if self.pipeline.push && (self.is_pulled() || self.pipeline.export == Export::Full) {
+            return refuse(
+                "pipeline.push".into(),
+                "a database, the platform's own facts and a full register are not pushed".into(),
+            );
+        }
+        if let Some(late_max) = self.contract.late_max {
+            if !self.is_event() {
+                return refuse("contract.late_max".into(), "belongs to events: a state may have begun long ago".into());
+            }
+            if late_max < self.contract.usual_delay {
+                return refuse("contract.late_max".into(), "must not be less than usual_delay".into());
+            }
         }
         let mut heads = BTreeMap::new();
         for (name, column) in &self.columns {
@@ -903,6 +925,40 @@ mod tests {
         check(r#"kind = "outbox", topic = "x", url_env = "X""#, "", "pipeline.source.url_env: belongs to a database");
         check(r#"format = "csv", path = "*", topic = "x""#, "", "pipeline.source.topic: belongs to the platform's own facts");
         check(r#"kind = "postgres", url_env = "X", table = "t", topic = "x""#, "", "pipeline.source.topic: belongs to");
+    }
+
+    #[test]
+    fn only_events_are_late_and_only_changes_are_pushed() {
+        let csv = r#"format = "csv", path = "*""#;
+        check(&format!("{csv} }}\npush = true\n#"), "", "sound");
+        check(&format!("{csv} }}\npush = true\nexport = \"full\"\n#"), "", "pipeline.push: a database");
+        check(&format!(r#"kind = "outbox", topic = "x" }}{}push = true{}#"#, '\n', '\n'), "", "pipeline.push: a database");
+        let late = |shape: &str, late: &str| {
+            let text = format!(
+                r#"
+                [pipeline]
+                name = "thing"
+                about = "Things."
+                shape = "{shape}"
+                owner = "office"
+                purpose = ["portrait"]
+                retention = "4y"
+                source = {{ {csv} }}
+                [contract]
+                version = 1
+                key = ["id"]
+                usual_delay = "1d"
+                late_max = "{late}"
+                occurred_at = {{ column = "on" }}
+                [columns]
+                {STUDENT}
+                on = {{ type = "date", required = true, format = "%Y-%m-%d", class = "internal", about = "Day." }}"#
+            );
+            Pipeline::parse(Path::new(""), &text).map_or_else(|it| it.to_string(), |_| "sound".to_owned())
+        };
+        assert_eq!(late("event", "2d"), "sound");
+        assert!(late("event", "1h").contains("contract.late_max: must not be less than usual_delay"));
+        assert!(late("state", "2d").contains("contract.late_max: belongs to events"));
     }
 
     #[test]

@@ -48,11 +48,17 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     title: String,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, title: impl Into<String>) -> Self {
-        Self { status, code, title: title.into() }
+        Self { status, code, title: title.into(), retry_after_s: None }
+    }
+
+    /// Says when to try again.
+    pub(crate) fn after(self, seconds: Option<u64>) -> Self {
+        Self { retry_after_s: seconds, ..self }
     }
 
     pub(crate) fn unauthorized() -> Self {
@@ -112,6 +118,9 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

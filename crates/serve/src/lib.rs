@@ -9,6 +9,7 @@ mod audit;
 mod error;
 mod imports;
 mod portrait;
+mod pushes;
 mod routes;
 mod rows;
 mod state;
@@ -30,6 +31,7 @@ pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use portrait::portrait;
+pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, Pushes};
 pub use state::{
     Catalog, CatalogTable, ChannelWords, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order,
     Parts, Reading, RuleWords, SourceWords, TagWords,
@@ -49,6 +51,10 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/import/correct", post(routes::import::correct))
         .route_layer(middleware::from_fn(access::same_origin))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(UPLOAD_S_MAX)));
+    // Devices are no browsers: they have a token, no session and no origin, and a limit of their own.
+    let events = Router::new()
+        .route("/events/{pipeline}", post(routes::events::push))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(REQUEST_S_MAX)));
     let api = Router::new()
         .route("/login", post(routes::login::login))
         .route("/logout", post(routes::login::logout))
@@ -123,6 +129,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/runs", post(routes::runs::run))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .merge(uploads)
+        .merge(events)
         .fallback(error::no_such_path)
         .layer(middleware::map_response(no_store));
     Router::new()

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
+use crate::pushes::Pushes;
 
 /// How the server runs.
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ pub struct Config {
     pub version: String,
     /// Bytes of a file that the import wizard takes.
     pub import_bytes_max: usize,
+    /// Bytes of events that one request may push.
+    pub push_bytes_max: usize,
+    /// Requests with events that are held in memory at once.
+    pub pushes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
 }
@@ -101,6 +106,8 @@ pub struct Parts {
     pub jobs: Arc<dyn Jobs>,
     /// Guesses, previews and writes contracts.
     pub imports: Arc<dyn Imports>,
+    /// Takes events that are pushed.
+    pub pushes: Arc<dyn Pushes>,
 }
 
 impl Deref for Parts {
@@ -362,10 +369,13 @@ pub struct ListWords {
 pub(crate) struct State {
     pub(crate) config: Arc<Config>,
     pub(crate) parts: Parts,
+    /// Room for requests with events.
+    pub(crate) pushing: Arc<tokio::sync::Semaphore>,
 }
 
 impl State {
     pub(crate) fn new(config: Config, parts: Parts) -> Self {
-        Self { config: Arc::new(config), parts }
+        let pushing = Arc::new(tokio::sync::Semaphore::new(config.pushes_max));
+        Self { config: Arc::new(config), parts, pushing }
     }
 }

@@ -15,6 +15,7 @@ mod loads;
 mod messages;
 mod meta;
 mod mint;
+mod pushes;
 mod runs;
 #[cfg(test)]
 mod scene;
@@ -38,6 +39,7 @@ pub use loads::{LoadState, Loads};
 pub use messages::{ChannelUse, Fate, Messages, OpenMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
+pub use pushes::{PushAnswer, PushCount, PushToken, Pushes};
 pub use runs::{RunResult, RunRow, Runs};
 pub use sessions::{SessionRow, Sessions};
 pub use store::{Config, Store};

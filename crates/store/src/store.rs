@@ -18,6 +18,7 @@ use crate::loads::Loads;
 use crate::messages::Messages;
 use crate::meta::{self, Meta};
 use crate::mint::Mint;
+use crate::pushes::Pushes;
 use crate::runs::{self, Runs};
 use crate::sealing::Sealer;
 use crate::sessions::Sessions;
@@ -120,6 +121,11 @@ impl Store {
     /// What ran and how it ended.
     pub fn runs(&self) -> Runs {
         Runs::new(self.inner.database.clone())
+    }
+
+    /// Who may push events, and what they were answered.
+    pub fn pushes(&self) -> Pushes {
+        Pushes::new(self.inner.database.clone())
     }
 
     /// Who may log in, and as what.

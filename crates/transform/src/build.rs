@@ -191,6 +191,18 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// If a table cannot be read, or a view cannot be planned.
     pub async fn context(&self, query: &str, path: &str, as_of_on: i32) -> Result<SessionContext, Error> {
+        self.context_of(query, path, as_of_on, false).await
+    }
+
+    /// The same with what the log has and no table yet: raw rows, and staging that follows from them.
+    ///
+    /// # Errors
+    /// If a table or the log cannot be read, or a view cannot be planned.
+    pub async fn live_context(&self, query: &str, path: &str, as_of_on: i32) -> Result<SessionContext, Error> {
+        self.context_of(query, path, as_of_on, true).await
+    }
+
+    async fn context_of(&self, query: &str, path: &str, as_of_on: i32, is_live: bool) -> Result<SessionContext, Error> {
         let fail = || Error::query("plan", path);
         let context = self.engine.context();
         let named = crate::graph::tables_of(query, path).ok();
@@ -210,7 +222,12 @@ impl<'a> Builder<'a> {
         }
         for node in self.graph.nodes().iter().filter(|it| needed.as_ref().is_none_or(|needed| needed.contains(&it.name))) {
             if node.is_stored() {
-                context.register_table(&node.name, self.provider(&node.name).await?).map_err(fail())?;
+                let live = if is_live { self.live(node).await? } else { None };
+                let provider = match live {
+                    Some(live) => live,
+                    None => self.provider(&node.name).await?,
+                };
+                context.register_table(&node.name, provider).map_err(fail())?;
             } else {
                 let view = context.sql(&with_as_of(&node.sql, as_of_on)).await.map_err(fail())?.into_view();
                 context.register_table(&node.name, view).map_err(fail())?;

@@ -10,6 +10,7 @@ mod error;
 mod graph;
 mod inputs;
 mod issued;
+mod live;
 mod meaning;
 mod measures;
 mod node;

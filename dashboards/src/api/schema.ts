@@ -637,6 +637,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/{pipeline}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes events that devices push; answered once they survive a power cut */
+        post: operations["post_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/follow-ups": {
         parameters: {
             query?: never;
@@ -2092,6 +2109,10 @@ export interface components {
             /** Format: date */
             start: string | null;
             usual_delay: string;
+            /** @description How long after it happened a row may still come. */
+            late_max?: string;
+            /** @description Whether rows may also be pushed. */
+            push?: boolean;
             skew_max: string | null;
             reject_share_max: number;
             rules: {
@@ -3361,6 +3382,27 @@ export interface components {
             /** @description The newest first. */
             days: components["schemas"]["LedgerDay"][];
         };
+        /** @description CloudEvents 1.0; the row is its data. Twice the same source and id in one batch is one event. */
+        CloudEvent: {
+            specversion: string;
+            id: string;
+            source: string;
+            type: string;
+            datacontenttype?: string;
+            data: Record<string, never>;
+        };
+        PushAnswer: {
+            pipeline: string;
+            rows_in: number;
+            rows_kept: number;
+            rows_quarantined: number;
+            /** @description Events that came before, or twice in this request. */
+            rows_skipped: number;
+            /** @description How many rows were refused for which reason; they wait sealed in the quarantine. */
+            reasons: {
+                [key: string]: number;
+            };
+        };
         /** @description A contact of a colleague that fell due without an answer; with whom is not said. */
         UnansweredContact: {
             /** @description Account of whose contact it is. */
@@ -3806,6 +3848,8 @@ export type CrisisCallee = components['schemas']['CrisisCallee'];
 export type LedgerAct = components['schemas']['LedgerAct'];
 export type LedgerDay = components['schemas']['LedgerDay'];
 export type Ledger = components['schemas']['Ledger'];
+export type CloudEvent = components['schemas']['CloudEvent'];
+export type PushAnswer = components['schemas']['PushAnswer'];
 export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
@@ -5127,6 +5171,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Case"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_events: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body is answered the same, for a week by default; without it an event is known again by its bytes. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Name of a pipeline whose contract says push = true. */
+                pipeline: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>[] | Record<string, never>;
+                "application/x-ndjson": string;
+                "application/cloudevents-batch+json": components["schemas"]["CloudEvent"][];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description What became of the events; they are in the log, synced. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushAnswer"];
+                };
+            };
+            /** @description No token, or none that holds. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is not for this pipeline. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid approval covers the data. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many bytes or events. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The idempotency key was used for another body. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The log is full until the next commit, or too many push at once. */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Problem document (RFC 9457) */

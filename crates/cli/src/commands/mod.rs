@@ -16,6 +16,7 @@ mod run;
 mod serve;
 mod simulate;
 mod sql;
+mod token;
 mod transform;
 mod user;
 pub(crate) mod warn;
@@ -101,6 +102,8 @@ enum Command {
     Policy(policy::Policy),
     /// Accounts that may log in.
     User(user::User),
+    /// Tokens with which groups of devices push events (设备推送令牌).
+    Token(token::Token),
     /// Checks the project's files without touching data.
     Check(check::Check),
     /// Prints the settings.
@@ -132,6 +135,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rollover(it) => it.run(&common).await,
         Command::Policy(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,
+        Command::Token(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
         Command::Completions { shell } => {

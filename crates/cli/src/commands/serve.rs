@@ -16,6 +16,7 @@ use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
+use crate::stream::{self, Doorstep, Pushing};
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -74,9 +75,12 @@ pub(crate) async fn serve_house(
             .collect(),
         drill_days: house.settings.notify.drill_days,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        push_bytes_max: usize::try_from(house.settings.stream.body_bytes_max.0).unwrap_or(usize::MAX),
+        pushes_max: house.settings.stream.requests_max,
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
     };
+    let door = Arc::new(Doorstep::new(house.clone(), house.input(input.as_ref()))?);
     let parts = serve::Parts {
         sessions,
         reading: serve::Reading {
@@ -87,15 +91,21 @@ pub(crate) async fn serve_house(
         rules: rules_now.clone(),
         jobs: jobs.clone(),
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
+        pushes: Arc::new(Pushing(door.clone())),
     };
+    let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
     // Whoever pretends that it is another time asks nobody to come.
     let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone())));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    for task in [schedule, care].into_iter().flatten() {
+    for task in [schedule, care, Some(committer)].into_iter().flatten() {
         task.abort();
+    }
+    // What stays in the log after a failure here is committed by the next start.
+    if let Err(error) = stream::commit(&house).await {
+        tracing::error!(error = format!("{error:#}"), "pushed events stay in the log");
     }
     drop(noted);
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.

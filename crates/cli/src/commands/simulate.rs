@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Common, Format};
+use crate::live::{self, Stage};
 use crate::progress::Bars;
+use crate::project::Project;
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
@@ -23,21 +25,47 @@ pub(crate) struct Simulate {
     #[arg(long)]
     uneventful: bool,
     /// Folder to write into.
-    #[arg(long)]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "live")]
+    out: Option<PathBuf>,
+    /// Play the gates of the campus into a running server instead, e.g. http://127.0.0.1:8080: moved by whole weeks, so that
+    /// the last day ends now.
+    #[arg(long, value_name = "URL", requires = "token")]
+    live: Option<String>,
+    /// Simulated seconds in a real one; 0 is as fast as the server takes it.
+    #[arg(long, value_name = "X", default_value_t = 60.0, requires = "live")]
+    speed: f64,
+    /// Token with which events are pushed: `yizhan token add`.
+    #[arg(long, env = "YIZHAN_PUSH_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 impl Simulate {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let Self { students, days, seed, uneventful, .. } = self;
-        let config = simulate::Config { students, days, seed, out: self.out.clone(), events: !uneventful, ..Default::default() };
+        let folder = tempfile::TempDir::new()?;
+        // What is only played is not kept.
+        let out = self.out.clone().unwrap_or_else(|| folder.path().to_owned());
+        let config = simulate::Config { students, days, seed, out: out.clone(), events: !uneventful, ..Default::default() };
         let manifest = simulate_into(&config)?;
+        if let Some(url) = self.live.clone() {
+            let stage = Stage { url, token: self.token.clone().unwrap_or_default(), speed: self.speed };
+            let project = Project::read(&common.place().project, &common.settings()?)?;
+            let played = live::play(&out, &project.pipelines, &stage, chrono::Utc::now().timestamp_millis())?;
+            match common.format() {
+                Format::Json => println!("{}", serde_json::to_string(&played)?),
+                _ => println!(
+                    "{} events in {} requests: {} kept, {} quarantined, {} skipped; waited {} times",
+                    played.events, played.requests, played.kept, played.quarantined, played.skipped, played.waits
+                ),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let rows: u64 = manifest.rows.values().sum();
         match common.format() {
             Format::Json => {
-                println!("{}", serde_json::json!({ "out": self.out, "rows": rows, "students": self.students, "days": self.days }))
+                println!("{}", serde_json::json!({ "out": out, "rows": rows, "students": self.students, "days": self.days }))
             }
-            _ => println!("{rows} rows of {} students over {} days in {}", self.students, self.days, self.out.display()),
+            _ => println!("{rows} rows of {} students over {} days in {}", self.students, self.days, out.display()),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -66,7 +66,7 @@ pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> any
         Some(newest) => newest,
         None => house.as_of_on().await?,
     };
-    let context = house.builder().await?.context(query, "the query", as_of_on).await?;
+    let context = house.builder().await?.live_context(query, "the query", as_of_on).await?;
     let names = || house.graph.nodes().iter().map(|it| it.name.as_str());
     let wrong = |it: datafusion::error::DataFusionError| {
         let message = it.strip_backtrace();

@@ -32,6 +32,20 @@ async fn an_appended_file_is_read_back_with_its_rows_and_its_commit() {
 }
 
 #[tokio::test]
+async fn a_version_is_pinned_with_the_position_that_it_has() {
+    let (_folder, lake) = lake().await;
+    assert!(lake.snapshot_with_position(&spec().name, APP).await.unwrap().is_none());
+    append(&lake, MONDAY, 0..10, 7).await;
+    let (first, position) = lake.snapshot_with_position(&spec().name, APP).await.unwrap().unwrap();
+    assert_eq!((first.version, position), (0, Some(7)));
+    append(&lake, MONDAY, 10..20, 9).await;
+    let (second, position) = lake.snapshot_with_position(&spec().name, APP).await.unwrap().unwrap();
+    assert_eq!((second.version, position), (1, Some(9)));
+    assert_eq!((first.rows(), second.rows()), (10, 20));
+    assert_eq!(lake.snapshot_with_position(&spec().name, "another").await.unwrap().unwrap().1, None);
+}
+
+#[tokio::test]
 async fn a_replayed_position_changes_nothing() {
     let (_folder, lake) = lake().await;
     append(&lake, MONDAY, 0..10, 7).await;

@@ -123,7 +123,7 @@ async fn receive(reader: &Reader, file_name: String, body: Body) -> Result<(Uplo
 /// The bytes of a body; `None` of one that is cut or too large.
 ///
 /// A browser that is still sending hears no answer: what is somewhat too large is read to its end and forgotten.
-async fn read(mut body: Body, bytes_max: usize) -> Option<Vec<u8>> {
+pub(super) async fn read(mut body: Body, bytes_max: usize) -> Option<Vec<u8>> {
     let (mut bytes, mut n) = (Vec::new(), 0_usize);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(data) = frame.ok()?.into_data() else { continue };

@@ -10,6 +10,7 @@ pub(crate) mod choices;
 pub(crate) mod cockpit;
 pub(crate) mod deaths;
 pub(crate) mod delegations;
+pub(crate) mod events;
 pub(crate) mod follow_ups;
 pub(crate) mod hand_overs;
 pub(crate) mod health;

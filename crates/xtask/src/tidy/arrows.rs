@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::output;
 
 /// A crate and the rooms of the house that it may name.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("schema", &[]),
     ("testkit", &[]),
     ("ingest", &["schema", "testkit"]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("warning", &["schema"]),
     ("casework", &["schema"]),
     ("notify", &["schema"]),
+    ("wal", &["schema"]),
     ("lake", &["schema"]),
     ("engine", &["schema", "lake", "portrait"]),
     ("policy", &["schema"]),
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "ingest",
             "store",
             "simulate",
+            "wal",
             "lake",
             "engine",
             "policy",

@@ -1,0 +1,85 @@
+//! What the door for pushed events asks of the process that knows contracts and the log: this crate knows neither.
+
+use async_trait::async_trait;
+
+/// The door for pushed events.
+#[async_trait]
+pub trait Pushes: Send + Sync {
+    /// Lets whoever has a token push to a pipeline, or says why not: before a byte of the body is read.
+    async fn admit(&self, pipeline: &str, token: &str) -> Result<Admitted, PushRefusal>;
+
+    /// Takes what was pushed; the answer, JSON, is given once the rows survive a power cut.
+    async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal>;
+}
+
+/// Who may push where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The devices that share the token.
+    pub device_group: String,
+}
+
+/// How pushed events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushForm {
+    /// `application/json`.
+    Json,
+    /// `application/x-ndjson`.
+    Lines,
+    /// `application/cloudevents-batch+json`, `application/cloudevents+json`.
+    CloudEvents,
+}
+
+/// What was pushed.
+#[derive(Debug)]
+pub struct Push {
+    /// How it is written.
+    pub form: PushForm,
+    /// The sender's idempotency key: the same key is answered the same, however often it comes.
+    pub key: Option<String>,
+    /// The bytes.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing was taken, in words for whoever looks after the devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRefusal {
+    /// What kind of no it is.
+    pub kind: PushRefusalKind,
+    /// Why, in Chinese.
+    pub zh: String,
+    /// Why, in English.
+    pub en: String,
+}
+
+/// Kinds of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushRefusalKind {
+    /// No token, or none that holds.
+    Token,
+    /// The token is not for this pipeline.
+    NotGranted,
+    /// There is no such pipeline, or its contract does not let rows be pushed.
+    NoPipeline,
+    /// No valid approval covers the data.
+    Approval,
+    /// The body is none of its form.
+    Body,
+    /// The body has too many rows or bytes.
+    TooLarge,
+    /// The key was used for another body.
+    KeyReused,
+    /// The log is full until the next commit.
+    Full,
+    /// The disk or the vault did not answer, or it is our bug.
+    Failed,
+}
+
+impl PushRefusal {
+    /// A refusal with its sentence.
+    pub fn new(kind: PushRefusalKind, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { kind, zh: zh.into(), en: en.into() }
+    }
+}

@@ -1,0 +1,477 @@
+//! The log itself: appending, syncing together, forgetting what a table has.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::disk::{Disk, DiskFile, LocalDisk};
+use crate::point::pass;
+use crate::segment::{self, Cut};
+use crate::{Error, Frame};
+
+/// How large the log may become.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// High-water mark: bytes of frames that wait for a commit; above it nothing is appended.
+    pub bytes_max: u64,
+    /// Bytes at which a file is closed and the next begun.
+    pub segment_bytes: u64,
+}
+
+/// A frame that survives, and its place.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its position, one above that of the frame before.
+    pub position: i64,
+    /// What it holds.
+    pub frame: Frame,
+    /// Bytes that it takes in the log.
+    pub bytes: u64,
+}
+
+const WAITING: u8 = 0;
+const DURABLE: u8 = 1;
+const LOST: u8 = 2;
+
+/// A frame that was written and may not survive yet.
+#[derive(Debug)]
+#[must_use = "nobody may be answered before Log::wait"]
+pub struct Ticket {
+    /// Position of the frame.
+    pub position: i64,
+    fate: Arc<AtomicU8>,
+}
+
+impl Ticket {
+    /// The ticket of a frame that survives already.
+    pub fn durable(position: i64) -> Self {
+        Self { position, fate: Arc::new(AtomicU8::new(DURABLE)) }
+    }
+}
+
+/// A log, open for writing; one a folder.
+pub struct Log {
+    disk: Arc<dyn Disk>,
+    config: Config,
+    state: Mutex<State>,
+    changed: Condvar,
+    cuts: Vec<Cut>,
+}
+
+struct State {
+    /// Position of the newest frame that survives.
+    synced: i64,
+    /// Position of the newest frame that was written.
+    written: i64,
+    /// Frames that no table has, in order; those above `synced` are not told to anybody.
+    frames: VecDeque<Arc<Kept>>,
+    /// Bytes of `frames`.
+    held: u64,
+    /// Closed files, oldest first: first and last position.
+    closed: VecDeque<(String, i64)>,
+    active: Option<Active>,
+    /// Somebody syncs, and others wait with them.
+    is_syncing: bool,
+    /// How often the disk refused: a sync that was under way then speaks of bytes that are cut off.
+    refusals: u64,
+    /// Frames written and not synced, and who waits for them.
+    waiting: Vec<Arc<AtomicU8>>,
+    /// A file whose end must be cut before anything is written again.
+    torn: Option<(String, u64)>,
+    /// What the disk said last.
+    complaint: String,
+}
+
+/// The file that is written.
+struct Active {
+    name: String,
+    first: i64,
+    file: Arc<dyn DiskFile>,
+    bytes: u64,
+    /// Bytes of it that survive.
+    synced_bytes: u64,
+}
+
+impl Log {
+    /// Opens the log of a folder, makes it if it is missing, and cuts off what a crash left half written.
+    ///
+    /// `committed` is the highest position that any table has: the next frame stands above it, whatever became of the
+    /// folder.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if frames that were answered for cannot be read, or the disk refuses.
+    pub fn open(folder: &Path, is_synced: bool, config: Config, committed: i64) -> Result<Self, Error> {
+        let disk = LocalDisk::new(folder, is_synced);
+        let disk = disk.map_err(|source| Error::Io { action: "make", path: folder.to_owned(), source })?;
+        Self::open_on(Arc::new(disk), config, committed)
+    }
+
+    /// Opens the log of any file system that can be written and synced.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, config: Config, committed: i64) -> Result<Self, Error> {
+        let (mut frames, mut closed, mut cuts): (VecDeque<Arc<Kept>>, _, _) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        let names = names(&*disk)?;
+        let mut next = None;
+        for (place, (first, name)) in names.iter().enumerate() {
+            let path = disk.shown().join(name);
+            let is_last = place + 1 == names.len();
+            if let Some(expected) = next.filter(|it| it != first) {
+                let what = format!("it begins with frame {first}, but the file before it ends before frame {expected}");
+                return Err(Error::Damaged { path, offset: 0, what });
+            }
+            let bytes = disk.read(name).map_err(io("read", &*disk, name))?;
+            let read = segment::read(path.clone(), *first, &bytes, is_last)?;
+            if let Some(offset) = read.torn_at {
+                let cut = Cut { path, offset, bytes: bytes.len() as u64 - offset };
+                tracing::warn!(?cut, "the log ended in the middle of a frame that nobody was answered for");
+                cuts.push(cut);
+                if offset == 0 {
+                    disk.remove(name).map_err(io("remove", &*disk, name))?;
+                    disk.sync_names().map_err(io("sync", &*disk, ""))?;
+                    continue;
+                }
+            }
+            if is_last {
+                // What a killed process wrote is in no hurry to reach the disk, and the next file must not come first.
+                let whole = read.torn_at.unwrap_or(bytes.len() as u64);
+                disk.cut(name, whole).map_err(io("cut", &*disk, name))?;
+                disk.sync_names().map_err(io("sync", &*disk, ""))?;
+            }
+            let last = first - 1 + read.frames.len() as i64;
+            next = Some(last + 1);
+            closed.push_back((name.clone(), last));
+            frames.extend(read.frames.into_iter().map(|it| {
+                let (position, frame, bytes) = (it.position, it.frame, it.bytes);
+                Arc::new(Kept { position, frame, bytes })
+            }));
+        }
+        let last = next.map_or(0, |it| it - 1);
+        if let Some((_, name)) = names.last().filter(|_| last < committed) {
+            let what = format!(
+                "it ends with frame {last}, and a table has frame {committed}: the log is older than the lake; put the newer one \
+                 back, or move this folder away if there is none"
+            );
+            return Err(Error::Damaged { path: disk.shown().join(name), offset: 0, what });
+        }
+        let last = last.max(committed);
+        let held = frames.iter().map(|it| it.bytes).sum();
+        let state = State {
+            synced: last,
+            written: last,
+            frames,
+            held,
+            closed,
+            active: None,
+            is_syncing: false,
+            refusals: 0,
+            waiting: Vec::new(),
+            torn: None,
+            complaint: String::new(),
+        };
+        Ok(Self { disk, config, state: Mutex::new(state), changed: Condvar::new(), cuts })
+    }
+
+    /// What was cut off when the log was opened.
+    pub fn cuts(&self) -> &[Cut] {
+        &self.cuts
+    }
+
+    /// Writes a frame, which is made once its position is known; [`Log::wait`] says when it survives.
+    ///
+    /// # Errors
+    /// [`Error::Full`] above the high-water mark, or the disk refuses; then the frame is not in the log.
+    pub fn append<E: From<Error>>(&self, make: impl FnOnce(i64) -> Result<Frame, E>) -> Result<Ticket, E> {
+        let mut state = self.state.lock();
+        self.mend(&mut state)?;
+        if self.config.bytes_max <= state.held {
+            return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
+        }
+        if state.active.as_ref().is_some_and(|it| self.config.segment_bytes <= it.bytes) {
+            self.close(&mut state)?;
+        }
+        let position = state.written + 1;
+        let frame = make(position)?;
+        let bytes = segment::framed(position, state.synced, &frame.bytes()?);
+        let n = bytes.len() as u64;
+        if self.config.bytes_max < n {
+            return Err(Error::TooLarge { bytes: n, limit: self.config.bytes_max }.into());
+        }
+        if self.config.bytes_max < state.held + n {
+            return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
+        }
+        // `close` may have let others in, but nobody else writes between here and there.
+        self.begin(&mut state)?;
+        let Some(active) = &mut state.active else { return Err(self.lost("no file is open").into()) };
+        pass("log.append.before");
+        if let Err(source) = active.file.append(&bytes) {
+            let said = source.to_string();
+            self.heal(&mut state, &said);
+            return Err(self.lost(&said).into());
+        }
+        pass("log.append.after");
+        active.bytes += n;
+        state.written = position;
+        state.held += n;
+        state.frames.push_back(Arc::new(Kept { position, frame, bytes: n }));
+        let fate = Arc::new(AtomicU8::new(WAITING));
+        state.waiting.push(fate.clone());
+        Ok(Ticket { position, fate })
+    }
+
+    /// Waits until a frame survives a power cut. All who wait at once share one sync. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if the disk refused: the frame is not in the log.
+    pub fn wait(&self, ticket: &Ticket) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        loop {
+            match ticket.fate.load(Ordering::Acquire) {
+                DURABLE => return Ok(()),
+                LOST => return Err(self.lost(&state.complaint)),
+                _ if state.is_syncing => self.changed.wait(&mut state),
+                _ => self.sync(&mut state),
+            }
+        }
+    }
+
+    /// Syncs what is written; others write meanwhile.
+    fn sync(&self, state: &mut MutexGuard<'_, State>) {
+        let Some(active) = &state.active else { return };
+        let (file, up_to, bytes) = (active.file.clone(), state.written, active.bytes);
+        let (n, refusals) = (state.waiting.len(), state.refusals);
+        state.is_syncing = true;
+        let done = MutexGuard::unlocked(state, || {
+            pass("log.sync.before");
+            let done = file.sync();
+            pass("log.sync.after");
+            done
+        });
+        state.is_syncing = false;
+        match done {
+            // Somebody's write was refused meanwhile, and all who waited were told.
+            _ if refusals != state.refusals => {}
+            Ok(()) => {
+                // No file is closed while somebody syncs, so it is still the same one.
+                if let Some(active) = &mut state.active {
+                    active.synced_bytes = bytes;
+                }
+                state.synced = up_to;
+                state.waiting.drain(..n).for_each(|it| it.store(DURABLE, Ordering::Release));
+            }
+            // After a failure nothing is known of what was written since the last success, and another try that
+            // succeeds would say nothing of it either.
+            Err(error) => self.heal(state, &error.to_string()),
+        }
+        self.changed.notify_all();
+    }
+
+    /// Frames that survive and that no table has yet, in order.
+    pub fn tail(&self) -> Vec<Arc<Kept>> {
+        let state = self.state.lock();
+        state.frames.iter().filter(|it| it.position <= state.synced).cloned().collect()
+    }
+
+    /// Bytes of frames that wait for a commit.
+    pub fn held(&self) -> u64 {
+        self.state.lock().held
+    }
+
+    /// Position of the newest frame that survives.
+    pub fn synced(&self) -> i64 {
+        self.state.lock().synced
+    }
+
+    /// Forgets frames up to a position: only after the tables that have them survive a power cut.
+    ///
+    /// # Errors
+    /// If the disk refuses; the frames are forgotten nevertheless, and their files go with a later call.
+    pub fn truncate(&self, up_to: i64) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        while state.is_syncing {
+            self.changed.wait(&mut state);
+        }
+        let up_to = up_to.min(state.synced);
+        while state.frames.front().is_some_and(|it| it.position <= up_to) {
+            state.held -= state.frames.pop_front().map_or(0, |it| it.bytes);
+        }
+        self.mend(&mut state)?;
+        pass("log.truncate.before");
+        if state.frames.is_empty() && state.active.as_ref().is_some_and(|it| it.first <= state.written) {
+            self.close(&mut state)?;
+        }
+        if state.closed.iter().any(|it| it.1 <= up_to) {
+            // The next position stands in the name of a file, so there is always one.
+            self.begin(&mut state)?;
+        }
+        let mut is_changed = false;
+        while let Some((name, _)) = state.closed.front().filter(|it| it.1 <= up_to).cloned() {
+            self.disk.remove(&name).map_err(io("remove", &*self.disk, &name))?;
+            pass("log.truncate.middle");
+            state.closed.pop_front();
+            is_changed = true;
+        }
+        if is_changed {
+            self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?;
+        }
+        pass("log.truncate.after");
+        Ok(())
+    }
+
+    /// Closes the file that is written, all of it synced.
+    fn close(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        while state.is_syncing {
+            self.changed.wait(state);
+        }
+        self.mend(state)?;
+        pass("log.close.before");
+        if state.synced < state.written {
+            self.sync_here(state);
+            self.mend(state)?;
+        }
+        // Others were let in while this waited: the file may be a new one by now.
+        let written = state.written;
+        if let Some(active) = state.active.take_if(|it| it.first <= written) {
+            state.closed.push_back((active.name, written));
+        }
+        pass("log.close.after");
+        Ok(())
+    }
+
+    /// Syncs without letting others in.
+    fn sync_here(&self, state: &mut MutexGuard<'_, State>) {
+        let Some(active) = &mut state.active else { return };
+        match active.file.sync() {
+            Ok(()) => {
+                active.synced_bytes = active.bytes;
+                state.synced = state.written;
+                state.waiting.drain(..).for_each(|it| it.store(DURABLE, Ordering::Release));
+            }
+            Err(error) => self.heal(state, &error.to_string()),
+        }
+        self.changed.notify_all();
+    }
+
+    /// Begins a file, if none is open.
+    fn begin(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        if state.active.is_some() {
+            return Ok(());
+        }
+        let first = state.written + 1;
+        let name = segment::name(first);
+        pass("log.open.before");
+        let begun = || -> std::io::Result<Box<dyn DiskFile>> {
+            let file = match self.disk.create(&name) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    // Left by a try that failed: no frame of it can be whole, for none was given this position.
+                    self.disk.remove(&name)?;
+                    self.disk.create(&name)?
+                }
+                created => created?,
+            };
+            file.append(&segment::head(first))?;
+            file.sync()?;
+            self.disk.sync_names()?;
+            Ok(file)
+        };
+        let file = begun().inspect_err(|_| drop(self.disk.remove(&name)));
+        let file = Arc::from(file.map_err(io("begin", &*self.disk, &name))?);
+        pass("log.open.after");
+        // A file of the last opening into which nothing was written has the same name.
+        state.closed.retain(|it| it.0 != name);
+        let bytes = segment::HEAD as u64;
+        state.active = Some(Active { name, first, file, bytes, synced_bytes: bytes });
+        Ok(())
+    }
+
+    /// After the disk refused: whatever was not synced is gone, and who waited for it is told.
+    fn heal(&self, state: &mut MutexGuard<'_, State>, said: &str) {
+        said.clone_into(&mut state.complaint);
+        state.refusals += 1;
+        if let Some(active) = state.active.take() {
+            state.torn = Some((active.name, active.synced_bytes));
+        }
+        while state.frames.back().is_some_and(|it| state.synced < it.position) {
+            state.held -= state.frames.pop_back().map_or(0, |it| it.bytes);
+        }
+        state.written = state.synced;
+        state.waiting.drain(..).for_each(|it| it.store(LOST, Ordering::Release));
+        tracing::error!(said, "the disk refused, frames that nobody was answered for are dropped");
+        // If this fails too, the next call tries again before it writes anything.
+        let _ = self.mend(state);
+        self.changed.notify_all();
+    }
+
+    /// Cuts off what the disk refused to keep.
+    fn mend(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        let Some((name, length)) = state.torn.clone() else { return Ok(()) };
+        if length <= segment::HEAD as u64 {
+            match self.disk.remove(&name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io("remove", &*self.disk, &name)(error));
+                }
+                _ => self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?,
+            }
+        } else {
+            self.disk.cut(&name, length).map_err(io("cut", &*self.disk, &name))?;
+            let last = state.synced;
+            state.closed.push_back((name, last));
+        }
+        state.torn = None;
+        Ok(())
+    }
+
+    fn lost(&self, why: &str) -> Error {
+        Error::Lost { path: self.disk.shown(), why: why.to_owned() }
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("disk", &self.disk).finish_non_exhaustive()
+    }
+}
+
+/// Frames of a folder as they stand, for a reader beside a writer: nothing is mended, and what is not whole is not told.
+///
+/// Look at the log first and at the tables after: a commit in between then shows its rows in the table.
+///
+/// # Errors
+/// If the folder cannot be read; that there is none is no error.
+pub fn peek(folder: &Path) -> Result<Vec<Arc<Kept>>, Error> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let disk = LocalDisk::new(folder, false).map_err(|source| Error::Io { action: "find", path: folder.to_owned(), source })?;
+    let mut frames = Vec::new();
+    for (first, name) in names(&disk)? {
+        let bytes = match disk.read(&name) {
+            // Its frames are in the tables by now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            read => read.map_err(io("read", &disk, &name))?,
+        };
+        // While the writer goes on, any file may be the last one.
+        let read = segment::read(folder.join(&name), first, &bytes, true)?;
+        frames.extend(read.frames.into_iter().map(|it| {
+            let (position, frame, bytes) = (it.position, it.frame, it.bytes);
+            Arc::new(Kept { position, frame, bytes })
+        }));
+    }
+    Ok(frames)
+}
+
+fn names(disk: &dyn Disk) -> Result<Vec<(i64, String)>, Error> {
+    let names = disk.list().map_err(io("list", disk, ""))?;
+    let mut names: Vec<(i64, String)> = names.into_iter().filter_map(|it| Some((segment::first_of(&it)?, it))).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn io(action: &'static str, disk: &dyn Disk, name: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let path = if name.is_empty() { disk.shown() } else { disk.shown().join(name) };
+    move |source| Error::Io { action, path, source }
+}

@@ -1,0 +1,347 @@
+//! Events that are pushed: answered for once they survive, seen at once, in the lake once, and refused with a reason.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::crash::{self, Gates, Living, passage};
+use crate::support::{binary, write};
+
+/// A clock on the wall that reads 2026 at the least: events of the cases are of then.
+const DAY_MS: i64 = 86_400_000;
+
+fn project(folder: &TempDir, more: &str) -> Gates {
+    Gates::new(binary(), folder.path(), &format!("[ingest]\napprovals = \"off\"\n{more}"))
+}
+
+/// Commits only when the server stops.
+const NO_COMMIT: &str = "[stream]\ncommit_seconds = 3600";
+
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+struct Sent {
+    status: u16,
+    after: Option<String>,
+    body: Value,
+}
+
+#[track_caller]
+fn push(server: &Living, token: &str, pipeline: &str, kind: &str, key: Option<&str>, body: &str) -> Sent {
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![("authorization", bearer.as_str()), ("content-type", kind)];
+    headers.extend(key.map(|it| ("idempotency-key", it)));
+    let path = format!("/api/v1/events/{pipeline}");
+    let (status, after, text) = server.push(&path, &headers, body.as_bytes()).expect("the server answers");
+    Sent { status, after, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+}
+
+fn lines(server: &Living, gates: &Gates, key: Option<&str>, body: &str) -> Sent {
+    push(server, &gates.token, "gate_event", "application/x-ndjson", key, body)
+}
+
+fn n(gates: &Gates, query: &str) -> i64 {
+    gates.sql(query)[0]["n"].as_i64().unwrap_or_else(|| panic!("{query}: no count"))
+}
+
+#[test]
+fn what_was_answered_for_is_seen_at_once_and_survives_a_kill_and_a_stop() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, NO_COMMIT);
+    let mut server = gates.serve(None).expect("it starts");
+    let at = now_ms();
+    let one = format!("[{},\n {}]", passage("G1", 1, at - 5_000, 1), passage("G1", 2, at - 4_000, 2));
+    let first = push(&server, &gates.token, "gate_event", "application/json", Some("a"), &one);
+    assert_eq!(first.status, 202, "{}", first.body);
+    let expected = json!({
+        "pipeline": "gate_event", "rows_in": 2, "rows_kept": 2, "rows_quarantined": 0, "rows_skipped": 0, "reasons": {},
+    });
+    assert_eq!(first.body, expected);
+    // Nothing is committed yet, and everybody sees it; a row that came twice is there once.
+    let again = format!("{}\n{}", passage("G1", 2, at - 4_000, 2), passage("G1", 3, at - 3 * DAY_MS, 3));
+    assert_eq!(lines(&server, &gates, None, &again).body["rows_kept"], 2);
+    let staged = |gates: &Gates| gates.staged().into_iter().map(|it| (it.0.1, it.1)).collect::<BTreeMap<_, _>>();
+    let expected = BTreeMap::from([(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(staged(&gates), expected);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 4);
+    assert!(!folder.path().join("data/lake/raw_gate_event/_delta_log").exists(), "it is in the log only");
+
+    server.kill();
+    assert_eq!(staged(&gates), expected, "the log is read without a server too");
+    let server = gates.serve(None).expect("it starts");
+    // The next start commits what it found.
+    assert_eq!(staged(&gates), expected);
+    let last = passage("G2", 1, at, 1);
+    assert_eq!(lines(&server, &gates, None, &last).status, 202);
+    server.stop();
+    let expected = BTreeMap::from([(1, 2), (2, 1), (3, 1)]);
+    let by_number = |gates: &Gates| {
+        gates
+            .sql("SELECT event_seq, count(*) AS n FROM stg_gate_event GROUP BY event_seq")
+            .iter()
+            .map(|it| (it["event_seq"].as_u64().expect("a number"), it["n"].as_u64().expect("a count")))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(by_number(&gates), expected);
+    let left: u64 = std::fs::read_dir(folder.path().join("data/log"))
+        .expect("the log")
+        .map(|it| it.expect("a file").metadata().expect("a size").len())
+        .sum();
+    assert!(left < 100, "a server that stops in order commits all: {left} bytes are left");
+    // The position stands in the table's own log, in the commit of the rows.
+    let entries = std::fs::read_dir(folder.path().join("data/lake/raw_gate_event/_delta_log")).expect("a log");
+    let texts: Vec<String> = entries
+        .filter_map(|it| std::fs::read_to_string(it.expect("a file").path()).ok())
+        .filter(|it| it.contains("\"add\""))
+        .collect();
+    assert_eq!(texts.len(), 2, "one commit for what the kill left, one at the stop");
+    assert!(texts.iter().all(|it| it.contains("\"appId\":\"log/0\"")), "{texts:?}");
+    // A run beside no server builds on them like on files.
+    let ran = gates.said(&["transform", "--select", "dup_gate_event"]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(by_number(&gates), expected);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM dup_gate_event"), 1);
+}
+
+#[test]
+fn a_key_is_answered_the_same_for_ever_and_a_bad_row_waits_sealed() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, NO_COMMIT);
+    let server = gates.serve(None).expect("it starts");
+    let at = now_ms();
+    let bad = passage("G1", 2, at, 2).replace("\"card\"", "\"psychic\"");
+    let body = format!("{}\n{bad}\nno json\n", passage("G1", 1, at, 1));
+    let first = lines(&server, &gates, Some("k-1"), &body);
+    assert_eq!(first.status, 202, "{}", first.body);
+    assert_eq!(first.body["rows_quarantined"], 2);
+    assert_eq!(first.body["reasons"], json!({ "code": 1, "json": 1 }));
+    let second = lines(&server, &gates, Some("k-1"), &body);
+    assert_eq!((second.status, &second.body), (202, &first.body));
+    // Without a key an event is known again by its bytes.
+    let plain = passage("G1", 9, at, 9);
+    assert_eq!(lines(&server, &gates, None, &plain).body["rows_kept"], 1);
+    let twice = lines(&server, &gates, None, &plain).body;
+    assert_eq!((&twice["rows_in"], &twice["rows_kept"], &twice["rows_skipped"]), (&json!(1), &json!(0), &json!(1)));
+    let reused = lines(&server, &gates, Some("k-1"), &plain);
+    assert_eq!((reused.status, &reused.body["code"]), (422, &json!("key_reused")));
+    server.stop();
+
+    // From the store, when the log has long forgotten it.
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(lines(&server, &gates, Some("k-1"), &body).body, first.body);
+    assert_eq!(lines(&server, &gates, None, &plain).body, twice);
+    let reused = lines(&server, &gates, Some("k-1"), &plain);
+    assert_eq!(reused.status, 422);
+    // CloudEvents: the same source and id twice is one event.
+    let event = |id: &str, data: &str| {
+        format!("{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/gates/1\",\"type\":\"passage\",\"data\":{data}}}")
+    };
+    let batch =
+        [event("a", &passage("G3", 1, at, 1)), event("a", &passage("G3", 1, at, 1)), event("b", &passage("G3", 2, at, 2))];
+    let kind = "application/cloudevents-batch+json";
+    let taken = push(&server, &gates.token, "gate_event", kind, None, &format!("[{}]", batch.join(",")));
+    assert_eq!((&taken.body["rows_kept"], &taken.body["rows_skipped"]), (&json!(2), &json!(1)), "{}", taken.body);
+    server.stop();
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM stg_gate_event"), 4);
+    let waiting = gates
+        .sql("SELECT reason, count(*) AS n FROM ops_quarantine WHERE pipeline = 'gate_event' GROUP BY reason ORDER BY reason");
+    assert_eq!(waiting, [json!({ "reason": "code", "n": 1 }), json!({ "reason": "json", "n": 1 })]);
+
+    // Under a mended contract the row enters, once.
+    let text = std::fs::read_to_string(crate::support::repository().join("pipelines/gate_event.toml")).expect("the contract");
+    write(&folder.path().join("pipelines/gate_event.toml"), &text.replace("\"face\", \"qr\"", "\"face\", \"qr\", \"psychic\""));
+    for expected in [1, 0] {
+        let replayed = gates.said(&["quarantine", "replay", "gate_event", "--format", "json"]);
+        let line = String::from_utf8_lossy(&replayed.stdout).lines().next().unwrap_or("{}").to_owned();
+        let report: Value = serde_json::from_str(&line).expect("a report");
+        assert_eq!(report["rows_kept"], expected, "{line} {}", String::from_utf8_lossy(&replayed.stderr));
+    }
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM stg_gate_event"), 5);
+
+    // No number of a student stands in the log or anywhere else but the vault.
+    let numbers = ["2025000001", "2025000009"];
+    let mut open = vec![folder.path().join("data")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).expect("a folder").map(|it| it.expect("an entry").path()));
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        for number in numbers {
+            assert!(!bytes.windows(number.len()).any(|it| it == number.as_bytes()), "{number} stands in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_number_stands_in_a_log_that_was_not_committed() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, NO_COMMIT);
+    let mut server = gates.serve(None).expect("it starts");
+    let bad = passage("G1", 2, now_ms(), 78).replace("\"card\"", "\"psychic\"");
+    assert_eq!(lines(&server, &gates, Some("2025000077"), &format!("{}\n{bad}", passage("G1", 1, now_ms(), 77))).status, 202);
+    server.kill();
+    let files: Vec<_> =
+        std::fs::read_dir(folder.path().join("data/log")).expect("a log").map(|it| it.expect("a file").path()).collect();
+    assert!(!files.is_empty());
+    for path in files {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).expect("bytes")).into_owned();
+        assert!(text.contains("gate_event"), "the log has the frame");
+        assert!(!text.contains("2025000077") && !text.contains("2025000078"), "a number stands in {}", path.display());
+    }
+}
+
+#[test]
+fn who_may_not_push_is_told_why_and_nothing_is_kept() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10");
+    let server = gates.serve(None).expect("it starts");
+    let good = passage("G1", 1, now_ms(), 1);
+    let json = "application/json";
+    let told = |sent: Sent, status: u16, code: &str| {
+        assert_eq!((sent.status, sent.body["code"].as_str()), (status, Some(code)), "{}", sent.body);
+        assert_eq!(sent.body["type"], format!("urn:yizhan:problem:{code}"));
+        assert!(sent.body["title"].as_str().is_some_and(|it| it.contains(" / ")), "in both languages: {}", sent.body);
+    };
+    told(push(&server, "", "gate_event", json, None, &good), 401, "no_token");
+    told(push(&server, "00", "gate_event", json, None, &good), 401, "no_token");
+    told(push(&server, &gates.token, "device_heartbeat", json, None, &good), 403, "forbidden");
+    told(push(&server, &gates.token, "gate_event", "text/csv", None, &good), 415, "unsupported_media_type");
+    told(push(&server, &gates.token, "gate_event", json, None, "[{},"), 400, "bad_body");
+    told(push(&server, &gates.token, "gate_event", json, Some(&"k".repeat(300)), &good), 400, "bad_request");
+    told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", "{},".repeat(10) + "{}")), 413, "too_large");
+    told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", " ".repeat(5_000))), 413, "too_large");
+    let refused = gates.said(&["token", "add", "others", "--pipeline", "student"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("push = true"), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(push(&server, &gates.token, "gate_event", json, None, "[]").body["rows_in"], 0);
+    // What was taken back holds no longer, at once.
+    assert!(gates.said(&["token", "revoke", "gates"]).status.success());
+    told(push(&server, &gates.token, "gate_event", json, None, &good), 401, "no_token");
+    let listed = String::from_utf8_lossy(&gates.said(&["token", "list"]).stdout).into_owned();
+    assert!(listed.contains("gates\tgate_event card_txn\t") && listed.contains("revoked"), "{listed}");
+    assert!(!listed.contains(&gates.token) && !listed.contains(&gates.token[..16]), "only its hash is kept");
+    server.stop();
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 0);
+
+    // A source without an approval of its use takes nothing.
+    let folder = TempDir::new().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("input")).expect("a folder");
+    let gates = Gates::new(binary(), folder.path(), NO_COMMIT);
+    let server = gates.serve(None).expect("it starts");
+    told(push(&server, &gates.token, "gate_event", json, None, &good), 409, "no_approval");
+}
+
+#[test]
+fn above_the_mark_senders_wait_and_nothing_is_lost() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbytes_max = \"24 KiB\"\nsegment_bytes = \"8 KiB\"");
+    let server = gates.serve(None).expect("it starts");
+    let (mut seq, mut refused) = (0, 0);
+    while refused < 3 {
+        let rows: Vec<String> = (0..10).map(|it| passage("G1", seq + it, now_ms(), 1)).collect();
+        let sent = lines(&server, &gates, None, &rows.join("\n"));
+        match sent.status {
+            202 => seq += 10,
+            429 => {
+                assert_eq!(sent.body["code"], "log_full");
+                assert!(sent.after.is_some_and(|it| it.parse::<u64>().is_ok_and(|it| 0 < it)), "it says when to try again");
+                refused += 1;
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            }
+            other => panic!("{other}: {}", sent.body),
+        }
+        assert!(seq < 100_000, "the log never fills");
+    }
+    server.stop();
+    assert_eq!(n(&gates, "SELECT count(DISTINCT event_seq) AS n FROM stg_gate_event"), seq as i64);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM stg_gate_event"), seq as i64);
+}
+
+/// Staging of a pipeline without what says how its rows came.
+fn told(gates: &Gates, table: &str) -> Vec<String> {
+    let rows = gates.sql(&format!("SELECT * FROM {table}"));
+    let mut rows: Vec<String> = rows
+        .into_iter()
+        .map(|mut it| {
+            let row = it.as_object_mut().expect("a row");
+            ["file_no", "row_no", "known_at", "superseded_at"].iter().for_each(|name| drop(row.remove(*name)));
+            it.to_string()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn batch_and_stream_differ_only_in_how_the_bytes_arrive() {
+    let contract = std::fs::read_to_string(crate::support::repository().join("pipelines/gate_event.toml")).expect("the contract");
+    let contract = contract
+        .replace("usual_delay = \"5m\"", "usual_delay = \"5m\"\nlate_max = \"5d\"\nreject_share_max = 1.0")
+        .replace("gate_*.jsonl.gz", "gate_*.jsonl");
+    let at = now_ms();
+    let rows: Vec<String> = (0..60_u64)
+        .map(|it| match it % 10 {
+            7 => passage("G1", it, at - 6 * DAY_MS, it),
+            8 => passage("G1", it, at, it).replace("\"card\"", "\"psychic\""),
+            9 => passage("G1", it - 1, at - DAY_MS, it),
+            _ => passage("G1", it, at - DAY_MS * (it % 4) as i64, it),
+        })
+        .collect();
+    let first = "{\"device_id\":\"G9\",\"event_seq\":1,\"event_ms\":1760000000000,\"person_id\":\"2025000001\",\"direction\":\"in\",\"method\":\"qr\"}";
+
+    let by_file = TempDir::new().expect("a folder");
+    write(&by_file.path().join("pipelines/gate_event.toml"), &contract);
+    let files = project(&by_file, "");
+    let ingest = |name: &str, text: &str| -> Value {
+        write(&by_file.path().join("input/gate").join(name), text);
+        let out = files.said(&["ingest", "gate_event", "--format", "json"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_str(String::from_utf8_lossy(&out.stdout).lines().next().expect("a report")).expect("a report")
+    };
+    // A first load is dated by the contract and never late, however old it is.
+    assert_eq!(ingest("gate_0.jsonl", first)["rows_kept"], 1);
+    let report = ingest("gate_1.jsonl", &rows.join("\n"));
+    assert_eq!(report["reasons"], json!({ "code": 6, "late": 6 }));
+
+    let by_push = TempDir::new().expect("a folder");
+    write(&by_push.path().join("pipelines/gate_event.toml"), &contract);
+    let pushed = project(&by_push, NO_COMMIT);
+    let server = pushed.serve(None).expect("it starts");
+    // In other portions and another order.
+    let (mut kept, mut reasons) = (0, BTreeMap::<String, u64>::new());
+    for part in rows.rchunks(7) {
+        let answer = lines(&server, &pushed, None, &part.join("\n")).body;
+        kept += answer["rows_kept"].as_u64().expect("a count");
+        for (reason, n) in answer["reasons"].as_object().expect("reasons") {
+            *reasons.entry(reason.clone()).or_default() += n.as_u64().expect("a count");
+        }
+    }
+    assert_eq!((json!(kept), json!(reasons)), (report["rows_kept"].clone(), report["reasons"].clone()));
+    let without_first: Vec<String> = told(&files, "stg_gate_event").into_iter().filter(|it| !it.contains("\"G9\"")).collect();
+    assert_eq!(told(&pushed, "stg_gate_event"), without_first, "from the log");
+    server.stop();
+    assert_eq!(told(&pushed, "stg_gate_event"), without_first, "from the lake");
+    // That a row came too late is no accident of its contract: it enters when somebody asks for it by name.
+    let replay = |args: &[&str]| {
+        let out = pushed.said(&[&["quarantine", "replay", "gate_event", "--format", "json"][..], args].concat());
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        text.lines()
+            .next()
+            .and_then(|it| serde_json::from_str::<Value>(it).ok())
+            .map_or(0, |it| it["rows_kept"].as_u64().unwrap_or(0))
+    };
+    assert_eq!(replay(&[]), 0);
+    assert_eq!(replay(&["--reason", "late"]), 6);
+}
+
+#[test]
+fn killed_again_and_again_nothing_is_lost_and_nothing_doubled() {
+    let folder = TempDir::new().expect("a folder");
+    let (passed, failed) = crash::kills(binary(), Path::new(folder.path()), 5, 3);
+    assert_eq!((passed, failed), (5, Vec::<String>::new()));
+}
