@@ -56,5 +56,5 @@ LEFT JOIN recognised ON recognised.student_key = dim_student.student_key AND rec
 LEFT JOIN paid ON paid.student_key = dim_student.student_key
 LEFT JOIN candidate ON candidate.student_key = dim_student.student_key
 WHERE dim_student.as_of_on = $as_of
-    AND dim_student.status = 'enrolled'
+    AND dim_student.is_enrolled
     AND (recognised.student_key IS NOT NULL OR paid.student_key IS NOT NULL OR candidate.student_key IS NOT NULL)

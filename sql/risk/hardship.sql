@@ -29,9 +29,9 @@ first_step_zh = "由资助中心或辅导员私下介绍政策，请学生自己
 first_step_en = "The aid centre or the counselor tells of aid in private and lets the student decide; nothing is posted, nobody is compared."
 
 [columns]
-place  = { about = "Building and floor of the bed: the baseline of places.", class = "personal" }
+place  = { about = "Building and floor of the bed: the baseline of places.", class = "closed" }
 gender = { about = "For the audit of fairness only; never an input.", class = "closed" }
-campus = { about = "Campus; for the audit of fairness only.", class = "personal" }
+campus = { about = "Campus; for the audit of fairness only.", class = "closed" }
 ---*/
 
 -- Whoever is recognised needs no candidate; recognition is renewed every year.
@@ -51,5 +51,5 @@ SELECT
 FROM dim_student
 INNER JOIN stg_student ON stg_student.student_key = dim_student.student_key
 LEFT JOIN recognised ON recognised.student_key = dim_student.student_key
-WHERE dim_student.as_of_on = $as_of AND dim_student.status = 'enrolled' AND dim_student.study_stage = 'undergraduate'
+WHERE dim_student.as_of_on = $as_of AND dim_student.is_enrolled AND dim_student.study_stage = 'undergraduate'
     AND coalesce(recognised.recognised_on < $as_of - INTERVAL '330' DAY, TRUE)
