@@ -44,13 +44,13 @@ try {
   // Roles with a few pages of their own: what is theirs alone, on a phone and on a desk.
   const own = {
     psychology_head: ["duty"], tutor: ["students", "portrait", "list", "ledger"], college_secretary: ["cockpit", "students", "cases", "duty"],
-    college_office: ["cockpit"], dorm_keeper: ["lists", "list"], security: ["cases"], duty_office: ["cases", "duty"],
+    college_office: ["cockpit"], dorm_keeper: ["lists", "list"], security: ["cases"], duty_office: ["cases", "duty"], aid_centre: ["aid"], hospital: ["referrals"],
   };
   for (const [role, only] of Object.entries(own)) {
     plans.push([role, ["--sizes", "1366x768,360x780", "--locales", "zh-CN", "--themes", "light", "--only", only.join(",")]]);
   }
   // The pages about persons, whose sentences are composed: in English as well.
-  const persons = ["portrait", "portrait-few", "archive", "album", "care-note", "case-psych", "me", "import", "quality"].join(",");
+  const persons = ["portrait", "portrait-few", "archive", "album", "care-note", "case-psych", "me", "me-help", "me-hints", "import", "quality"].join(",");
   for (const role of ["psychologist", "student", "administrator"]) {
     plans.push([role, ["--sizes", "1366x768,390x844", "--locales", "en", "--themes", "light", "--only", persons], "in English"]);
   }

@@ -88,7 +88,7 @@ async function addresses() {
     }
     found.push(["student-missing", "/students/no-such-student"]);
   }
-  if (me.pages.includes("me")) found.push(["me-measure", "/me?measure=breakfast_rate"], ["me-archive", "/me/archive"], ["me-album", "/me/album"]);
+  if (me.pages.includes("me")) found.push(["me-measure", "/me?measure=breakfast_rate"], ["me-archive", "/me/archive"], ["me-album", "/me/album"], ["me-help", "/me/help"], ["me-hints", "/me/hints"]);
   if (me.pages.includes("care")) {
     const care = await ask("/warnings");
     if (care.findings.length > 0) found.push(["care-finding", `/care?warning=${care.findings[0].warning_id}`]);
