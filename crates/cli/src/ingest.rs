@@ -177,7 +177,9 @@ async fn one(
     }
     let now_us = house.now_us();
     let first = house.store.loads().first_load(name).await?;
-    let is_first = !matches!(first, LoadState::Done { .. });
+    // Whoever gets events pushed knows them from then on: their first file is no history.
+    let is_pushed = house.lake.position(&pipeline.raw_table(), crate::stream::LOG_APP).await?.is_some();
+    let is_first = !is_pushed && !matches!(first, LoadState::Done { .. });
     if matches!(first, LoadState::NotBegun) {
         house.store.loads().begin(name, now_us).await?;
     }

@@ -29,6 +29,8 @@ const REACHES_NOBODY_US: i64 = 7 * casework::DAY_US;
 
 /// How long a message that reaches nobody is left alone, unless it is urgent: whoever comes on the roster waits for it.
 const LOOK_AGAIN_US: i64 = 10 * casework::MINUTE_US;
+/// The same of what cannot wait, where channels were out of order.
+const TRY_AGAIN_US: i64 = 2 * casework::MINUTE_US;
 
 /// From here on a message that reaches nobody is tried in every round.
 const URGENT: i64 = 3;
@@ -196,8 +198,13 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                 return Ok(());
             }
             Action::Exhausted { .. } => {
-                let has_asked = deliveries.iter().any(|it| it.channel != TELEPHONE);
-                if has_asked || open.created_us + REACHES_NOBODY_US <= now_us {
+                let has_asked = deliveries.iter().any(|it| it.channel != TELEPHONE && it.state() != notify::State::Failed);
+                if !has_asked && 0 < messages.forget_failed(open.message_id).await? {
+                    // Every channel was out of order: that is no answer, so everybody is asked anew in a while.
+                    round.unreached_n += 1;
+                    let pause_us = if urgency(open) < URGENT { LOOK_AGAIN_US } else { TRY_AGAIN_US };
+                    messages.put_off(open.message_id, now_us + pause_us).await?;
+                } else if has_asked || open.created_us + REACHES_NOBODY_US <= now_us {
                     messages.settle(open.message_id, Fate::GivenUp, now_us).await?;
                     round.settled_n += 1;
                     tracing::error!(message_id = open.message_id, "everybody was asked and nobody answered");

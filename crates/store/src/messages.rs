@@ -418,6 +418,25 @@ impl Messages {
         Ok(0 < added)
     }
 
+    /// Forgets the tries of a message that no channel took, so that they may be made again; returns how many.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn forget_failed(&self, message_id: i64) -> Result<u64, Error> {
+        let mut tx = self.database.begin("message_delivery").await?;
+        let forgotten = sqlx::query(
+            "DELETE FROM message_delivery WHERE message_id = $1 AND failed_us IS NOT NULL AND sent_us IS NULL \
+             AND delivered_us IS NULL AND read_us IS NULL AND acknowledged_us IS NULL",
+        )
+        .bind(message_id)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::database("write", "message_delivery"))?
+        .rows_affected();
+        tx.commit().await.map_err(Error::database("write", "message_delivery"))?;
+        Ok(forgotten)
+    }
+
     /// Notes how far a message has come to one person, by one channel or by whichever; returns how many deliveries there
     /// are of it. Reports may come twice and in any order: the earliest time of a state stays. The message is due then.
     ///
@@ -514,7 +533,8 @@ impl Messages {
         }
         let (Some(thread_key), Some(version)) = (message.thread_key, message.version) else { return Ok(false) };
         let n: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM case_event WHERE thread_key = $1 AND seq > $2 AND role <> 'system') \
+            "SELECT (SELECT count(*) FROM case_event WHERE thread_key = $1 AND seq > $2 AND role <> 'system' \
+             AND step NOT IN ('signalled', 'severity_set')) \
              + (SELECT count(*) FROM case_thread WHERE thread_key = $1 AND (state = 'closed' OR has_died = 1))",
         )
         .bind(thread_key)

@@ -151,7 +151,8 @@ impl Log {
             }));
         }
         let last = next.map_or(0, |it| it - 1);
-        if let Some((_, name)) = names.last().filter(|_| last < committed) {
+        // A file whose head was cut has no frames and is gone: it says nothing of age.
+        if let Some((name, _)) = closed.back().filter(|_| last < committed) {
             let what = format!(
                 "it ends with frame {last}, and a table has frame {committed}: the log is older than the lake; put the newer one \
                  back, or move this folder away if there is none"

@@ -27,7 +27,7 @@ enum Verb {
         #[arg(long = "pipeline", required = true, value_name = "PIPELINE")]
         pipelines: Vec<String>,
         /// Days after which it ends.
-        #[arg(long, default_value_t = 365, value_name = "N")]
+        #[arg(long, default_value_t = 365, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1095))]
         days: u32,
     },
     /// Lists the groups, what they may push to, and until when.

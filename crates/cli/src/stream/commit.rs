@@ -33,7 +33,9 @@ pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
             Ok(None) => Duration::from_secs(house.settings.stream.commit_seconds),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "pushed events stay in the log until the next try");
-                RETRY_PAUSE
+                // Not sooner, however many are refused meanwhile: each try writes files.
+                tokio::time::sleep(RETRY_PAUSE).await;
+                continue;
             }
         };
         tokio::select! {

@@ -25,6 +25,10 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     };
     reader.note("read", "aid".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
+    // So that students read in their own log who looked.
+    for key in &keys {
+        reader.note_read(*key, "aid").await?;
+    }
     let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let shown = found.iter().map(|it| {
         let key = text(it, "student_key").and_then(|it| it.parse::<i64>().ok()).unwrap_or_default();

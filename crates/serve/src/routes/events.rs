@@ -31,7 +31,7 @@ pub(crate) async fn push(
             "Idempotency-Key 应为 1 至 {KEY_BYTES_MAX} 个字符 / an Idempotency-Key has 1 to {KEY_BYTES_MAX} characters"
         )));
     }
-    let Ok(_room) = state.pushing.try_acquire() else {
+    let Ok(room) = state.pushing.clone().try_acquire_owned() else {
         return Err(Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "busy",
@@ -50,7 +50,13 @@ pub(crate) async fn push(
     };
     let pushes = state.parts.pushes.clone();
     // What was begun ends, even if the device hangs up: its next try under the same key finds the answer.
-    let answer = tokio::spawn(async move { pushes.push(admitted, Push { form, key, body }).await }).await;
+    // It takes up its room until then.
+    let pushed = tokio::spawn(async move {
+        let answer = pushes.push(admitted, Push { form, key, body }).await;
+        drop(room);
+        answer
+    });
+    let answer = pushed.await;
     let answer =
         answer.map_err(|_| PushRefusal::new(PushRefusalKind::Failed, "处理中断，请重试", "it broke off, try again"))??;
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];

@@ -109,8 +109,8 @@ struct Unplaced {
 const UNPLACED: &str = "SELECT report_key, at_us, reporter, reporter_role, number_sealed, signs, is_urgent, seen_day, \
                         text_sealed FROM observation_unplaced";
 
-/// What somebody sends again within this is the same request for help.
-const SAME_REQUEST_US: i64 = casework::MINUTE_US;
+/// What somebody sends again within this is the same request for help: a second tap, no corrected number.
+const SAME_REQUEST_US: i64 = casework::MINUTE_US / 6;
 
 /// Longest number that somebody may write.
 const NUMBER_BYTES_MAX: usize = 64;
@@ -312,8 +312,10 @@ impl Cases {
     /// If the store cannot be read.
     pub async fn my_requests(&self, student_key: i64, limit: usize) -> Result<Vec<MyRequest>, Error> {
         let rows: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
-            "SELECT at_us, owner, (SELECT count(*) FROM case_event WHERE case_event.thread_key = observation_report.thread_key \
-             AND step IN ('contacted', 'closed') AND case_event.at_us >= observation_report.at_us) AS answers \
+            "SELECT at_us, CASE WHEN (SELECT count(*) FROM case_event WHERE case_event.thread_key = observation_report.thread_key \
+             AND step IN ('claimed', 'taken_over', 'contacted') AND case_event.at_us >= observation_report.at_us) > 0 THEN owner END, \
+             (SELECT count(*) FROM case_event WHERE case_event.thread_key = observation_report.thread_key \
+             AND step = 'contacted' AND case_event.at_us >= observation_report.at_us) AS answers \
              FROM observation_report JOIN case_thread ON case_thread.thread_key = observation_report.thread_key \
              WHERE observation_report.student_key = $1 AND is_own = 1 ORDER BY report_key DESC LIMIT $2",
         )
