@@ -137,7 +137,7 @@ async fn take_shifts(house: &House, night: &mut Night) -> anyhow::Result<()> {
             said.push((ids.as_string::<i32>().value(row).to_owned(), shift));
         }
     }
-    night.shifts_n = house.store.cases().take_shifts(&said).await?;
+    night.shifts_n = house.store.cases().take_shifts(&said, now_us).await?;
     Ok(())
 }
 

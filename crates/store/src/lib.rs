@@ -28,10 +28,9 @@ pub use accounts::{Account, Accounts, Grant, LoginError, NewAccount};
 pub use audit::{Audit, AuditEvent, AuditRow};
 pub use cases::{
     AbsenceCheck, Around, Asked, Call, CampaignRow, Cases, Change, DeathRow, Desk, Done, DueFollowUp, Edit, Entered, Fact,
-    FollowUpCause, HistoryRow, MonthFigures, MyReport, MyRequest, NewAbsenceCheck, NewDeath, NewEntry, NewRecord,
-    NewTalkHours, NewVisitAnswer, Offered, OpenedReport, Page, QueueCounts, QueueRow, RecordRow, Referral, SocialChoice,
-    SweepProgress, SweepRow, SweptStudent, Synced, TakenUp, TalkHours, UnplacedReport, View, VisitAnswer, Wanted, Who,
-    With, change_text,
+    FollowUpCause, HistoryRow, MonthFigures, MyReport, MyRequest, NewAbsenceCheck, NewDeath, NewEntry, NewRecord, NewTalkHours,
+    NewVisitAnswer, Offered, OpenedReport, Page, QueueCounts, QueueRow, RecordRow, Referral, SocialChoice, SweepProgress,
+    SweepRow, SweptStudent, Synced, TakenUp, TalkHours, UnplacedReport, View, VisitAnswer, Wanted, Who, With, change_text,
 };
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};

@@ -1,6 +1,6 @@
 //! Whose a student is: assignments, hand-overs that both sides confirm, delegations, the duty roster.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use casework::{Actor, Delegation, DutyShift, HandOver, HandOverState, Post, Refusal, Relation, Role, covered_gaps};
 use sqlx::{AssertSqlSafe, FromRow};
@@ -27,6 +27,9 @@ pub struct Offered {
     /// What.
     pub hand_over: HandOver,
 }
+
+/// A shift as a register says it: its number there, post, from when to when, account and backup.
+type Said = (String, String, i64, i64, String, Option<String>);
 
 #[derive(FromRow)]
 struct Stored {
@@ -197,62 +200,76 @@ impl Cases {
     }
 
     /// Takes shifts that a register says, by their number there: a new one is a shift here, one that the register says
-    /// otherwise takes the place of what it said before, unless somebody has mended that by hand. Returns how many changed.
+    /// otherwise takes the place of what it said before, one that it says no more ends, unless somebody has mended that by
+    /// hand. `said` is all that is not over now. Returns how many changed.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn take_shifts(&self, said: &[(String, DutyShift)]) -> Result<usize, Error> {
+    pub async fn take_shifts(&self, said: &[(String, DutyShift)], now: i64) -> Result<usize, Error> {
         let mut tx = self.database.begin("duty_roster").await?;
+        let before: Vec<Said> = sqlx::query_as(
+            "SELECT call_id, post, from_us, until_us, account, backup FROM duty_roster_said WHERE until_us > $1 ORDER BY call_id",
+        )
+        .bind(now)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::database("read", "duty_roster_said"))?;
+        let mut said: BTreeMap<&str, Said> = said
+            .iter()
+            .filter(|(_, it)| it.from_us < it.until_us)
+            .map(|(id, it)| {
+                let row = (id.clone(), it.post.code().to_owned(), it.from_us, it.until_us, it.account.clone(), it.backup.clone());
+                (id.as_str(), row)
+            })
+            .collect();
         let mut changed = 0;
-        for (call_id, shift) in said.iter().filter(|(_, it)| it.from_us < it.until_us) {
-            let before: Option<(String, i64, i64, String, Option<String>)> =
-                sqlx::query_as("SELECT post, from_us, until_us, account, backup FROM duty_roster_said WHERE call_id = $1")
-                    .bind(call_id)
-                    .fetch_optional(&mut *tx)
-                    .await
-                    .map_err(Error::database("read", "duty_roster_said"))?;
-            let now = (shift.post.code().to_owned(), shift.from_us, shift.until_us, shift.account.clone(), shift.backup.clone());
-            if before.as_ref() == Some(&now) {
+        // First all that goes, then all that comes: two that swap would else stand in each other's way.
+        for old in &before {
+            let new = said.get(old.0.as_str());
+            if new == Some(old) {
+                said.remove(old.0.as_str());
                 continue;
             }
-            if let Some((post, from_us, until_us, account, _)) = before {
-                sqlx::query("DELETE FROM duty_roster WHERE post = $1 AND from_us = $2 AND until_us = $3 AND account = $4")
-                    .bind(post)
-                    .bind(from_us)
-                    .bind(until_us)
-                    .bind(account)
+            let gone = sqlx::query("DELETE FROM duty_roster WHERE post = $1 AND from_us = $2 AND until_us = $3 AND account = $4")
+                .bind(&old.1)
+                .bind(old.2)
+                .bind(old.3)
+                .bind(&old.4)
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::database("write", "duty_roster"))?
+                .rows_affected();
+            if new.is_none() {
+                sqlx::query("DELETE FROM duty_roster_said WHERE call_id = $1")
+                    .bind(&old.0)
                     .execute(&mut *tx)
                     .await
-                    .map_err(Error::database("write", "duty_roster"))?;
+                    .map_err(Error::database("write", "duty_roster_said"))?;
+                changed += usize::from(0 < gone);
+            } else if gone == 0 {
+                // Somebody mended it by hand and knew better: what the register says is noted, and nothing else.
+                let row = said.remove(old.0.as_str());
+                if let Some(row) = row {
+                    note_said(&mut tx, &row).await?;
+                }
             }
-            // What was entered by hand for the same hours stands: somebody knew better.
+        }
+        for row in said.values() {
+            // What was entered by hand for the same hours stands as well.
             let added = sqlx::query(
                 "INSERT INTO duty_roster (post, from_us, until_us, account, backup) VALUES ($1, $2, $3, $4, $5) \
                  ON CONFLICT (post, from_us, account) DO NOTHING",
             )
-            .bind(shift.post.code())
-            .bind(shift.from_us)
-            .bind(shift.until_us)
-            .bind(&shift.account)
-            .bind(&shift.backup)
+            .bind(&row.1)
+            .bind(row.2)
+            .bind(row.3)
+            .bind(&row.4)
+            .bind(&row.5)
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "duty_roster"))?
             .rows_affected();
-            sqlx::query(
-                "INSERT INTO duty_roster_said (call_id, post, from_us, until_us, account, backup) VALUES ($1, $2, $3, $4, $5, $6) \
-                 ON CONFLICT (call_id) DO UPDATE SET post = excluded.post, from_us = excluded.from_us, \
-                 until_us = excluded.until_us, account = excluded.account, backup = excluded.backup",
-            )
-            .bind(call_id)
-            .bind(shift.post.code())
-            .bind(shift.from_us)
-            .bind(shift.until_us)
-            .bind(&shift.account)
-            .bind(&shift.backup)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::database("write", "duty_roster_said"))?;
+            note_said(&mut tx, row).await?;
             changed += usize::from(added == 1);
         }
         tx.commit().await.map_err(Error::database("write", "duty_roster"))?;
@@ -524,4 +541,22 @@ pub(super) async fn assign(tx: &mut Tx, relation: Relation, account: &str, stude
     .await
     .map(drop)
     .map_err(Error::database("write", "case_assignment"))
+}
+
+async fn note_said(tx: &mut Tx, row: &Said) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO duty_roster_said (call_id, post, from_us, until_us, account, backup) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (call_id) DO UPDATE SET post = excluded.post, from_us = excluded.from_us, \
+         until_us = excluded.until_us, account = excluded.account, backup = excluded.backup",
+    )
+    .bind(&row.0)
+    .bind(&row.1)
+    .bind(row.2)
+    .bind(row.3)
+    .bind(&row.4)
+    .bind(&row.5)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+    .map_err(Error::database("write", "duty_roster_said"))
 }
