@@ -26,7 +26,7 @@ WITH recognised AS (
         recognised_on,
         row_number() OVER (PARTITION BY student_key ORDER BY recognised_on DESC, aid_id) AS place
     FROM stg_aid_status
-    WHERE superseded_at IS NULL AND recognised_on >= $as_of - INTERVAL '365' DAY AND recognised_on <= $as_of
+    WHERE recognised_on >= $as_of - INTERVAL '365' DAY AND recognised_on <= $as_of
 ),
 
 paid AS (

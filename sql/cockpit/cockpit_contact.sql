@@ -171,11 +171,13 @@ counted AS (
 
 -- One figure a row, so that what is told of colleges beside the university is decided in one place for all of them.
 cell AS (
-    SELECT scope, 'met' AS figure, met_n AS n, student_n AS whole FROM counted
-    UNION ALL
-    SELECT scope, 'staff' AS figure, coalesce(staff_n, 0) AS n, NULL AS whole FROM counted
-    UNION ALL
-    SELECT scope, 'ticket' AS figure, ticket_n AS n, NULL AS whole FROM counted
+    SELECT
+        counted.*,
+        figure.figure,
+        CASE figure.figure WHEN 'met' THEN met_n WHEN 'staff' THEN coalesce(staff_n, 0) ELSE ticket_n END AS n,
+        CASE figure.figure WHEN 'met' THEN student_n END AS whole
+    FROM counted
+    CROSS JOIN (VALUES ('met'), ('staff'), ('ticket')) AS figure (figure)
 ),
 
 marked AS (
@@ -207,32 +209,46 @@ ranked AS (
 
 -- One hidden college among told ones follows from the university, and so do several of one each, or of all but one each: then the
 -- smallest of the others is hidden as well, or the university where there is no other.
+judged AS (
+    SELECT
+        *,
+        coalesce(NOT is_small
+            AND NOT ((small_n = 1 OR (small_n > 1 AND (small_sum = small_n OR small_sum = coalesce(small_whole - small_n, -1))))
+                AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END), FALSE) AS is_told
+    FROM ranked
+),
+
+-- The counts stand on every figure's row: to join them again would count everything once more.
 told AS (
     SELECT
         scope,
-        max(CASE WHEN figure = 'met' THEN 1 END) = 1 AS is_met_told,
-        max(CASE WHEN figure = 'staff' AND n > 0 THEN 1 END) = 1 AS is_staff_told,
-        max(CASE WHEN figure = 'ticket' THEN 1 END) = 1 AS is_ticket_told
-    FROM ranked
-    WHERE NOT is_small
-        AND NOT ((small_n = 1 OR (small_n > 1 AND (small_sum = small_n OR small_sum = coalesce(small_whole - small_n, -1))))
-            AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END)
+        max(student_n) AS student_n,
+        max(gap_days_p50) AS gap_days_p50,
+        max(gap_days_p90) AS gap_days_p90,
+        max(CASE WHEN figure = 'met' AND is_told THEN met_n END) AS met_n,
+        max(CASE WHEN figure = 'staff' AND is_told AND n > 0 THEN staff_n END) AS staff_n,
+        max(CASE WHEN figure = 'staff' AND is_told AND n > 0 THEN room_n END) AS room_n,
+        max(CASE WHEN figure = 'staff' AND is_told AND n > 0 THEN room_day_n END) AS room_day_n,
+        max(CASE WHEN figure = 'staff' AND is_told AND n > 0 THEN slot_due_n END) AS slot_due_n,
+        max(CASE WHEN figure = 'staff' AND is_told AND n > 0 THEN slot_done_n END) AS slot_done_n,
+        max(CASE WHEN figure = 'ticket' AND is_told THEN proactive_n END) AS proactive_n,
+        max(CASE WHEN figure = 'ticket' AND is_told THEN ticket_n END) AS ticket_n
+    FROM judged
     GROUP BY scope
 )
 
 SELECT
-    counted.scope,
-    counted.student_n,
-    CASE WHEN told.is_met_told THEN counted.met_n END AS met_n,
-    CASE WHEN counted.student_n >= 4 * ${k_default} THEN counted.gap_days_p50 END AS gap_days_p50,
-    CASE WHEN counted.student_n >= 10 * ${k_default} THEN counted.gap_days_p90 END AS gap_days_p90,
-    CASE WHEN told.is_staff_told THEN counted.staff_n END AS staff_n,
-    CASE WHEN told.is_staff_told THEN counted.room_n END AS room_n,
-    CASE WHEN told.is_staff_told THEN counted.room_day_n END AS room_day_n,
-    CASE WHEN told.is_staff_told THEN CAST(counted.room_n AS DOUBLE) / nullif(counted.room_day_n, 0) END AS rooms_a_day,
-    CASE WHEN told.is_staff_told THEN counted.slot_due_n END AS slot_due_n,
-    CASE WHEN told.is_staff_told THEN counted.slot_done_n END AS slot_done_n,
-    CASE WHEN told.is_ticket_told THEN counted.proactive_n END AS proactive_n,
-    CASE WHEN told.is_ticket_told THEN counted.ticket_n END AS ticket_n
-FROM counted
-LEFT JOIN told ON told.scope = counted.scope
+    scope,
+    student_n,
+    met_n,
+    CASE WHEN student_n >= 4 * ${k_default} THEN gap_days_p50 END AS gap_days_p50,
+    CASE WHEN student_n >= 10 * ${k_default} THEN gap_days_p90 END AS gap_days_p90,
+    staff_n,
+    room_n,
+    room_day_n,
+    CAST(room_n AS DOUBLE) / nullif(room_day_n, 0) AS rooms_a_day,
+    slot_due_n,
+    slot_done_n,
+    proactive_n,
+    ticket_n
+FROM told

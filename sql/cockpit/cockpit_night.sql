@@ -50,15 +50,14 @@ counted AS (
 
 -- One figure a row, so that what is told of colleges beside the university is decided in one place for all of them.
 cell AS (
-    SELECT scope, night_on, 'due' AS figure, due_n AS n FROM counted
-    UNION ALL
-    SELECT scope, night_on, 'absent' AS figure, absent_n AS n FROM counted
-    UNION ALL
-    SELECT scope, night_on, 'unseen' AS figure, unseen_n AS n FROM counted
-    UNION ALL
-    SELECT scope, night_on, 'leave' AS figure, leave_n AS n FROM counted
-    UNION ALL
-    SELECT scope, night_on, 'listed' AS figure, listed_n AS n FROM counted
+    SELECT
+        counted.*,
+        figure.figure,
+        CASE figure.figure
+            WHEN 'due' THEN due_n WHEN 'absent' THEN absent_n WHEN 'unseen' THEN unseen_n WHEN 'leave' THEN leave_n ELSE listed_n
+        END AS n
+    FROM counted
+    CROSS JOIN (VALUES ('due'), ('absent'), ('unseen'), ('leave'), ('listed')) AS figure (figure)
 ),
 
 marked AS (
@@ -88,33 +87,30 @@ ranked AS (
 
 -- One hidden college among told ones follows from the university, and so do several of one each: then the smallest of the others is
 -- hidden as well, or the university where there is no other. Of a university that is hidden itself nothing follows.
-told AS (
+judged AS (
     SELECT
-        scope,
-        night_on,
-        max(CASE WHEN figure = 'due' THEN 1 END) = 1 AS is_due_told,
-        max(CASE WHEN figure = 'absent' THEN 1 END) = 1 AS is_absent_told,
-        max(CASE WHEN figure = 'unseen' THEN 1 END) = 1 AS is_unseen_told,
-        max(CASE WHEN figure = 'leave' THEN 1 END) = 1 AS is_leave_told,
-        max(CASE WHEN figure = 'listed' THEN 1 END) = 1 AS is_listed_told
+        *,
+        coalesce(scope IS NOT NULL
+            AND ((is_whole_told AND NOT is_part)
+                OR (NOT is_small
+                    AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
+                        AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END))), FALSE) AS is_told
     FROM ranked
-    WHERE (is_whole_told AND NOT is_part)
-        OR (NOT is_small
-            AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
-                AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END))
-    GROUP BY scope, night_on
 )
 
+-- The counts stand on every figure's row: to join them again would count the nights once more.
 SELECT
-    counted.scope,
-    counted.night_on,
-    CASE WHEN told.is_due_told AND counted.due_n > 0 THEN counted.due_n END AS due_n,
-    CASE WHEN told.is_due_told AND counted.due_n > 0 THEN counted.back_n END AS back_n,
-    CASE WHEN told.is_absent_told THEN counted.absent_n END AS absent_n,
-    CASE WHEN told.is_unseen_told THEN counted.unseen_n END AS unseen_n,
-    CASE WHEN told.is_leave_told THEN counted.leave_n END AS leave_n,
-    CASE WHEN told.is_listed_told THEN counted.listed_n END AS listed_n,
-    CASE WHEN told.is_listed_told THEN counted.verified_n END AS verified_n,
-    CASE WHEN counted.due_n = 0 THEN 'insufficient' WHEN told.is_due_told THEN 'ok' ELSE 'suppressed' END AS status
-FROM counted
-LEFT JOIN told ON told.scope = counted.scope AND told.night_on = counted.night_on
+    scope,
+    night_on,
+    max(CASE WHEN figure = 'due' AND is_told AND due_n > 0 THEN due_n END) AS due_n,
+    max(CASE WHEN figure = 'due' AND is_told AND due_n > 0 THEN back_n END) AS back_n,
+    max(CASE WHEN figure = 'absent' AND is_told THEN absent_n END) AS absent_n,
+    max(CASE WHEN figure = 'unseen' AND is_told THEN unseen_n END) AS unseen_n,
+    max(CASE WHEN figure = 'leave' AND is_told THEN leave_n END) AS leave_n,
+    max(CASE WHEN figure = 'listed' AND is_told THEN listed_n END) AS listed_n,
+    max(CASE WHEN figure = 'listed' AND is_told THEN verified_n END) AS verified_n,
+    CASE
+        WHEN max(due_n) = 0 THEN 'insufficient' WHEN max(CASE WHEN figure = 'due' AND is_told THEN 1 END) = 1 THEN 'ok' ELSE 'suppressed'
+    END AS status
+FROM judged
+GROUP BY scope, night_on
