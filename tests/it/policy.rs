@@ -71,7 +71,7 @@ fn explained(data: &Path, what: &[&str]) -> Vec<serde_json::Value> {
 #[test]
 fn a_policy_is_explained_as_a_session_then_answers() {
     let data = built().0.path();
-    add(data, "explained", "counselor:assigned", Some("T00005"));
+    add(data, "explained", "counselor:assigned", Some("T00004"));
     // Who may see a column: every role in a line, and a session of each says the same.
     let lines = explained(data, &["dim_student.room_id"]);
     let of = |role: &str| lines.iter().find(|it| it["role"] == role).unwrap_or_else(|| panic!("no line for {role}"));

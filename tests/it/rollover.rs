@@ -54,6 +54,7 @@ impl School {
             let own = own
                 .replace(xlsx, csv)
                 .replace("format = \"xlsx\"", "format = \"csv\"")
+                .replace(", format = \"%Y-%m-%d\"", "")
                 .replace("type = \"date\"", "type = \"date\", format = \"%Y-%m-%d\"")
                 .replace("type = \"timestamp\"", "type = \"timestamp\", format = \"%Y-%m-%d %H:%M\"");
             assert!(own.contains(csv) && own.contains("csv\""), "the contract of {name} changed");
