@@ -557,7 +557,12 @@ fn what_an_office_is_told_is_no_care_offer_and_the_counselors_own_list_is_told_b
     let (code, _, wrong) = said(&mut of(data, &["run", "--now", NEXT]));
     assert_eq!(code, 0, "{wrong}");
     let count = |query: &str| rows(data, query)[0]["n"].as_u64();
-    assert_eq!(count("SELECT count(*) AS n FROM risk_score WHERE model = 'aiding' AND is_offered AND as_of_on = (SELECT max(as_of_on) FROM risk_score)"), Some(12));
+    assert_eq!(
+        count(
+            "SELECT count(*) AS n FROM risk_score WHERE model = 'aiding' AND is_offered AND as_of_on = (SELECT max(as_of_on) FROM risk_score)"
+        ),
+        Some(12)
+    );
     assert_eq!(count("SELECT count(*) AS n FROM warning_candidate WHERE rule = 'aiding'"), Some(0));
 }
 

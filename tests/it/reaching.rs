@@ -1,10 +1,8 @@
 //! How people are reached and reach others: a student who asks for help, hours for talks, channels and their rehearsal.
 
-use std::path::Path;
-
 use casework::{DutyShift, Post};
 use serde_json::{Value, json};
-use store::{Grant, NewAccount, NewTalkHours};
+use store::{Grant, NewAccount};
 use tempfile::TempDir;
 
 use crate::cases::{Desk, audited};
@@ -71,67 +69,6 @@ fn who_asks_for_help_reaches_psychology_at_once_and_sees_only_that_it_was_receiv
         let desk = Desk::of(&server, &document, other);
         desk.is_told(&desk.send("/me/help", &json!({ "reach": reach })), 403, other);
     }
-}
-
-/// Offers with severity and findings of an owner, on all dates.
-fn offered(data: &Path, owner: i64) -> (i64, i64) {
-    let query = format!(
-        "SELECT count(DISTINCT CASE WHEN severity IS NOT NULL THEN warning_id END) AS offers, \
-         count(DISTINCT CASE WHEN severity IS NULL THEN warning_id END) AS findings FROM warning_student WHERE owner_key = {owner}"
-    );
-    let rows = sql(data, &query);
-    (rows[0]["offers"].as_i64().expect("a count"), rows[0]["findings"].as_i64().expect("a count"))
-}
-
-#[test]
-fn hours_that_an_owner_says_bind_what_the_night_offers_and_no_safety_check() {
-    let data = with_facts();
-    let found = sql(
-        data.path(),
-        "SELECT owner_key, count(DISTINCT student_key) AS n FROM warning_candidate WHERE severity IS NOT NULL \
-         AND as_of_on = (SELECT max(as_of_on) FROM portrait_student) GROUP BY owner_key ORDER BY n DESC, owner_key LIMIT 3",
-    );
-    let owners: Vec<i64> = found.iter().map(|it| it["owner_key"].as_i64().expect("an owner")).collect();
-    assert!(found.iter().all(|it| 1 < it["n"].as_i64().expect("a count")) && owners.len() == 3, "{found:?}");
-    let before: Vec<(i64, i64)> = owners.iter().map(|it| offered(data.path(), *it)).collect();
-    assert!(before.iter().all(|it| 1 < it.0), "{before:?}");
-    // The first has no hour, the second time for one talk; the third says nothing. A later month is not yet.
-    on_a_runtime(async {
-        let cases = open(data.path()).await.cases();
-        let today = (NOW_US + 8 * HOUR_US) / (24 * HOUR_US);
-        for (owner, minutes_a_week, from_day) in
-            [(owners[0], 600, today), (owners[0], 0, today), (owners[1], 45, today), (owners[1], 600, today + 30)]
-        {
-            let said = NewTalkHours { account: "somebody", staff_key: owner, minutes_a_week, from_day };
-            cases.say_talk_hours(&said, "somebody", NOW_US + HOUR_US).await.expect("kept");
-        }
-    });
-    let exports = demo().join("exports");
-    let take = ["ingest", "talk_hours", "--now", "2025-11-01T20:00:00+08:00", "--input"];
-    let (code, _, wrong) = said(yizhan(data.path(), &take).arg(exports));
-    assert_eq!(code, 0, "{wrong}");
-    // Everything is weighed anew, as if nothing had been offered yet.
-    for table in ["warning_student", "cockpit_warning"] {
-        std::fs::remove_dir_all(data.path().join("lake").join(table)).expect("a table");
-    }
-    let (code, _, wrong) =
-        said(&mut yizhan(data.path(), &["transform", "--set", "transform.as_of_days=1", "--now", "2025-11-03T00:00:00+08:00"]));
-    assert_eq!(code, 0, "{wrong}");
-    let on = "as_of_on = DATE '2025-11-02'";
-    let of = |owner: i64| {
-        let query = format!(
-            "SELECT count(DISTINCT warning_id) AS n FROM warning_student WHERE {on} AND issued_on >= DATE '2025-11-01' AND severity IS NOT NULL AND owner_key = {owner}"
-        );
-        sql(data.path(), &query)[0]["n"].as_i64().expect("a count")
-    };
-    // What an earlier day of the week offered counts for the one talk of the second.
-    assert_eq!(of(owners[0]), 0, "{owners:?}");
-    assert!(of(owners[1]) <= 1 && of(owners[1]) < of(owners[2]), "{owners:?}");
-    assert!(1 < of(owners[2]), "who says nothing has the hours of the settings");
-    let checks = |table: &str| {
-        sql(data.path(), &format!("SELECT count(*) AS n FROM {table} WHERE {on} AND severity IS NULL"))[0]["n"].clone()
-    };
-    assert_eq!(checks("warning_student"), checks("warning_candidate"), "no finding is cut");
 }
 
 #[test]
