@@ -39,7 +39,9 @@ try {
   const shots = join(import.meta.dirname, "shots.mjs");
   const plans = [
     ["leader", ["--sizes", "1920x1080,390x844"]],
-    ...["psychologist", "counselor", "analyst", "student", "administrator"].map((it) => [it, ["--sizes", "1366x768,390x844", "--locales", "zh-CN"]]),
+    ["psychologist", ["--sizes", "1366x768,390x844", "--locales", "zh-CN"]],
+    // Colours are the same for everybody: dark is looked at with two roles.
+    ...["counselor", "analyst", "student", "administrator"].map((it) => [it, ["--sizes", "1366x768,390x844", "--locales", "zh-CN", "--themes", "light"]]),
   ];
   // Roles with a few pages of their own: what is theirs alone, on a phone and on a desk.
   const own = {
