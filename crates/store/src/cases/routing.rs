@@ -68,21 +68,7 @@ impl Cases {
     /// [`Error::NoSuchCase`] if there is none; otherwise if the store cannot be read.
     pub async fn asked_about(&self, thread_key: i64, now: i64) -> Result<Asked, Error> {
         let mut tx = self.database.snapshot("case_thread").await?;
-        let line: Option<Line> = sqlx::query_as("SELECT student_key, kind, owner FROM case_thread WHERE thread_key = $1")
-            .bind(thread_key)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(Error::database("read", "case_thread"))?;
-        let line = line.ok_or(Error::NoSuchCase { thread_key })?;
-        let held: Vec<(String, String)> = sqlx::query_as(
-            "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
-             ORDER BY from_us, account",
-        )
-        .bind(line.student_key)
-        .bind(now)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::database("read", "case_assignment"))?;
+        let (line, held) = people_of(&mut tx, thread_key, now).await?;
         let of = |relation: &str| -> Vec<String> { held.iter().filter(|it| it.0 == relation).map(|it| it.1.clone()).collect() };
         let (first, above) = match line.kind.as_str() {
             "psych" => (of("psychologist"), Vec::new()),
@@ -106,21 +92,7 @@ impl Cases {
         let night = self.on_duty(Post::PsychologyNight, now).await?;
         let night = night.into_iter().flat_map(|it| std::iter::once(it.account).chain(it.backup));
         let mut tx = self.database.snapshot("case_thread").await?;
-        let line: Option<Line> = sqlx::query_as("SELECT student_key, kind, owner FROM case_thread WHERE thread_key = $1")
-            .bind(thread_key)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(Error::database("read", "case_thread"))?;
-        let line = line.ok_or(Error::NoSuchCase { thread_key })?;
-        let held: Vec<(String, String)> = sqlx::query_as(
-            "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
-             ORDER BY from_us, account",
-        )
-        .bind(line.student_key)
-        .bind(now)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::database("read", "case_assignment"))?;
+        let (line, held) = people_of(&mut tx, thread_key, now).await?;
         let of = |relation: &str| held.iter().filter(|it| it.0 == relation).map(|it| it.1.clone()).collect::<Vec<_>>();
         let mut first: Vec<String> = night.chain(line.owner).chain(of("psychologist")).collect();
         first.extend(deputies(&mut tx, &first, now).await?);
@@ -311,4 +283,24 @@ async fn deputies(tx: &mut Tx, accounts: &[String], now: i64) -> Result<Vec<Stri
         deputies.extend(found);
     }
     Ok(deputies)
+}
+
+/// A case, and whose its student is now: the relation and the account.
+async fn people_of(tx: &mut Tx, thread_key: i64, now: i64) -> Result<(Line, Vec<(String, String)>), Error> {
+    let line: Option<Line> = sqlx::query_as("SELECT student_key, kind, owner FROM case_thread WHERE thread_key = $1")
+        .bind(thread_key)
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(Error::database("read", "case_thread"))?;
+    let line = line.ok_or(Error::NoSuchCase { thread_key })?;
+    let held = sqlx::query_as(
+        "SELECT relation, account FROM case_assignment WHERE student_key = $1 AND from_us <= $2 AND $2 < until_us \
+         ORDER BY from_us, account",
+    )
+    .bind(line.student_key)
+    .bind(now)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(Error::database("read", "case_assignment"))?;
+    Ok((line, held))
 }
