@@ -158,7 +158,7 @@ fn a_full_disk_is_said_and_the_next_run_goes_on_from_there() {
          cannot be tried; leave the case out by `cargo test --workspace -- --skip a_full_disk`"
     );
     let data = TempDir::new().expect("a folder");
-    let run = yizhan(data.path(), &["run", "--now", NOW, "--format", "json", "--input"]);
+    let run = yizhan(data.path(), &["--set", "transform.as_of_days=1", "run", "--now", NOW, "--format", "json", "--input"]);
     let words: Vec<String> = std::iter::once(run.get_program())
         .chain(run.get_args())
         .map(|it| format!("'{}'", it.to_string_lossy()))

@@ -95,7 +95,18 @@ fn the_night_takes_up_every_offer_once() {
 fn with_no_hours_at_all_every_safety_check_is_opened_and_nothing_else() {
     let data = TempDir::new().expect("a folder");
     let exports = demo().join("exports");
-    let none = ["run", "--set", "warning.capacity.hours_a_week=0.0", "--format", "json", "--now", NOW, "--input"];
+    let none = [
+        "run",
+        "--set",
+        "transform.as_of_days=1",
+        "--set",
+        "warning.capacity.hours_a_week=0.0",
+        "--format",
+        "json",
+        "--now",
+        NOW,
+        "--input",
+    ];
     let (code, reports, wrong) = said(yizhan(data.path(), &none).arg(&exports));
     assert_eq!(code, 0, "{wrong}");
     let findings = n(

@@ -2,33 +2,35 @@
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, assert_same, campus, contents, copy, output, run, sql, yizhan};
+use crate::support::{NOW, assert_same, campus, contents, copy, output, run_with, sql, yizhan};
 
 /// Files of the last day: everything with its date in the name.
 const LAST_DAY: &str = "20251010";
+/// Daily dates that are kept: enough to see that they stay as they are.
+const DATES: [&str; 2] = ["--set", "transform.as_of_days=5"];
 
 #[test]
 fn one_more_day_equals_a_full_build_over_the_same_rows() {
     let (input, data) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
     copy(campus(), input.path(), &|it| !it.contains(LAST_DAY));
-    run(data.path(), input.path(), "2025-10-10T00:00:00+08:00");
+    run_with(data.path(), input.path(), "2025-10-10T00:00:00+08:00", &DATES);
     let past = snapshots(data.path());
     copy(campus(), input.path(), &|it| it.contains(LAST_DAY));
-    run(data.path(), input.path(), NOW);
+    run_with(data.path(), input.path(), NOW, &DATES);
     // The last day brings rows of days before, and none of them was known when the snapshots were taken.
     assert_eq!(past, snapshots(data.path()), "what came later changed a date that was over");
     let step_by_step = contents(data.path());
 
-    let out = output(&mut yizhan(data.path(), &["transform", "--full", "--now", NOW]));
+    let out = output(yizhan(data.path(), &DATES).args(["transform", "--full", "--now", NOW]));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_same(&step_by_step, &contents(data.path()));
 }
 
-/// Everything that was said of the dates before the last one, without those that leave the two weeks of daily dates.
+/// Everything that was said of the dates before the last one, without those that leave the daily dates.
 fn snapshots(data: &std::path::Path) -> Vec<Vec<String>> {
     ["feat_measure", "closed_measure", "portrait_student", "portrait_tag", "warning_student", "fct_night", "cockpit_ticket"]
         .map(|table| {
-            let found = sql(data, &format!("SELECT * FROM {table} WHERE as_of_on < DATE '2025-10-10' AND (as_of_on >= DATE '2025-09-28' OR date_part('dow', as_of_on) = 1)"));
+            let found = sql(data, &format!("SELECT * FROM {table} WHERE as_of_on < DATE '2025-10-10' AND (as_of_on >= DATE '2025-10-07' OR date_part('dow', as_of_on) = 1)"));
             let mut rows: Vec<String> = found.iter().map(ToString::to_string).collect();
             rows.sort();
             assert!(!rows.is_empty(), "{table} has no past");
@@ -43,7 +45,7 @@ fn the_number_of_partitions_changes_nothing() {
     let lakes: Vec<_> = ["1", "2", "8"]
         .map(|partitions| {
             let data = TempDir::new().expect("a folder");
-            let mut command = yizhan(data.path(), &["run", "--now", NOW, "--input"]);
+            let mut command = yizhan(data.path(), &["--set", "transform.as_of_days=1", "run", "--now", NOW, "--input"]);
             let out = output(command.arg(campus()).env("YIZHAN__ENGINE__PARTITIONS", partitions));
             assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
             parquet_bytes(data.path())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, built, campus, copy, demo, run, sql};
+use crate::support::{NOW, built, campus, copy, demo, run_newest, sql};
 
 #[test]
 fn who_stays_over_a_holiday_is_listed_from_the_registration_until_the_holiday_ends() {
@@ -109,7 +109,7 @@ fn a_closed_campus_explains_every_silence_while_it_lasts() {
     let told = format!("{}\nSJ-CLOSED,主校区,封闭,,2025-09-20 06:00,2025-10-01 06:00\n", told.trim_end());
     std::fs::write(&file, told).expect("a file");
     let data = TempDir::new().expect("a folder");
-    run(data.path(), input.path(), NOW);
+    run_newest(data.path(), input.path(), NOW);
     let found = |data: &std::path::Path, days: &str| {
         sql(
             data,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run, sql};
+use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run_newest, sql};
 
 /// Measures that serve safety only; all others must not know of a face.
 const SAFETY: [&str; 6] =
@@ -88,7 +88,7 @@ fn no_outage_holiday_leave_or_lost_card_moves_a_measure() {
         .expect("the binary starts");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let data = TempDir::new().expect("a folder");
-    run(data.path(), plain.path(), NOW);
+    run_newest(data.path(), plain.path(), NOW);
     // The same people on the same days, once with and once without what keeps them or the devices away.
     let values = |data: &std::path::Path| -> BTreeMap<String, BTreeMap<i64, f64>> {
         let keys = sql(data, "SELECT student_key FROM raw_student ORDER BY row_no");
@@ -150,15 +150,19 @@ fn without_faces_nothing_but_safety_changes() {
     }
     assert!(500 < dropped, "only {dropped} passages were by face");
     let data = TempDir::new().expect("a folder");
-    run(data.path(), input.path(), NOW);
+    run_newest(data.path(), input.path(), NOW);
     let list = SAFETY.map(|it| format!("'{it}'")).join(", ");
-    let query = format!("SELECT * FROM feat_measure WHERE measure NOT IN ({list}) ORDER BY as_of_on, student_key, measure");
+    let query = format!(
+        "SELECT * FROM feat_measure WHERE measure NOT IN ({list}) AND as_of_on = (SELECT max(as_of_on) FROM feat_measure) \
+         ORDER BY student_key, measure"
+    );
     let (with, without) = (sql(built().0.path(), &query), sql(data.path(), &query));
     assert!(10_000 < with.len(), "there is something to compare");
     assert_eq!(with.len(), without.len());
     let differs = with.iter().zip(&without).find(|(a, b)| a != b);
     assert!(differs.is_none(), "a face moved a measure: {differs:?}");
-    let closed = "SELECT * FROM closed_measure ORDER BY as_of_on, student_key, measure";
+    let closed =
+        "SELECT * FROM closed_measure WHERE as_of_on = (SELECT max(as_of_on) FROM closed_measure) ORDER BY student_key, measure";
     assert_eq!(sql(built().0.path(), closed), sql(data.path(), closed), "a face moved a closed measure");
 }
 
@@ -235,7 +239,7 @@ fn a_face_in_one_place_and_a_card_in_another_within_two_minutes_are_told_apart()
     }
     assert!(chosen.is_some(), "no gate was read on the day");
     let data = TempDir::new().expect("a folder");
-    run(data.path(), input.path(), NOW);
+    run_newest(data.path(), input.path(), NOW);
     let found = "SELECT sum(face_card_n) AS n FROM int_student_day WHERE superseded_on IS NULL";
     let count = |data: &std::path::Path| sql(data, found)[0]["n"].as_i64().expect("a count");
     assert_eq!(count(data.path()), count(built().0.path()) + 1, "the card that was somewhere else is not told");
@@ -247,7 +251,7 @@ fn a_school_with_cards_only_has_portraits_that_say_what_is_missing() {
     let is_there = |it: &str| it.starts_with("card_2") || it == "student.xlsx" || it.starts_with("data_use_approval");
     copy(campus(), input.path(), &is_there);
     let data = TempDir::new().expect("a folder");
-    run(data.path(), input.path(), NOW);
+    run_newest(data.path(), input.path(), NOW);
     let newest = "as_of_on = (SELECT max(as_of_on) FROM feat_measure)";
     let found = sql(
         data.path(),

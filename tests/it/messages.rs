@@ -162,8 +162,9 @@ fn a_safety_check_of_the_night_reaches_the_duty_officers_mailbox_and_says_nothin
 #[test]
 fn without_an_hour_to_give_whatever_people_say_reaches_owner_and_duty_officer() {
     let data = TempDir::new().expect("a folder");
-    let none = ["run", "--set", "warning.capacity.hours_a_week=0.0", "--format", "json", "--now", "2025-11-01T00:00:00+08:00"];
-    let (code, _, wrong) = said(yizhan(data.path(), &none).arg("--input").arg(demo().join("exports")));
+    let none = ["--set", "transform.as_of_days=1", "--set", "warning.capacity.hours_a_week=0.0", "run", "--format", "json"];
+    let (code, _, wrong) =
+        said(yizhan(data.path(), &none).args(["--now", "2025-11-01T00:00:00+08:00", "--input"]).arg(demo().join("exports")));
     assert_eq!(code, 0, "{wrong}");
     // What the data alone raise is not offered, and what was cut is a figure of its own.
     let n = |query: &str| sql(data.path(), query)[0]["n"].as_i64().expect("a count");

@@ -37,7 +37,17 @@ pub(crate) fn output(command: &mut Command) -> Output {
 }
 
 pub(crate) fn run(data: &Path, input: &Path, now: &str) -> Vec<Value> {
-    let out = output(yizhan(data, &["run", "--format", "json", "--now", now, "--input"]).arg(input));
+    run_with(data, input, now, &[])
+}
+
+/// The same with the newest date and the Mondays before it only, for a case that looks at nothing else.
+pub(crate) fn run_newest(data: &Path, input: &Path, now: &str) -> Vec<Value> {
+    run_with(data, input, now, &["--set", "transform.as_of_days=1"])
+}
+
+/// The same with flags.
+pub(crate) fn run_with(data: &Path, input: &Path, now: &str, flags: &[&str]) -> Vec<Value> {
+    let out = output(yizhan(data, flags).args(["run", "--format", "json", "--now", now, "--input"]).arg(input));
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success(), "run failed: {text}{}", String::from_utf8_lossy(&out.stderr));
     text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect()

@@ -27,7 +27,7 @@ async fn files_declare_their_order_and_carry_the_indexes_that_prune() {
         let order: Vec<_> = group.sorting_columns().unwrap().iter().map(|it| it.column_idx).collect();
         assert_eq!(order, [0, 1]);
         for column in group.columns() {
-            assert!(matches!(column.compression(), Compression::ZSTD(_)), "{column:?}");
+            assert_eq!(column.compression(), Compression::SNAPPY, "few rows: {column:?}");
             // Keys and instants are values of their own here, texts are looked up.
             let is_number = column.column_type() == deltalake::parquet::basic::Type::INT64;
             assert_eq!(column.dictionary_page_offset().is_none(), is_number, "{column:?}");
@@ -35,6 +35,18 @@ async fn files_declare_their_order_and_carry_the_indexes_that_prune() {
         }
         let indexed: Vec<_> = group.columns().iter().map(|it| it.column_index_offset().is_some()).collect();
         assert_eq!(&indexed[..2], [true, true]);
+    }
+}
+
+#[tokio::test]
+async fn many_rows_are_pressed_harder_than_few() {
+    let (_folder, lake) = lake().await;
+    for (count, is_many) in [(16 * 1024 - 1, false), (16 * 1024, true)] {
+        let file = lake.writer(&spec()).write(Some(MONDAY), &[rows(0..count)]).unwrap();
+        let reader =
+            SerializedFileReader::new(std::fs::File::open(lake.root().join(&file.table).join(&file.path)).unwrap()).unwrap();
+        let is_zstd = reader.metadata().row_group(0).columns().iter().any(|it| matches!(it.compression(), Compression::ZSTD(_)));
+        assert_eq!(is_zstd, is_many, "{count} rows");
     }
 }
 
