@@ -345,3 +345,66 @@ fn killed_again_and_again_nothing_is_lost_and_nothing_doubled() {
     let (passed, failed) = crash::kills(binary(), Path::new(folder.path()), 5, 3);
     assert_eq!((passed, failed), (5, Vec::<String>::new()));
 }
+
+/// A register by hand that comes in files and is pushed to; `states` are those it knows.
+fn thing(states: &str) -> String {
+    format!(
+        r#"[pipeline]
+name = "thing"
+about = "Things."
+shape = "state"
+owner = "office"
+purpose = ["service"]
+retention = "1y"
+push = true
+source = {{ format = "csv", path = "thing/*.csv" }}
+[contract]
+version = 1
+key = ["id"]
+on_conflict = "latest"
+usual_delay = "1d"
+reject_share_max = 1.0
+[columns]
+id = {{ type = "text", required = true, class = "internal", about = "Number." }}
+state = {{ type = "text", required = true, class = "internal", about = "State.", one_of = [{states}] }}
+"#
+    )
+}
+
+#[test]
+fn what_was_refused_stays_out_if_the_other_way_brought_something_newer() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    write(&contract, &thing("\"new\""));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, rows: &str| {
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, rows);
+        assert_eq!(sent.status, 202, "{}", sent.body);
+        sent.body["rows_kept"].as_u64()
+    };
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(kept(&server, "{\"id\":\"1\",\"state\":\"open\"}\n{\"id\":\"2\",\"state\":\"open\"}"), Some(0));
+    server.stop();
+    // Beside the project: a folder of exports in it would begin a night in the server.
+    let exports = folder.path().join("exports");
+    write(&exports.join("thing/1.csv"), "id,state\n1,new\n3,open\n");
+    let exports = exports.to_string_lossy().into_owned();
+    let ingested = gates.said(&["ingest", "thing", "--input", &exports]);
+    assert!(ingested.status.success(), "{}", String::from_utf8_lossy(&ingested.stderr));
+    let mut server = gates.serve(None).expect("it starts");
+    assert_eq!(kept(&server, "{\"id\":\"3\",\"state\":\"new\"}"), Some(1));
+    // It is in the log only, and newer than what waits of 3.
+    server.kill();
+
+    write(&contract, &thing("\"new\", \"open\""));
+    let replayed = gates.said(&["quarantine", "replay", "thing", "--format", "json"]);
+    let line = String::from_utf8_lossy(&replayed.stdout).lines().next().unwrap_or("{}").to_owned();
+    let report: Value = serde_json::from_str(&line).expect("a report");
+    let counts = ["rows_in", "rows_kept", "rows_skipped"].map(|it| report[it].as_i64().unwrap_or(-1));
+    assert_eq!(counts, [3, 1, 2], "{line} {}", String::from_utf8_lossy(&replayed.stderr));
+    let rows = gates.sql("SELECT id, state FROM raw_thing ORDER BY id");
+    let said: Vec<String> = rows.iter().map(|it| format!("{} {}", it["id"], it["state"])).collect();
+    assert_eq!(said, ["\"1\" \"new\"", "\"2\" \"open\"", "\"3\" \"new\""]);
+}

@@ -81,6 +81,8 @@ pub(crate) async fn replay(house: &House, request: &Request<'_>, input: &Path) -
     refuse_unknown(house, request.pipelines)?;
     refuse_unknown_reason(request.reason)?;
     refuse_stale(house, request)?;
+    // What was pushed came before: it may be newer than what waits, and some of it waits itself.
+    crate::stream::commit(house).await?;
     let approvals = match house.settings.ingest.approvals {
         settings::Approvals::Off => None,
         settings::Approvals::Required => Some(Approvals::read(house, input).await?),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::ingest::{Part, Taken};
 use anyhow::Context;
-use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, new_null_array};
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{Field, Int64Type, Schema};
 use datafusion::datasource::MemTable;
@@ -16,14 +16,18 @@ use store::{Counts, FileEntry, Numbered};
 use super::trial::places;
 use super::{REWRITTEN, Sealed, root};
 use crate::house::House;
-use crate::ingest::{merged, raw_spec, write_days};
+use crate::ingest::{QUARANTINE, merged, raw_spec, write_days};
 use crate::settings::Settings;
+use crate::stream::PUSHED;
 
 /// Places of the rows that a later one of the same key has overtaken.
 ///
 /// A state or an event whose latest row holds would fall back to what it was before: the replay is the latest that is
 /// known of it. So a row stays out if the raw table has its key from a later place, or the replay itself has; of a full
 /// export, if the export has the key at all. Where the first row holds, staging sets the others aside.
+///
+/// Files are numbered in the order in which they came, and so are pushed requests, but not one among the other: between
+/// the two the instants tell at which the door met the rows. A row that was replayed before came when it was refused.
 pub(super) async fn superseded(
     house: &House,
     pipeline: &Pipeline,
@@ -46,17 +50,31 @@ pub(super) async fn superseded(
     context.register_table("tried", Arc::new(MemTable::try_new(tried[0].schema(), vec![tried])?))?;
     let list = key.join(", ");
     let mut query = format!(
-        "SELECT place FROM (SELECT place, row_number() OVER (PARTITION BY {list} ORDER BY file_no DESC, row_no DESC) AS n \
-         FROM tried) AS ranked WHERE n > 1"
+        "SELECT place FROM (SELECT place, row_number() OVER (PARTITION BY {list} ORDER BY came_at DESC, file_no DESC, row_no DESC) \
+         AS n FROM tried) AS ranked WHERE n > 1"
     );
     if let Some(raw) = house.engine.table(&pipeline.raw_table()).await? {
         context.register_table("raw", raw)?;
         let join = key.iter().map(|it| format!("raw.{it} = tried.{it}")).collect::<Vec<_>>().join(" AND ");
-        let later = match newest {
-            Some(newest) => format!("raw.file_no = {}", newest.file_no),
-            None => "(raw.file_no > tried.file_no OR (raw.file_no = tried.file_no AND raw.row_no > tried.row_no))".to_owned(),
+        query += &match newest {
+            Some(newest) => {
+                format!(" UNION SELECT tried.place FROM tried INNER JOIN raw ON {join} AND raw.file_no = {}", newest.file_no)
+            }
+            None => {
+                let refused = house.engine.table(QUARANTINE).await?.context("the quarantine is gone")?;
+                context.register_table("refused", refused)?;
+                let name = pipeline.name();
+                let columns = key.iter().map(|it| format!("row.{it}")).collect::<Vec<_>>().join(", ");
+                format!(
+                    " UNION SELECT tried.place FROM tried INNER JOIN (SELECT {columns}, row.file_no, row.row_no, \
+                     coalesce(refused.known_at, row.known_at) AS came_at FROM raw AS row LEFT JOIN refused \
+                     ON refused.pipeline = '{name}' AND refused.file_no = row.file_no AND refused.row_no = row.row_no) AS raw \
+                     ON {join} AND CASE WHEN (raw.file_no >= {PUSHED}) = (tried.file_no >= {PUSHED}) \
+                     THEN raw.file_no > tried.file_no OR (raw.file_no = tried.file_no AND raw.row_no > tried.row_no) \
+                     ELSE raw.came_at > tried.came_at END"
+                )
+            }
         };
-        query += &format!(" UNION SELECT tried.place FROM tried INNER JOIN raw ON {join} AND {later}");
     }
     let found = context.sql(&query).await.context("could not look for later rows")?.collect().await?;
     let places = found.iter().flat_map(|it| it.column(0).as_primitive::<Int64Type>().values().to_vec());
@@ -77,6 +95,8 @@ fn keyed(part: &Part, key: &[String], rows: &[Sealed]) -> anyhow::Result<RecordB
     }
     columns.push(("file_no", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| rows[*it].file_no)))));
     columns.push(("row_no", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| rows[*it].row_no)))));
+    let came_at = TimestampMicrosecondArray::from_iter_values(places.iter().map(|it| rows[*it].refused_at));
+    columns.push(("came_at", Arc::new(came_at.with_timezone("UTC"))));
     columns.push(("place", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| *it as i64)))));
     Ok(RecordBatch::try_from_iter(columns)?)
 }
