@@ -175,7 +175,9 @@ async fn one(
         report.seconds = began.elapsed().as_secs_f64();
         return Ok(report);
     }
-    let now_us = house.now_us();
+    // Held until the files are in.
+    let meeting = crate::stream::meet(house, pipeline).await?;
+    let now_us = meeting.known_us;
     let first = house.store.loads().first_load(name).await?;
     // Whoever gets events pushed knows them from then on: their first file is no history.
     let is_pushed = house.lake.position(&pipeline.raw_table(), crate::stream::LOG_APP).await?.is_some();
@@ -237,7 +239,7 @@ async fn one(
                     if let Some(written) = written.take() {
                         written.commit(house, pipeline, &mut report).await?;
                     }
-                    written = Written::begin(house, pipeline, std::mem::take(&mut group));
+                    written = Written::begin(house, pipeline, std::mem::take(&mut group), now_us);
                     rows = 0;
                 }
             }
@@ -249,7 +251,7 @@ async fn one(
             Err(error) => return Err(error.into()),
         }
     }
-    for written in [written, Written::begin(house, pipeline, group)].into_iter().flatten() {
+    for written in [written, Written::begin(house, pipeline, group, now_us)].into_iter().flatten() {
         written.commit(house, pipeline, &mut report).await?;
     }
     if is_first && report.refused.is_empty() {
@@ -459,6 +461,7 @@ impl Job {
 /// A group of files on its way to disk, not yet part of any table.
 struct Written {
     last_no: i64,
+    known_us: i64,
     counts: Vec<(i64, Counts)>,
     reasons: BTreeMap<String, u64>,
     unlinked: u64,
@@ -468,7 +471,7 @@ struct Written {
 
 impl Written {
     /// Begins to write the rows of a group; `None` if it has no files.
-    fn begin(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>) -> Option<Self> {
+    fn begin(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>, known_us: i64) -> Option<Self> {
         let last_no = group.last()?.0;
         let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
         let (mut counts, mut rejects, mut reasons) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -490,7 +493,7 @@ impl Written {
         // Days are written side by side: compression is most of the work.
         let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
         let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads));
-        Some(Self { last_no, counts, reasons, unlinked, rejects, files })
+        Some(Self { last_no, known_us, counts, reasons, unlinked, rejects, files })
     }
 
     /// Counts the files, then commits rejects, then rows with the last file's number as position.
@@ -520,7 +523,8 @@ impl Written {
         }
         quarantine(house, name, last_no, &self.rejects).await?;
         let files = self.files.await??;
-        let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
+        let info = crate::known::noted(self.known_us);
+        let commit = Commit { position: Some((name.to_owned(), last_no)), info, data_change: true };
         house.lake.append(&raw_spec(pipeline), files, commit).await?;
         register.land(name, last_no).await?;
         Ok(())

@@ -10,6 +10,7 @@ mod handover;
 mod house;
 mod import;
 mod ingest;
+mod known;
 mod live;
 mod memory;
 mod messages;

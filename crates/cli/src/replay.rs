@@ -167,7 +167,10 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
         });
     }
 
-    let trial = trial::Trial::new(house, pipeline)?;
+    // Held until the rows are in.
+    let meeting = crate::stream::meet(house, pipeline).await?;
+    let known_us = meeting.known_us;
+    let trial = trial::Trial::new(house, pipeline, known_us)?;
     let open = |it: &Sealed| trial.vault.open(&it.sealed).map_err(|error| anyhow::anyhow!("a row of the quarantine: {error}"));
     let opened = rows.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
     let tried = trial.run(&opened, trial::Names::Dropped).await?;
@@ -197,8 +200,8 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
         let taken = trial.run(&kept, trial::Names::Kept).await?;
         anyhow::ensure!(taken.counts.rows_kept == report.rows_kept, "rows of {name} that passed once did not pass twice");
         match newest {
-            Some(newest) => commit::rewrite(house, pipeline, newest, &origins, taken).await?,
-            None => commit::append(house, pipeline, &origins, taken).await?,
+            Some(newest) => commit::rewrite(house, pipeline, newest, &origins, taken, known_us).await?,
+            None => commit::append(house, pipeline, &origins, taken, known_us).await?,
         }
     }
     waiting::mark(house, name, &marks).await?;

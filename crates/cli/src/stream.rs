@@ -15,10 +15,13 @@ mod tail;
 use std::path::PathBuf;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use schema::Pipeline;
 use serde::{Deserialize, Serialize};
+use serve::PushWarning;
 use std::sync::Arc;
 
 use crate::house::House;
+use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
 pub(crate) use commit::{commit, run};
@@ -63,7 +66,7 @@ pub(crate) async fn open(
     place: &Place,
     settings: &Settings,
     lake: &lake::Lake,
-    pipelines: &[schema::Pipeline],
+    pipelines: &[Pipeline],
 ) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
     for pipeline in pipelines {
@@ -83,6 +86,55 @@ pub(crate) async fn open(
     Ok(log)
 }
 
+/// What somebody has to look after although rows are taken.
+pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
+    let mut warnings = Vec::new();
+    if let Some(odd) = house.odd_clock() {
+        let code = match odd {
+            Odd::Ahead { .. } => "clock_ahead",
+            Odd::Behind { .. } => "clock_behind",
+        };
+        let (zh, en) = odd.words();
+        warnings.push(PushWarning { code, zh, en });
+    }
+    warnings
+}
+
+/// The newest instant by which rows of a log were dated.
+pub(crate) fn newest(log: &wal::Log) -> anyhow::Result<Option<i64>> {
+    let mut newest = None;
+    for kept in log.tail() {
+        newest = newest.max(Some(Note::of(&kept.frame)?.at_us));
+    }
+    Ok(newest)
+}
+
+/// Where rows of another way meet those that are pushed: while it lives, no pushed row goes into a table.
+pub(crate) struct Meeting<'a> {
+    _committing: Option<tokio::sync::MutexGuard<'a, ()>>,
+    /// The instant of the rows that come: no row in the table is later, and no pushed one that comes after is earlier.
+    pub(crate) known_us: i64,
+}
+
+/// Brings all that was pushed to a pipeline so far into its table, and keeps what comes meanwhile in the log.
+///
+/// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them.
+pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Meeting<'a>> {
+    let lane = house.lanes.get(pipeline.name()).filter(|_| pipeline.pipeline.push);
+    let (Some(log), Some(lane)) = (house.log.clone(), lane) else {
+        return Ok(Meeting { _committing: None, known_us: house.known_us() });
+    };
+    let committing = house.committing.lock().await;
+    // Whoever took an earlier instant has written its frame when the lane is free.
+    let known_us = tokio::task::block_in_place(|| {
+        let _lane = lane.lock();
+        house.known_us()
+    });
+    tokio::task::spawn_blocking(move || log.settle()).await?;
+    commit::all(house).await?;
+    Ok(Meeting { _committing: Some(committing), known_us })
+}
+
 /// A batch with one column put in the place of another.
 fn with_column(batch: &RecordBatch, name: &str, array: ArrayRef) -> anyhow::Result<RecordBatch> {
     let schema = batch.schema();
@@ -99,7 +151,7 @@ fn under(batch: &RecordBatch, file_no: i64) -> anyhow::Result<RecordBatch> {
 
 impl House {
     /// The pipeline of a name, if rows may be pushed to it.
-    fn pushed_to(&self, name: &str) -> Option<&schema::Pipeline> {
+    fn pushed_to(&self, name: &str) -> Option<&Pipeline> {
         self.project.pipelines.iter().find(|it| it.name() == name && it.pipeline.push)
     }
 }

@@ -10,6 +10,20 @@ pub trait Pushes: Send + Sync {
 
     /// Takes what was pushed; the answer, JSON, is given once the rows survive a power cut.
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal>;
+
+    /// What somebody has to look after although the platform runs: nothing of any person.
+    fn warnings(&self) -> Vec<PushWarning>;
+}
+
+/// Something of the stream that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushWarning {
+    /// What it is, as the API's document lists them.
+    pub code: &'static str,
+    /// What is the matter and what to do, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// Who may push where.

@@ -240,6 +240,15 @@ impl Log {
         }
     }
 
+    /// Waits until of every frame that is written now it is known whether it survives. Blocks the thread.
+    pub fn settle(&self) {
+        let mut state = self.state.lock();
+        let newest = state.written;
+        while !state.waiting.is_empty() && state.synced < newest.min(state.written) {
+            if state.is_syncing { self.changed.wait(&mut state) } else { self.sync(&mut state) }
+        }
+    }
+
     /// Syncs what is written; others write meanwhile.
     fn sync(&self, state: &mut MutexGuard<'_, State>) {
         let Some(active) = &state.active else { return };

@@ -238,6 +238,23 @@ fn many_who_wait_share_one_sync() {
 }
 
 #[test]
+fn whoever_settles_the_log_knows_what_became_of_every_frame() {
+    let disk = Arc::new(Memory::default());
+    let log = open(&disk, 0).expect("a log");
+    log.settle();
+    let first = append(&log, 1).expect("room");
+    append(&log, 2).map(drop).expect("room");
+    log.settle();
+    assert_eq!(ids(&log), BTreeMap::from([(1, 1), (2, 2)]));
+    log.wait(&first).expect("it survives");
+    let lost = append(&log, 3).expect("room");
+    disk.refuse(0, 1);
+    log.settle();
+    assert!(matches!(log.wait(&lost), Err(Error::Lost { .. })));
+    assert_eq!(ids(&log), BTreeMap::from([(1, 1), (2, 2)]));
+}
+
+#[test]
 fn a_byte_that_turned_in_what_was_answered_for_is_told_with_file_and_place() {
     let disk = Arc::new(Memory::default());
     let log = Log::open_on(disk.clone(), Config { segment_bytes: 1 << 20, ..CONFIG }, 0).expect("a log");

@@ -117,13 +117,19 @@ fn under(part: &RecordBatch, origins: &[(i64, i64)]) -> anyhow::Result<RecordBat
 }
 
 /// Adds rows under the places in which they came, all in one commit.
-pub(super) async fn append(house: &House, pipeline: &Pipeline, origins: &[(i64, i64)], taken: Taken) -> anyhow::Result<()> {
+pub(super) async fn append(
+    house: &House,
+    pipeline: &Pipeline,
+    origins: &[(i64, i64)],
+    taken: Taken,
+    known_us: i64,
+) -> anyhow::Result<()> {
     let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
     for part in taken.parts {
         // The origins rise with the places, so the order of the rows is still that of the table.
         days.entry(part.day).or_default().push(under(&part.batch, origins)?);
     }
-    commit(house, pipeline, days, None).await
+    commit(house, pipeline, days, None, known_us).await
 }
 
 /// Writes the newest full export anew, with the rows that passed among those it had.
@@ -133,6 +139,7 @@ pub(super) async fn rewrite(
     newest: &FileEntry,
     origins: &[(i64, i64)],
     taken: Taken,
+    known_us: i64,
 ) -> anyhow::Result<()> {
     let (name, register) = (pipeline.name(), house.store.files());
     // No row enters twice, so what is added to which file says which content this is.
@@ -147,13 +154,13 @@ pub(super) async fn rewrite(
     for part in taken.parts {
         batches.push(under(&part.batch, origins)?);
     }
-    let batches = batches.iter().map(|it| numbered(it, entry.file_no, house.now_us())).collect::<anyhow::Result<Vec<_>>>()?;
+    let batches = batches.iter().map(|it| numbered(it, entry.file_no, known_us)).collect::<anyhow::Result<Vec<_>>>()?;
     let rows = batches.iter().map(|it| it.num_rows() as i64).sum();
     register.count(name, entry.file_no, Counts { rows_in: rows, rows_kept: rows, ..Counts::default() }).await?;
     // Of several batches each must be in order by itself.
     let sort_by = raw_sort(pipeline);
     let merged = merged(&batches, &sort_by)?;
-    commit(house, pipeline, BTreeMap::from([(None, vec![merged])]), Some((name.to_owned(), entry.file_no))).await?;
+    commit(house, pipeline, BTreeMap::from([(None, vec![merged])]), Some((name.to_owned(), entry.file_no)), known_us).await?;
     register.land(name, entry.file_no).await?;
     Ok(())
 }
@@ -206,12 +213,13 @@ async fn commit(
     pipeline: &Pipeline,
     days: BTreeMap<Option<i32>, Vec<RecordBatch>>,
     position: Option<(String, i64)>,
+    known_us: i64,
 ) -> anyhow::Result<()> {
     let spec = raw_spec(pipeline);
     let writer = house.lake.writer(&spec);
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    house.lake.append(&spec, files, Commit { position, info: BTreeMap::new(), data_change: true }).await?;
+    house.lake.append(&spec, files, Commit { position, info: crate::known::noted(known_us), data_change: true }).await?;
     Ok(())
 }

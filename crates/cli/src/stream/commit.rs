@@ -49,8 +49,13 @@ pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
 ///
 /// Whatever a crash cut off is done again: no table takes a position twice, and the store no answer.
 pub(crate) async fn commit(house: &House) -> anyhow::Result<Option<i64>> {
-    let Some(log) = house.log.clone() else { return Ok(None) };
     let _one = house.committing.lock().await;
+    all(house).await
+}
+
+/// The same for whoever holds [`House::committing`].
+pub(super) async fn all(house: &House) -> anyhow::Result<Option<i64>> {
+    let Some(log) = house.log.clone() else { return Ok(None) };
     let tail = log.tail();
     let Some(up_to) = tail.last().map(|it| it.position) else { return Ok(None) };
     let mut frames: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();

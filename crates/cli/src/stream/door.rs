@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Persons, Taken};
@@ -11,7 +10,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use schema::{Blame, Pipeline};
 use serde_json::json;
-use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, Pushes};
+use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -42,9 +41,6 @@ pub(crate) struct Doorstep {
     log: Arc<wal::Log>,
     input: PathBuf,
     persons: Persons,
-    /// One request a pipeline at a time, so that what is known of a table never goes back in time.
-    lanes: HashMap<String, Mutex<()>>,
-    known_us: AtomicI64,
     recent: Mutex<HashMap<KeyPlace, Recent>>,
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
     /// Says that the log is large enough for a commit.
@@ -64,13 +60,10 @@ impl Doorstep {
     /// A doorstep over a house that holds the log.
     pub(crate) fn new(house: Arc<House>, input: PathBuf) -> anyhow::Result<Self> {
         let Some(log) = house.log.clone() else { anyhow::bail!("the log is not open for writing") };
-        let lanes = house.project.pipelines.iter().map(|it| (it.name().to_owned(), Mutex::new(()))).collect();
         let persons = Persons::new(&house.settings.person)?;
-        let mut known_us = 0;
         let mut recent = HashMap::new();
         for kept in log.tail() {
             let note = Note::of(&kept.frame)?;
-            known_us = known_us.max(note.at_us);
             let place = (kept.frame.pipeline.clone(), note.device_group, note.key_hash);
             let ticket = Arc::new(wal::Ticket::durable(kept.position));
             recent.insert(place, Recent { body_hash: note.body_hash, answer: note.answer, ticket });
@@ -80,8 +73,6 @@ impl Doorstep {
             log,
             input,
             persons,
-            lanes,
-            known_us: AtomicI64::new(known_us),
             recent: Mutex::new(recent),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
@@ -114,7 +105,7 @@ impl Doorstep {
     fn take(&self, admitted: &Admitted, push: &Push) -> Result<(String, Option<Arc<wal::Ticket>>), PushRefusal> {
         let name = &admitted.pipeline;
         let gone = || refused(PushRefusalKind::NoPipeline, "没有这条数据管道", "there is no such pipeline");
-        let (pipeline, lane) = self.house.pushed_to(name).zip(self.lanes.get(name)).ok_or_else(gone)?;
+        let (pipeline, lane) = self.house.pushed_to(name).zip(self.house.lanes.get(name)).ok_or_else(gone)?;
         let body_hash = ::ingest::hash_bytes(&push.body);
         // Without a key of its own an event is known again by its bytes, as a file is. A state may well come back to what
         // it was before, so there every request counts.
@@ -137,8 +128,7 @@ impl Doorstep {
             let answer = if push.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
-        let now_us = self.house.now_us().max(self.known_us.load(Ordering::Relaxed));
-        self.known_us.fetch_max(now_us, Ordering::Relaxed);
+        let now_us = self.house.known_us();
         let taken = self.through(pipeline, push, now_us)?;
         let answer = answer(name, &taken);
         if taken.counts.rows_in == 0 {
@@ -294,6 +284,10 @@ impl Pushes for Pushing {
             Ok(answer)
         };
         tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
+    }
+
+    fn warnings(&self) -> Vec<PushWarning> {
+        super::warnings(&self.0.house)
     }
 }
 
