@@ -408,3 +408,79 @@ fn what_was_refused_stays_out_if_the_other_way_brought_something_newer() {
     let said: Vec<String> = rows.iter().map(|it| format!("{} {}", it["id"], it["state"])).collect();
     assert_eq!(said, ["\"1\" \"new\"", "\"2\" \"open\"", "\"3\" \"new\""]);
 }
+
+/// Codes of what a server says waits for somebody.
+fn warned(server: &Living) -> Vec<String> {
+    let mut answer = ureq::get(format!("{}/api/v1/health", server.url)).call().expect("it answers");
+    let health: Value = serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("JSON");
+    let codes = health["warnings"].as_array().expect("a list").iter();
+    codes.map(|it| it["code"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_table_that_does_not_take_its_rows_keeps_no_other_waiting() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    let shaped = |shape: &str, kind: &str| {
+        thing("\"new\"")
+            .replace("shape = \"state\"", &format!("shape = \"{shape}\""))
+            .replace(
+                "key = [\"id\"]",
+                "key = [\"id\"]\noccurred_at = { column = \"at\", as = \"epoch_ms\" }\nstart = \"2025-07-01\"",
+            )
+            .replace("type = \"text\", required = true, class = \"internal\", about = \"State.\", one_of = [\"new\"]", kind)
+            + "at = { type = \"int64\", required = true, unit = \"ms\", class = \"internal\", about = \"Instant.\" }\n"
+    };
+    let text = "type = \"text\", required = true, class = \"internal\", about = \"State.\"";
+    let whole = "type = \"int64\", required = true, class = \"internal\", about = \"State.\"";
+    write(&contract, &shaped("event", text));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, id: u64, state: &str| {
+        let row = format!("{{\"id\":\"{id}\",\"state\":{state},\"at\":{}}}", now_ms() - 1_000);
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, &row);
+        assert_eq!((sent.status, &sent.body["rows_kept"]), (202, &json!(1)), "{}", sent.body);
+    };
+    let server = gates.serve(None).expect("it starts");
+    kept(&server, 1, "\"new\"");
+    server.stop();
+
+    // A source of events that is one of states from now on: its table is brought through it, nothing is lost.
+    write(&contract, &shaped("state", text));
+    let server = gates.serve(None).expect("it starts");
+    kept(&server, 2, "\"done\"");
+    server.stop();
+    let rows = gates.sql("SELECT * FROM raw_thing ORDER BY id");
+    assert_eq!(rows.iter().map(|it| it["state"].as_str()).collect::<Vec<_>>(), [Some("new"), Some("done")]);
+    assert!(rows.iter().all(|it| it.get("occurred_on").is_none()), "{rows:?}");
+
+    // A column of another type: its rows stay in the log and say why, those of the gates go in.
+    write(&contract, &shaped("state", whole));
+    let mut server = gates.serve(None).expect("it starts");
+    kept(&server, 3, "7");
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 1, now_ms(), 1)).status, 202);
+    server.kill();
+    let server = gates.serve(None).expect("it starts");
+    let began = std::time::Instant::now();
+    while !warned(&server).contains(&"not_committed".to_owned()) {
+        assert!(began.elapsed().as_secs() < 60, "nobody is told: {}", gates.complaint());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 2, now_ms(), 1)).status, 202);
+    server.stop();
+    assert!(folder.path().join("data/lake/raw_gate_event/_delta_log").exists());
+    let ingested = gates.said(&["ingest", "card_txn", "--input", &folder.path().to_string_lossy()]);
+    let told = String::from_utf8_lossy(&ingested.stderr).into_owned();
+    assert_eq!(ingested.status.code(), Some(2), "{told}");
+    assert!(told.contains("raw_thing") && told.contains("state") && told.contains("pipelines/thing.toml"), "{told}");
+
+    // A contract that is gone does no more harm, and with the old one all of it comes in.
+    std::fs::remove_file(&contract).expect("it was there");
+    gates.serve(None).expect("it starts").stop();
+    write(&contract, &shaped("state", text));
+    gates.serve(None).expect("it starts").stop();
+    let rows = gates.sql("SELECT state FROM raw_thing ORDER BY id");
+    assert_eq!(rows.iter().map(|it| it["state"].as_str()).collect::<Vec<_>>(), [Some("new"), Some("done"), Some("7")]);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 2);
+}

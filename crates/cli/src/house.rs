@@ -31,6 +31,8 @@ pub(crate) struct House {
     pub(crate) committing: tokio::sync::Mutex<()>,
     /// One pushed request a pipeline at a time, so that what is known of a table never goes back in time.
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
+    /// What waits for somebody.
+    pub(crate) streams: crate::stream::Streams,
     /// Dates what is taken.
     known: KnownClock,
     /// The instant given by `--now`, if any.
@@ -131,6 +133,7 @@ impl House {
             log,
             committing: tokio::sync::Mutex::default(),
             lanes,
+            streams: crate::stream::Streams::default(),
             known: KnownClock::new(in_tables.max(in_log)),
             fixed_now_us,
         })

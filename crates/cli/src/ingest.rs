@@ -69,11 +69,19 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
             request.input.display()
         )));
     }
-    // What was pushed came before whatever is taken now.
-    crate::stream::commit(house).await?;
+    // What was pushed came before whatever is taken now; a table that does not take it keeps no other waiting.
+    let stuck = crate::stream::commit(house).await?.stuck;
     let persons = Persons::new(&house.settings.person)?;
     let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = stuck
+        .into_iter()
+        .map(|it| Report {
+            table: format!("raw_{}", it.pipeline),
+            refused: vec![it.words()],
+            pipeline: it.pipeline,
+            ..Report::default()
+        })
+        .collect();
     // A pipeline without files is silent unless it was asked for.
     let speaks = |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || !it.unreached.is_empty() || is_named;
     let approvals = match house.settings.ingest.approvals {
@@ -176,7 +184,18 @@ async fn one(
         return Ok(report);
     }
     // Held until the files are in.
-    let meeting = crate::stream::meet(house, pipeline).await?;
+    let meeting = match crate::stream::meet(house, pipeline).await? {
+        Ok(meeting) => meeting,
+        // The commit before all files has told it.
+        Err(_) => return Ok(report),
+    };
+    if let Err(error) = crate::reshape::fit(house, pipeline).await {
+        if crate::exit::code(&error) != 2 {
+            return Err(error);
+        }
+        report.refused.push(format!("{error:#}"));
+        return Ok(report);
+    }
     let now_us = meeting.known_us;
     let first = house.store.loads().first_load(name).await?;
     // Whoever gets events pushed knows them from then on: their first file is no history.

@@ -17,6 +17,7 @@ mod messages;
 mod progress;
 mod project;
 mod replay;
+mod reshape;
 mod rollover;
 mod settings;
 mod standing;

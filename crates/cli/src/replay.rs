@@ -168,7 +168,14 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
     }
 
     // Held until the rows are in.
-    let meeting = crate::stream::meet(house, pipeline).await?;
+    let meeting = match crate::stream::meet(house, pipeline).await? {
+        Ok(meeting) => meeting,
+        Err(stuck) => {
+            report.refused.push(stuck.words());
+            return Ok(report);
+        }
+    };
+    crate::reshape::fit(house, pipeline).await?;
     let known_us = meeting.known_us;
     let trial = trial::Trial::new(house, pipeline, known_us)?;
     let open = |it: &Sealed| trial.vault.open(&it.sealed).map_err(|error| anyhow::anyhow!("a row of the quarantine: {error}"));

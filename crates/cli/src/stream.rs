@@ -15,6 +15,7 @@ mod tail;
 use std::path::PathBuf;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use parking_lot::Mutex;
 use schema::Pipeline;
 use serde::{Deserialize, Serialize};
 use serve::PushWarning;
@@ -24,7 +25,7 @@ use crate::house::House;
 use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
-pub(crate) use commit::{commit, run};
+pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use tail::Tail;
 
@@ -86,9 +87,28 @@ pub(crate) async fn open(
     Ok(log)
 }
 
+/// How the streams of a process are.
+#[derive(Debug, Default)]
+pub(crate) struct Streams(Mutex<Vec<Stuck>>);
+
+impl Streams {
+    fn note_commit(&self, result: &anyhow::Result<Committed>) {
+        if let Ok(committed) = result {
+            *self.0.lock() = committed.stuck.clone();
+        }
+    }
+
+    /// Why the rows of a pipeline stay in the log, if they do.
+    fn stuck(&self, pipeline: &str) -> Option<Stuck> {
+        self.0.lock().iter().find(|it| it.pipeline == pipeline).cloned()
+    }
+}
+
 /// What somebody has to look after although rows are taken.
 pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
-    let mut warnings = Vec::new();
+    let stuck = house.streams.0.lock().clone();
+    let stuck = stuck.into_iter().map(|it| PushWarning { code: "not_committed", zh: it.zh, en: it.en });
+    let mut warnings: Vec<PushWarning> = stuck.collect();
     if let Some(odd) = house.odd_clock() {
         let code = match odd {
             Odd::Ahead { .. } => "clock_ahead",
@@ -118,11 +138,12 @@ pub(crate) struct Meeting<'a> {
 
 /// Brings all that was pushed to a pipeline so far into its table, and keeps what comes meanwhile in the log.
 ///
-/// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them.
-pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Meeting<'a>> {
+/// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them. Rows
+/// that the table does not take are answered with why: nothing else comes in before them.
+pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Result<Meeting<'a>, Stuck>> {
     let lane = house.lanes.get(pipeline.name()).filter(|_| pipeline.pipeline.push);
     let (Some(log), Some(lane)) = (house.log.clone(), lane) else {
-        return Ok(Meeting { _committing: None, known_us: house.known_us() });
+        return Ok(Ok(Meeting { _committing: None, known_us: house.known_us() }));
     };
     let committing = house.committing.lock().await;
     // Whoever took an earlier instant has written its frame when the lane is free.
@@ -131,8 +152,11 @@ pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::R
         house.known_us()
     });
     tokio::task::spawn_blocking(move || log.settle()).await?;
-    commit::all(house).await?;
-    Ok(Meeting { _committing: Some(committing), known_us })
+    let committed = commit::all(house).await?;
+    Ok(match committed.of(pipeline.name()) {
+        Some(stuck) => Err(stuck.clone()),
+        None => Ok(Meeting { _committing: Some(committing), known_us }),
+    })
 }
 
 /// A batch with one column put in the place of another.

@@ -87,6 +87,8 @@ pub enum PushRefusalKind {
     KeyReused,
     /// The log is full until the next commit.
     Full,
+    /// The table does not take the rows, and as many as may wait do.
+    NotCommitted,
     /// The disk or the vault did not answer, or it is our bug.
     Failed,
 }

@@ -14,7 +14,7 @@ use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning,
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::{Note, PUSHED, under};
+use super::{Committed, Note, PUSHED, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
 use crate::settings;
@@ -79,9 +79,10 @@ impl Doorstep {
         })
     }
 
-    /// Forgets answers whose frames the log has forgotten: the store has them.
-    pub(super) fn forget(&self, up_to: i64) {
-        self.recent.lock().retain(|_, it| up_to < it.ticket.position);
+    /// Forgets answers that the store has: those of frames that were committed.
+    pub(super) fn forget(&self, committed: &Committed) {
+        let Some(last) = committed.last else { return };
+        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.of(&place.0).is_some());
     }
 
     async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
@@ -128,6 +129,7 @@ impl Doorstep {
             let answer = if push.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
+        self.refuse_stuck(name)?;
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, push, now_us)?;
         let answer = answer(name, &taken);
@@ -161,6 +163,14 @@ impl Doorstep {
             self.filled.notify_one();
         }
         Ok((answer, Some(ticket)))
+    }
+
+    /// Rows that no table takes may fill half of the log: the other half is for all others.
+    fn refuse_stuck(&self, pipeline: &str) -> Result<(), PushRefusal> {
+        if self.log.held() < self.house.settings.stream.bytes_max.0 / 2 {
+            return Ok(());
+        }
+        self.house.streams.stuck(pipeline).map_or(Ok(()), |it| Err(refused(PushRefusalKind::NotCommitted, it.zh, it.en)))
     }
 
     fn not_appended(&self, error: &anyhow::Error) -> PushRefusal {
