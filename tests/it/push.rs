@@ -484,3 +484,34 @@ fn a_table_that_does_not_take_its_rows_keeps_no_other_waiting() {
     assert_eq!(rows.iter().map(|it| it["state"].as_str()).collect::<Vec<_>>(), [Some("new"), Some("done"), Some("7")]);
     assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 2);
 }
+
+#[test]
+fn positions_are_not_given_twice_though_a_contract_and_the_log_were_away() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    write(&contract, &thing("\"new\""));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, id: u64| {
+        let row = format!("{{\"id\":\"{id}\",\"state\":\"new\"}}");
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, &row);
+        assert_eq!((sent.status, &sent.body["rows_kept"]), (202, &json!(1)), "{}", sent.body);
+    };
+    let server = gates.serve(None).expect("it starts");
+    (1..=3).for_each(|id| kept(&server, id));
+    server.stop();
+    std::fs::rename(folder.path().join("data/log"), folder.path().join("log_moved_away")).expect("moved");
+    std::fs::remove_file(&contract).expect("it was there");
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 1, now_ms(), 1)).status, 202);
+    server.stop();
+    write(&contract, &thing("\"new\""));
+    let server = gates.serve(None).unwrap_or_else(|| panic!("it does not start: {}", gates.complaint()));
+    kept(&server, 4);
+    server.stop();
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_thing"), 4);
+    let numbers = "SELECT count(DISTINCT file_no) AS n FROM \
+                   (SELECT file_no FROM raw_thing UNION ALL SELECT file_no FROM raw_gate_event) AS pushed";
+    assert_eq!(n(&gates, numbers), 5);
+}

@@ -100,7 +100,7 @@ impl House {
         })
         .await?;
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &project.pipelines).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake).await?)),
             Access::Read => None,
         };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);

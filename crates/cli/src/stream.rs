@@ -63,15 +63,11 @@ pub(crate) fn folder(place: &Place) -> PathBuf {
 }
 
 /// Opens the log beside a lake that is held for writing.
-pub(crate) async fn open(
-    place: &Place,
-    settings: &Settings,
-    lake: &lake::Lake,
-    pipelines: &[Pipeline],
-) -> anyhow::Result<wal::Log> {
+pub(crate) async fn open(place: &Place, settings: &Settings, lake: &lake::Lake) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
-    for pipeline in pipelines {
-        committed = committed.max(lake.position(&pipeline.raw_table(), LOG_APP).await?.unwrap_or(0));
+    // Also tables of pipelines that are gone: they may come back, and would then hold other rows' positions.
+    for table in lake.tables()?.into_iter().filter(|it| it.starts_with("raw_")) {
+        committed = committed.max(lake.position(&table, LOG_APP).await?.unwrap_or(0));
     }
     let config = wal::Config { bytes_max: settings.stream.bytes_max.0, segment_bytes: settings.stream.segment_bytes.0 };
     let is_synced = matches!(settings.lake.durability, crate::settings::Durability::Fsync);
