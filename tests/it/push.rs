@@ -197,7 +197,7 @@ fn no_number_stands_in_a_log_that_was_not_committed() {
 #[test]
 fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     let folder = TempDir::new().expect("a folder");
-    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10");
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10\nrejects_max = 2");
     let server = gates.serve(None).expect("it starts");
     let good = passage("G1", 1, now_ms(), 1);
     let json = "application/json";
@@ -214,6 +214,9 @@ fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     told(push(&server, &gates.token, "gate_event", json, Some(&"k".repeat(300)), &good), 400, "bad_request");
     told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", "{},".repeat(10) + "{}")), 413, "too_large");
     told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", " ".repeat(5_000))), 413, "too_large");
+    // A few bad rows are data, a request of them is a sender that is wrong.
+    let bad = good.replace("\"card\"", "\"psychic\"");
+    told(push(&server, &gates.token, "gate_event", json, None, &format!("[{bad},{bad},{bad},{good}]")), 422, "too_many_bad");
     let refused = gates.said(&["token", "add", "others", "--pipeline", "student"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("push = true"), "{}", String::from_utf8_lossy(&refused.stderr));

@@ -85,26 +85,68 @@ pub(crate) async fn open(place: &Place, settings: &Settings, lake: &lake::Lake) 
 
 /// How the streams of a process are.
 #[derive(Debug, Default)]
-pub(crate) struct Streams(Mutex<Vec<Stuck>>);
+pub(crate) struct Streams(Mutex<Streaming>);
+
+#[derive(Debug, Default)]
+struct Streaming {
+    stuck: Vec<Stuck>,
+    /// The disk had no room for what was pushed last.
+    is_log_full: bool,
+    /// Nor for the last commit.
+    is_lake_full: bool,
+}
 
 impl Streams {
     fn note_commit(&self, result: &anyhow::Result<Committed>) {
+        let mut state = self.0.lock();
+        state.is_lake_full = result.as_ref().is_err_and(is_disk_full);
         if let Ok(committed) = result {
-            *self.0.lock() = committed.stuck.clone();
+            state.stuck = committed.stuck.clone();
+            // Where the lake found room the log will.
+            state.is_log_full &= committed.last.is_none();
         }
+    }
+
+    fn note_log(&self, is_full: bool) {
+        self.0.lock().is_log_full = is_full;
     }
 
     /// Why the rows of a pipeline stay in the log, if they do.
     fn stuck(&self, pipeline: &str) -> Option<Stuck> {
-        self.0.lock().iter().find(|it| it.pipeline == pipeline).cloned()
+        self.0.lock().stuck.iter().find(|it| it.pipeline == pipeline).cloned()
     }
+}
+
+/// Whether a disk without room is at the bottom of an error.
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|it| {
+        let is_io = it
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|it| matches!(it.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+        let is_log = it.downcast_ref::<wal::Error>().is_some_and(wal::Error::is_disk_full);
+        // Databases and Parquet say it in words only.
+        let words = it.to_string().to_ascii_lowercase();
+        is_io || is_log || ["no space left on device", "disk is full"].iter().any(|said| words.contains(said))
+    })
 }
 
 /// What somebody has to look after although rows are taken.
 pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
-    let stuck = house.streams.0.lock().clone();
-    let stuck = stuck.into_iter().map(|it| PushWarning { code: "not_committed", zh: it.zh, en: it.en });
-    let mut warnings: Vec<PushWarning> = stuck.collect();
+    let mut warnings = Vec::new();
+    {
+        let state = house.streams.0.lock();
+        if state.is_log_full || state.is_lake_full {
+            warnings.push(PushWarning {
+                code: "disk_full",
+                zh: "磁盘已满：推送的数据暂不接收或暂留日志，已应答的不会丢失。请清理磁盘空间，之后自动恢复".to_owned(),
+                en: "the disk is full: events are not taken, or stay in the log; what was answered for is not lost. Free some room, it \
+                     goes on by itself"
+                    .to_owned(),
+            });
+        }
+        let stuck = state.stuck.iter().cloned();
+        warnings.extend(stuck.map(|it| PushWarning { code: "not_committed", zh: it.zh, en: it.en }));
+    }
     if let Some(odd) = house.odd_clock() {
         let code = match odd {
             Odd::Ahead { .. } => "clock_ahead",

@@ -10,6 +10,7 @@ mod error;
 mod imports;
 mod portrait;
 mod pushes;
+mod rooms;
 mod routes;
 mod rows;
 mod state;

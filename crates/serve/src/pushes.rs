@@ -87,6 +87,10 @@ pub enum PushRefusalKind {
     KeyReused,
     /// The log is full until the next commit.
     Full,
+    /// So many of the rows are bad that it is none of this source's, or not as it was agreed.
+    Bad,
+    /// The disk is full: nothing is kept until there is room.
+    DiskFull,
     /// The table does not take the rows, and as many as may wait do.
     NotCommitted,
     /// The disk or the vault did not answer, or it is our bug.

@@ -84,7 +84,7 @@ struct State {
     /// A file whose end must be cut before anything is written again, its first position and what is good of it.
     torn: Option<(String, i64, u64)>,
     /// What the disk said last.
-    complaint: String,
+    complaint: (String, std::io::ErrorKind),
 }
 
 /// A file that is written no longer.
@@ -182,7 +182,7 @@ impl Log {
             refusals: 0,
             waiting: Vec::new(),
             torn: None,
-            complaint: String::new(),
+            complaint: (String::new(), std::io::ErrorKind::Other),
         };
         Ok(Self { disk, config, state: Mutex::new(state), changed: Condvar::new(), keeping: Mutex::new(()), cuts })
     }
@@ -221,12 +221,11 @@ impl Log {
         if self.config.bytes_max < state.held + n {
             return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
         }
-        let Some(active) = &mut state.active else { return Err(self.lost("no file is open").into()) };
+        let Some(active) = &mut state.active else { return Err(self.lost(&state.complaint).into()) };
         pass("log.append.before");
         if let Err(source) = active.file.append(&bytes) {
-            let said = source.to_string();
-            self.heal(&mut state, &said);
-            return Err(self.lost(&said).into());
+            self.heal(&mut state, &source);
+            return Err(self.lost(&state.complaint).into());
         }
         pass("log.append.after");
         active.bytes += n;
@@ -289,7 +288,7 @@ impl Log {
             }
             // After a failure nothing is known of what was written since the last success, and another try that
             // succeeds would say nothing of it either.
-            Err(error) => self.heal(state, &error.to_string()),
+            Err(error) => self.heal(state, &error),
         }
         self.changed.notify_all();
     }
@@ -316,6 +315,7 @@ impl Log {
     /// If the disk refuses; the frames are forgotten nevertheless, and their files go with a later call.
     pub fn truncate(&self, up_to: i64) -> Result<(), Error> {
         let _keeping = self.keeping.lock();
+        let mut begun = Ok(());
         let gone: Vec<String> = {
             let mut state = self.state.lock();
             while state.is_syncing {
@@ -334,9 +334,14 @@ impl Log {
             }
             if state.closed.iter().any(|it| it.last <= up_to) {
                 // The next position stands in the name of a file, so there is always one.
-                self.begin(&mut state)?;
+                begun = self.begin(&mut state);
             }
-            state.closed.iter().take_while(|it| it.last <= up_to).map(|it| it.name.clone()).collect()
+            let mut gone: Vec<String> = state.closed.iter().take_while(|it| it.last <= up_to).map(|it| it.name.clone()).collect();
+            if begun.is_err() && gone.len() == state.closed.len() {
+                // A full disk takes no new file, and is freed by what goes: the newest stays in its place.
+                gone.pop();
+            }
+            gone
         };
         for name in gone {
             self.gone(&name)?;
@@ -347,7 +352,7 @@ impl Log {
             self.state.lock().closed.retain(|it| it.name != name);
         }
         pass("log.truncate.after");
-        Ok(())
+        begun
     }
 
     /// Forgets single frames that survive in tables while others before them wait for theirs. They count no longer, and
@@ -462,8 +467,8 @@ impl Log {
     }
 
     /// After the disk refused: whatever was not synced is gone, and who waited for it is told.
-    fn heal(&self, state: &mut MutexGuard<'_, State>, said: &str) {
-        said.clone_into(&mut state.complaint);
+    fn heal(&self, state: &mut MutexGuard<'_, State>, said: &std::io::Error) {
+        state.complaint = (said.to_string(), said.kind());
         state.refusals += 1;
         if let Some(active) = state.active.take() {
             state.torn = Some((active.name, active.first, active.synced_bytes));
@@ -473,7 +478,7 @@ impl Log {
         }
         state.written = state.synced;
         state.waiting.drain(..).for_each(|it| it.store(LOST, Ordering::Release));
-        tracing::error!(said, "the disk refused, frames that nobody was answered for are dropped");
+        tracing::error!(%said, "the disk refused, frames that nobody was answered for are dropped");
         // If this fails too, the next call tries again before it writes anything.
         let _ = self.mend(state);
         self.changed.notify_all();
@@ -494,8 +499,8 @@ impl Log {
         Ok(())
     }
 
-    fn lost(&self, why: &str) -> Error {
-        Error::Lost { path: self.disk.shown(), why: why.to_owned() }
+    fn lost(&self, (why, kind): &(String, std::io::ErrorKind)) -> Error {
+        Error::Lost { path: self.disk.shown(), why: why.clone(), kind: *kind }
     }
 }
 

@@ -35,6 +35,8 @@ struct Memory {
 struct Refusals {
     passed: Mutex<usize>,
     from: Mutex<Option<(usize, usize)>>,
+    /// A disk without room removes and cuts, and takes nothing.
+    is_full: Mutex<bool>,
 }
 
 impl Refusals {
@@ -48,6 +50,13 @@ impl Refusals {
     }
 }
 
+impl Refusals {
+    fn pass_writing(&self) -> io::Result<()> {
+        self.pass()?;
+        if *self.is_full.lock() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
 struct Handle {
     file: File,
     refusals: Arc<Refusals>,
@@ -55,7 +64,7 @@ struct Handle {
 
 impl DiskFile for Handle {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(full) = self.refusals.pass() {
+        if let Err(full) = self.refusals.pass_writing() {
             // A full disk takes the first half.
             self.file.lock().all.extend(&bytes[..bytes.len() / 2]);
             return Err(full);
@@ -82,7 +91,7 @@ impl Disk for Memory {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.refusals.pass()?;
+        self.refusals.pass_writing()?;
         let mut names = self.names.lock();
         if names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -102,7 +111,7 @@ impl Disk for Memory {
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.refusals.pass()?;
+        self.refusals.pass_writing()?;
         let file = Arc::new(Mutex::new(Bytes { all: bytes.to_vec(), synced: bytes.to_vec() }));
         self.names.lock().insert(name.to_owned(), file).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
@@ -357,6 +366,37 @@ fn a_local_folder_keeps_frames_and_lets_a_reader_look_beside_the_writer() {
     let log = Log::open(&path, true, CONFIG, 20).expect("a log");
     assert_eq!(log.held(), 0);
     assert_eq!(append(&log, 1).expect("room").position, 21);
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_answered_for_gives_back_what_tables_have_and_recovers() {
+    let disk = Arc::new(Memory::default());
+    let log = open(&disk, 0).expect("a log");
+    for id in 1..=20 {
+        log.wait(&append(&log, id).expect("room")).expect("a disk");
+    }
+    *disk.refusals.is_full.lock() = true;
+    let refused = [append(&log, 21), append(&log, 21)].map(|it| it.expect_err("the disk is full"));
+    assert!(refused.iter().all(Error::is_disk_full), "{refused:?}");
+    assert_eq!(ids(&log).len(), 20);
+    let before = disk.names.lock().len();
+    let told = log.truncate(15).expect_err("there is no room for a new file");
+    assert!(told.is_disk_full(), "{told}");
+    assert!(disk.names.lock().len() < before, "files of what tables have go nevertheless");
+    assert_eq!(ids(&log).into_keys().collect::<Vec<_>>(), (16..=20).collect::<Vec<_>>());
+    // Of all that is forgotten one file stays, whose last position is followed by the next.
+    log.truncate(20).expect_err("there is no room for a new file");
+    assert_eq!((ids(&log).len(), disk.names.lock().len()), (0, 1));
+    for left in [Left::All, Left::Synced] {
+        let crashed = Arc::new(disk.crashed(left));
+        assert_eq!(append(&open(&crashed, 0).expect("a log"), 22).expect("room").position, 21);
+    }
+    *disk.refusals.is_full.lock() = false;
+    let ticket = append(&log, 22).expect("room again");
+    log.wait(&ticket).expect("it survives");
+    assert_eq!(ids(&log), BTreeMap::from([(21, 22)]));
+    log.truncate(20).expect("what was left goes now");
+    assert_eq!(ids(&open(&disk, 20).expect("a log")), BTreeMap::from([(21, 22)]));
 }
 
 #[test]

@@ -20,12 +20,16 @@ use crate::settings::Settings;
 
 /// Pause after a commit that failed: the disk may be full, and asking it at once helps nobody.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// The pause doubles up to this: what recovers is noticed within a minute.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Commits every so many seconds or bytes until it is told to stop.
 pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
+    let mut pause = RETRY_PAUSE;
     loop {
         match commit(&house).await {
             Ok(committed) => {
+                pause = RETRY_PAUSE;
                 door.forget(&committed);
                 if !committed.stuck.is_empty() {
                     // What stays may be so much that the log calls for a commit with every request.
@@ -35,7 +39,8 @@ pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "pushed events stay in the log until the next try");
                 // Not sooner, however many are refused meanwhile: each try writes files.
-                tokio::time::sleep(RETRY_PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = RETRY_PAUSE_MAX.min(2 * pause);
                 continue;
             }
         }

@@ -14,7 +14,7 @@ use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning,
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::{Committed, Note, PUSHED, under};
+use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
 use crate::settings;
@@ -53,6 +53,13 @@ fn refused(kind: PushRefusalKind, zh: impl Into<String>, en: impl Into<String>) 
 
 fn failed(error: &anyhow::Error) -> PushRefusal {
     tracing::error!(error = format!("{error:#}"), "pushed events");
+    if is_disk_full(error) {
+        return refused(
+            PushRefusalKind::DiskFull,
+            "磁盘已满，这些数据未保存：请清理磁盘空间，之后自动恢复，设备稍后重试即可",
+            "the disk is full and nothing of this was kept: free some room; it goes on by itself, and devices try again later",
+        );
+    }
     refused(PushRefusalKind::Failed, "未能保存，请稍后重试", "it could not be kept, try again later")
 }
 
@@ -132,6 +139,7 @@ impl Doorstep {
         self.refuse_stuck(name)?;
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, push, now_us)?;
+        self.refuse_flood(&taken)?;
         let answer = answer(name, &taken);
         if taken.counts.rows_in == 0 {
             return Ok((answer, None));
@@ -163,6 +171,24 @@ impl Doorstep {
             self.filled.notify_one();
         }
         Ok((answer, Some(ticket)))
+    }
+
+    /// A request of nothing but bad rows is a sender that is wrong, not rows that are: it is told so, and the quarantine
+    /// grows by so many rows a request and no more.
+    fn refuse_flood(&self, taken: &Taken) -> Result<(), PushRefusal> {
+        let (bad, limit) = (taken.counts.rows_quarantined, self.house.settings.stream.rejects_max);
+        if bad <= limit {
+            return Ok(());
+        }
+        let reasons = taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
+        Err(refused(
+            PushRefusalKind::Bad,
+            format!("{bad} 行不符合约定（{reasons}），超过 {limit} 行，整个请求未接收：请核对发送方的格式，或分批推送"),
+            format!(
+                "{bad} rows do not fit the contract ({reasons}), more than {limit}: nothing of the request was taken. Look at what \
+                 the sender writes, or push it in parts"
+            ),
+        ))
     }
 
     /// Rows that no table takes may fill half of the log: the other half is for all others.
@@ -241,6 +267,17 @@ impl Doorstep {
             failed(&anyhow::Error::new(error))
         })
     }
+
+    /// Notes of the disk what an answer says.
+    fn note(&self, answer: Result<(String, bool), PushRefusal>) -> Result<String, PushRefusal> {
+        match &answer {
+            Ok((_, true)) => self.house.streams.note_log(false),
+            Err(refusal) if refusal.kind == PushRefusalKind::DiskFull => self.house.streams.note_log(true),
+            // Neither says that there is room.
+            Ok((_, false)) | Err(_) => {}
+        }
+        answer.map(|it| it.0)
+    }
 }
 
 /// The doorstep as the server knows it.
@@ -286,10 +323,11 @@ impl Pushes for Pushing {
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal> {
         let door = self.0.clone();
         let work = move || -> Result<String, PushRefusal> {
-            let (answer, ticket) = door.take(&admitted, &push)?;
-            if let Some(ticket) = ticket {
-                door.wait(&ticket)?;
-            }
+            let taken = door.take(&admitted, &push).and_then(|(answer, ticket)| {
+                ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
+                Ok((answer, ticket.is_some()))
+            });
+            let answer = door.note(taken)?;
             wal::point::pass("answer.before");
             Ok(answer)
         };
