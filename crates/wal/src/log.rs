@@ -372,7 +372,7 @@ impl Log {
             });
             let live: BTreeMap<i64, u64> = frames.iter().map(|it| (it.position, it.bytes)).collect();
             let needed = |it: &Closed| {
-                let (n, bytes) = live.range(it.first..=it.last).fold((0, 0), |sum, it| (sum.0 + 1, sum.1 + it.1));
+                let (n, bytes) = live.range(it.first..=it.last).fold((0_u64, 0_u64), |sum, it| (sum.0 + 1, sum.1 + *it.1));
                 segment::thin_bytes((it.last - it.first + 1).unsigned_abs() - n, bytes)
             };
             let sparse = closed.iter().filter(|it| it.first <= it.last && 2 * needed(it) < it.bytes);
