@@ -410,6 +410,10 @@ fn what_was_refused_stays_out_if_the_other_way_brought_something_newer() {
     let rows = gates.sql("SELECT id, state FROM raw_thing ORDER BY id");
     let said: Vec<String> = rows.iter().map(|it| format!("{} {}", it["id"], it["state"])).collect();
     assert_eq!(said, ["\"1\" \"new\"", "\"2\" \"open\"", "\"3\" \"new\""]);
+    // File, push and replay are dated by one clock, in the order in which they came in.
+    let rows = gates.sql("SELECT id, is_known_assumed FROM raw_thing ORDER BY known_at");
+    assert_eq!(rows.iter().map(|it| it["id"].as_str()).collect::<Vec<_>>(), [Some("1"), Some("3"), Some("2")]);
+    assert!(rows.iter().all(|it| it["is_known_assumed"] == json!(false)), "{rows:?}");
 }
 
 /// Codes of what a server says waits for somebody.

@@ -175,7 +175,13 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
             return Ok(report);
         }
     };
-    crate::reshape::fit(house, pipeline).await?;
+    if let Err(error) = crate::reshape::fit(house, pipeline).await {
+        if crate::exit::code(&error) != 2 {
+            return Err(error);
+        }
+        report.refused.push(format!("{error:#}"));
+        return Ok(report);
+    }
     let known_us = meeting.known_us;
     let trial = trial::Trial::new(house, pipeline, known_us)?;
     let open = |it: &Sealed| trial.vault.open(&it.sealed).map_err(|error| anyhow::anyhow!("a row of the quarantine: {error}"));
