@@ -134,7 +134,7 @@ impl House {
             committing: tokio::sync::Mutex::default(),
             lanes,
             streams: crate::stream::Streams::default(),
-            known: KnownClock::new(in_tables.max(in_log)),
+            known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
             fixed_now_us,
         })
     }

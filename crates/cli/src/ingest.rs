@@ -614,7 +614,8 @@ async fn quarantine(house: &House, name: &str, last_no: i64, rejects: &[RecordBa
         return Ok(());
     }
     let spec = quarantine_spec();
-    let file = house.lake.writer(&spec).write(None, &[rows])?;
+    let writer = house.lake.writer(&spec);
+    let file = tokio::task::spawn_blocking(move || writer.write(None, &[rows])).await??;
     let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
     house.lake.append(&spec, vec![file], commit).await?;
     Ok(())

@@ -1,8 +1,9 @@
 //! The one clock of `known_at`: what files, pushes and replays bring is dated by it, and it never goes back.
 //!
-//! A machine's clock does go back, by a second or a year. Then rows get the newest instant that any row has, until the
-//! machine has caught up: staging orders versions by `known_at`, and what an earlier day was built of must not change. A
-//! clock that leaps ahead is believed, for rows must be taken, and told: whoever mends it wants to know since when.
+//! A machine's clock does go back, by a second or a year. Then rows get the newest instant that any row has and a moment
+//! more, until the machine has caught up: staging orders versions by `known_at`, and what an earlier day was built of must
+//! not change. A clock that leaps ahead is believed, for rows must be taken, and told: whoever mends it wants to know since
+//! when. An instant that somebody gave (`--now`) is taken as it is, however often.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,11 @@ pub(crate) enum Odd {
 
 /// Gives out instants; shared by all doors of a process.
 #[derive(Debug)]
-pub(crate) struct KnownClock(Mutex<State>);
+pub(crate) struct KnownClock {
+    /// Somebody said what time it is, and it stays that time.
+    is_given: bool,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -41,13 +46,14 @@ struct State {
 
 impl KnownClock {
     /// A clock that goes on from the newest instant of any row, if there is one.
-    pub(crate) fn new(newest_us: Option<i64>) -> Self {
-        Self(Mutex::new(State { newest_us, odd: None }))
+    pub(crate) fn new(newest_us: Option<i64>, is_given: bool) -> Self {
+        Self { is_given, state: Mutex::new(State { newest_us, odd: None }) }
     }
 
     /// The instant of what is taken now, the machine's clock standing at `now_us`.
     pub(crate) fn take(&self, now_us: i64) -> i64 {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
+        let is_first = state.newest_us.is_none();
         let newest_us = state.newest_us.unwrap_or(now_us);
         state.odd = match state.odd {
             _ if now_us < newest_us - MINUTE_US => Some(Odd::Behind { newest_us, now_us }),
@@ -56,14 +62,16 @@ impl KnownClock {
             Some(Odd::Ahead { from_us, to_us }) if now_us < to_us + DAY_US => Some(Odd::Ahead { from_us, to_us }),
             _ => None,
         };
-        let known_us = now_us.max(newest_us);
+        // Never the same instant twice: of two versions of a key the second is the later one.
+        let after_us = if is_first || self.is_given { newest_us } else { newest_us + 1 };
+        let known_us = now_us.max(after_us);
         state.newest_us = Some(known_us);
         known_us
     }
 
     /// What was odd about the machine's clock when a row was last taken.
     pub(crate) fn odd(&self) -> Option<Odd> {
-        self.0.lock().odd
+        self.state.lock().odd
     }
 }
 
@@ -139,17 +147,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_out_never_goes_back() {
-        let clock = KnownClock::new(None);
-        let given: Vec<i64> = [5, 9, 7, 3, 9, 12].into_iter().map(|it| clock.take(it * DAY_US / 4)).collect();
-        assert_eq!(given, [5, 9, 9, 9, 9, 12].map(|it| it * DAY_US / 4));
+    fn what_is_given_out_never_goes_back_and_never_comes_twice() {
+        let clock = KnownClock::new(None, false);
+        let given = [50, 90, 70, 30, 90, 120].map(|it| clock.take(it));
+        assert_eq!(given, [50, 90, 91, 92, 93, 120]);
         // Nor after a restart: what the tables hold is where it goes on.
-        assert_eq!(KnownClock::new(Some(100)).take(40), 100);
+        assert_eq!(KnownClock::new(Some(100), false).take(40), 101);
+        // What somebody gave is taken as it is.
+        let clock = KnownClock::new(None, true);
+        assert_eq!([clock.take(70), clock.take(70)], [70, 70]);
     }
 
     #[test]
     fn a_clock_that_leaps_ahead_is_told_for_a_day_and_believed() {
-        let clock = KnownClock::new(Some(10 * DAY_US));
+        let clock = KnownClock::new(Some(10 * DAY_US), false);
         assert_eq!(clock.take(11 * DAY_US), 11 * DAY_US);
         assert_eq!(clock.odd(), None, "a day without rows is nothing");
         assert_eq!(clock.take(20 * DAY_US), 20 * DAY_US);
@@ -164,18 +175,18 @@ mod tests {
 
     #[test]
     fn a_clock_that_fell_back_is_told_until_it_has_caught_up() {
-        let clock = KnownClock::new(Some(10 * DAY_US));
-        assert_eq!(clock.take(10 * DAY_US - 1), 10 * DAY_US);
+        let clock = KnownClock::new(Some(10 * DAY_US), false);
+        assert_eq!(clock.take(10 * DAY_US - 1), 10 * DAY_US + 1);
         assert_eq!(clock.odd(), None, "clocks are set by moments every day");
-        assert_eq!(clock.take(9 * DAY_US), 10 * DAY_US);
-        assert_eq!(clock.odd(), Some(Odd::Behind { newest_us: 10 * DAY_US, now_us: 9 * DAY_US }));
-        assert_eq!(clock.take(10 * DAY_US + 1), 10 * DAY_US + 1);
+        assert_eq!(clock.take(9 * DAY_US), 10 * DAY_US + 2);
+        assert_eq!(clock.odd(), Some(Odd::Behind { newest_us: 10 * DAY_US + 1, now_us: 9 * DAY_US }));
+        assert_eq!(clock.take(10 * DAY_US + 7), 10 * DAY_US + 7);
         assert_eq!(clock.odd(), None);
     }
 
     #[test]
     fn the_first_row_of_a_lake_is_no_leap() {
-        let clock = KnownClock::new(None);
+        let clock = KnownClock::new(None, false);
         assert_eq!(clock.take(20_000 * DAY_US), 20_000 * DAY_US);
         assert_eq!(clock.odd(), None);
     }

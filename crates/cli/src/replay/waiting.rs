@@ -147,7 +147,8 @@ pub(super) async fn mark(house: &House, pipeline: &str, marks: &[Mark]) -> anyho
         stats_columns: vec!["file_no".into()],
         properties: [("kind".to_owned(), "ops".to_owned())].into(),
     };
-    let file = house.lake.writer(&spec).write(None, &[rows])?;
+    let writer = house.lake.writer(&spec);
+    let file = tokio::task::spawn_blocking(move || writer.write(None, &[rows])).await??;
     house.lake.append(&spec, vec![file], Commit { data_change: true, ..Commit::default() }).await?;
     Ok(())
 }
