@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Classes that each student's timetable held over the last four weeks, by the calendar of teaching days (应上课次数)."
+about        = "Classes that each student's timetable held over the last four weeks, by the calendar of teaching days and its terms (应上课次数)."
 owner        = "academic_affairs_office"
 materialized = "view"
 cached       = true
@@ -19,15 +19,17 @@ WITH cohort AS (
     WHERE as_of_on = $as_of
 ),
 
+-- A class has another timetable each term, and registers hold several terms at once.
 slot AS (
     SELECT
         stg_course_section.class,
+        stg_course_section.term,
         stg_timetable_slot.weekday,
         count(*) AS slot_n,
         sum(CASE WHEN stg_timetable_slot.kind IN ('evening_class', 'evening_study') THEN 1 ELSE 0 END) AS evening_n
     FROM stg_timetable_slot
     INNER JOIN stg_course_section ON stg_course_section.section_id = stg_timetable_slot.section_id
-    GROUP BY stg_course_section.class, stg_timetable_slot.weekday
+    GROUP BY stg_course_section.class, stg_course_section.term, stg_timetable_slot.weekday
 ),
 
 -- A day on which the classes of another are made up has that other's timetable.
@@ -35,12 +37,13 @@ taught AS (
     SELECT
         int_calendar_day.grade,
         int_calendar_day.campus,
+        int_calendar_day.term,
         (arrow_cast(coalesce(int_calendar_day.makeup_for, int_calendar_day.date), 'Int32') + 3) % 7 + 1 AS weekday,
         count(*) AS day_n
     FROM int_calendar_day
     WHERE int_calendar_day.kind IN ('teaching', 'makeup')
         AND int_calendar_day.date >= $as_of - INTERVAL '28' DAY AND int_calendar_day.date < $as_of
-    GROUP BY int_calendar_day.grade, int_calendar_day.campus, (arrow_cast(coalesce(int_calendar_day.makeup_for, int_calendar_day.date), 'Int32') + 3) % 7 + 1
+    GROUP BY int_calendar_day.grade, int_calendar_day.campus, int_calendar_day.term, (arrow_cast(coalesce(int_calendar_day.makeup_for, int_calendar_day.date), 'Int32') + 3) % 7 + 1
 ),
 
 due AS (
@@ -52,7 +55,10 @@ due AS (
         sum(taught.day_n * slot.evening_n) AS evening_n
     FROM cohort
     INNER JOIN slot ON slot.class = cohort.class
-    INNER JOIN taught ON taught.grade = cohort.grade AND taught.campus = cohort.campus AND taught.weekday = slot.weekday
+    -- A calendar that names no term has one timetable.
+    INNER JOIN taught
+        ON taught.grade = cohort.grade AND taught.campus = cohort.campus AND taught.weekday = slot.weekday
+        AND coalesce(taught.term, slot.term) = slot.term
     GROUP BY cohort.class, cohort.grade, cohort.campus
 )
 

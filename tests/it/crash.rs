@@ -253,7 +253,7 @@ impl Sender {
                     self.answered.extend(batch.events.iter().cloned());
                     self.sent.push(batch);
                 }
-                Some((429 | 503, ..)) => {
+                Some((429 | 503 | 507, ..)) => {
                     self.waiting.push(batch);
                     std::thread::sleep(Duration::from_millis(50));
                 }

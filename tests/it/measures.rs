@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run_newest, sql};
+use crate::support::{NOW, binary, built, campus, copy, demo, output, repository, run_newest, said, small, sql, yizhan};
 
 /// Measures that serve safety only; all others must not know of a face.
 const SAFETY: [&str; 6] =
@@ -336,4 +336,42 @@ fn spearman(pairs: &[(f64, f64)]) -> f64 {
     let mean = (pairs.len() as f64 - 1.0) / 2.0;
     let product = |x: &[f64], y: &[f64]| -> f64 { x.iter().zip(y).map(|(x, y)| (x - mean) * (y - mean)).sum() };
     product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
+}
+
+#[test]
+fn classes_of_another_term_are_not_due() {
+    let input = TempDir::new().expect("a folder");
+    copy(small(), input.path(), &|_| true);
+    let due = || {
+        let data = TempDir::new().expect("a folder");
+        let registers = ["data_use_approval", "student", "calendar_day", "course_section", "timetable_slot"];
+        let mut ingest = yizhan(data.path(), &["ingest", "--now", NOW, "--input"]);
+        let (code, _, wrong) = said(ingest.arg(input.path()).args(registers));
+        assert_eq!(code, 0, "{wrong}");
+        let staged = ["dim_student", "stg_calendar_day", "stg_course_section", "stg_timetable_slot"];
+        let (code, _, wrong) = said(yizhan(data.path(), &["transform", "--now", NOW, "--select"]).args(staged));
+        assert_eq!(code, 0, "{wrong}");
+        let query = "SELECT student_key, slot_n, evening_n FROM int_student_timetable ORDER BY student_key";
+        let (code, rows, wrong) = said(&mut yizhan(data.path(), &["sql", query, "--format", "json", "--now", NOW]));
+        assert_eq!(code, 0, "{wrong}");
+        rows
+    };
+    let running = due();
+    assert!(!running.is_empty() && running.iter().all(|it| it["slot_n"].as_i64().is_some_and(|it| 0 < it)), "{running:?}");
+    // The registers give the coming term too, with a timetable of its own.
+    for (name, term_at) in [("course_section", Some(4)), ("timetable_slot", None)] {
+        let path = input.path().join(format!("study/{name}.csv"));
+        let text = std::fs::read_to_string(&path).expect("an export");
+        let coming = text.lines().skip(1).filter(|it| !it.trim().is_empty()).map(|line| {
+            let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            cells[0] += "-B";
+            if let Some(at) = term_at {
+                "2025-2026-2".clone_into(&mut cells[at]);
+            }
+            cells.join(",") + "\n"
+        });
+        let coming: String = coming.collect();
+        std::fs::write(&path, format!("{}\n{coming}", text.trim_end())).expect("written");
+    }
+    assert_eq!(due(), running);
 }

@@ -197,7 +197,7 @@ fn no_number_stands_in_a_log_that_was_not_committed() {
 #[test]
 fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     let folder = TempDir::new().expect("a folder");
-    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10");
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10\nrejects_max = 2");
     let server = gates.serve(None).expect("it starts");
     let good = passage("G1", 1, now_ms(), 1);
     let json = "application/json";
@@ -214,6 +214,9 @@ fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     told(push(&server, &gates.token, "gate_event", json, Some(&"k".repeat(300)), &good), 400, "bad_request");
     told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", "{},".repeat(10) + "{}")), 413, "too_large");
     told(push(&server, &gates.token, "gate_event", json, None, &format!("[{}]", " ".repeat(5_000))), 413, "too_large");
+    // A few bad rows are data, a request of them is a sender that is wrong.
+    let bad = good.replace("\"card\"", "\"psychic\"");
+    told(push(&server, &gates.token, "gate_event", json, None, &format!("[{bad},{bad},{bad},{good}]")), 422, "too_many_bad");
     let refused = gates.said(&["token", "add", "others", "--pipeline", "student"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("push = true"), "{}", String::from_utf8_lossy(&refused.stderr));
@@ -344,4 +347,178 @@ fn killed_again_and_again_nothing_is_lost_and_nothing_doubled() {
     let folder = TempDir::new().expect("a folder");
     let (passed, failed) = crash::kills(binary(), Path::new(folder.path()), 5, 3);
     assert_eq!((passed, failed), (5, Vec::<String>::new()));
+}
+
+/// A register by hand that comes in files and is pushed to; `states` are those it knows.
+fn thing(states: &str) -> String {
+    format!(
+        r#"[pipeline]
+name = "thing"
+about = "Things."
+shape = "state"
+owner = "office"
+purpose = ["service"]
+retention = "1y"
+push = true
+source = {{ format = "csv", path = "thing/*.csv" }}
+[contract]
+version = 1
+key = ["id"]
+on_conflict = "latest"
+usual_delay = "1d"
+reject_share_max = 1.0
+[columns]
+id = {{ type = "text", required = true, class = "internal", about = "Number." }}
+state = {{ type = "text", required = true, class = "internal", about = "State.", one_of = [{states}] }}
+"#
+    )
+}
+
+#[test]
+fn what_was_refused_stays_out_if_the_other_way_brought_something_newer() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    write(&contract, &thing("\"new\""));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, rows: &str| {
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, rows);
+        assert_eq!(sent.status, 202, "{}", sent.body);
+        sent.body["rows_kept"].as_u64()
+    };
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(kept(&server, "{\"id\":\"1\",\"state\":\"open\"}\n{\"id\":\"2\",\"state\":\"open\"}"), Some(0));
+    server.stop();
+    // Beside the project: a folder of exports in it would begin a night in the server.
+    let exports = folder.path().join("exports");
+    write(&exports.join("thing/1.csv"), "id,state\n1,new\n3,open\n");
+    let exports = exports.to_string_lossy().into_owned();
+    let ingested = gates.said(&["ingest", "thing", "--input", &exports]);
+    assert!(ingested.status.success(), "{}", String::from_utf8_lossy(&ingested.stderr));
+    let mut server = gates.serve(None).expect("it starts");
+    assert_eq!(kept(&server, "{\"id\":\"3\",\"state\":\"new\"}"), Some(1));
+    // It is in the log only, and newer than what waits of 3.
+    server.kill();
+
+    write(&contract, &thing("\"new\", \"open\""));
+    let replayed = gates.said(&["quarantine", "replay", "thing", "--format", "json"]);
+    let line = String::from_utf8_lossy(&replayed.stdout).lines().next().unwrap_or("{}").to_owned();
+    let report: Value = serde_json::from_str(&line).expect("a report");
+    let counts = ["rows_in", "rows_kept", "rows_skipped"].map(|it| report[it].as_i64().unwrap_or(-1));
+    assert_eq!(counts, [3, 1, 2], "{line} {}", String::from_utf8_lossy(&replayed.stderr));
+    let rows = gates.sql("SELECT id, state FROM raw_thing ORDER BY id");
+    let said: Vec<String> = rows.iter().map(|it| format!("{} {}", it["id"], it["state"])).collect();
+    assert_eq!(said, ["\"1\" \"new\"", "\"2\" \"open\"", "\"3\" \"new\""]);
+    // File, push and replay are dated by one clock, in the order in which they came in.
+    let rows = gates.sql("SELECT id, is_known_assumed FROM raw_thing ORDER BY known_at");
+    assert_eq!(rows.iter().map(|it| it["id"].as_str()).collect::<Vec<_>>(), [Some("1"), Some("3"), Some("2")]);
+    assert!(rows.iter().all(|it| it["is_known_assumed"] == json!(false)), "{rows:?}");
+}
+
+/// Codes of what a server says waits for somebody.
+fn warned(server: &Living) -> Vec<String> {
+    let mut answer = ureq::get(format!("{}/api/v1/health", server.url)).call().expect("it answers");
+    let health: Value = serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("JSON");
+    let codes = health["warnings"].as_array().expect("a list").iter();
+    codes.map(|it| it["code"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_table_that_does_not_take_its_rows_keeps_no_other_waiting() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    let shaped = |shape: &str, kind: &str| {
+        thing("\"new\"")
+            .replace("shape = \"state\"", &format!("shape = \"{shape}\""))
+            .replace(
+                "key = [\"id\"]",
+                "key = [\"id\"]\noccurred_at = { column = \"at\", as = \"epoch_ms\" }\nstart = \"2025-07-01\"",
+            )
+            .replace("type = \"text\", required = true, class = \"internal\", about = \"State.\", one_of = [\"new\"]", kind)
+            + "at = { type = \"int64\", required = true, unit = \"ms\", class = \"internal\", about = \"Instant.\" }\n"
+    };
+    let text = "type = \"text\", required = true, class = \"internal\", about = \"State.\"";
+    let whole = "type = \"int64\", required = true, class = \"internal\", about = \"State.\"";
+    write(&contract, &shaped("event", text));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, id: u64, state: &str| {
+        let row = format!("{{\"id\":\"{id}\",\"state\":{state},\"at\":{}}}", now_ms() - 1_000);
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, &row);
+        assert_eq!((sent.status, &sent.body["rows_kept"]), (202, &json!(1)), "{}", sent.body);
+    };
+    let server = gates.serve(None).expect("it starts");
+    kept(&server, 1, "\"new\"");
+    server.stop();
+
+    // A source of events that is one of states from now on: its table is brought through it, nothing is lost.
+    write(&contract, &shaped("state", text));
+    let server = gates.serve(None).expect("it starts");
+    kept(&server, 2, "\"done\"");
+    server.stop();
+    let rows = gates.sql("SELECT * FROM raw_thing ORDER BY id");
+    assert_eq!(rows.iter().map(|it| it["state"].as_str()).collect::<Vec<_>>(), [Some("new"), Some("done")]);
+    assert!(rows.iter().all(|it| it.get("occurred_on").is_none()), "{rows:?}");
+
+    // A column of another type: its rows stay in the log and say why, those of the gates go in.
+    write(&contract, &shaped("state", whole));
+    let mut server = gates.serve(None).expect("it starts");
+    kept(&server, 3, "7");
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 1, now_ms(), 1)).status, 202);
+    server.kill();
+    let server = gates.serve(None).expect("it starts");
+    let began = std::time::Instant::now();
+    while !warned(&server).contains(&"not_committed".to_owned()) {
+        assert!(began.elapsed().as_secs() < 60, "nobody is told: {}", gates.complaint());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 2, now_ms(), 1)).status, 202);
+    server.stop();
+    assert!(folder.path().join("data/lake/raw_gate_event/_delta_log").exists());
+    let ingested = gates.said(&["ingest", "card_txn", "--input", &folder.path().to_string_lossy()]);
+    let told = String::from_utf8_lossy(&ingested.stderr).into_owned();
+    assert_eq!(ingested.status.code(), Some(2), "{told}");
+    assert!(told.contains("raw_thing") && told.contains("state") && told.contains("pipelines/thing.toml"), "{told}");
+
+    // A contract that is gone does no more harm, and with the old one all of it comes in.
+    std::fs::remove_file(&contract).expect("it was there");
+    gates.serve(None).expect("it starts").stop();
+    write(&contract, &shaped("state", text));
+    gates.serve(None).expect("it starts").stop();
+    let rows = gates.sql("SELECT state FROM raw_thing ORDER BY id");
+    assert_eq!(rows.iter().map(|it| it["state"].as_str()).collect::<Vec<_>>(), [Some("new"), Some("done"), Some("7")]);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_gate_event"), 2);
+}
+
+#[test]
+fn positions_are_not_given_twice_though_a_contract_and_the_log_were_away() {
+    let folder = TempDir::new().expect("a folder");
+    let contract = folder.path().join("pipelines/thing.toml");
+    write(&contract, &thing("\"new\""));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    let kept = |server: &Living, id: u64| {
+        let row = format!("{{\"id\":\"{id}\",\"state\":\"new\"}}");
+        let sent = push(server, &token, "thing", "application/x-ndjson", None, &row);
+        assert_eq!((sent.status, &sent.body["rows_kept"]), (202, &json!(1)), "{}", sent.body);
+    };
+    let server = gates.serve(None).expect("it starts");
+    (1..=3).for_each(|id| kept(&server, id));
+    server.stop();
+    std::fs::rename(folder.path().join("data/log"), folder.path().join("log_moved_away")).expect("moved");
+    std::fs::remove_file(&contract).expect("it was there");
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 1, now_ms(), 1)).status, 202);
+    server.stop();
+    write(&contract, &thing("\"new\""));
+    let server = gates.serve(None).unwrap_or_else(|| panic!("it does not start: {}", gates.complaint()));
+    kept(&server, 4);
+    server.stop();
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM raw_thing"), 4);
+    let numbers = "SELECT count(DISTINCT file_no) AS n FROM \
+                   (SELECT file_no FROM raw_thing UNION ALL SELECT file_no FROM raw_gate_event) AS pushed";
+    assert_eq!(n(&gates, numbers), 5);
 }

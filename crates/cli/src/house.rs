@@ -1,5 +1,6 @@
 //! A project opened: settings, files, store, lake and engine wired together.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use schema::time::CampusClock;
 use store::Store;
 use transform::{Builder, Graph};
 
+use crate::known::{self, KnownClock};
 use crate::project::Project;
 use crate::settings::{Durability, Mint, Now, Place, Settings};
 
@@ -27,6 +29,12 @@ pub(crate) struct House {
     pub(crate) log: Option<Arc<wal::Log>>,
     /// One commit of the log at a time.
     pub(crate) committing: tokio::sync::Mutex<()>,
+    /// One pushed request a pipeline at a time, so that what is known of a table never goes back in time.
+    pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
+    /// What waits for somebody.
+    pub(crate) streams: crate::stream::Streams,
+    /// Dates what is taken.
+    known: KnownClock,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -92,7 +100,7 @@ impl House {
         })
         .await?;
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &project.pipelines).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake).await?)),
             Access::Read => None,
         };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
@@ -107,8 +115,28 @@ impl House {
             settings.campus.clock(),
         )?
         .with_tails(Arc::new(tail));
-        let committing = tokio::sync::Mutex::default();
-        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, log, committing, fixed_now_us })
+        // Who says what time it is is taken at the word; the machine is not.
+        let in_tables = match (&log, fixed_now_us) {
+            (Some(_), None) => known::newest(&engine, &project.pipelines).await?,
+            _ => None,
+        };
+        let in_log = log.as_ref().map_or(Ok(None), |it| crate::stream::newest(it))?;
+        let lanes = project.pipelines.iter().map(|it| (it.name().to_owned(), parking_lot::Mutex::new(()))).collect();
+        Ok(Self {
+            place: place.clone(),
+            settings,
+            project,
+            graph,
+            store,
+            lake,
+            engine,
+            log,
+            committing: tokio::sync::Mutex::default(),
+            lanes,
+            streams: crate::stream::Streams::default(),
+            known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
+            fixed_now_us,
+        })
     }
 
     /// The tables, planned and checked.
@@ -124,6 +152,16 @@ impl House {
     /// The instant that a write is dated with: `--now`, else the clock on the wall.
     pub(crate) fn now_us(&self) -> i64 {
         self.fixed_now_us.unwrap_or_else(|| Utc::now().timestamp_micros())
+    }
+
+    /// The instant by which rows are dated that are taken now: [`House::now_us`], but never before that of earlier rows.
+    pub(crate) fn known_us(&self) -> i64 {
+        self.known.take(self.now_us())
+    }
+
+    /// What is odd about the machine's clock.
+    pub(crate) fn odd_clock(&self) -> Option<known::Odd> {
+        self.known.odd()
     }
 
     pub(crate) fn clock(&self) -> CampusClock {

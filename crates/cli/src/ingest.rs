@@ -69,11 +69,19 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
             request.input.display()
         )));
     }
-    // What was pushed came before whatever is taken now.
-    crate::stream::commit(house).await?;
+    // What was pushed came before whatever is taken now; a table that does not take it keeps no other waiting.
+    let stuck = crate::stream::commit(house).await?.stuck;
     let persons = Persons::new(&house.settings.person)?;
     let is_named = |it: &Pipeline| request.pipelines.iter().any(|name| name == it.name());
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = stuck
+        .into_iter()
+        .map(|it| Report {
+            table: format!("raw_{}", it.pipeline),
+            refused: vec![it.words()],
+            pipeline: it.pipeline,
+            ..Report::default()
+        })
+        .collect();
     // A pipeline without files is silent unless it was asked for.
     let speaks = |it: &Report, is_named: bool| 0 < it.files || !it.refused.is_empty() || !it.unreached.is_empty() || is_named;
     let approvals = match house.settings.ingest.approvals {
@@ -175,7 +183,20 @@ async fn one(
         report.seconds = began.elapsed().as_secs_f64();
         return Ok(report);
     }
-    let now_us = house.now_us();
+    // Held until the files are in.
+    let meeting = match crate::stream::meet(house, pipeline).await? {
+        Ok(meeting) => meeting,
+        // The commit before all files has told it.
+        Err(_) => return Ok(report),
+    };
+    if let Err(error) = crate::reshape::fit(house, pipeline).await {
+        if crate::exit::code(&error) != 2 {
+            return Err(error);
+        }
+        report.refused.push(format!("{error:#}"));
+        return Ok(report);
+    }
+    let now_us = meeting.known_us;
     let first = house.store.loads().first_load(name).await?;
     // Whoever gets events pushed knows them from then on: their first file is no history.
     let is_pushed = house.lake.position(&pipeline.raw_table(), crate::stream::LOG_APP).await?.is_some();
@@ -237,7 +258,7 @@ async fn one(
                     if let Some(written) = written.take() {
                         written.commit(house, pipeline, &mut report).await?;
                     }
-                    written = Written::begin(house, pipeline, std::mem::take(&mut group));
+                    written = Written::begin(house, pipeline, std::mem::take(&mut group), now_us);
                     rows = 0;
                 }
             }
@@ -249,7 +270,7 @@ async fn one(
             Err(error) => return Err(error.into()),
         }
     }
-    for written in [written, Written::begin(house, pipeline, group)].into_iter().flatten() {
+    for written in [written, Written::begin(house, pipeline, group, now_us)].into_iter().flatten() {
         written.commit(house, pipeline, &mut report).await?;
     }
     if is_first && report.refused.is_empty() {
@@ -459,6 +480,7 @@ impl Job {
 /// A group of files on its way to disk, not yet part of any table.
 struct Written {
     last_no: i64,
+    known_us: i64,
     counts: Vec<(i64, Counts)>,
     reasons: BTreeMap<String, u64>,
     unlinked: u64,
@@ -468,7 +490,7 @@ struct Written {
 
 impl Written {
     /// Begins to write the rows of a group; `None` if it has no files.
-    fn begin(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>) -> Option<Self> {
+    fn begin(house: &House, pipeline: &Pipeline, group: Vec<(i64, Taken)>, known_us: i64) -> Option<Self> {
         let last_no = group.last()?.0;
         let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
         let (mut counts, mut rejects, mut reasons) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -490,7 +512,7 @@ impl Written {
         // Days are written side by side: compression is most of the work.
         let threads = crate::settings::Settings::cores(house.settings.ingest.threads);
         let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads));
-        Some(Self { last_no, counts, reasons, unlinked, rejects, files })
+        Some(Self { last_no, known_us, counts, reasons, unlinked, rejects, files })
     }
 
     /// Counts the files, then commits rejects, then rows with the last file's number as position.
@@ -520,7 +542,8 @@ impl Written {
         }
         quarantine(house, name, last_no, &self.rejects).await?;
         let files = self.files.await??;
-        let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
+        let info = crate::known::noted(self.known_us);
+        let commit = Commit { position: Some((name.to_owned(), last_no)), info, data_change: true };
         house.lake.append(&raw_spec(pipeline), files, commit).await?;
         register.land(name, last_no).await?;
         Ok(())
@@ -591,7 +614,8 @@ async fn quarantine(house: &House, name: &str, last_no: i64, rejects: &[RecordBa
         return Ok(());
     }
     let spec = quarantine_spec();
-    let file = house.lake.writer(&spec).write(None, &[rows])?;
+    let writer = house.lake.writer(&spec);
+    let file = tokio::task::spawn_blocking(move || writer.write(None, &[rows])).await??;
     let commit = Commit { position: Some((name.to_owned(), last_no)), info: BTreeMap::new(), data_change: true };
     house.lake.append(&spec, vec![file], commit).await?;
     Ok(())

@@ -194,7 +194,7 @@ impl Player<'_> {
                             self.played.skipped += n("rows_skipped");
                             return Ok(());
                         }
-                        429 | 503 => pause = after.map_or(pause, Duration::from_secs),
+                        429 | 503 | 507 => pause = after.map_or(pause, Duration::from_secs),
                         _ => anyhow::bail!(Caller(format!("the door refused events of {name} ({status}): {text}"))),
                     }
                 }

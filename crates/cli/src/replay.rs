@@ -81,6 +81,8 @@ pub(crate) async fn replay(house: &House, request: &Request<'_>, input: &Path) -
     refuse_unknown(house, request.pipelines)?;
     refuse_unknown_reason(request.reason)?;
     refuse_stale(house, request)?;
+    // What was pushed came before: it may be newer than what waits, and some of it waits itself.
+    crate::stream::commit(house).await?;
     let approvals = match house.settings.ingest.approvals {
         settings::Approvals::Off => None,
         settings::Approvals::Required => Some(Approvals::read(house, input).await?),
@@ -165,7 +167,23 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
         });
     }
 
-    let trial = trial::Trial::new(house, pipeline)?;
+    // Held until the rows are in.
+    let meeting = match crate::stream::meet(house, pipeline).await? {
+        Ok(meeting) => meeting,
+        Err(stuck) => {
+            report.refused.push(stuck.words());
+            return Ok(report);
+        }
+    };
+    if let Err(error) = crate::reshape::fit(house, pipeline).await {
+        if crate::exit::code(&error) != 2 {
+            return Err(error);
+        }
+        report.refused.push(format!("{error:#}"));
+        return Ok(report);
+    }
+    let known_us = meeting.known_us;
+    let trial = trial::Trial::new(house, pipeline, known_us)?;
     let open = |it: &Sealed| trial.vault.open(&it.sealed).map_err(|error| anyhow::anyhow!("a row of the quarantine: {error}"));
     let opened = rows.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
     let tried = trial.run(&opened, trial::Names::Dropped).await?;
@@ -195,8 +213,8 @@ async fn one(house: &House, pipeline: &Pipeline, request: &Request<'_>, approval
         let taken = trial.run(&kept, trial::Names::Kept).await?;
         anyhow::ensure!(taken.counts.rows_kept == report.rows_kept, "rows of {name} that passed once did not pass twice");
         match newest {
-            Some(newest) => commit::rewrite(house, pipeline, newest, &origins, taken).await?,
-            None => commit::append(house, pipeline, &origins, taken).await?,
+            Some(newest) => commit::rewrite(house, pipeline, newest, &origins, taken, known_us).await?,
+            None => commit::append(house, pipeline, &origins, taken, known_us).await?,
         }
     }
     waiting::mark(house, name, &marks).await?;

@@ -82,6 +82,7 @@ pub(crate) struct Stream {
     pub(crate) segment_bytes: Bytes,
     pub(crate) body_bytes_max: Bytes,
     pub(crate) rows_max: u64,
+    pub(crate) rejects_max: u64,
     pub(crate) requests_max: usize,
     pub(crate) answers_kept_days: u32,
 }

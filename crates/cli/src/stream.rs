@@ -15,13 +15,17 @@ mod tail;
 use std::path::PathBuf;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use parking_lot::Mutex;
+use schema::Pipeline;
 use serde::{Deserialize, Serialize};
+use serve::PushWarning;
 use std::sync::Arc;
 
 use crate::house::House;
+use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
-pub(crate) use commit::{commit, run};
+pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use tail::Tail;
 
@@ -59,15 +63,11 @@ pub(crate) fn folder(place: &Place) -> PathBuf {
 }
 
 /// Opens the log beside a lake that is held for writing.
-pub(crate) async fn open(
-    place: &Place,
-    settings: &Settings,
-    lake: &lake::Lake,
-    pipelines: &[schema::Pipeline],
-) -> anyhow::Result<wal::Log> {
+pub(crate) async fn open(place: &Place, settings: &Settings, lake: &lake::Lake) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
-    for pipeline in pipelines {
-        committed = committed.max(lake.position(&pipeline.raw_table(), LOG_APP).await?.unwrap_or(0));
+    // Also tables of pipelines that are gone: they may come back, and would then hold other rows' positions.
+    for table in lake.tables()?.into_iter().filter(|it| it.starts_with("raw_")) {
+        committed = committed.max(lake.position(&table, LOG_APP).await?.unwrap_or(0));
     }
     let config = wal::Config { bytes_max: settings.stream.bytes_max.0, segment_bytes: settings.stream.segment_bytes.0 };
     let is_synced = matches!(settings.lake.durability, crate::settings::Durability::Fsync);
@@ -81,6 +81,120 @@ pub(crate) async fn open(
         );
     }
     Ok(log)
+}
+
+/// How the streams of a process are.
+#[derive(Debug, Default)]
+pub(crate) struct Streams(Mutex<Streaming>);
+
+#[derive(Debug, Default)]
+struct Streaming {
+    stuck: Vec<Stuck>,
+    /// The disk had no room for what was pushed last.
+    is_log_full: bool,
+    /// Nor for the last commit.
+    is_lake_full: bool,
+}
+
+impl Streams {
+    fn note_commit(&self, result: &anyhow::Result<Committed>) {
+        let mut state = self.0.lock();
+        state.is_lake_full = result.as_ref().is_err_and(is_disk_full);
+        if let Ok(committed) = result {
+            state.stuck = committed.stuck.clone();
+            // Where the lake found room the log will.
+            state.is_log_full &= committed.last.is_none();
+        }
+    }
+
+    fn note_log(&self, is_full: bool) {
+        self.0.lock().is_log_full = is_full;
+    }
+
+    /// Why the rows of a pipeline stay in the log, if they do.
+    fn stuck(&self, pipeline: &str) -> Option<Stuck> {
+        self.0.lock().stuck.iter().find(|it| it.pipeline == pipeline).cloned()
+    }
+}
+
+/// Whether a disk without room is at the bottom of an error.
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|it| {
+        let is_io = it
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|it| matches!(it.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+        let is_log = it.downcast_ref::<wal::Error>().is_some_and(wal::Error::is_disk_full);
+        // Databases and Parquet say it in words only.
+        let words = it.to_string().to_ascii_lowercase();
+        is_io || is_log || ["no space left on device", "disk is full"].iter().any(|said| words.contains(said))
+    })
+}
+
+/// What somebody has to look after although rows are taken.
+pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
+    let mut warnings = Vec::new();
+    {
+        let state = house.streams.0.lock();
+        if state.is_log_full || state.is_lake_full {
+            warnings.push(PushWarning {
+                code: "disk_full",
+                zh: "磁盘已满：推送的数据暂不接收或暂留日志，已应答的不会丢失。请清理磁盘空间，之后自动恢复".to_owned(),
+                en: "the disk is full: events are not taken, or stay in the log; what was answered for is not lost. Free some room, it \
+                     goes on by itself"
+                    .to_owned(),
+            });
+        }
+        let stuck = state.stuck.iter().cloned();
+        warnings.extend(stuck.map(|it| PushWarning { code: "not_committed", zh: it.zh, en: it.en }));
+    }
+    if let Some(odd) = house.odd_clock() {
+        let code = match odd {
+            Odd::Ahead { .. } => "clock_ahead",
+            Odd::Behind { .. } => "clock_behind",
+        };
+        let (zh, en) = odd.words();
+        warnings.push(PushWarning { code, zh, en });
+    }
+    warnings
+}
+
+/// The newest instant by which rows of a log were dated.
+pub(crate) fn newest(log: &wal::Log) -> anyhow::Result<Option<i64>> {
+    let mut newest = None;
+    for kept in log.tail() {
+        newest = newest.max(Some(Note::of(&kept.frame)?.at_us));
+    }
+    Ok(newest)
+}
+
+/// Where rows of another way meet those that are pushed: while it lives, no pushed row goes into a table.
+pub(crate) struct Meeting<'a> {
+    _committing: Option<tokio::sync::MutexGuard<'a, ()>>,
+    /// The instant of the rows that come: no row in the table is later, and no pushed one that comes after is earlier.
+    pub(crate) known_us: i64,
+}
+
+/// Brings all that was pushed to a pipeline so far into its table, and keeps what comes meanwhile in the log.
+///
+/// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them. Rows
+/// that the table does not take are answered with why: nothing else comes in before them.
+pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Result<Meeting<'a>, Stuck>> {
+    let lane = house.lanes.get(pipeline.name()).filter(|_| pipeline.pipeline.push);
+    let (Some(log), Some(lane)) = (house.log.clone(), lane) else {
+        return Ok(Ok(Meeting { _committing: None, known_us: house.known_us() }));
+    };
+    let committing = house.committing.lock().await;
+    // Whoever took an earlier instant has written its frame when the lane is free.
+    let known_us = tokio::task::block_in_place(|| {
+        let _lane = lane.lock();
+        house.known_us()
+    });
+    tokio::task::spawn_blocking(move || log.settle()).await?;
+    let committed = commit::all(house).await?;
+    Ok(match committed.of(pipeline.name()) {
+        Some(stuck) => Err(stuck.clone()),
+        None => Ok(Meeting { _committing: Some(committing), known_us }),
+    })
 }
 
 /// A batch with one column put in the place of another.
@@ -99,7 +213,7 @@ fn under(batch: &RecordBatch, file_no: i64) -> anyhow::Result<RecordBatch> {
 
 impl House {
     /// The pipeline of a name, if rows may be pushed to it.
-    fn pushed_to(&self, name: &str) -> Option<&schema::Pipeline> {
+    fn pushed_to(&self, name: &str) -> Option<&Pipeline> {
         self.project.pipelines.iter().find(|it| it.name() == name && it.pipeline.push)
     }
 }

@@ -60,7 +60,8 @@ impl Tables for Stored {
         // A table that was never written is there as soon as the log has a row of it.
         let new = self.pushed.iter().filter(|it| !names.contains(it)).cloned().collect::<Vec<_>>();
         for name in new {
-            let has_rows = self.engine.tail(&name)?.is_some_and(|it| !it.parts.is_empty());
+            let tail = tokio::task::block_in_place(|| self.engine.tail(&name))?;
+            let has_rows = tail.is_some_and(|it| !it.parts.is_empty());
             names.extend(has_rows.then_some(name));
         }
         names.push(PEOPLE_NOW.to_owned());

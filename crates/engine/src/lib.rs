@@ -13,6 +13,7 @@ mod tail;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -137,7 +138,11 @@ impl Engine {
     /// If lake or log cannot be read.
     pub async fn live_table(&self, name: &str) -> Result<Option<Arc<PinnedTable>>, Error> {
         // First the log, then the lake: what a commit moves in between is found in the lake, and left out of the tail.
-        let Some(tail) = self.tail(name)? else { return self.table(name).await };
+        // Files are read and many rows brought into shape for it, which no other request should wait for.
+        let (engine, table) = (self.clone(), name.to_owned());
+        let looked = SpawnedTask::spawn_blocking(move || engine.tail(&table)).join_unwind().await;
+        let looked = looked.map_err(|cut_off| Error::Tail { table: name.to_owned(), source: Box::new(cut_off) })?;
+        let Some(tail) = looked? else { return self.table(name).await };
         let pinned = self.lake_of(name).snapshot_with_position(name, tail.app_id).await;
         let (snapshot, done) = match pinned.map_err(|source| Error::Lake { source })? {
             Some((snapshot, done)) => (snapshot, done.unwrap_or(0)),
@@ -148,7 +153,7 @@ impl Engine {
         Ok(Some(Arc::new(PinnedTable::new(snapshot, self.footers.clone())?.with_tail(parts))))
     }
 
-    /// What the log has of a table; `None` of a table that it never has rows of.
+    /// What the log has of a table; `None` of a table that it never has rows of. Blocks the thread.
     ///
     /// # Errors
     /// If the log cannot be read.

@@ -88,6 +88,17 @@ pub(crate) struct Plan {
 }
 
 impl Lake {
+    /// Says beforehand whether a table takes files of a specification; one that does not exist takes any.
+    ///
+    /// # Errors
+    /// [`Error::SchemaChanged`] naming the column, or the log cannot be read.
+    pub async fn expect_fit(&self, spec: &TableSpec) -> Result<(), Error> {
+        let shape = Shape::of(spec)?;
+        let slot = self.slot(&spec.name)?;
+        let state = slot.refreshed().await?;
+        state.as_ref().map_or(Ok(()), |it| shape::grown(it, spec, &shape).map(drop))
+    }
+
     /// Appends files, exactly once for each position, and makes the table if it is missing.
     ///
     /// Returns the version that holds them. A position at or below the last one of its application changes

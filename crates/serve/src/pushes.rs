@@ -10,6 +10,20 @@ pub trait Pushes: Send + Sync {
 
     /// Takes what was pushed; the answer, JSON, is given once the rows survive a power cut.
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal>;
+
+    /// What somebody has to look after although the platform runs: nothing of any person.
+    fn warnings(&self) -> Vec<PushWarning>;
+}
+
+/// Something of the stream that waits for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushWarning {
+    /// What it is, as the API's document lists them.
+    pub code: &'static str,
+    /// What is the matter and what to do, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// Who may push where.
@@ -73,6 +87,12 @@ pub enum PushRefusalKind {
     KeyReused,
     /// The log is full until the next commit.
     Full,
+    /// So many of the rows are bad that it is none of this source's, or not as it was agreed.
+    Bad,
+    /// The disk is full: nothing is kept until there is room.
+    DiskFull,
+    /// The table does not take the rows, and as many as may wait do.
+    NotCommitted,
     /// The disk or the vault did not answer, or it is our bug.
     Failed,
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
 use crate::pushes::Pushes;
+use crate::rooms::Rooms;
 
 /// How the server runs.
 #[derive(Debug, Clone)]
@@ -370,12 +371,12 @@ pub(crate) struct State {
     pub(crate) config: Arc<Config>,
     pub(crate) parts: Parts,
     /// Room for requests with events.
-    pub(crate) pushing: Arc<tokio::sync::Semaphore>,
+    pub(crate) rooms: Rooms,
 }
 
 impl State {
     pub(crate) fn new(config: Config, parts: Parts) -> Self {
-        let pushing = Arc::new(tokio::sync::Semaphore::new(config.pushes_max));
-        Self { config: Arc::new(config), parts, pushing }
+        let rooms = Rooms::new(config.pushes_max);
+        Self { config: Arc::new(config), parts, rooms }
     }
 }

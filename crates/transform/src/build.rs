@@ -23,7 +23,7 @@ use crate::graph::Graph;
 use crate::node::{Node, Origin};
 use crate::planned::{self, Schemas};
 use crate::standing::Past;
-use crate::state::{Made, Need};
+use crate::state::{Made, Need, Pins};
 
 /// Rows of a page of a table by person and date: a portrait reads one page of each date and column.
 const PERSON_PAGE_ROWS: usize = 512;
@@ -94,6 +94,7 @@ pub struct Builder<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) schemas: Schemas,
     pub(crate) config: Config,
+    pub(crate) pins: Pins,
 }
 
 impl<'a> Builder<'a> {
@@ -103,7 +104,7 @@ impl<'a> Builder<'a> {
     /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
     pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
         let schemas = planned::schemas(engine, graph, pipelines).await?;
-        Ok(Self { engine, graph, schemas, config })
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default() })
     }
 
     /// Columns of a table, each with class, meaning and unit in its metadata.
@@ -135,7 +136,8 @@ impl<'a> Builder<'a> {
         Ok(planned)
     }
 
-    /// Builds what is stale as of a date.
+    /// Builds what is stale as of a date, from the raw tables as they are when it begins: what is committed to them
+    /// meanwhile is the next build's.
     ///
     /// # Errors
     /// If a query fails, rows share their grain, or the lake refuses.
@@ -147,6 +149,8 @@ impl<'a> Builder<'a> {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Built>, Error> {
         let nodes = self.selected(select)?;
+        let _pinning = self.pins.begin();
+        self.pin_inputs(&nodes).await?;
         let mut built = Vec::new();
         let (dated, plain): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|it| it.materialized == Materialized::AsOf);
         let total = plain.len();

@@ -27,9 +27,11 @@ fn cut_to_late(sql: &str, key: &str) -> String {
 impl Builder<'_> {
     /// The stored table, or an empty one of its columns.
     pub(crate) async fn provider(&self, name: &str) -> Result<Arc<dyn TableProvider>, Error> {
-        let table = self.engine.table(name).await.map_err(|source| Error::Engine { table: name.to_owned(), source })?;
-        Ok(match table {
-            Some(table) => Arc::new(table.bare()),
+        Ok(match self.snapshot(name).await? {
+            Some(snapshot) => {
+                let table = self.engine.pin(snapshot).map_err(|source| Error::Engine { table: name.to_owned(), source })?;
+                Arc::new(table.bare())
+            }
             None => Arc::new(EmptyTable::new(engine::bare(&self.schemas[name]))),
         })
     }

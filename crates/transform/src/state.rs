@@ -1,6 +1,7 @@
 //! What is stale: compares what a table was made of with what is there now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lake::Snapshot;
 use schema::Materialized;
@@ -26,6 +27,34 @@ pub(crate) enum Need {
     All(&'static str),
     /// These days.
     Days(BTreeSet<i32>),
+}
+
+/// Raw tables as the build under way found them; nothing while none is.
+///
+/// Pushed rows are committed beside a build. What is dirty, what is read and what is noted as made must speak of one
+/// version, or a row that came in between is noted as made and made into nothing. What came later is the next build's.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(Mutex<Option<HashMap<String, Option<Snapshot>>>>);
+
+/// A build that is under way: raw tables stand still until it is dropped.
+pub(crate) struct Pinning<'a>(&'a Pins);
+
+impl Pins {
+    /// Begins a build: what an earlier one pinned is forgotten.
+    pub(crate) fn begin(&self) -> Pinning<'_> {
+        *self.lock() = Some(HashMap::new());
+        Pinning(self)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, Option<Snapshot>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pinning<'_> {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
 }
 
 /// What a table was made of, kept on its commits.
@@ -106,7 +135,7 @@ impl Builder<'_> {
         hasher.finalize().to_hex()[..32].to_owned()
     }
 
-    /// Versions of the stored inputs as they are now.
+    /// Versions of the stored inputs as the build sees them.
     pub(crate) async fn input_versions(&self, node: &Node) -> Result<BTreeMap<String, (String, i64)>, Error> {
         let mut versions = BTreeMap::new();
         for input in self.graph.stored_inputs(node) {
@@ -156,7 +185,29 @@ impl Builder<'_> {
         Ok(if days.is_empty() { Need::Nothing } else { Need::Days(days) })
     }
 
+    /// The newest version of a table; of a raw one, while a build is under way, the version that the build found.
     pub(crate) async fn snapshot(&self, table: &str) -> Result<Option<Snapshot>, Error> {
-        self.engine.lake_of(table).snapshot(table).await.map_err(Error::lake("read", table))
+        let is_raw = self.graph.node(table).is_some_and(|it| it.origin == Origin::Raw);
+        let pinned = self.pins.lock().as_ref().filter(|_| is_raw).and_then(|it| it.get(table).cloned());
+        if let Some(pinned) = pinned {
+            return Ok(pinned);
+        }
+        let newest = self.engine.lake_of(table).snapshot(table).await.map_err(Error::lake("read", table))?;
+        match self.pins.lock().as_mut().filter(|_| is_raw) {
+            // Whoever looked first is right for the whole build.
+            Some(pins) => Ok(pins.entry(table.to_owned()).or_insert(newest).clone()),
+            None => Ok(newest),
+        }
+    }
+
+    /// Pins the raw tables that some tables are made of, all before the first is built.
+    pub(crate) async fn pin_inputs(&self, nodes: &[&Node]) -> Result<(), Error> {
+        let names: BTreeSet<String> = nodes.iter().flat_map(|it| self.graph.upstream(&it.name)).collect();
+        for name in names {
+            if self.graph.node(&name).is_some_and(|it| it.origin == Origin::Raw) {
+                self.snapshot(&name).await?;
+            }
+        }
+        Ok(())
     }
 }

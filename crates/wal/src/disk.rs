@@ -46,6 +46,12 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// If the disk refuses.
     fn cut(&self, name: &str, length: u64) -> io::Result<()>;
 
+    /// Puts other bytes in the place of a file, all or nothing: they survive a power cut before the name leads to them.
+    ///
+    /// # Errors
+    /// If the disk refuses; the file is then as it was.
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
     /// Removes a file.
     ///
     /// # Errors
@@ -61,6 +67,9 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// The folder, for messages.
     fn shown(&self) -> PathBuf;
 }
+
+/// Where a file is written that takes another's place; what a crash left of one is written over.
+const BESIDE: &str = "rewritten.tmp";
 
 /// A folder of the machine.
 #[derive(Debug)]
@@ -121,6 +130,20 @@ impl Disk for LocalDisk {
         let file = OpenOptions::new().write(true).open(self.folder.join(name))?;
         file.set_len(length)?;
         if self.is_synced { file.sync_all() } else { Ok(()) }
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.folder.join(BESIDE);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        file.write_all(bytes)?;
+        if self.is_synced {
+            file.sync_all()?;
+        }
+        fs::rename(&beside, self.folder.join(name))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

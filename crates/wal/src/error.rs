@@ -42,6 +42,8 @@ pub enum Error {
         path: PathBuf,
         /// What the disk said.
         why: String,
+        /// Which kind of no it was.
+        kind: io::ErrorKind,
     },
     /// The file system refused.
     #[error("could not {action} '{}'", path.display())]
@@ -66,6 +68,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the disk has no room left: it goes on by itself when there is some.
+    pub fn is_disk_full(&self) -> bool {
+        let kind = match self {
+            Error::Lost { kind, .. } => *kind,
+            Error::Io { source, .. } => source.kind(),
+            _ => return false,
+        };
+        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     /// Says whose move it is.
     pub fn blame(&self) -> Blame {
         match self {

@@ -1,6 +1,6 @@
 //! The log itself: appending, syncing together, forgetting what a table has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -58,6 +58,8 @@ pub struct Log {
     config: Config,
     state: Mutex<State>,
     changed: Condvar,
+    /// Held by whoever removes or rewrites closed files; nobody who writes or reads waits for that.
+    keeping: Mutex<()>,
     cuts: Vec<Cut>,
 }
 
@@ -70,19 +72,27 @@ struct State {
     frames: VecDeque<Arc<Kept>>,
     /// Bytes of `frames`.
     held: u64,
-    /// Closed files, oldest first: first and last position.
-    closed: VecDeque<(String, i64)>,
+    /// Closed files, oldest first.
+    closed: VecDeque<Closed>,
     active: Option<Active>,
-    /// Somebody syncs, and others wait with them.
+    /// Somebody syncs or begins a file, and others wait with them.
     is_syncing: bool,
     /// How often the disk refused: a sync that was under way then speaks of bytes that are cut off.
     refusals: u64,
     /// Frames written and not synced, and who waits for them.
     waiting: Vec<Arc<AtomicU8>>,
-    /// A file whose end must be cut before anything is written again.
-    torn: Option<(String, u64)>,
+    /// A file whose end must be cut before anything is written again, its first position and what is good of it.
+    torn: Option<(String, i64, u64)>,
     /// What the disk said last.
-    complaint: String,
+    complaint: (String, std::io::ErrorKind),
+}
+
+/// A file that is written no longer.
+struct Closed {
+    name: String,
+    first: i64,
+    last: i64,
+    bytes: u64,
 }
 
 /// The file that is written.
@@ -142,9 +152,9 @@ impl Log {
                 disk.cut(name, whole).map_err(io("cut", &*disk, name))?;
                 disk.sync_names().map_err(io("sync", &*disk, ""))?;
             }
-            let last = first - 1 + read.frames.len() as i64;
-            next = Some(last + 1);
-            closed.push_back((name.clone(), last));
+            next = Some(read.last + 1);
+            let whole = read.torn_at.unwrap_or(bytes.len() as u64);
+            closed.push_back(Closed { name: name.clone(), first: *first, last: read.last, bytes: whole });
             frames.extend(read.frames.into_iter().map(|it| {
                 let (position, frame, bytes) = (it.position, it.frame, it.bytes);
                 Arc::new(Kept { position, frame, bytes })
@@ -152,7 +162,7 @@ impl Log {
         }
         let last = next.map_or(0, |it| it - 1);
         // A file whose head was cut has no frames and is gone: it says nothing of age.
-        if let Some((name, _)) = closed.back().filter(|_| last < committed) {
+        if let Some(Closed { name, .. }) = closed.back().filter(|_| last < committed) {
             let what = format!(
                 "it ends with frame {last}, and a table has frame {committed}: the log is older than the lake; put the newer one \
                  back, or move this folder away if there is none"
@@ -172,9 +182,9 @@ impl Log {
             refusals: 0,
             waiting: Vec::new(),
             torn: None,
-            complaint: String::new(),
+            complaint: (String::new(), std::io::ErrorKind::Other),
         };
-        Ok(Self { disk, config, state: Mutex::new(state), changed: Condvar::new(), cuts })
+        Ok(Self { disk, config, state: Mutex::new(state), changed: Condvar::new(), keeping: Mutex::new(()), cuts })
     }
 
     /// What was cut off when the log was opened.
@@ -188,12 +198,18 @@ impl Log {
     /// [`Error::Full`] above the high-water mark, or the disk refuses; then the frame is not in the log.
     pub fn append<E: From<Error>>(&self, make: impl FnOnce(i64) -> Result<Frame, E>) -> Result<Ticket, E> {
         let mut state = self.state.lock();
-        self.mend(&mut state)?;
-        if self.config.bytes_max <= state.held {
-            return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
-        }
-        if state.active.as_ref().is_some_and(|it| self.config.segment_bytes <= it.bytes) {
-            self.close(&mut state)?;
+        loop {
+            self.mend(&mut state)?;
+            if self.config.bytes_max <= state.held {
+                return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
+            }
+            let is_full = |it: &Active| it.first <= state.written && self.config.segment_bytes <= it.bytes;
+            // Both let others in, so all is looked at again.
+            match state.active.as_ref().map(is_full) {
+                Some(false) => break,
+                Some(true) => self.close(&mut state)?,
+                None => self.begin(&mut state)?,
+            }
         }
         let position = state.written + 1;
         let frame = make(position)?;
@@ -205,14 +221,11 @@ impl Log {
         if self.config.bytes_max < state.held + n {
             return Err(Error::Full { held: state.held, limit: self.config.bytes_max }.into());
         }
-        // `close` may have let others in, but nobody else writes between here and there.
-        self.begin(&mut state)?;
-        let Some(active) = &mut state.active else { return Err(self.lost("no file is open").into()) };
+        let Some(active) = &mut state.active else { return Err(self.lost(&state.complaint).into()) };
         pass("log.append.before");
         if let Err(source) = active.file.append(&bytes) {
-            let said = source.to_string();
-            self.heal(&mut state, &said);
-            return Err(self.lost(&said).into());
+            self.heal(&mut state, &source);
+            return Err(self.lost(&state.complaint).into());
         }
         pass("log.append.after");
         active.bytes += n;
@@ -237,6 +250,15 @@ impl Log {
                 _ if state.is_syncing => self.changed.wait(&mut state),
                 _ => self.sync(&mut state),
             }
+        }
+    }
+
+    /// Waits until of every frame that is written now it is known whether it survives. Blocks the thread.
+    pub fn settle(&self) {
+        let mut state = self.state.lock();
+        let newest = state.written;
+        while !state.waiting.is_empty() && state.synced < newest.min(state.written) {
+            if state.is_syncing { self.changed.wait(&mut state) } else { self.sync(&mut state) }
         }
     }
 
@@ -266,7 +288,7 @@ impl Log {
             }
             // After a failure nothing is known of what was written since the last success, and another try that
             // succeeds would say nothing of it either.
-            Err(error) => self.heal(state, &error.to_string()),
+            Err(error) => self.heal(state, &error),
         }
         self.changed.notify_all();
     }
@@ -292,116 +314,171 @@ impl Log {
     /// # Errors
     /// If the disk refuses; the frames are forgotten nevertheless, and their files go with a later call.
     pub fn truncate(&self, up_to: i64) -> Result<(), Error> {
-        let mut state = self.state.lock();
-        while state.is_syncing {
-            self.changed.wait(&mut state);
-        }
-        let up_to = up_to.min(state.synced);
-        while state.frames.front().is_some_and(|it| it.position <= up_to) {
-            state.held -= state.frames.pop_front().map_or(0, |it| it.bytes);
-        }
-        self.mend(&mut state)?;
-        pass("log.truncate.before");
-        if state.frames.is_empty() && state.active.as_ref().is_some_and(|it| it.first <= state.written) {
-            self.close(&mut state)?;
-        }
-        if state.closed.iter().any(|it| it.1 <= up_to) {
-            // The next position stands in the name of a file, so there is always one.
-            self.begin(&mut state)?;
-        }
-        let mut is_changed = false;
-        while let Some((name, _)) = state.closed.front().filter(|it| it.1 <= up_to).cloned() {
-            self.disk.remove(&name).map_err(io("remove", &*self.disk, &name))?;
+        let _keeping = self.keeping.lock();
+        let mut begun = Ok(());
+        let gone: Vec<String> = {
+            let mut state = self.state.lock();
+            while state.is_syncing {
+                self.changed.wait(&mut state);
+            }
+            let up_to = up_to.min(state.synced);
+            while state.frames.front().is_some_and(|it| it.position <= up_to) {
+                state.held -= state.frames.pop_front().map_or(0, |it| it.bytes);
+            }
+            // Frames behind it may have been released: whatever lies before the first that waits is forgotten.
+            let up_to = state.frames.front().map_or(state.synced, |it| state.synced.min(it.position - 1));
+            self.mend(&mut state)?;
+            pass("log.truncate.before");
+            if state.frames.is_empty() && state.active.as_ref().is_some_and(|it| it.first <= state.written) {
+                self.close(&mut state)?;
+            }
+            if state.closed.iter().any(|it| it.last <= up_to) {
+                // The next position stands in the name of a file, so there is always one.
+                begun = self.begin(&mut state);
+            }
+            let mut gone: Vec<String> = state.closed.iter().take_while(|it| it.last <= up_to).map(|it| it.name.clone()).collect();
+            if begun.is_err() && gone.len() == state.closed.len() {
+                // A full disk takes no new file, and is freed by what goes: the newest stays in its place.
+                gone.pop();
+            }
+            gone
+        };
+        for name in gone {
+            self.gone(&name)?;
             pass("log.truncate.middle");
-            state.closed.pop_front();
-            is_changed = true;
-        }
-        if is_changed {
+            // One after the other: of several names that vanish at once a power cut may bring back any, and a log that
+            // has its first and third file and not its second is damaged to whoever opens it.
             self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?;
+            self.state.lock().closed.retain(|it| it.name != name);
         }
         pass("log.truncate.after");
+        begun
+    }
+
+    /// Forgets single frames that survive in tables while others before them wait for theirs. They count no longer, and
+    /// leave the disk when they are most of a closed file; a crash may bring them back.
+    ///
+    /// # Errors
+    /// If the disk refuses; the frames are forgotten nevertheless, and their bytes go with a later call.
+    pub fn release(&self, is_done: impl Fn(&Kept) -> bool) -> Result<(), Error> {
+        let _keeping = self.keeping.lock();
+        let (sparse, live) = {
+            let mut state = self.state.lock();
+            let State { frames, held, synced, closed, .. } = &mut *state;
+            frames.retain(|it| {
+                let is_gone = it.position <= *synced && is_done(it);
+                *held -= if is_gone { it.bytes } else { 0 };
+                !is_gone
+            });
+            let live: BTreeMap<i64, u64> = frames.iter().map(|it| (it.position, it.bytes)).collect();
+            let needed = |it: &Closed| {
+                let (n, bytes) = live.range(it.first..=it.last).fold((0_u64, 0_u64), |sum, it| (sum.0 + 1, sum.1 + *it.1));
+                segment::thin_bytes((it.last - it.first + 1).unsigned_abs() - n, bytes)
+            };
+            let sparse = closed.iter().filter(|it| it.first <= it.last && 2 * needed(it) < it.bytes);
+            let sparse: Vec<(String, i64)> = sparse.map(|it| (it.name.clone(), it.first)).collect();
+            (sparse, live)
+        };
+        for (name, first) in sparse {
+            let bytes = self.disk.read(&name).map_err(io("read", &*self.disk, &name))?;
+            // What cannot be read is left as it is: the next opening says what is wrong with it.
+            let Some(thin) = segment::thinned(&bytes, first, &|it| live.contains_key(&it)) else { continue };
+            self.disk.replace(&name, &thin).map_err(io("rewrite", &*self.disk, &name))?;
+            self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?;
+            if let Some(it) = self.state.lock().closed.iter_mut().find(|it| it.name == name) {
+                it.bytes = thin.len() as u64;
+            }
+        }
         Ok(())
     }
 
-    /// Closes the file that is written, all of it synced.
-    fn close(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
-        while state.is_syncing {
-            self.changed.wait(state);
+    /// Removes a file that an earlier try may have removed.
+    fn gone(&self, name: &str) -> Result<(), Error> {
+        match self.disk.remove(name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &*self.disk, name)(error)),
+            _ => Ok(()),
         }
-        self.mend(state)?;
-        pass("log.close.before");
-        if state.synced < state.written {
-            self.sync_here(state);
+    }
+
+    /// Closes the file that is written, all of it synced; others write and read while the disk works.
+    fn close(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        loop {
+            while state.is_syncing {
+                self.changed.wait(state);
+            }
             self.mend(state)?;
+            pass("log.close.before");
+            if state.written <= state.synced {
+                break;
+            }
+            self.sync(state);
         }
         // Others were let in while this waited: the file may be a new one by now.
         let written = state.written;
-        if let Some(active) = state.active.take_if(|it| it.first <= written) {
-            state.closed.push_back((active.name, written));
+        if let Some(Active { name, first, bytes, .. }) = state.active.take_if(|it| it.first <= written) {
+            state.closed.push_back(Closed { name, first, last: written, bytes });
         }
         pass("log.close.after");
         Ok(())
     }
 
-    /// Syncs without letting others in.
-    fn sync_here(&self, state: &mut MutexGuard<'_, State>) {
-        let Some(active) = &mut state.active else { return };
-        match active.file.sync() {
-            Ok(()) => {
-                active.synced_bytes = active.bytes;
-                state.synced = state.written;
-                state.waiting.drain(..).for_each(|it| it.store(DURABLE, Ordering::Release));
-            }
-            Err(error) => self.heal(state, &error.to_string()),
-        }
-        self.changed.notify_all();
-    }
-
-    /// Begins a file, if none is open.
+    /// Begins a file, if none is open; others read while the disk works.
     fn begin(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
+        while state.is_syncing {
+            self.changed.wait(state);
+        }
         if state.active.is_some() {
             return Ok(());
         }
+        // Nobody writes without an open file, so this stays the next position.
         let first = state.written + 1;
         let name = segment::name(first);
-        pass("log.open.before");
-        let begun = || -> std::io::Result<Box<dyn DiskFile>> {
-            let file = match self.disk.create(&name) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    // Left by a try that failed: no frame of it can be whole, for none was given this position.
-                    self.disk.remove(&name)?;
-                    self.disk.create(&name)?
-                }
-                created => created?,
-            };
-            file.append(&segment::head(first))?;
-            file.sync()?;
-            self.disk.sync_names()?;
-            Ok(file)
-        };
-        let file = begun().inspect_err(|_| drop(self.disk.remove(&name)));
+        state.is_syncing = true;
+        let file = MutexGuard::unlocked(state, || {
+            pass("log.open.before");
+            let begun = self.begun(&name, first).inspect_err(|_| drop(self.disk.remove(&name)));
+            pass("log.open.after");
+            begun
+        });
+        state.is_syncing = false;
+        self.changed.notify_all();
         let file = Arc::from(file.map_err(io("begin", &*self.disk, &name))?);
-        pass("log.open.after");
         // A file of the last opening into which nothing was written has the same name.
-        state.closed.retain(|it| it.0 != name);
+        state.closed.retain(|it| it.name != name);
         let bytes = segment::HEAD as u64;
         state.active = Some(Active { name, first, file, bytes, synced_bytes: bytes });
         Ok(())
     }
 
+    /// A file with its head, under a name that survives.
+    fn begun(&self, name: &str, first: i64) -> std::io::Result<Box<dyn DiskFile>> {
+        let file = match self.disk.create(name) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                // Left by a try that failed: no frame of it can be whole, for none was given this position.
+                self.disk.remove(name)?;
+                self.disk.create(name)?
+            }
+            created => created?,
+        };
+        file.append(&segment::head(first))?;
+        file.sync()?;
+        self.disk.sync_names()?;
+        Ok(file)
+    }
+
     /// After the disk refused: whatever was not synced is gone, and who waited for it is told.
-    fn heal(&self, state: &mut MutexGuard<'_, State>, said: &str) {
-        said.clone_into(&mut state.complaint);
+    fn heal(&self, state: &mut MutexGuard<'_, State>, said: &std::io::Error) {
+        state.complaint = (said.to_string(), said.kind());
         state.refusals += 1;
         if let Some(active) = state.active.take() {
-            state.torn = Some((active.name, active.synced_bytes));
+            state.torn = Some((active.name, active.first, active.synced_bytes));
         }
         while state.frames.back().is_some_and(|it| state.synced < it.position) {
             state.held -= state.frames.pop_back().map_or(0, |it| it.bytes);
         }
         state.written = state.synced;
         state.waiting.drain(..).for_each(|it| it.store(LOST, Ordering::Release));
-        tracing::error!(said, "the disk refused, frames that nobody was answered for are dropped");
+        tracing::error!(%said, "the disk refused, frames that nobody was answered for are dropped");
         // If this fails too, the next call tries again before it writes anything.
         let _ = self.mend(state);
         self.changed.notify_all();
@@ -409,25 +486,21 @@ impl Log {
 
     /// Cuts off what the disk refused to keep.
     fn mend(&self, state: &mut MutexGuard<'_, State>) -> Result<(), Error> {
-        let Some((name, length)) = state.torn.clone() else { return Ok(()) };
+        let Some((name, first, length)) = state.torn.clone() else { return Ok(()) };
         if length <= segment::HEAD as u64 {
-            match self.disk.remove(&name) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(io("remove", &*self.disk, &name)(error));
-                }
-                _ => self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?,
-            }
+            self.gone(&name)?;
+            self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?;
         } else {
             self.disk.cut(&name, length).map_err(io("cut", &*self.disk, &name))?;
             let last = state.synced;
-            state.closed.push_back((name, last));
+            state.closed.push_back(Closed { name, first, last, bytes: length });
         }
         state.torn = None;
         Ok(())
     }
 
-    fn lost(&self, why: &str) -> Error {
-        Error::Lost { path: self.disk.shown(), why: why.to_owned() }
+    fn lost(&self, (why, kind): &(String, std::io::ErrorKind)) -> Error {
+        Error::Lost { path: self.disk.shown(), why: why.clone(), kind: *kind }
     }
 }
 

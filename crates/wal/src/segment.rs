@@ -40,6 +40,8 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) frames: Vec<Found>,
+    /// Position of the last frame, released ones among them; one before the first if there is none.
+    pub(crate) last: i64,
     /// Where the first bad byte is, of a file whose end is torn; 0 if even the head is.
     pub(crate) torn_at: Option<u64>,
 }
@@ -108,13 +110,18 @@ pub(crate) fn read(path: PathBuf, first: i64, bytes: &[u8], is_last: bool) -> Re
     let mut frames = Vec::new();
     if bytes.get(..HEAD) != Some(&head(first)[..]) {
         if is_last && !is_claimed(bytes, 0, first) {
-            return Ok(Read { frames, torn_at: Some(0) });
+            return Ok(Read { frames, last: first - 1, torn_at: Some(0) });
         }
         return Err(damaged(0, "its head does not say what its name says"));
     }
     let (mut offset, mut position) = (HEAD, first);
     while offset < bytes.len() {
         match at(bytes, offset) {
+            // A released frame: its position stays, for the next one follows it.
+            Some((found, _, [])) if found == position => {
+                offset += FRAME_HEAD;
+                position += 1;
+            }
             Some((found, _, payload)) if found == position => {
                 let frame = Frame::of(payload).map_err(|what| damaged(offset, &what))?;
                 let length = FRAME_HEAD + payload.len();
@@ -126,10 +133,32 @@ pub(crate) fn read(path: PathBuf, first: i64, bytes: &[u8], is_last: bool) -> Re
                 return Err(damaged(offset, &format!("frame {found} stands where frame {position} belongs")));
             }
             None if is_last && !is_claimed(bytes, offset, position) => {
-                return Ok(Read { frames, torn_at: Some(offset as u64) });
+                return Ok(Read { frames, last: position - 1, torn_at: Some(offset as u64) });
             }
             None => return Err(damaged(offset, &format!("frame {position} is not whole"))),
         }
     }
-    Ok(Read { frames, torn_at: None })
+    Ok(Read { frames, last: position - 1, torn_at: None })
+}
+
+/// A whole file without the bytes of some frames; `None` if it cannot be read.
+pub(crate) fn thinned(bytes: &[u8], first: i64, is_kept: &dyn Fn(i64) -> bool) -> Option<Vec<u8>> {
+    let mut thin = bytes.get(..HEAD)?.to_vec();
+    let (mut offset, mut position) = (HEAD, first);
+    while offset < bytes.len() {
+        let (found, synced, payload) = at(bytes, offset).filter(|it| it.0 == position)?;
+        let end = offset + FRAME_HEAD + payload.len();
+        if is_kept(found) {
+            thin.extend(&bytes[offset..end]);
+        } else {
+            thin.extend(framed(found, synced, &[]));
+        }
+        (offset, position) = (end, position + 1);
+    }
+    Some(thin)
+}
+
+/// Bytes of a file with so many released frames beside others.
+pub(crate) fn thin_bytes(released_n: u64, others: u64) -> u64 {
+    (HEAD as u64) + released_n * (FRAME_HEAD as u64) + others
 }

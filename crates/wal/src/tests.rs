@@ -1,6 +1,6 @@
 //! Cuts, refusals and power failures, against a disk in memory that forgets what was not synced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ struct Memory {
 struct Refusals {
     passed: Mutex<usize>,
     from: Mutex<Option<(usize, usize)>>,
+    /// A disk without room removes and cuts, and takes nothing.
+    is_full: Mutex<bool>,
 }
 
 impl Refusals {
@@ -48,6 +50,13 @@ impl Refusals {
     }
 }
 
+impl Refusals {
+    fn pass_writing(&self) -> io::Result<()> {
+        self.pass()?;
+        if *self.is_full.lock() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
 struct Handle {
     file: File,
     refusals: Arc<Refusals>,
@@ -55,7 +64,7 @@ struct Handle {
 
 impl DiskFile for Handle {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(full) = self.refusals.pass() {
+        if let Err(full) = self.refusals.pass_writing() {
             // A full disk takes the first half.
             self.file.lock().all.extend(&bytes[..bytes.len() / 2]);
             return Err(full);
@@ -82,7 +91,7 @@ impl Disk for Memory {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.refusals.pass()?;
+        self.refusals.pass_writing()?;
         let mut names = self.names.lock();
         if names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -99,6 +108,12 @@ impl Disk for Memory {
         file.all.truncate(length as usize);
         file.synced = file.all.clone();
         Ok(())
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.refusals.pass_writing()?;
+        let file = Arc::new(Mutex::new(Bytes { all: bytes.to_vec(), synced: bytes.to_vec() }));
+        self.names.lock().insert(name.to_owned(), file).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -124,6 +139,8 @@ enum Left {
     All,
     /// Power: only what was synced, under names that were synced.
     Synced,
+    /// Power: only what was synced; of the names that came, went or changed since they were synced any, a bit for each.
+    Names(u64),
     /// Power: all names, of the unsynced bytes this share.
     Torn(f64),
     /// Power: the pages came in another order, so this share of the unsynced bytes is empty and the rest is there.
@@ -138,18 +155,28 @@ impl Memory {
             let synced = file.synced.len().min(file.all.len());
             let more = (file.all.len() - synced) as f64;
             let mut bytes = match left {
-                Left::Synced => file.synced.clone(),
+                Left::Synced | Left::Names(_) => file.synced.clone(),
                 _ => file.all.clone(),
             };
             match left {
                 Left::Torn(share) => bytes.truncate(synced + (more * share) as usize),
                 Left::Holes(share) => bytes[synced..synced + (more * share) as usize].fill(0),
-                Left::All | Left::Synced => {}
+                Left::All | Left::Synced | Left::Names(_) => {}
             }
             Arc::new(Mutex::new(Bytes { synced: bytes.clone(), all: bytes }))
         };
-        let names = if matches!(left, Left::Synced) { &self.durable } else { &self.names };
-        let names: BTreeMap<String, File> = names.lock().iter().map(|(name, file)| (name.clone(), image(file))).collect();
+        let (now, durable) = (self.names.lock(), self.durable.lock());
+        let all: BTreeSet<&String> = now.keys().chain(durable.keys()).collect();
+        let chosen = all.into_iter().enumerate().filter_map(|(place, name)| {
+            let is_old = match left {
+                Left::Synced => true,
+                Left::Names(bits) => bits >> (place % 64) & 1 == 0,
+                _ => false,
+            };
+            let file = if is_old { durable.get(name) } else { now.get(name) };
+            Some((name.clone(), image(file?)))
+        });
+        let names: BTreeMap<String, File> = chosen.collect();
         Memory { durable: Mutex::new(names.clone()), names: Mutex::new(names), refusals: Arc::default() }
     }
 
@@ -235,6 +262,23 @@ fn many_who_wait_share_one_sync() {
     let before = *disk.refusals.passed.lock();
     tickets.iter().for_each(|it| log.wait(it).expect("a disk"));
     assert_eq!(*disk.refusals.passed.lock(), before + 1);
+}
+
+#[test]
+fn whoever_settles_the_log_knows_what_became_of_every_frame() {
+    let disk = Arc::new(Memory::default());
+    let log = open(&disk, 0).expect("a log");
+    log.settle();
+    let first = append(&log, 1).expect("room");
+    append(&log, 2).map(drop).expect("room");
+    log.settle();
+    assert_eq!(ids(&log), BTreeMap::from([(1, 1), (2, 2)]));
+    log.wait(&first).expect("it survives");
+    let lost = append(&log, 3).expect("room");
+    disk.refuse(0, 1);
+    log.settle();
+    assert!(matches!(log.wait(&lost), Err(Error::Lost { .. })));
+    assert_eq!(ids(&log), BTreeMap::from([(1, 1), (2, 2)]));
 }
 
 #[test]
@@ -324,11 +368,74 @@ fn a_local_folder_keeps_frames_and_lets_a_reader_look_beside_the_writer() {
     assert_eq!(append(&log, 1).expect("room").position, 21);
 }
 
+#[test]
+fn a_full_disk_keeps_what_was_answered_for_gives_back_what_tables_have_and_recovers() {
+    let disk = Arc::new(Memory::default());
+    let log = open(&disk, 0).expect("a log");
+    for id in 1..=20 {
+        log.wait(&append(&log, id).expect("room")).expect("a disk");
+    }
+    *disk.refusals.is_full.lock() = true;
+    let refused = [append(&log, 21), append(&log, 21)].map(|it| it.expect_err("the disk is full"));
+    assert!(refused.iter().all(Error::is_disk_full), "{refused:?}");
+    assert_eq!(ids(&log).len(), 20);
+    let before = disk.names.lock().len();
+    let told = log.truncate(15).expect_err("there is no room for a new file");
+    assert!(told.is_disk_full(), "{told}");
+    assert!(disk.names.lock().len() < before, "files of what tables have go nevertheless");
+    assert_eq!(ids(&log).into_keys().collect::<Vec<_>>(), (16..=20).collect::<Vec<_>>());
+    // Of all that is forgotten one file stays, whose last position is followed by the next.
+    log.truncate(20).expect_err("there is no room for a new file");
+    assert_eq!((ids(&log).len(), disk.names.lock().len()), (0, 1));
+    for left in [Left::All, Left::Synced] {
+        let crashed = Arc::new(disk.crashed(left));
+        assert_eq!(append(&open(&crashed, 0).expect("a log"), 22).expect("room").position, 21);
+    }
+    *disk.refusals.is_full.lock() = false;
+    let ticket = append(&log, 22).expect("room again");
+    log.wait(&ticket).expect("it survives");
+    assert_eq!(ids(&log), BTreeMap::from([(21, 22)]));
+    log.truncate(20).expect("what was left goes now");
+    assert_eq!(ids(&open(&disk, 20).expect("a log")), BTreeMap::from([(21, 22)]));
+}
+
+#[test]
+fn released_frames_leave_memory_and_disk_and_their_neighbours_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Log::open(folder.path(), true, CONFIG, 0).expect("a log");
+    let size = || -> u64 {
+        let files = std::fs::read_dir(folder.path()).expect("a folder");
+        files.map(|it| it.expect("an entry").metadata().expect("a size").len()).sum()
+    };
+    for id in 1..=60 {
+        log.wait(&append(&log, id).expect("room")).expect("a disk");
+    }
+    let (before, held) = (size(), log.held());
+    log.release(|it| it.position != 4 && it.position <= 50).expect("a disk");
+    let left: BTreeMap<i64, u64> = [4_i64].into_iter().chain(51..=60).map(|it| (it, it.unsigned_abs())).collect();
+    assert_eq!(ids(&log), left);
+    assert!(log.held() < held / 2 && size() < before * 2 / 3, "{} of {held}, {} of {before}", log.held(), size());
+    // The position after the last stays what it is, whatever of them an opening finds.
+    drop(log);
+    let log = Log::open(folder.path(), true, CONFIG, 50).expect("a log");
+    let found = ids(&log);
+    assert!(left.iter().all(|it| found.get(it.0) == Some(it.1)), "{found:?}");
+    assert_eq!(append(&log, 7).expect("room").position, 61);
+    log.settle();
+    // With the first that waited all before the next one goes.
+    log.release(|it| it.position != 4 && it.position <= 50).expect("a disk");
+    log.truncate(4).expect("a disk");
+    assert_eq!(ids(&log).into_keys().collect::<Vec<_>>(), (51..=61).collect::<Vec<_>>());
+    assert!(size() < before / 2, "{} of {before}", size());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append,
     Wait,
     Truncate(f64),
+    /// Two of three frames are in tables, and what stands between them is not.
+    Release,
     Reopen,
 }
 
@@ -337,13 +444,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Append),
         2 => Just(Step::Wait),
         1 => (0.0..=1.0).prop_map(Step::Truncate),
+        1 => Just(Step::Release),
         1 => Just(Step::Reopen),
     ];
     prop::collection::vec(step, 1..60)
 }
 
 fn left() -> impl Strategy<Value = Left> {
-    prop_oneof![Just(Left::All), Just(Left::Synced), (0.0..=1.0).prop_map(Left::Torn), (0.0..=1.0).prop_map(Left::Holes)]
+    prop_oneof![
+        Just(Left::All),
+        Just(Left::Synced),
+        any::<u64>().prop_map(Left::Names),
+        (0.0..=1.0).prop_map(Left::Torn),
+        (0.0..=1.0).prop_map(Left::Holes)
+    ]
 }
 
 /// What was answered for, by position, and all that was ever written.
@@ -354,6 +468,7 @@ struct Model {
     written: Vec<(i64, u64)>,
     open: Vec<(Ticket, u64)>,
     truncated: i64,
+    released: BTreeSet<i64>,
 }
 
 impl Model {
@@ -374,6 +489,11 @@ impl Model {
                 let _ = log.truncate(up_to);
                 self.truncated = up_to;
             }
+            Step::Release => {
+                self.released.extend(ids(log).into_keys().filter(|it| it % 3 != 0));
+                let _ = log.release(|it| it.position % 3 != 0);
+                assert!(ids(log).into_keys().all(|it| it % 3 == 0), "what is released is told to nobody");
+            }
             Step::Reopen => {}
         }
     }
@@ -389,14 +509,17 @@ impl Model {
     /// Everything that was answered for and that no table has is there, once and unchanged; nothing is invented.
     fn check(&self, log: &Log) {
         let found = ids(log);
-        for (position, id) in self.answered.range(self.truncated + 1..) {
+        for (position, id) in self.answered.range(self.truncated + 1..).filter(|it| !self.released.contains(it.0)) {
             assert_eq!(found.get(position), Some(id), "position {position} was answered for: {found:?}");
         }
         for it in &found {
             assert!(self.written.contains(&(*it.0, *it.1)), "nobody wrote {it:?}");
         }
         let positions: Vec<i64> = found.keys().copied().collect();
-        assert!(positions.windows(2).all(|it| it[0] + 1 == it[1]), "positions without a gap: {positions:?}");
+        // A file that could not be removed is followed by one that was rewritten without what is forgotten.
+        let is_released = |it: i64| it <= self.truncated || self.released.contains(&it);
+        let has_gap = positions.windows(2).any(|it| (it[0] + 1..it[1]).any(|it| !is_released(it)));
+        assert!(!has_gap, "positions without a gap: {positions:?}");
     }
 }
 

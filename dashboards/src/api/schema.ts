@@ -1270,7 +1270,7 @@ export interface components {
             /** @description What somebody has to do although the platform runs. */
             warnings: {
                 /** @enum {string} */
-                code: "drill_due";
+                code: "drill_due" | "clock_ahead" | "clock_behind" | "not_committed" | "disk_full";
                 text_zh: string;
                 text_en: string;
             }[];

@@ -84,6 +84,8 @@ async fn expect_signers(house: &House) -> anyhow::Result<()> {
 /// Builds with a bar.
 pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> anyhow::Result<Vec<Built>> {
     expect_signers(house).await?;
+    // What was pushed before is known as of a date that begins now, and such a date is written once.
+    crate::stream::commit(house).await?;
     let builder = house.builder().await?;
     let bars = Bars::new();
     let bar = Mutex::new(bars.steps("transform", 0));

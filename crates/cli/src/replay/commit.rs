@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::ingest::{Part, Taken};
 use anyhow::Context;
-use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, new_null_array};
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{Field, Int64Type, Schema};
 use datafusion::datasource::MemTable;
@@ -16,14 +16,18 @@ use store::{Counts, FileEntry, Numbered};
 use super::trial::places;
 use super::{REWRITTEN, Sealed, root};
 use crate::house::House;
-use crate::ingest::{merged, raw_spec, write_days};
+use crate::ingest::{QUARANTINE, merged, raw_spec, write_days};
 use crate::settings::Settings;
+use crate::stream::PUSHED;
 
 /// Places of the rows that a later one of the same key has overtaken.
 ///
 /// A state or an event whose latest row holds would fall back to what it was before: the replay is the latest that is
 /// known of it. So a row stays out if the raw table has its key from a later place, or the replay itself has; of a full
 /// export, if the export has the key at all. Where the first row holds, staging sets the others aside.
+///
+/// Files are numbered in the order in which they came, and so are pushed requests, but not one among the other: between
+/// the two the instants tell at which the door met the rows. A row that was replayed before came when it was refused.
 pub(super) async fn superseded(
     house: &House,
     pipeline: &Pipeline,
@@ -46,17 +50,31 @@ pub(super) async fn superseded(
     context.register_table("tried", Arc::new(MemTable::try_new(tried[0].schema(), vec![tried])?))?;
     let list = key.join(", ");
     let mut query = format!(
-        "SELECT place FROM (SELECT place, row_number() OVER (PARTITION BY {list} ORDER BY file_no DESC, row_no DESC) AS n \
-         FROM tried) AS ranked WHERE n > 1"
+        "SELECT place FROM (SELECT place, row_number() OVER (PARTITION BY {list} ORDER BY came_at DESC, file_no DESC, row_no DESC) \
+         AS n FROM tried) AS ranked WHERE n > 1"
     );
     if let Some(raw) = house.engine.table(&pipeline.raw_table()).await? {
         context.register_table("raw", raw)?;
         let join = key.iter().map(|it| format!("raw.{it} = tried.{it}")).collect::<Vec<_>>().join(" AND ");
-        let later = match newest {
-            Some(newest) => format!("raw.file_no = {}", newest.file_no),
-            None => "(raw.file_no > tried.file_no OR (raw.file_no = tried.file_no AND raw.row_no > tried.row_no))".to_owned(),
+        query += &match newest {
+            Some(newest) => {
+                format!(" UNION SELECT tried.place FROM tried INNER JOIN raw ON {join} AND raw.file_no = {}", newest.file_no)
+            }
+            None => {
+                let refused = house.engine.table(QUARANTINE).await?.context("the quarantine is gone")?;
+                context.register_table("refused", refused)?;
+                let name = pipeline.name();
+                let columns = key.iter().map(|it| format!("row.{it}")).collect::<Vec<_>>().join(", ");
+                format!(
+                    " UNION SELECT tried.place FROM tried INNER JOIN (SELECT {columns}, row.file_no, row.row_no, \
+                     coalesce(refused.known_at, row.known_at) AS came_at FROM raw AS row LEFT JOIN refused \
+                     ON refused.pipeline = '{name}' AND refused.file_no = row.file_no AND refused.row_no = row.row_no) AS raw \
+                     ON {join} AND CASE WHEN (raw.file_no >= {PUSHED}) = (tried.file_no >= {PUSHED}) \
+                     THEN raw.file_no > tried.file_no OR (raw.file_no = tried.file_no AND raw.row_no > tried.row_no) \
+                     ELSE raw.came_at > tried.came_at END"
+                )
+            }
         };
-        query += &format!(" UNION SELECT tried.place FROM tried INNER JOIN raw ON {join} AND {later}");
     }
     let found = context.sql(&query).await.context("could not look for later rows")?.collect().await?;
     let places = found.iter().flat_map(|it| it.column(0).as_primitive::<Int64Type>().values().to_vec());
@@ -77,6 +95,8 @@ fn keyed(part: &Part, key: &[String], rows: &[Sealed]) -> anyhow::Result<RecordB
     }
     columns.push(("file_no", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| rows[*it].file_no)))));
     columns.push(("row_no", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| rows[*it].row_no)))));
+    let came_at = TimestampMicrosecondArray::from_iter_values(places.iter().map(|it| rows[*it].refused_at));
+    columns.push(("came_at", Arc::new(came_at.with_timezone("UTC"))));
     columns.push(("place", Arc::new(Int64Array::from_iter_values(places.iter().map(|it| *it as i64)))));
     Ok(RecordBatch::try_from_iter(columns)?)
 }
@@ -97,13 +117,19 @@ fn under(part: &RecordBatch, origins: &[(i64, i64)]) -> anyhow::Result<RecordBat
 }
 
 /// Adds rows under the places in which they came, all in one commit.
-pub(super) async fn append(house: &House, pipeline: &Pipeline, origins: &[(i64, i64)], taken: Taken) -> anyhow::Result<()> {
+pub(super) async fn append(
+    house: &House,
+    pipeline: &Pipeline,
+    origins: &[(i64, i64)],
+    taken: Taken,
+    known_us: i64,
+) -> anyhow::Result<()> {
     let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
     for part in taken.parts {
         // The origins rise with the places, so the order of the rows is still that of the table.
         days.entry(part.day).or_default().push(under(&part.batch, origins)?);
     }
-    commit(house, pipeline, days, None).await
+    commit(house, pipeline, days, None, known_us).await
 }
 
 /// Writes the newest full export anew, with the rows that passed among those it had.
@@ -113,6 +139,7 @@ pub(super) async fn rewrite(
     newest: &FileEntry,
     origins: &[(i64, i64)],
     taken: Taken,
+    known_us: i64,
 ) -> anyhow::Result<()> {
     let (name, register) = (pipeline.name(), house.store.files());
     // No row enters twice, so what is added to which file says which content this is.
@@ -127,13 +154,13 @@ pub(super) async fn rewrite(
     for part in taken.parts {
         batches.push(under(&part.batch, origins)?);
     }
-    let batches = batches.iter().map(|it| numbered(it, entry.file_no, house.now_us())).collect::<anyhow::Result<Vec<_>>>()?;
+    let batches = batches.iter().map(|it| numbered(it, entry.file_no, known_us)).collect::<anyhow::Result<Vec<_>>>()?;
     let rows = batches.iter().map(|it| it.num_rows() as i64).sum();
     register.count(name, entry.file_no, Counts { rows_in: rows, rows_kept: rows, ..Counts::default() }).await?;
     // Of several batches each must be in order by itself.
     let sort_by = raw_sort(pipeline);
     let merged = merged(&batches, &sort_by)?;
-    commit(house, pipeline, BTreeMap::from([(None, vec![merged])]), Some((name.to_owned(), entry.file_no))).await?;
+    commit(house, pipeline, BTreeMap::from([(None, vec![merged])]), Some((name.to_owned(), entry.file_no)), known_us).await?;
     register.land(name, entry.file_no).await?;
     Ok(())
 }
@@ -186,12 +213,13 @@ async fn commit(
     pipeline: &Pipeline,
     days: BTreeMap<Option<i32>, Vec<RecordBatch>>,
     position: Option<(String, i64)>,
+    known_us: i64,
 ) -> anyhow::Result<()> {
     let spec = raw_spec(pipeline);
     let writer = house.lake.writer(&spec);
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    house.lake.append(&spec, files, Commit { position, info: BTreeMap::new(), data_change: true }).await?;
+    house.lake.append(&spec, files, Commit { position, info: crate::known::noted(known_us), data_change: true }).await?;
     Ok(())
 }

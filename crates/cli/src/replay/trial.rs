@@ -28,18 +28,19 @@ pub(super) struct Trial {
     pub(super) vault: Arc<store::Vault>,
     limits: Limits,
     clock: CampusClock,
-    now_us: i64,
+    /// The instant from which rows that pass are known.
+    known_us: i64,
 }
 
 impl Trial {
-    pub(super) fn new(house: &House, pipeline: &Pipeline) -> anyhow::Result<Self> {
+    pub(super) fn new(house: &House, pipeline: &Pipeline, known_us: i64) -> anyhow::Result<Self> {
         Ok(Self {
             pipeline: pipeline.clone(),
             persons: Persons::new(&house.settings.person)?,
             vault: house.vault(),
             limits: crate::ingest::limits(house),
             clock: house.clock(),
-            now_us: house.now_us(),
+            known_us,
         })
     }
 
@@ -56,8 +57,8 @@ impl Trial {
                 persons: &trial.persons,
                 pseudonyms,
                 seal: &*trial.vault,
-                now_us: trial.now_us,
-                known: KnownAt::At(trial.now_us),
+                now_us: trial.known_us,
+                known: KnownAt::At(trial.known_us),
                 limits: trial.limits,
             };
             let file = FileInput { path: Path::new(""), file_no: 0, display: "ops_quarantine" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimestampMicrosecondType};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use lake::{Commit, TableSpec};
@@ -23,6 +23,8 @@ pub(crate) const REPLAYED: &str = "ops_quarantine_replayed";
 pub(crate) struct Sealed {
     pub(crate) file_no: i64,
     pub(crate) row_no: i64,
+    /// Instant at which the door refused it, in microseconds since 1970.
+    pub(crate) refused_at: i64,
     pub(crate) reason: String,
     pub(crate) column: Option<String>,
     pub(crate) sealed: Vec<u8>,
@@ -40,7 +42,8 @@ pub(crate) async fn waiting(house: &House, pipeline: &str, request: &Request<'_>
     let context = house.engine.context();
     let Some(refused) = house.engine.table(QUARANTINE).await? else { return Ok(Vec::new()) };
     context.register_table("refused", refused)?;
-    let mut query = format!("SELECT file_no, row_no, reason, \"column\", sealed_row FROM refused WHERE pipeline = '{pipeline}'");
+    let mut query =
+        format!("SELECT file_no, row_no, reason, \"column\", sealed_row, known_at FROM refused WHERE pipeline = '{pipeline}'");
     if let Some(reason) = request.reason {
         query += &format!(" AND reason = '{}'", reason.replace('\'', "''"));
     }
@@ -60,10 +63,12 @@ pub(crate) async fn waiting(house: &House, pipeline: &str, request: &Request<'_>
     for batch in &batches {
         let (file_no, row_no) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<Int64Type>());
         let (reason, column) = (batch.column(2).as_string::<i32>(), batch.column(3).as_string::<i32>());
-        let sealed = batch.column(4).as_binary::<i32>();
+        let (sealed, refused_at) =
+            (batch.column(4).as_binary::<i32>(), batch.column(5).as_primitive::<TimestampMicrosecondType>());
         rows.extend((0..batch.num_rows()).map(|row| Sealed {
             file_no: file_no.value(row),
             row_no: row_no.value(row),
+            refused_at: refused_at.value(row),
             reason: reason.value(row).to_owned(),
             column: column.iter().nth(row).flatten().map(str::to_owned),
             sealed: sealed.value(row).to_vec(),
@@ -142,7 +147,8 @@ pub(super) async fn mark(house: &House, pipeline: &str, marks: &[Mark]) -> anyho
         stats_columns: vec!["file_no".into()],
         properties: [("kind".to_owned(), "ops".to_owned())].into(),
     };
-    let file = house.lake.writer(&spec).write(None, &[rows])?;
+    let writer = house.lake.writer(&spec);
+    let file = tokio::task::spawn_blocking(move || writer.write(None, &[rows])).await??;
     house.lake.append(&spec, vec![file], Commit { data_change: true, ..Commit::default() }).await?;
     Ok(())
 }

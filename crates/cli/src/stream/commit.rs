@@ -1,10 +1,9 @@
 //! From the log into the raw tables: rejects, rows, answers and counts, then the log forgets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -21,62 +20,168 @@ use crate::settings::Settings;
 
 /// Pause after a commit that failed: the disk may be full, and asking it at once helps nobody.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
+/// The pause doubles up to this: what recovers is noticed within a minute.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Commits every so many seconds or bytes until it is told to stop.
 pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
+    let mut pause = RETRY_PAUSE;
     loop {
-        let pause = match commit(&house).await {
-            Ok(Some(up_to)) => {
-                door.forget(up_to);
-                Duration::from_secs(house.settings.stream.commit_seconds)
+        match commit(&house).await {
+            Ok(committed) => {
+                pause = RETRY_PAUSE;
+                door.forget(&committed);
+                if !committed.stuck.is_empty() {
+                    // What stays may be so much that the log calls for a commit with every request.
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
             }
-            Ok(None) => Duration::from_secs(house.settings.stream.commit_seconds),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "pushed events stay in the log until the next try");
                 // Not sooner, however many are refused meanwhile: each try writes files.
-                tokio::time::sleep(RETRY_PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = RETRY_PAUSE_MAX.min(2 * pause);
                 continue;
             }
-        };
+        }
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(Duration::from_secs(house.settings.stream.commit_seconds)) => {}
             () = door.filled.notified() => {}
         }
     }
 }
 
-/// Commits everything that the log holds; returns the position up to which it did, if there was anything.
+/// What a commit of the log did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Committed {
+    /// Position of the newest frame that it looked at, if there was one.
+    pub(crate) last: Option<i64>,
+    /// Pipelines whose rows no table takes: they stay in the log.
+    pub(crate) stuck: Vec<Stuck>,
+}
+
+/// A pipeline whose rows stay in the log, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stuck {
+    pub(crate) pipeline: String,
+    pub(crate) zh: String,
+    pub(crate) en: String,
+}
+
+impl Stuck {
+    fn of(pipeline: &str, error: &anyhow::Error) -> Self {
+        let table = format!("raw_{pipeline}");
+        let (zh, en) = match error.downcast_ref::<Gone>() {
+            Some(_) => (
+                format!("pipelines/{pipeline}.toml 已不存在：请放回该文件后重启"),
+                format!("pipelines/{pipeline}.toml is gone: put it back and restart"),
+            ),
+            None => {
+                let why = format!("{error:#}");
+                let (zh, en) = why.split_once(" / ").unwrap_or((why.as_str(), why.as_str()));
+                (format!("{table} 未能写入：{zh}"), format!("{table} does not take them: {en}"))
+            }
+        };
+        Self {
+            pipeline: pipeline.to_owned(),
+            zh: format!("推送到 {pipeline} 的数据留在日志中，其他来源照常入库。{zh}"),
+            en: format!("what was pushed to {pipeline} stays in the log, other sources go on. {en}"),
+        }
+    }
+
+    /// Both languages in a line.
+    pub(crate) fn words(&self) -> String {
+        format!("{} / {}", self.zh, self.en)
+    }
+}
+
+/// The contract of rows in the log is no longer there.
+#[derive(Debug, thiserror::Error)]
+#[error("its contract is gone")]
+struct Gone;
+
+impl Committed {
+    /// Why the rows of a pipeline stay in the log, if they do.
+    pub(crate) fn of(&self, pipeline: &str) -> Option<&Stuck> {
+        self.stuck.iter().find(|it| it.pipeline == pipeline)
+    }
+}
+
+/// Commits everything that the log holds, each pipeline by itself: one whose table does not take its rows keeps no other
+/// waiting.
 ///
 /// Whatever a crash cut off is done again: no table takes a position twice, and the store no answer.
-pub(crate) async fn commit(house: &House) -> anyhow::Result<Option<i64>> {
-    let Some(log) = house.log.clone() else { return Ok(None) };
+///
+/// # Errors
+/// If the disk or the store refuses, after all pipelines were tried: the next try may well do it.
+pub(crate) async fn commit(house: &House) -> anyhow::Result<Committed> {
     let _one = house.committing.lock().await;
-    let tail = log.tail();
-    let Some(up_to) = tail.last().map(|it| it.position) else { return Ok(None) };
+    all(house).await
+}
+
+/// The same for whoever holds [`House::committing`].
+pub(super) async fn all(house: &House) -> anyhow::Result<Committed> {
+    let Some(log) = house.log.clone() else { return Ok(Committed::default()) };
+    let result = every(house, &log).await;
+    house.streams.note_commit(&result);
+    result
+}
+
+async fn every(house: &House, log: &Arc<wal::Log>) -> anyhow::Result<Committed> {
+    let reading = log.clone();
+    let tail = tokio::task::spawn_blocking(move || reading.tail()).await?;
+    let Some(last) = tail.last().map(|it| it.position) else { return Ok(Committed::default()) };
     let mut frames: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
     for it in &tail {
         frames.entry(&it.frame.pipeline).or_default().push(it);
     }
     pass("commit.rejects.before");
-    rejects(house, &tail, up_to).await?;
+    rejects(house, &tail, last).await?;
     pass("commit.rejects.after");
-    for (name, frames) in &frames {
-        let pipeline = house.project.pipelines.iter().find(|it| it.name() == *name);
-        let pipeline = pipeline.with_context(|| {
-            format!(
-                "pipelines/{name}.toml 已不存在，但日志中还有推送的事件：请放回该文件后重启 / pipelines/{name}.toml is gone, and events \
-                 that were pushed to it wait in the log: put it back and restart"
-            )
-        })?;
+    let (mut stuck, mut refused, mut waits_from) = (Vec::new(), None, last + 1);
+    let mut done: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
+    for (name, frames) in frames {
         pass("commit.rows.before");
-        rows(house, pipeline, frames).await?;
+        let tried = of_pipeline(house, name, &frames).await;
         pass("commit.rows.after");
+        let Err(error) = tried else {
+            done.insert(name, frames);
+            continue;
+        };
+        waits_from = waits_from.min(frames.first().map_or(last, |it| it.position));
+        match crate::exit::code(&error) {
+            // The disk refuses everybody, and may not the next time.
+            75 => refused = refused.or(Some(error)),
+            _ => {
+                let it = Stuck::of(name, &error);
+                tracing::error!(pipeline = name, error = format!("{error:#}"), "rows that no table takes stay in the log");
+                stuck.push(it);
+            }
+        }
     }
     pass("commit.keys.before");
-    keep(house, &frames).await?;
+    keep(house, &done).await?;
     pass("commit.keys.after");
-    tokio::task::spawn_blocking(move || log.truncate(up_to)).await??;
-    Ok(Some(up_to))
+    let in_tables: BTreeSet<String> = done.into_keys().map(str::to_owned).collect();
+    let writing = log.clone();
+    let forgetting = move || -> Result<(), wal::Error> {
+        writing.truncate(waits_from - 1)?;
+        // Behind the first that waits: what others have in their tables takes up no room.
+        if waits_from <= last {
+            writing.release(|it| it.position <= last && in_tables.contains(&it.frame.pipeline))?;
+        }
+        Ok(())
+    };
+    tokio::task::spawn_blocking(forgetting).await??;
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(Committed { last: Some(last), stuck }),
+    }
+}
+
+async fn of_pipeline(house: &House, name: &str, frames: &[&Kept]) -> anyhow::Result<()> {
+    let pipeline = house.project.pipelines.iter().find(|it| it.name() == name);
+    rows(house, pipeline.ok_or(Gone)?, frames).await
 }
 
 async fn rejects(house: &House, tail: &[Arc<Kept>], up_to: i64) -> anyhow::Result<()> {
@@ -89,32 +194,46 @@ async fn rejects(house: &House, tail: &[Arc<Kept>], up_to: i64) -> anyhow::Resul
         return Ok(());
     }
     let spec = quarantine_spec();
-    let all = crate::ingest::merged(&[all.clone(), all.slice(0, 0)], &spec.sort_by)?;
-    append(house, &spec, vec![house.lake.writer(&spec).write(None, &[all])?], up_to).await
+    let (writer, sort_by) = (house.lake.writer(&spec), spec.sort_by.clone());
+    let writing = move || -> anyhow::Result<lake::StagedFile> {
+        let all = crate::ingest::merged(&[all.clone(), all.slice(0, 0)], &sort_by)?;
+        Ok(writer.write(None, &[all])?)
+    };
+    let file = tokio::task::spawn_blocking(writing).await??;
+    append(house, &spec, vec![file], up_to, BTreeMap::new()).await
 }
 
 async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::Result<()> {
     let table = pipeline.raw_table();
     let done = house.lake.position(&table, LOG_APP).await?.unwrap_or(0);
+    let new: Vec<&&Kept> = frames.iter().filter(|it| done < it.position).collect();
+    let Some(last) = new.last().map(|it| it.position) else { return Ok(()) };
+    // Before any file is written: a table that takes nothing would get one with every try.
+    crate::reshape::fit(house, pipeline).await?;
     let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
-    let mut last = None;
-    for kept in frames.iter().filter(|it| done < it.position) {
-        last = Some(kept.position);
+    let mut known_us = 0;
+    for kept in new {
+        known_us = known_us.max(Note::of(&kept.frame)?.at_us);
         for (day, batch) in parts(pipeline, kept)? {
             days.entry(day).or_default().push(batch);
         }
     }
-    let Some(last) = last else { return Ok(()) };
     let spec = raw_spec(pipeline);
     let writer = house.lake.writer(&spec);
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    append(house, &spec, files, last).await
+    append(house, &spec, files, last, crate::known::noted(known_us)).await
 }
 
-async fn append(house: &House, spec: &TableSpec, files: Vec<lake::StagedFile>, position: i64) -> anyhow::Result<()> {
-    let commit = Commit { position: Some((LOG_APP.to_owned(), position)), info: BTreeMap::new(), data_change: true };
+async fn append(
+    house: &House,
+    spec: &TableSpec,
+    files: Vec<lake::StagedFile>,
+    position: i64,
+    info: BTreeMap<String, serde_json::Value>,
+) -> anyhow::Result<()> {
+    let commit = Commit { position: Some((LOG_APP.to_owned(), position)), info, data_change: true };
     house.lake.append(spec, files, commit).await?;
     Ok(())
 }
@@ -153,7 +272,8 @@ async fn keep(house: &House, frames: &BTreeMap<&str, Vec<&Kept>>) -> anyhow::Res
                     *sum += i64::try_from(n).unwrap_or(i64::MAX);
                 }
             }
-            if !note.key_hash.is_empty() {
+            // What the counts have reached was kept with them.
+            if done < kept.position && !note.key_hash.is_empty() {
                 answers.push(PushAnswer {
                     pipeline: (*name).to_owned(),
                     device_group: note.device_group,

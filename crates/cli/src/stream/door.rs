@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Persons, Taken};
@@ -11,11 +10,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use schema::{Blame, Pipeline};
 use serde_json::json;
-use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, Pushes};
+use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::{Note, PUSHED, under};
+use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
 use crate::settings;
@@ -42,9 +41,6 @@ pub(crate) struct Doorstep {
     log: Arc<wal::Log>,
     input: PathBuf,
     persons: Persons,
-    /// One request a pipeline at a time, so that what is known of a table never goes back in time.
-    lanes: HashMap<String, Mutex<()>>,
-    known_us: AtomicI64,
     recent: Mutex<HashMap<KeyPlace, Recent>>,
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
     /// Says that the log is large enough for a commit.
@@ -57,6 +53,13 @@ fn refused(kind: PushRefusalKind, zh: impl Into<String>, en: impl Into<String>) 
 
 fn failed(error: &anyhow::Error) -> PushRefusal {
     tracing::error!(error = format!("{error:#}"), "pushed events");
+    if is_disk_full(error) {
+        return refused(
+            PushRefusalKind::DiskFull,
+            "磁盘已满，这些数据未保存：请清理磁盘空间，之后自动恢复，设备稍后重试即可",
+            "the disk is full and nothing of this was kept: free some room; it goes on by itself, and devices try again later",
+        );
+    }
     refused(PushRefusalKind::Failed, "未能保存，请稍后重试", "it could not be kept, try again later")
 }
 
@@ -64,13 +67,10 @@ impl Doorstep {
     /// A doorstep over a house that holds the log.
     pub(crate) fn new(house: Arc<House>, input: PathBuf) -> anyhow::Result<Self> {
         let Some(log) = house.log.clone() else { anyhow::bail!("the log is not open for writing") };
-        let lanes = house.project.pipelines.iter().map(|it| (it.name().to_owned(), Mutex::new(()))).collect();
         let persons = Persons::new(&house.settings.person)?;
-        let mut known_us = 0;
         let mut recent = HashMap::new();
         for kept in log.tail() {
             let note = Note::of(&kept.frame)?;
-            known_us = known_us.max(note.at_us);
             let place = (kept.frame.pipeline.clone(), note.device_group, note.key_hash);
             let ticket = Arc::new(wal::Ticket::durable(kept.position));
             recent.insert(place, Recent { body_hash: note.body_hash, answer: note.answer, ticket });
@@ -80,17 +80,16 @@ impl Doorstep {
             log,
             input,
             persons,
-            lanes,
-            known_us: AtomicI64::new(known_us),
             recent: Mutex::new(recent),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
         })
     }
 
-    /// Forgets answers whose frames the log has forgotten: the store has them.
-    pub(super) fn forget(&self, up_to: i64) {
-        self.recent.lock().retain(|_, it| up_to < it.ticket.position);
+    /// Forgets answers that the store has: those of frames that were committed.
+    pub(super) fn forget(&self, committed: &Committed) {
+        let Some(last) = committed.last else { return };
+        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.of(&place.0).is_some());
     }
 
     async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
@@ -114,7 +113,7 @@ impl Doorstep {
     fn take(&self, admitted: &Admitted, push: &Push) -> Result<(String, Option<Arc<wal::Ticket>>), PushRefusal> {
         let name = &admitted.pipeline;
         let gone = || refused(PushRefusalKind::NoPipeline, "没有这条数据管道", "there is no such pipeline");
-        let (pipeline, lane) = self.house.pushed_to(name).zip(self.lanes.get(name)).ok_or_else(gone)?;
+        let (pipeline, lane) = self.house.pushed_to(name).zip(self.house.lanes.get(name)).ok_or_else(gone)?;
         let body_hash = ::ingest::hash_bytes(&push.body);
         // Without a key of its own an event is known again by its bytes, as a file is. A state may well come back to what
         // it was before, so there every request counts.
@@ -137,9 +136,10 @@ impl Doorstep {
             let answer = if push.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
-        let now_us = self.house.now_us().max(self.known_us.load(Ordering::Relaxed));
-        self.known_us.fetch_max(now_us, Ordering::Relaxed);
+        self.refuse_stuck(name)?;
+        let now_us = self.house.known_us();
         let taken = self.through(pipeline, push, now_us)?;
+        self.refuse_flood(&taken)?;
         let answer = answer(name, &taken);
         if taken.counts.rows_in == 0 {
             return Ok((answer, None));
@@ -171,6 +171,32 @@ impl Doorstep {
             self.filled.notify_one();
         }
         Ok((answer, Some(ticket)))
+    }
+
+    /// A request of nothing but bad rows is a sender that is wrong, not rows that are: it is told so, and the quarantine
+    /// grows by so many rows a request and no more.
+    fn refuse_flood(&self, taken: &Taken) -> Result<(), PushRefusal> {
+        let (bad, limit) = (taken.counts.rows_quarantined, self.house.settings.stream.rejects_max);
+        if bad <= limit {
+            return Ok(());
+        }
+        let reasons = taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
+        Err(refused(
+            PushRefusalKind::Bad,
+            format!("{bad} 行不符合约定（{reasons}），超过 {limit} 行，整个请求未接收：请核对发送方的格式，或分批推送"),
+            format!(
+                "{bad} rows do not fit the contract ({reasons}), more than {limit}: nothing of the request was taken. Look at what \
+                 the sender writes, or push it in parts"
+            ),
+        ))
+    }
+
+    /// Rows that no table takes may fill half of the log: the other half is for all others.
+    fn refuse_stuck(&self, pipeline: &str) -> Result<(), PushRefusal> {
+        if self.log.held() < self.house.settings.stream.bytes_max.0 / 2 {
+            return Ok(());
+        }
+        self.house.streams.stuck(pipeline).map_or(Ok(()), |it| Err(refused(PushRefusalKind::NotCommitted, it.zh, it.en)))
     }
 
     fn not_appended(&self, error: &anyhow::Error) -> PushRefusal {
@@ -241,6 +267,17 @@ impl Doorstep {
             failed(&anyhow::Error::new(error))
         })
     }
+
+    /// Notes of the disk what an answer says.
+    fn note(&self, answer: Result<(String, bool), PushRefusal>) -> Result<String, PushRefusal> {
+        match &answer {
+            Ok((_, true)) => self.house.streams.note_log(false),
+            Err(refusal) if refusal.kind == PushRefusalKind::DiskFull => self.house.streams.note_log(true),
+            // Neither says that there is room.
+            Ok((_, false)) | Err(_) => {}
+        }
+        answer.map(|it| it.0)
+    }
 }
 
 /// The doorstep as the server knows it.
@@ -286,14 +323,19 @@ impl Pushes for Pushing {
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal> {
         let door = self.0.clone();
         let work = move || -> Result<String, PushRefusal> {
-            let (answer, ticket) = door.take(&admitted, &push)?;
-            if let Some(ticket) = ticket {
-                door.wait(&ticket)?;
-            }
+            let taken = door.take(&admitted, &push).and_then(|(answer, ticket)| {
+                ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
+                Ok((answer, ticket.is_some()))
+            });
+            let answer = door.note(taken)?;
             wal::point::pass("answer.before");
             Ok(answer)
         };
         tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
+    }
+
+    fn warnings(&self) -> Vec<PushWarning> {
+        super::warnings(&self.0.house)
     }
 }
 

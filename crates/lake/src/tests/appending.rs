@@ -209,3 +209,15 @@ async fn a_table_name_that_leaves_the_lake_is_refused() {
         assert!(matches!(refused, Err(Error::BadName { .. })), "{table}");
     }
 }
+
+#[tokio::test]
+async fn a_table_says_beforehand_which_shape_it_takes() {
+    let (_folder, lake) = lake().await;
+    lake.expect_fit(&spec()).await.expect("a table that is not there takes any");
+    append(&lake, MONDAY, 0..3, 1).await;
+    lake.expect_fit(&spec()).await.expect("its own");
+    lake.expect_fit(&with_column(&spec(), Field::new("gate", DataType::Utf8, true))).await.expect("a column more");
+    let refused = lake.expect_fit(&TableSpec { partition_by: None, ..spec() }).await.expect_err("no partitions");
+    assert!(matches!(&refused, Error::SchemaChanged { table, .. } if table == "raw_gate_event"), "{refused}");
+    assert_eq!(pinned(&lake).await.version, 0, "nothing was written");
+}

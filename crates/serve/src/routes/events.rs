@@ -14,6 +14,8 @@ use crate::state::State;
 const KEY_BYTES_MAX: usize = 256;
 /// Seconds after which a full log is worth another try: a commit was begun when it filled.
 const RETRY_AFTER_S: u64 = 2;
+/// The same where a person has to mend something: devices keep what they have and do not knock all the time.
+const LONG_AFTER_S: u64 = 60;
 
 pub(crate) async fn push(
     Shared(state): Shared<State>,
@@ -31,7 +33,7 @@ pub(crate) async fn push(
             "Idempotency-Key 应为 1 至 {KEY_BYTES_MAX} 个字符 / an Idempotency-Key has 1 to {KEY_BYTES_MAX} characters"
         )));
     }
-    let Ok(room) = state.pushing.clone().try_acquire_owned() else {
+    let Some(room) = state.rooms.take(&admitted.pipeline) else {
         return Err(Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "busy",
@@ -89,9 +91,17 @@ impl From<PushRefusal> for Problem {
             PushRefusalKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             PushRefusalKind::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
             PushRefusalKind::Full => (StatusCode::TOO_MANY_REQUESTS, "log_full"),
+            PushRefusalKind::Bad => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_bad"),
+            PushRefusalKind::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            PushRefusalKind::NotCommitted => (StatusCode::SERVICE_UNAVAILABLE, "not_committed"),
             PushRefusalKind::Failed => (StatusCode::SERVICE_UNAVAILABLE, "not_kept"),
         };
-        let again = matches!(it.kind, PushRefusalKind::Full | PushRefusalKind::Failed);
-        Problem::new(status, code, format!("{} / {}", it.zh, it.en)).after(again.then_some(RETRY_AFTER_S))
+        let after = match it.kind {
+            PushRefusalKind::Full | PushRefusalKind::Failed => Some(RETRY_AFTER_S),
+            // Somebody has to do something first.
+            PushRefusalKind::NotCommitted | PushRefusalKind::DiskFull => Some(LONG_AFTER_S),
+            _ => None,
+        };
+        Problem::new(status, code, format!("{} / {}", it.zh, it.en)).after(after)
     }
 }

@@ -19,14 +19,17 @@ pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, 
         (None, false) => "empty",
     };
     let due = super::channels::due(&state).await?;
-    let warnings = due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en }));
+    let mut warnings = Vec::new();
+    warnings.extend(due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en })));
+    let streams = state.parts.pushes.warnings();
+    warnings.extend(streams.into_iter().map(|it| json!({ "code": it.code, "text_zh": it.zh, "text_en": it.en })));
     let failed = last.is_some_and(|it| it.result == store::RunResult::Failed);
     Ok(Json(json!({
         "status": if failed { "degraded" } else { "ok" },
         "version": state.config.version,
         "lake": lake,
         "as_of_on": newest.and_then(schema::time::days_date).map(|it| it.to_string()),
-        "warnings": warnings.into_iter().collect::<Vec<_>>(),
+        "warnings": warnings,
         "last_run": last.map(|it| json!({
             "stage": it.stage, "result": it.result.to_string(), "finished_at": it.ended_at_us.and_then(instant),
         })),

@@ -1,0 +1,109 @@
+//! A build reads the raw tables as they were when it began, whatever is committed to them meanwhile.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Schema};
+use engine::{Config, Engine};
+use lake::{Commit, Durability, Lake, TableSpec};
+use schema::time::CampusClock;
+use schema::{Pipeline, raw_schema, raw_sort};
+use serde::Deserialize;
+use tokio::runtime::Handle;
+use transform::{Builder, Graph};
+
+#[derive(Deserialize)]
+struct Defaults {
+    warning: warning::Config,
+}
+
+fn pipeline(name: &str) -> Pipeline {
+    let text = format!(
+        r#"
+        [pipeline]
+        name = "{name}"
+        about = "Things."
+        shape = "state"
+        owner = "office"
+        purpose = ["portrait"]
+        retention = "4y"
+        source = {{ format = "csv", path = "{name}.csv" }}
+        [contract]
+        version = 1
+        key = ["id"]
+        usual_delay = "1d"
+        [columns]
+        id = {{ type = "int64", required = true, class = "internal", about = "Number." }}"#
+    );
+    Pipeline::parse(Path::new(""), &text).expect("a contract")
+}
+
+/// Commits one row; its number stands in every column that holds numbers.
+async fn add(lake: &Lake, pipeline: &Pipeline, n: i64) {
+    let schema = raw_schema(pipeline);
+    let columns = schema.fields().iter().map(|it| -> ArrayRef {
+        match it.data_type() {
+            DataType::Boolean => Arc::new(BooleanArray::from(vec![false])),
+            DataType::Timestamp(..) => Arc::new(TimestampMicrosecondArray::from(vec![n]).with_timezone("UTC")),
+            _ => Arc::new(Int64Array::from(vec![n])),
+        }
+    });
+    let plain = schema.fields().iter().map(|it| it.as_ref().clone().with_metadata(Default::default()));
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(plain.collect::<Vec<_>>())), columns.collect()).expect("columns fit");
+    let spec = TableSpec {
+        name: pipeline.raw_table(),
+        sort_by: raw_sort(pipeline),
+        schema,
+        partition_by: None,
+        stats_columns: Vec::new(),
+        properties: Default::default(),
+    };
+    let file = lake.writer(&spec).write(None, &[rows]).expect("written");
+    lake.append(&spec, vec![file], Commit { data_change: true, ..Commit::default() }).await.expect("appended");
+}
+
+async fn rows(lake: &Lake, table: &str) -> i64 {
+    lake.snapshot(table).await.expect("readable").expect("a table").rows()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_committed_while_a_build_runs_are_the_next_builds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = Lake::open(lake::Config { root: folder.path().join("lake"), durability: Durability::Os }).await.expect("a lake");
+    let pipelines = [pipeline("apple"), pipeline("pear")];
+    for it in &pipelines {
+        add(&lake, it, 1).await;
+    }
+    let clock = CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::MIN);
+    let config = Config { memory_bytes: 64 << 20, partitions: 1, spill_dir: folder.path().join("spill") };
+    let engine = Engine::new(config, lake.clone(), None, clock).expect("an engine");
+    let graph = Graph::new(&pipelines, &[], None).expect("a graph");
+    let defaults = include_str!("../../cli/default.toml");
+    let defaults: Defaults = schema::parse_toml(Path::new("default.toml"), defaults).expect("settings");
+    let config = transform::Config { chunk_rows: 1_000, as_of_days: 1, warning: defaults.warning };
+    let builder = Builder::new(&engine, &graph, &pipelines, config).await.expect("a builder");
+
+    // When the first table is begun, a row is committed to what each of them is made of.
+    let meanwhile = |n: i64| {
+        let (lake, pipelines) = (&lake, &pipelines);
+        move |step: transform::Progress| {
+            if step.done == 0 {
+                tokio::task::block_in_place(|| {
+                    Handle::current().block_on(async {
+                        for it in pipelines {
+                            add(lake, it, n).await;
+                        }
+                    });
+                });
+            }
+        }
+    };
+    builder.build(20_000, &[], false, &meanwhile(2)).await.expect("built");
+    assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (1, 1));
+    // Nothing of what came is forgotten, and a builder that is used again looks anew.
+    builder.build(20_000, &[], false, &meanwhile(3)).await.expect("built");
+    assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (2, 2));
+    builder.build(20_000, &[], false, &|_| {}).await.expect("built");
+    assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (3, 3));
+}
