@@ -84,6 +84,7 @@ pub(crate) struct Stream {
     pub(crate) rows_max: u64,
     pub(crate) requests_max: usize,
     pub(crate) answers_kept_days: u32,
+    pub(crate) drop: crate::stream::config::DropFolder,
 }
 
 /// Whether a source needs an approval of its use to enter.

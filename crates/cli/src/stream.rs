@@ -8,8 +8,13 @@
 //! 3. answers and counts are kept in the store, which takes nothing twice;
 //! 4. the log forgets the frames.
 
+mod board;
 mod commit;
+pub(crate) mod config;
 mod door;
+mod folder;
+mod inside;
+mod parcel;
 mod tail;
 
 use std::path::PathBuf;
@@ -23,6 +28,7 @@ use crate::settings::{Place, Settings};
 
 pub(crate) use commit::{commit, run};
 pub(crate) use door::{Doorstep, Pushing};
+pub(crate) use inside::open_doors;
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.
@@ -41,6 +47,9 @@ struct Note {
     answer: String,
     counts: [u64; 5],
     days: Vec<Option<i32>>,
+    /// Where a source that can be read again stands after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reached: Option<parcel::Reached>,
 }
 
 impl Note {

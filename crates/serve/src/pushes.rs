@@ -10,6 +10,34 @@ pub trait Pushes: Send + Sync {
 
     /// Takes what was pushed; the answer, JSON, is given once the rows survive a power cut.
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal>;
+
+    /// How the other doors of the stream stand: drop folder, brokers.
+    fn doors(&self) -> Vec<StreamDoor>;
+}
+
+/// A door of the stream that is no HTTP, and how it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamDoor {
+    /// Kind and name, such as `mqtt/gates`.
+    pub door: String,
+    /// The pipelines that it feeds.
+    pub pipeline: String,
+    /// Since when it is open, in microseconds since 1970; `None` while it is not.
+    pub open_since_us: Option<i64>,
+    /// Whether it waits for a person to decide, and is not tried again until then.
+    pub is_stopped: bool,
+    /// When something went wrong last.
+    pub error_at_us: Option<i64>,
+    /// What, in Chinese; empty if nothing did.
+    pub error_zh: String,
+    /// What, in English.
+    pub error_en: String,
+    /// Events taken since the server started.
+    pub taken_n: u64,
+    /// When the last of them were.
+    pub taken_at_us: Option<i64>,
+    /// Files or messages that wait at the source, where it says so.
+    pub waiting_n: Option<u64>,
 }
 
 /// Who may push where.

@@ -19,19 +19,34 @@ pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, 
         (None, false) => "empty",
     };
     let due = super::channels::due(&state).await?;
-    let warnings = due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en }));
+    let warnings: Option<Value> = due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en }));
+    let due = warnings.into_iter().chain(state.parts.pushes.doors().iter().filter_map(shut)).collect::<Vec<_>>();
     let failed = last.is_some_and(|it| it.result == store::RunResult::Failed);
     Ok(Json(json!({
         "status": if failed { "degraded" } else { "ok" },
         "version": state.config.version,
         "lake": lake,
         "as_of_on": newest.and_then(schema::time::days_date).map(|it| it.to_string()),
-        "warnings": warnings.into_iter().collect::<Vec<_>>(),
+        "warnings": due,
         "last_run": last.map(|it| json!({
             "stage": it.stage, "result": it.result.to_string(), "finished_at": it.ended_at_us.and_then(instant),
         })),
         "demo_logins": if state.config.is_demo { json!(state.config.demo_logins) } else { json!([]) },
     })))
+}
+
+/// A door of the stream that is not open. Which one is all that is said without a login: why stands in the catalogue.
+fn shut(door: &crate::pushes::StreamDoor) -> Option<Value> {
+    let (name, zh, en) = match door {
+        it if it.is_stopped => (&it.door, "已停止，等待人工处理", "stopped and waits for somebody to decide"),
+        it if it.open_since_us.is_none() && it.error_at_us.is_some() => (&it.door, "未连接", "is not connected"),
+        _ => return None,
+    };
+    Some(json!({
+        "code": "door_shut",
+        "text_zh": format!("实时接入 {name} {zh}：见数据目录的数据质量"),
+        "text_en": format!("the stream door {name} {en}: see data quality in the catalogue"),
+    }))
 }
 
 pub(crate) fn instant(at_us: i64) -> Option<String> {
