@@ -1,8 +1,11 @@
 //! The doors of the stream that are no HTTP: whatever is killed in between, what was taken is in staging, once.
 
-use std::path::Path;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -126,4 +129,167 @@ fn files_of_the_drop_folder_enter_once_whatever_is_killed() {
     let why = std::fs::read_to_string(inbox.join("refused").join(&refused[1])).expect("a reason");
     assert_eq!(why.lines().count(), 2, "in both languages: {why}");
     assert_eq!(names(&inbox.join("done")).len(), points.len() + 1);
+}
+
+/// A program of a broker, which may be killed and begun again at the same port.
+struct Broker {
+    program: &'static str,
+    args: Vec<String>,
+    port: u16,
+    process: Child,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port()
+}
+
+/// A program by its name, or where a system keeps what an administrator runs.
+fn program(name: &str) -> Command {
+    let sbin = Path::new("/usr/sbin").join(name);
+    Command::new(if sbin.exists() { sbin } else { PathBuf::from(name) })
+}
+
+#[track_caller]
+fn done(command: &mut Command) {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: `make brokers` installs it"));
+    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+impl Broker {
+    fn start(program: &'static str, args: Vec<String>, port: u16) -> Self {
+        let process = Self::begin(program, &args, port);
+        Self { program, args, port, process }
+    }
+
+    fn begin(name: &str, args: &[String], port: u16) -> Child {
+        let mut command = program(name);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}: `make brokers` installs it"));
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{name} does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        process
+    }
+
+    fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    fn again(&mut self) {
+        self.kill();
+        self.process = Self::begin(self.program, &self.args, self.port);
+    }
+}
+
+/// Certificates of an authority of our own, and of a broker on this machine.
+fn certificates(folder: &Path) {
+    let openssl = |args: &str| done(Command::new("openssl").args(args.split(' ')).current_dir(folder));
+    write(&folder.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority");
+    openssl("req -newkey rsa:2048 -nodes -keyout broker.key -out broker.csr -subj /CN=localhost");
+    openssl("x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out broker.pem -days 2 -extfile names");
+}
+
+/// Sends messages as a gate does, and returns once the broker has acknowledged all of them.
+fn publish(port: u16, messages: &[(String, String, bool)]) {
+    let mut options = MqttOptions::new("gate", "127.0.0.1", port);
+    options.set_credentials("gate", "secret of the gates");
+    let (client, mut connection) = Client::new(options, messages.len() + 8);
+    for (topic, content, is_retained) in messages {
+        client.publish(topic, QoS::AtLeastOnce, *is_retained, content.as_bytes()).expect("queued");
+    }
+    let mut waiting = messages.len();
+    for event in connection.iter() {
+        if matches!(event.expect("the broker takes it"), Event::Incoming(Packet::PubAck(_))) {
+            waiting -= 1;
+        }
+        if waiting == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
+    let folder = TempDir::new().expect("a folder");
+    certificates(folder.path());
+    let (plain, tls) = (free_port(), free_port());
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    done(program("mosquitto_passwd").args(["-b", "-c", &at("users"), "gate", "secret of the gates"]));
+    // As root it would become another user, who may not read this folder.
+    let settings = format!(
+        "user root\nlistener {plain} 127.0.0.1\nlistener {tls} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\n\
+         allow_anonymous false\npassword_file {}\npersistence true\npersistence_location {}/\nautosave_on_changes true\n\
+         autosave_interval 1\nmax_inflight_messages 7\n",
+        at("ca.pem"),
+        at("broker.pem"),
+        at("broker.key"),
+        at("users"),
+        folder.path().display()
+    );
+    write(&folder.path().join("mosquitto.conf"), &settings);
+    let mut broker = Broker::start("mosquitto", vec!["-c".to_owned(), at("mosquitto.conf")], plain);
+
+    let project_folder = TempDir::new().expect("a folder");
+    let secret = folder.path().join("secret");
+    write(&secret, "secret of the gates\n");
+    #[cfg(unix)]
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+    let door = format!(
+        "[[stream.mqtt]]\nname = \"gates\"\nurl = \"mqtts://localhost:{tls}\"\nclient_id = \"yizhan\"\nuser = \"gate\"\n\
+         password = {{ file = \"{}\" }}\nca_file = \"{}\"\ntopics = {{ \"gates/+/passage\" = \"gate_event\" }}\n",
+        secret.display(),
+        at("ca.pem")
+    );
+    let gates = project(&project_folder, &door);
+    let now = now_ms();
+    let event = |seq: u64| (format!("gates/{}/passage", seq % 3), passage("G1", seq, now - seq as i64, seq), false);
+    // Out of order, and every third of them twice.
+    let events = |range: std::ops::Range<u64>| -> Vec<(String, String, bool)> {
+        let twice = range.clone().step_by(3);
+        range.rev().chain(twice).map(event).collect()
+    };
+    // What a broker retains is there before anybody subscribes.
+    let (topic, content, _) = event(0);
+    publish(plain, &[(topic, content, true)]);
+    // The first batch it takes is the retained event; it ends itself when the second is in the log and not acknowledged.
+    let mut server = gates.serve(Some("mqtt.kept:2")).expect("it starts");
+    until("the retained event", &gates, || staged(&gates) == [0]);
+    let mut first = events(1..21);
+    first.push(("gates/1/passage".to_owned(), "no JSON".to_owned(), false));
+    publish(plain, &first);
+    until("mqtt.kept", &gates, || server.is_dead());
+    // The broker keeps what comes while nobody is connected.
+    publish(plain, &events(21..31));
+    broker.again();
+    let mut server = gates.serve(None).expect("it starts");
+    // A gate that lost its broker sends again what it has.
+    publish(plain, &events(1..31));
+    until("everything so far", &gates, || staged(&gates) == (0..31).collect::<Vec<_>>());
+    server.kill();
+    publish(plain, &events(31..36));
+    let server = gates.serve(None).expect("it starts");
+    broker.kill();
+    until("a word of the door", &gates, || warnings(&server.url).iter().any(|it| it["code"] == "door_shut"));
+    broker.again();
+    until("everything", &gates, || {
+        publish(plain, &events(31..41));
+        staged(&gates) == (0..41).collect::<Vec<_>>()
+    });
+    until("an open door", &gates, || warnings(&server.url).iter().all(|it| it["code"] != "door_shut"));
+    server.stop();
+    assert_eq!(staged(&gates), (0..41).collect::<Vec<_>>());
+    let retained = gates.sql("SELECT count(*) AS n FROM raw_gate_event WHERE event_seq = 0");
+    assert_eq!(retained[0]["n"].as_u64(), Some(1), "what is retained is sent at every subscription, and is no new event");
+    let refused = gates.sql("SELECT count(*) AS n FROM ops_quarantine WHERE pipeline = 'gate_event' AND reason = 'json'");
+    assert_ne!(refused[0]["n"].as_u64(), Some(0), "what is no event waits in quarantine");
 }

@@ -85,6 +85,7 @@ pub(crate) struct Stream {
     pub(crate) requests_max: usize,
     pub(crate) answers_kept_days: u32,
     pub(crate) drop: crate::stream::config::DropFolder,
+    pub(crate) mqtt: Vec<crate::stream::config::Mqtt>,
 }
 
 /// Whether a source needs an approval of its use to enter.

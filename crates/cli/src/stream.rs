@@ -9,11 +9,13 @@
 //! 4. the log forgets the frames.
 
 mod board;
+mod broker;
 mod commit;
 pub(crate) mod config;
 mod door;
 mod folder;
 mod inside;
+mod mqtt;
 mod parcel;
 mod tail;
 

@@ -34,7 +34,7 @@ mod armed {
 }
 
 /// All places, for whoever tries each.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 24] = [
     "log.append.before",
     "log.append.after",
     "log.sync.before",
@@ -57,6 +57,8 @@ pub const ALL: [&str; 22] = [
     "drop.kept",
     "drop.done",
     "drop.refused",
+    "mqtt.kept",
+    "mqtt.acked",
 ];
 
 /// Passes a place; a debug build that was told to ends here.

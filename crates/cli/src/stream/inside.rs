@@ -8,8 +8,8 @@ use serve::{Admitted, PushRefusal, PushRefusalKind};
 use tokio::task::JoinHandle;
 
 use super::door::{Doorstep, refused};
-use super::folder;
 use super::parcel::Parcel;
+use super::{folder, mqtt};
 use crate::approval;
 use crate::house::House;
 
@@ -42,6 +42,7 @@ impl Pause {
 pub(crate) fn open_doors(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let mut tasks = Vec::new();
     tasks.extend(folder::open(house, door)?);
+    tasks.extend(mqtt::open(house, door)?);
     Ok(tasks)
 }
 
@@ -64,6 +65,17 @@ impl Doorstep {
         let answer = self.put(admitted, parcel.clone()).await?;
         Ok(serde_json::from_str(&answer).unwrap_or_default())
     }
+}
+
+/// Refuses a name that would not do as a part of others.
+pub(super) fn check_name(setting: &str, name: &str) -> anyhow::Result<()> {
+    let is_fit = !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '_' | '-'));
+    if is_fit {
+        return Ok(());
+    }
+    anyhow::bail!(crate::exit::Caller(format!(
+        "{setting}：name 只能用字母、数字、_ 和 - / {setting}: a name has letters, digits, _ and - only"
+    )))
 }
 
 /// Refuses a setting that names a pipeline to which nothing may be pushed.
