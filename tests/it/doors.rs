@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use async_nats::jetstream;
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -292,4 +293,123 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
     assert_eq!(retained[0]["n"].as_u64(), Some(1), "what is retained is sent at every subscription, and is no new event");
     let refused = gates.sql("SELECT count(*) AS n FROM ops_quarantine WHERE pipeline = 'gate_event' AND reason = 'json'");
     assert_ne!(refused[0]["n"].as_u64(), Some(0), "what is no event waits in quarantine");
+}
+
+/// What a gate does with JetStream: publishes, and asks whether it was kept.
+async fn jetstream_at(port: u16) -> jetstream::Context {
+    let began = Instant::now();
+    loop {
+        match async_nats::connect(format!("nats://127.0.0.1:{port}")).await {
+            Ok(client) => return jetstream::new(client),
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn make_stream(runtime: &tokio::runtime::Runtime, port: u16) {
+    runtime.block_on(async {
+        let config = jetstream::stream::Config {
+            name: "GATES".to_owned(),
+            subjects: vec!["gates.>".to_owned()],
+            ..jetstream::stream::Config::default()
+        };
+        // Right after its start a server may still be setting up.
+        let began = Instant::now();
+        while let Err(error) = jetstream_at(port).await.create_stream(config.clone()).await {
+            assert!(began.elapsed() < Duration::from_secs(30), "{error}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+/// Publishes, and returns once the broker has kept all of them.
+fn send(runtime: &tokio::runtime::Runtime, port: u16, messages: &[(String, String)]) {
+    runtime.block_on(async {
+        let context = jetstream_at(port).await;
+        for (subject, content) in messages {
+            let kept = context.publish(subject.clone(), content.clone().into()).await.expect("published");
+            kept.await.expect("kept");
+        }
+    });
+}
+
+#[test]
+fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_told() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let store = folder.path().join("store");
+    let args = ["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd", &store.display().to_string()];
+    let mut broker = Broker::start("nats-server", args.map(str::to_owned).to_vec(), port);
+    make_stream(&runtime, port);
+
+    let project_folder = TempDir::new().expect("a folder");
+    let door = format!(
+        "[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
+         subjects = [\"gates.north\", \"gates.south.*\"]\n"
+    );
+    let gates = project(&project_folder, &door);
+    let now = now_ms();
+    let event = |seq: u64| {
+        let subject = if seq % 2 == 0 { "gates.north".to_owned() } else { format!("gates.south.{}", seq % 5) };
+        (subject, passage("G1", seq, now - seq as i64, seq))
+    };
+    // Out of order, and every third of them twice.
+    let events = |range: std::ops::Range<u64>| -> Vec<(String, String)> {
+        let twice = range.clone().step_by(3);
+        range.rev().chain(twice).map(event).collect()
+    };
+    let all = |n: u64| (0..n).collect::<Vec<_>>();
+    send(&runtime, port, &events(0..20));
+    // It ends itself between the log and the table, then between the table and the next message.
+    for (point, from) in [("nats.kept:2", 20), ("commit.rows.after", 30), ("log.sync.after:2", 40)] {
+        if let Some(mut server) = gates.serve(Some(point)) {
+            until(point, &gates, || {
+                send(&runtime, port, &events(from..from + 10));
+                server.is_dead()
+            });
+        }
+        send(&runtime, port, &events(from..from + 10));
+    }
+    let mut server = gates.serve(None).expect("it starts");
+    until("everything so far", &gates, || staged(&gates) == all(50));
+    server.kill();
+    // What is read by its position is not even in the raw table twice.
+    let raw = gates.sql("SELECT count(*) AS n FROM raw_gate_event");
+    send(&runtime, port, &events(50..60));
+    let server = gates.serve(None).expect("it starts");
+    until("what came meanwhile", &gates, || staged(&gates) == all(60));
+    let more = gates.sql("SELECT count(*) AS n FROM raw_gate_event");
+    let n = |rows: &[Value]| rows[0]["n"].as_u64().expect("a count");
+    assert_eq!(n(&more) - n(&raw), events(50..60).len() as u64);
+    // A broker that comes back goes on where it was, once what it had taken reached its disk.
+    std::thread::sleep(Duration::from_secs(1));
+    broker.again();
+    send(&runtime, port, &events(60..70));
+    until("what came after the broker", &gates, || staged(&gates) == all(70));
+
+    // A broker that comes back without what it had is no reason to begin anew: its numbers mean other messages.
+    broker.kill();
+    std::fs::remove_dir_all(&store).expect("it forgets");
+    broker.again();
+    make_stream(&runtime, port);
+    send(&runtime, port, &events(70..75));
+    until("a word of both doors", &gates, || {
+        let told = warnings(&server.url);
+        let told: Vec<&str> = told.iter().filter_map(|it| it["text_en"].as_str()).collect();
+        ["nats/gates/gates.north", "nats/gates/gates.south.*"]
+            .iter()
+            .all(|door| told.iter().any(|it| it.contains(door) && it.contains("stopped")))
+    });
+    server.stop();
+    assert_eq!(staged(&gates), all(70));
+    // A person says that it is another stream.
+    let path = project_folder.path().join("yizhan.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    write(&path, &text.replace("name = \"gates\"", "name = \"gates_2\""));
+    let server = gates.serve(None).expect("it starts");
+    until("the new stream", &gates, || staged(&gates) == all(75));
+    server.stop();
+    assert_eq!(staged(&gates), all(75));
 }

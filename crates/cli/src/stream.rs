@@ -16,7 +16,9 @@ mod door;
 mod folder;
 mod inside;
 mod mqtt;
+mod nats;
 mod parcel;
+mod positions;
 mod tail;
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ pub struct StreamDoor {
     pub pipeline: String,
     /// Since when it is open, in microseconds since 1970; `None` while it is not.
     pub open_since_us: Option<i64>,
-    /// Whether it waits for a person to decide, and is not tried again until then.
+    /// Whether it waits for a person to decide: nothing is taken until what is wrong was put right.
     pub is_stopped: bool,
     /// When something went wrong last.
     pub error_at_us: Option<i64>,

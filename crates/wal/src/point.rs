@@ -34,7 +34,7 @@ mod armed {
 }
 
 /// All places, for whoever tries each.
-pub const ALL: [&str; 24] = [
+pub const ALL: [&str; 25] = [
     "log.append.before",
     "log.append.after",
     "log.sync.before",
@@ -59,6 +59,7 @@ pub const ALL: [&str; 24] = [
     "drop.refused",
     "mqtt.kept",
     "mqtt.acked",
+    "nats.kept",
 ];
 
 /// Passes a place; a debug build that was told to ends here.

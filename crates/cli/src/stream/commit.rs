@@ -14,7 +14,7 @@ use store::{Counts, PushAnswer, PushCount};
 use wal::Kept;
 use wal::point::pass;
 
-use super::{Doorstep, LOG_APP, Note};
+use super::{Doorstep, LOG_APP, Note, positions};
 use crate::house::House;
 use crate::ingest::{QUARANTINE, quarantine_spec, raw_spec, write_days};
 use crate::settings::Settings;
@@ -105,12 +105,13 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
         }
     }
     let Some(last) = last else { return Ok(()) };
+    let beside = positions::beside(frames.iter().filter(|it| done < it.position).copied())?;
     let spec = raw_spec(pipeline);
     let writer = house.lake.writer(&spec);
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    append(house, &spec, files, last).await
+    positions::append(house, &spec, files, last, &beside).await
 }
 
 async fn append(house: &House, spec: &TableSpec, files: Vec<lake::StagedFile>, position: i64) -> anyhow::Result<()> {

@@ -45,6 +45,49 @@ pub(crate) struct Mqtt {
     key_file: Option<PathBuf>,
 }
 
+/// `[[stream.nats]]`: a stream of NATS JetStream, read by position.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nats {
+    /// Its name among the doors; with another name it is read from its beginning.
+    pub(crate) name: String,
+    /// Address of the broker: `tls://host:4222`, or `nats://` on this machine.
+    pub(crate) url: String,
+    /// The stream.
+    pub(crate) stream: String,
+    /// Subjects of it, each with a worker of its own.
+    pub(crate) subjects: Vec<String>,
+    /// The pipeline that they feed.
+    pub(crate) pipeline: String,
+    #[serde(default)]
+    plain: bool,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Option<SecretSource>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cert_file: Option<PathBuf>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+impl Nats {
+    pub(super) fn broker(&self) -> Broker<'_> {
+        Broker {
+            setting: format!("stream.nats \"{}\"", self.name),
+            url: &self.url,
+            plain: self.plain,
+            user: &self.user,
+            password: self.password.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            cert_file: self.cert_file.as_ref(),
+            key_file: self.key_file.as_ref(),
+        }
+    }
+}
+
 /// Where a broker is, and who we are to it.
 #[derive(Debug)]
 pub(super) struct Broker<'a> {
