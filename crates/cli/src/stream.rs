@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crate::house::House;
 use crate::settings::{Place, Settings};
 
+pub(crate) use broker::usual_tls;
 pub(crate) use commit::{commit, run};
 pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use inside::open_doors;

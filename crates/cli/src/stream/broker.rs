@@ -24,6 +24,21 @@ pub(super) struct Schemes {
     pub(super) tls: (&'static str, u16),
 }
 
+/// TLS to a broker that is named on the command line: whom the system trusts is trusted.
+pub(crate) fn usual_tls() -> anyhow::Result<rustls::ClientConfig> {
+    let broker = Broker {
+        setting: "--to".to_owned(),
+        url: "",
+        plain: false,
+        user: "",
+        password: None,
+        ca_file: None,
+        cert_file: None,
+        key_file: None,
+    };
+    broker.tls(Path::new(""))
+}
+
 impl Broker<'_> {
     fn wrong(&self, zh: &str, en: &str) -> anyhow::Error {
         Caller(format!("{}：{zh} / {}: {en}", self.setting, self.setting)).into()
