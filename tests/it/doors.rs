@@ -274,9 +274,11 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
     publish(plain, &events(21..31));
     broker.again();
     let mut server = gates.serve(None).expect("it starts");
-    // A gate that lost its broker sends again what it has.
-    publish(plain, &events(1..31));
-    until("everything so far", &gates, || staged(&gates) == (0..31).collect::<Vec<_>>());
+    // A gate that lost its broker sends again what it has, until somebody tells it to stop.
+    until("everything so far", &gates, || {
+        publish(plain, &events(1..31));
+        staged(&gates) == (0..31).collect::<Vec<_>>()
+    });
     server.kill();
     publish(plain, &events(31..36));
     let server = gates.serve(None).expect("it starts");
@@ -293,7 +295,17 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
     assert_eq!(retained[0]["n"].as_u64(), Some(1), "what is retained is sent at every subscription, and is no new event");
     let refused = gates.sql("SELECT count(*) AS n FROM ops_quarantine WHERE pipeline = 'gate_event' AND reason = 'json'");
     assert_ne!(refused[0]["n"].as_u64(), Some(0), "what is no event waits in quarantine");
-    // A synthetic campus plays into the broker: what it sent is in the tables or in quarantine.
+    // A synthetic campus plays into the broker: what it sent is in the tables or in quarantine. For as many messages the
+    // broker need not save each of them, but it must not drop any.
+    broker.kill();
+    let settings =
+        settings.replace("persistence true", "persistence false").replace("autosave_on_changes true\nautosave_interval 1\n", "");
+    write(&folder.path().join("mosquitto.conf"), &format!("{settings}max_queued_messages 0\n"));
+    broker.again();
+    until("a new session", &gates, || {
+        publish(plain, &events(41..42));
+        staged(&gates) == (0..42).collect::<Vec<_>>()
+    });
     let n = |query: &str| gates.sql(query)[0]["n"].as_u64().unwrap_or(0);
     let arrived = || {
         n("SELECT count(*) AS n FROM raw_gate_event WHERE device_id <> 'G1'")
@@ -304,7 +316,7 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
     assert_ne!(played, 0);
     until("what was played", &gates, || played <= arrived());
     server.stop();
-    assert!(41 < staged(&gates).len());
+    assert!(42 < staged(&gates).len());
 }
 
 /// Plays two days of a small campus into a broker; says how many events it took.
