@@ -225,7 +225,7 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
     certificates(folder.path());
     let (plain, tls) = (free_port(), free_port());
     let at = |name: &str| folder.path().join(name).display().to_string();
-    done(program("mosquitto_passwd").args(["-b", "-c", &at("users"), "gate", "secret of the gates"]));
+    done(program("mosquitto_passwd").args(["-b", "-c"]).arg(at("users")).args(["gate", "secret of the gates"]));
     // As root it would become another user, who may not read this folder.
     let settings = format!(
         "user root\nlistener {plain} 127.0.0.1\nlistener {tls} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\n\

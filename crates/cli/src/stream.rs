@@ -13,7 +13,7 @@ mod broker;
 mod commit;
 pub(crate) mod config;
 mod door;
-mod folder;
+mod drop_folder;
 mod inside;
 mod mqtt;
 mod nats;

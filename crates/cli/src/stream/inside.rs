@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::door::{Doorstep, refused};
 use super::parcel::Parcel;
-use super::{folder, mqtt, nats};
+use super::{drop_folder, mqtt, nats};
 use crate::approval;
 use crate::house::House;
 
@@ -41,7 +41,7 @@ impl Pause {
 /// Opens the doors that the settings name. What is wrong with the settings is known now.
 pub(crate) fn open_doors(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let mut tasks = Vec::new();
-    tasks.extend(folder::open(house, door)?);
+    tasks.extend(drop_folder::open(house, door)?);
     tasks.extend(mqtt::open(house, door)?);
     tasks.extend(nats::open(house, door)?);
     Ok(tasks)

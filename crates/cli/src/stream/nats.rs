@@ -144,10 +144,8 @@ impl Shard {
         }
         let scheme = if self.address.has_tls { SCHEMES.tls.0 } else { SCHEMES.plain.0 };
         let url = format!("{scheme}://{}:{}", self.address.host, self.address.port);
-        options.connect(url).await.map_err(|error| {
-            let why = crate::exit::chain(&error);
-            lost(&format!("无法连接 NATS：{why}"), &format!("could not connect to NATS: {why}"))
-        })
+        let connected = options.connect(url).await;
+        connected.map_err(|why| lost(&format!("无法连接 NATS：{why}"), &format!("could not connect to NATS: {why}")))
     }
 
     /// How much one request asks for: a single message fits whatever the broker lets publishers send.
@@ -160,8 +158,7 @@ fn lost(zh: &str, en: &str) -> Ended {
     Ended::Lost { zh: zh.to_owned(), en: en.to_owned() }
 }
 
-fn silent(error: &(dyn std::error::Error + 'static)) -> Ended {
-    let why = crate::exit::chain(error);
+fn silent(why: &dyn std::fmt::Display) -> Ended {
     lost(&format!("NATS 没有应答：{why}"), &format!("NATS does not answer: {why}"))
 }
 
@@ -261,10 +258,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
     let name = &it.config.stream;
     let stream = match context.get_stream(name).await {
         Ok(stream) => stream,
-        Err(error) => {
-            let why = crate::exit::chain(&error);
-            return lost(&format!("读不到流 {name}：{why}"), &format!("could not find stream {name}: {why}"));
-        }
+        Err(why) => return lost(&format!("读不到流 {name}：{why}"), &format!("could not find stream {name}: {why}")),
     };
     let info = stream.cached_info();
     let sequence = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
@@ -360,7 +354,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
             Err(error) => {
                 // After the first message it may only say that the next one does not fit into this batch.
                 if batch.messages.is_empty() {
-                    batch.ended = Some(silent(&*error));
+                    batch.ended = Some(silent(&error));
                 }
                 break;
             }
@@ -368,7 +362,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
         let (consumed, sequence, pending) = match message.info() {
             Ok(info) => (info.consumer_sequence, info.stream_sequence, info.pending),
             Err(error) => {
-                batch.ended = Some(silent(&*error));
+                batch.ended = Some(silent(&error));
                 break;
             }
         };
