@@ -102,6 +102,10 @@ fn files_of_the_drop_folder_enter_once_whatever_is_killed() {
     let again: Vec<String> = [2, 1, 0].iter().map(|it| passage("G1", *it, at - 1_000, *it)).collect();
     drop_in(&inbox, "again.jsonl", &again.join("\n"), true);
     drop_in(&inbox, "wrong.jsonl", "this is\nno JSON\n", true);
+    // Its reason is written, and it has not followed yet.
+    if let Some(mut server) = gates.serve(Some("drop.refused")) {
+        until("drop.refused", &gates, || server.is_dead());
+    }
     write(&inbox.join("growing.jsonl.part"), &passage("G1", 999, at, 1));
     let cards = folder.path().join("drop/card_txn");
     let csv = "流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\n\
