@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 SEED ?= 1
 KILLS ?= 20
 
-.PHONY: help demo test crash bench check release tools app python chromium postgres shots
+.PHONY: help demo test crash bench check release tools app python chromium postgres brokers shots
 
 help:
 	@echo "make demo     示例校园：从原始导出到驾驶舱 / a synthetic campus, from raw exports to the cockpit on http://127.0.0.1:8080"
@@ -32,7 +32,7 @@ demo: app
 	cargo build --workspace --bin yizhan
 	$(TARGET)/debug/yizhan demo
 
-test: app python chromium postgres
+test: app python chromium postgres brokers
 	cargo build --workspace --bins
 	cargo run --quiet --package xtask -- tidy
 	cd dashboards && npm test
@@ -60,6 +60,14 @@ postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; \
 	  else echo "缺少 PostgreSQL：apt-get install postgresql / PostgreSQL is missing: install it"; exit 1; fi; }
+
+# Tests of the stream's doors start brokers of their own, and sign certificates for them.
+brokers:
+	@for it in mosquitto mosquitto_passwd nats-server openssl; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$it >/dev/null && continue; \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mosquitto nats-server openssl >/dev/null; break; \
+	  else echo "缺少 $$it：apt-get install mosquitto nats-server openssl / $$it is missing: install it"; exit 1; fi; done
 
 # Ratios are told of release builds only.
 bench: tools python release

@@ -101,7 +101,7 @@ impl Living {
         assert!(status.success(), "it stops in order: {status}");
     }
 
-    fn is_dead(&mut self) -> bool {
+    pub(crate) fn is_dead(&mut self) -> bool {
         self.process.try_wait().is_ok_and(|it| it.is_some())
     }
 

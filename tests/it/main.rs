@@ -9,6 +9,7 @@ mod choices;
 mod cockpit;
 mod crash;
 mod database;
+mod doors;
 mod identifiers;
 mod import;
 mod incremental;

@@ -4,6 +4,8 @@
 //! played are the sources whose contract lets events be pushed and whose files are lines of JSON with instants as numbers:
 //! gates and their signs of life.
 
+mod bus;
+
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::exit::Caller;
+use bus::Bus;
 
 const WEEK_MS: i64 = 7 * 86_400_000;
 /// Events of one request.
@@ -32,6 +35,8 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     /// Simulated seconds in a real one; 0 is as fast as the door takes it.
     pub(crate) speed: f64,
+    /// Where events go at a broker.
+    pub(crate) topic: String,
 }
 
 /// What was played.
@@ -94,7 +99,8 @@ pub(crate) fn play(folder: &Path, pipelines: &[Pipeline], stage: &Stage, now_ms:
     };
     let end_ms = of_day(last)?.last().map_or(now_ms, |it| it.at_ms);
     let shift_ms = (now_ms - end_ms).div_euclid(WEEK_MS) * WEEK_MS;
-    let mut player = Player { sources: &sources, stage, played: Played::default(), run: now_ms };
+    let bus = Bus::of(stage)?;
+    let mut player = Player { sources: &sources, stage, bus, played: Played::default(), run: now_ms };
     let mut begin: Option<(Instant, i64)> = None;
     for day in 0..=last {
         let mut due = of_day(day)?.into_iter().peekable();
@@ -155,14 +161,38 @@ fn moved(mut event: Map<String, Value>, pipeline: &Pipeline, shift_ms: i64) -> M
 struct Player<'a> {
     sources: &'a [&'a Pipeline],
     stage: &'a Stage,
+    /// The broker, if it is one that is played into.
+    bus: Option<Bus>,
     played: Played,
     /// Tells the keys of this play from those of another.
     run: i64,
 }
 
 impl Player<'_> {
+    /// Sends a batch until a broker has acknowledged it: it may come twice then, as it does from gates.
+    fn send_to(&mut self, place: usize, batch: &[Map<String, Value>]) -> anyhow::Result<()> {
+        let Some(bus) = &self.bus else { return Ok(()) };
+        let began = Instant::now();
+        self.played.requests += 1;
+        loop {
+            match bus.send(self.sources[place].name(), batch) {
+                Ok(()) => {
+                    self.played.events += batch.len() as u64;
+                    return Ok(());
+                }
+                Err(error) if PATIENCE < began.elapsed() => return Err(error.context("the broker does not answer")),
+                Err(_) => {}
+            }
+            self.played.waits += 1;
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     /// Sends a batch until the door has answered for it.
     fn send(&mut self, place: usize, batch: &[Map<String, Value>]) -> anyhow::Result<()> {
+        if self.bus.is_some() {
+            return self.send_to(place, batch);
+        }
         let name = self.sources[place].name();
         let body = serde_json::to_string(batch)?;
         let key = format!("live-{}-{}", self.run, self.played.requests);

@@ -85,6 +85,9 @@ pub(crate) struct Stream {
     pub(crate) rejects_max: u64,
     pub(crate) requests_max: usize,
     pub(crate) answers_kept_days: u32,
+    pub(crate) drop: crate::stream::config::DropFolder,
+    pub(crate) mqtt: Vec<crate::stream::config::Mqtt>,
+    pub(crate) nats: Vec<crate::stream::config::Nats>,
 }
 
 /// Whether a source needs an approval of its use to enter.

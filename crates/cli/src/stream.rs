@@ -8,8 +8,17 @@
 //! 3. answers and counts are kept in the store, which takes nothing twice;
 //! 4. the log forgets the frames.
 
+mod board;
+mod broker;
 mod commit;
+pub(crate) mod config;
 mod door;
+mod drop_folder;
+mod inside;
+mod mqtt;
+mod nats;
+mod parcel;
+mod positions;
 mod tail;
 
 use std::path::PathBuf;
@@ -25,8 +34,10 @@ use crate::house::House;
 use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
+pub(crate) use broker::usual_tls;
 pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
+pub(crate) use inside::open_doors;
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.
@@ -45,6 +56,9 @@ struct Note {
     answer: String,
     counts: [u64; 5],
     days: Vec<Option<i32>>,
+    /// Where a source that can be read again stands after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reached: Option<parcel::Reached>,
 }
 
 impl Note {

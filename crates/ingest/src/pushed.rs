@@ -70,6 +70,28 @@ impl Door<'_> {
         assert!(taken.counts.is_balanced(), "rows do not balance: {:?}", taken.counts);
         Ok(taken)
     }
+
+    /// Takes messages of a broker: each is one object, an array of them, or one a line. What is none of these waits in
+    /// quarantine like any other bad row, for nobody can send it back.
+    ///
+    /// # Errors
+    /// If there are too many rows, or the vault does not answer. Nothing is taken then.
+    ///
+    /// # Panics
+    /// If the rows do not balance, which is our bug.
+    pub fn take_messages(&self, file: &FileInput<'_>, messages: &[Vec<u8>]) -> Result<Taken, Error> {
+        let mut rows = Rows::new(self, Encoding::Utf8)?;
+        let mut taker = jsonl::Lines::new(&rows.slots);
+        for message in messages {
+            for event in elements(message).unwrap_or_else(|_| lines(message)) {
+                let row_no = rows.next_row_no(file)?;
+                taker.take(event, row_no, &mut rows);
+            }
+        }
+        let taken = batch::hand_over(self, file, rows)?;
+        assert!(taken.counts.is_balanced(), "rows do not balance: {:?}", taken.counts);
+        Ok(taken)
+    }
 }
 
 fn lines(body: &[u8]) -> Vec<&[u8]> {

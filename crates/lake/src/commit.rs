@@ -85,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) commit: Commit,
     /// Whether the position is news; compaction repeats an old one in its info and must not commit it again.
     pub(crate) has_position: bool,
+    /// Further applications and their positions.
+    pub(crate) beside: Vec<(String, i64)>,
 }
 
 impl Lake {
@@ -108,6 +110,21 @@ impl Lake {
     /// [`Error::SchemaChanged`] unless columns were only added and nullable, or the disk refuses. After an error
     /// the commit may still have happened: repeat it, with its position it cannot happen twice.
     pub async fn append(&self, spec: &TableSpec, files: Vec<StagedFile>, commit: Commit) -> Result<i64, Error> {
+        self.append_beside(spec, files, commit, &[]).await
+    }
+
+    /// Appends as [`Lake::append`] does, and commits positions of further applications beside the one that decides whether
+    /// the rows are news: those of the sources from which the rows came.
+    ///
+    /// # Errors
+    /// As [`Lake::append`].
+    pub async fn append_beside(
+        &self,
+        spec: &TableSpec,
+        files: Vec<StagedFile>,
+        commit: Commit,
+        beside: &[(String, i64)],
+    ) -> Result<i64, Error> {
         self.writable(&spec.name)?;
         let slot = self.slot(&spec.name)?;
         let shape = Shape::of(spec)?;
@@ -133,7 +150,7 @@ impl Lake {
                 partition_by: spec.partition_by.clone().map(|it| vec![it]),
                 predicate: None,
             };
-            Ok(Some(Plan { actions, operation, commit: commit.clone(), has_position: true }))
+            Ok(Some(Plan { actions, operation, commit: commit.clone(), has_position: true, beside: beside.to_vec() }))
         })
         .await
     }
@@ -190,7 +207,7 @@ impl Lake {
                 partition_by: spec.partition_by.clone().map(|it| vec![it]),
                 predicate: days.as_ref().zip(spec.partition_by.as_ref()).map(|(days, column)| predicate(column, days)),
             };
-            Ok(Some(Plan { actions, operation, commit: commit.clone(), has_position: true }))
+            Ok(Some(Plan { actions, operation, commit: commit.clone(), has_position: true, beside: Vec::new() }))
         })
         .await
     }
@@ -216,8 +233,9 @@ impl Lake {
             version += 1;
 
             let position = plan.commit.position.as_ref().filter(|_| plan.has_position);
-            let transactions = position.map(|(app_id, version)| Transaction::new(app_id, *version));
-            let data = CommitData::new(plan.actions, plan.operation, plan.commit.metadata(), transactions.into_iter().collect());
+            let transactions = position.into_iter().chain(&plan.beside);
+            let transactions = transactions.map(|(app_id, version)| Transaction::new(app_id, *version)).collect();
+            let data = CommitData::new(plan.actions, plan.operation, plan.commit.metadata(), transactions);
             let entry = data.get_bytes().map_err(|it| Error::delta("commit to", &slot.table)(it.into()))?;
             let written =
                 slot.log.write_commit_entry(version as u64, CommitOrBytes::LogBytes(entry.clone()), Default::default()).await;

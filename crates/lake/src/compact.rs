@@ -106,7 +106,7 @@ impl Lake {
             let commit = state.map(|it| it.commit.clone()).unwrap_or_default();
             let target_size = merges.iter().map(|it| it.staged.size as i64).max().unwrap_or_default();
             let operation = DeltaOperation::Optimize { predicate: None, target_size };
-            Ok(Some(Plan { actions, operation, commit, has_position: false }))
+            Ok(Some(Plan { actions, operation, commit, has_position: false, beside: Vec::new() }))
         })
         .await?;
         Ok(swapped)

@@ -27,7 +27,7 @@ impl Secret {
     }
 
     /// The value, for the line that sends it.
-    pub(crate) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -32,7 +32,7 @@ pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use portrait::portrait;
-pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes};
+pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes, StreamDoor};
 pub use state::{
     Catalog, CatalogTable, ChannelWords, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order,
     Parts, Reading, RuleWords, SourceWords, TagWords,

@@ -13,6 +13,9 @@ pub trait Pushes: Send + Sync {
 
     /// What somebody has to look after although the platform runs: nothing of any person.
     fn warnings(&self) -> Vec<PushWarning>;
+
+    /// How the other doors of the stream stand: drop folder, brokers.
+    fn doors(&self) -> Vec<StreamDoor>;
 }
 
 /// Something of the stream that waits for somebody.
@@ -24,6 +27,31 @@ pub struct PushWarning {
     pub zh: String,
     /// The same in English.
     pub en: String,
+}
+
+/// A door of the stream that is no HTTP, and how it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamDoor {
+    /// Kind and name, such as `mqtt/gates`.
+    pub door: String,
+    /// The pipelines that it feeds.
+    pub pipeline: String,
+    /// Since when it is open, in microseconds since 1970; `None` while it is not.
+    pub open_since_us: Option<i64>,
+    /// Whether it waits for a person to decide: nothing is taken until what is wrong was put right.
+    pub is_stopped: bool,
+    /// When something went wrong last.
+    pub error_at_us: Option<i64>,
+    /// What, in Chinese; empty if nothing did.
+    pub error_zh: String,
+    /// What, in English.
+    pub error_en: String,
+    /// Events taken since the server started.
+    pub taken_n: u64,
+    /// When the last of them were.
+    pub taken_at_us: Option<i64>,
+    /// Files or messages that wait at the source, where it says so.
+    pub waiting_n: Option<u64>,
 }
 
 /// Who may push where.

@@ -38,7 +38,7 @@ pub use loads::{LoadState, Loads};
 pub use messages::{ChannelUse, Fate, Messages, OpenMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
-pub use pushes::{PushAnswer, PushCount, PushToken, Pushes};
+pub use pushes::{DROP_GROUP, PushAnswer, PushCount, PushToken, Pushes};
 pub use runs::{RunResult, RunRow, Runs};
 pub use sessions::{SessionRow, Sessions};
 pub use store::{Config, Store};

@@ -6,6 +6,10 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::files::Counts;
 
+/// Group of what came through the drop folder. A file is known again for ever, as one of a batch is, so its answers are not
+/// forgotten. No group of devices has white space in its name.
+pub const DROP_GROUP: &str = "drop folder";
+
 /// A token, known by its hash only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushToken {
@@ -170,7 +174,8 @@ impl Pushes {
         .map_err(Error::database("read", "push_answer"))
     }
 
-    /// Keeps answers and counts, all or none, and forgets answers of before an instant. What was kept before stays.
+    /// Keeps answers and counts, all or none, and forgets answers of before an instant, but for those of [`DROP_GROUP`].
+    /// What was kept before stays.
     ///
     /// # Errors
     /// If the counts do not balance, or the store cannot be written.
@@ -215,8 +220,9 @@ impl Pushes {
             .await
             .map_err(Error::database("write", "push_count"))?;
         }
-        sqlx::query("DELETE FROM push_answer WHERE at_us < $1")
+        sqlx::query("DELETE FROM push_answer WHERE at_us < $1 AND device_group <> $2")
             .bind(forget_before_us)
+            .bind(DROP_GROUP)
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "push_answer"))?;
@@ -304,7 +310,10 @@ mod tests {
         assert_eq!(pushes.answer("gate_event", "gates", "k").await.unwrap(), Some(answer("k", 10, "first")));
         assert_eq!(pushes.answer("gate_event", "others", "k").await.unwrap(), None);
         assert_eq!(pushes.counts().await.unwrap(), [count(5, 3, 2)]);
+        let file = PushAnswer { device_group: DROP_GROUP.to_owned(), ..answer("f", 5, "a file") };
+        pushes.keep(std::slice::from_ref(&file), &[], 0).await.unwrap();
         pushes.keep(&[answer("l", 20, "third")], &[count(9, 10, 10)], 15).await.unwrap();
+        assert_eq!(pushes.answer("gate_event", DROP_GROUP, "f").await.unwrap(), Some(file), "a file is known for ever");
         assert_eq!(pushes.answer("gate_event", "gates", "k").await.unwrap(), None, "old answers go");
         assert_eq!(pushes.counts().await.unwrap(), [count(9, 13, 12)]);
         let uneven = PushCount { counts: Counts { rows_in: 1, ..Counts::default() }, ..count(10, 0, 0) };

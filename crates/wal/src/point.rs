@@ -34,7 +34,7 @@ mod armed {
 }
 
 /// All places, for whoever tries each.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 25] = [
     "log.append.before",
     "log.append.after",
     "log.sync.before",
@@ -53,6 +53,13 @@ pub const ALL: [&str; 18] = [
     "commit.keys.before",
     "commit.keys.after",
     "answer.before",
+    "drop.claimed",
+    "drop.kept",
+    "drop.done",
+    "drop.refused",
+    "mqtt.kept",
+    "mqtt.acked",
+    "nats.kept",
 ];
 
 /// Passes a place; a debug build that was told to ends here.

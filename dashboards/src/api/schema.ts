@@ -1270,7 +1270,7 @@ export interface components {
             /** @description What somebody has to do although the platform runs. */
             warnings: {
                 /** @enum {string} */
-                code: "drill_due" | "clock_ahead" | "clock_behind" | "not_committed" | "disk_full";
+                code: "drill_due" | "clock_ahead" | "clock_behind" | "not_committed" | "disk_full" | "door_shut";
                 text_zh: string;
                 text_en: string;
             }[];
@@ -1917,9 +1917,27 @@ export interface components {
             state: "ok" | "late" | "low" | "drift" | "missing";
             approval: components["schemas"]["Approval"];
         };
+        /** @description A door of the stream that is no HTTP, and how it stands (实时接入). */
+        StreamDoor: {
+            door: string;
+            pipeline: string;
+            /** @enum {string} */
+            state: "open" | "closed" | "stopped";
+            /** Format: date-time */
+            open_since: string | null;
+            /** Format: date-time */
+            error_at: string | null;
+            error_zh: string;
+            error_en: string;
+            taken_n: number;
+            /** Format: date-time */
+            taken_at: string | null;
+            waiting_n: number | null;
+        };
         /** @description Every source with approval, freshness, volume and drift (数据质量). */
         Quality: {
             sources: components["schemas"]["SourceQuality"][];
+            doors: components["schemas"]["StreamDoor"][];
             data_item_n: number;
         };
         /** @enum {string} */
@@ -3718,6 +3736,7 @@ export type LineageTable = components['schemas']['LineageTable'];
 export type Lineage = components['schemas']['Lineage'];
 export type Approval = components['schemas']['Approval'];
 export type SourceQuality = components['schemas']['SourceQuality'];
+export type StreamDoor = components['schemas']['StreamDoor'];
 export type Quality = components['schemas']['Quality'];
 export type ImportFormat = components['schemas']['ImportFormat'];
 export type ImportEncoding = components['schemas']['ImportEncoding'];

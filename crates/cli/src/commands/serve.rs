@@ -93,6 +93,7 @@ pub(crate) async fn serve_house(
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
         pushes: Arc::new(Pushing(door.clone())),
     };
+    let doors = stream::open_doors(&house, &door)?;
     let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
@@ -100,7 +101,7 @@ pub(crate) async fn serve_house(
     let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone())));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    for task in [schedule, care, Some(committer)].into_iter().flatten() {
+    for task in [schedule, care, Some(committer)].into_iter().flatten().chain(doors) {
         task.abort();
     }
     // What stays in the log after a failure here is committed by the next start.

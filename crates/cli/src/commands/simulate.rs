@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Common, Format};
+use crate::exit::Caller;
 use crate::live::{self, Stage};
 use crate::progress::Bars;
 use crate::project::Project;
@@ -29,8 +30,15 @@ pub(crate) struct Simulate {
     out: Option<PathBuf>,
     /// Play the gates of the campus into a running server instead, e.g. http://127.0.0.1:8080: moved by whole weeks, so that
     /// the last day ends now.
-    #[arg(long, value_name = "URL", requires = "token")]
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     live: Option<String>,
+    /// Where to play with --live, if not said there: http://, or a broker: mqtt://, mqtts://, nats://, tls:// (user@ before the
+    /// host, the password in YIZHAN_PUSH_TOKEN).
+    #[arg(long, value_name = "URL", requires = "live")]
+    to: Option<String>,
+    /// Topic at a broker: {pipeline} and names of the event's values in braces are filled in; NATS reads / as a dot.
+    #[arg(long, value_name = "TOPIC", default_value = "yizhan/{pipeline}/{device_id}", requires = "live")]
+    topic: String,
     /// Simulated seconds in a real one; 0 is as fast as the server takes it.
     #[arg(long, value_name = "X", default_value_t = 60.0, requires = "live")]
     speed: f64,
@@ -40,15 +48,35 @@ pub(crate) struct Simulate {
 }
 
 impl Simulate {
+    /// Where to play, if anywhere.
+    fn address(&self) -> anyhow::Result<Option<String>> {
+        let Some(live) = &self.live else { return Ok(None) };
+        let url = self.to.clone().unwrap_or_else(|| live.clone());
+        if url.is_empty() {
+            anyhow::bail!(Caller("--live 之后或用 --to 写明地址 / say where to play: --live URL, or --live --to URL".to_owned()));
+        }
+        if url.starts_with("http") && self.token.as_deref().unwrap_or_default().is_empty() {
+            anyhow::bail!(Caller(
+                "推送需要令牌：yizhan token add，然后 --token 或 YIZHAN_PUSH_TOKEN / a token is needed: `yizhan token add`, then --token or \
+                 YIZHAN_PUSH_TOKEN"
+                    .to_owned()
+            ));
+        }
+        Ok(Some(url))
+    }
+
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        // What is wrong with the address is known before anything is made.
+        let address = self.address()?;
         let Self { students, days, seed, uneventful, .. } = self;
         let folder = tempfile::TempDir::new()?;
         // What is only played is not kept.
         let out = self.out.clone().unwrap_or_else(|| folder.path().to_owned());
         let config = simulate::Config { students, days, seed, out: out.clone(), events: !uneventful, ..Default::default() };
         let manifest = simulate_into(&config)?;
-        if let Some(url) = self.live.clone() {
-            let stage = Stage { url, token: self.token.clone().unwrap_or_default(), speed: self.speed };
+        if let Some(url) = address {
+            let stage =
+                Stage { url, token: self.token.clone().unwrap_or_default(), speed: self.speed, topic: self.topic.clone() };
             let project = Project::read(&common.place().project, &common.settings()?)?;
             let played = live::play(&out, &project.pipelines, &stage, chrono::Utc::now().timestamp_millis())?;
             match common.format() {

@@ -13,7 +13,7 @@ use store::{Counts, PushAnswer, PushCount};
 use wal::Kept;
 use wal::point::pass;
 
-use super::{Doorstep, LOG_APP, Note};
+use super::{Doorstep, LOG_APP, Note, positions};
 use crate::house::House;
 use crate::ingest::{QUARANTINE, quarantine_spec, raw_spec, write_days};
 use crate::settings::Settings;
@@ -218,12 +218,13 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
             days.entry(day).or_default().push(batch);
         }
     }
+    let beside = positions::beside(new.iter().map(|it| **it))?;
     let spec = raw_spec(pipeline);
     let writer = house.lake.writer(&spec);
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    append(house, &spec, files, last, crate::known::noted(known_us)).await
+    positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us)).await
 }
 
 async fn append(

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use schema::{Blame, Pipeline};
 use serde_json::json;
-use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes};
+use serve::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes, StreamDoor};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::board::Board;
+use super::parcel::{Cargo, Parcel};
 use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
@@ -37,7 +39,7 @@ struct Recent {
 
 /// Takes what is pushed; shared by all requests.
 pub(crate) struct Doorstep {
-    house: Arc<House>,
+    pub(super) house: Arc<House>,
     log: Arc<wal::Log>,
     input: PathBuf,
     persons: Persons,
@@ -45,13 +47,15 @@ pub(crate) struct Doorstep {
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
     /// Says that the log is large enough for a commit.
     pub(super) filled: Notify,
+    /// How the doors stand that are no HTTP.
+    pub(super) board: Board,
 }
 
-fn refused(kind: PushRefusalKind, zh: impl Into<String>, en: impl Into<String>) -> PushRefusal {
+pub(super) fn refused(kind: PushRefusalKind, zh: impl Into<String>, en: impl Into<String>) -> PushRefusal {
     PushRefusal::new(kind, zh, en)
 }
 
-fn failed(error: &anyhow::Error) -> PushRefusal {
+pub(super) fn failed(error: &anyhow::Error) -> PushRefusal {
     tracing::error!(error = format!("{error:#}"), "pushed events");
     if is_disk_full(error) {
         return refused(
@@ -83,6 +87,7 @@ impl Doorstep {
             recent: Mutex::new(recent),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
+            board: Board::default(),
         })
     }
 
@@ -92,7 +97,7 @@ impl Doorstep {
         self.recent.lock().retain(|place, it| last < it.ticket.position || committed.of(&place.0).is_some());
     }
 
-    async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
+    pub(super) async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
         if self.house.settings.ingest.approvals == settings::Approvals::Off {
             return Ok(None);
         }
@@ -110,14 +115,15 @@ impl Doorstep {
     }
 
     /// From the bytes of a request to its frame in the log; blocks.
-    fn take(&self, admitted: &Admitted, push: &Push) -> Result<(String, Option<Arc<wal::Ticket>>), PushRefusal> {
+    fn take(&self, admitted: &Admitted, parcel: &Parcel) -> Result<(String, Option<Arc<wal::Ticket>>), PushRefusal> {
         let name = &admitted.pipeline;
         let gone = || refused(PushRefusalKind::NoPipeline, "没有这条数据管道", "there is no such pipeline");
         let (pipeline, lane) = self.house.pushed_to(name).zip(self.house.lanes.get(name)).ok_or_else(gone)?;
-        let body_hash = ::ingest::hash_bytes(&push.body);
+        let body_hash = parcel.cargo.hash();
         // Without a key of its own an event is known again by its bytes, as a file is. A state may well come back to what
-        // it was before, so there every request counts.
-        let key_hash = match &push.key {
+        // it was before, so there every request counts. What has a position in its source is known by that.
+        let key_hash = match &parcel.key {
+            _ if parcel.reached.is_some() => None,
             Some(key) => Some(::ingest::hash_bytes(format!("key:{key}").as_bytes())),
             None => pipeline.is_event().then(|| format!("body:{body_hash}")),
         };
@@ -133,15 +139,19 @@ impl Doorstep {
                     "this Idempotency-Key was used for another body: take a new one",
                 ));
             }
-            let answer = if push.key.is_some() { answer } else { skipped(name, &answer) };
+            let answer = if parcel.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
         self.refuse_stuck(name)?;
         let now_us = self.house.known_us();
-        let taken = self.through(pipeline, push, now_us)?;
-        self.refuse_flood(&taken)?;
+        let taken = self.through(pipeline, &parcel.cargo, now_us)?;
+        // A broker does not take its messages back: theirs all go into the quarantine.
+        if !matches!(parcel.cargo, Cargo::Messages(_)) {
+            self.refuse_flood(&taken)?;
+        }
         let answer = answer(name, &taken);
-        if taken.counts.rows_in == 0 {
+        // A position is kept even if nothing came with it.
+        if taken.counts.rows_in == 0 && parcel.reached.is_none() {
             return Ok((answer, None));
         }
         let Counts { rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased } = taken.counts;
@@ -153,6 +163,7 @@ impl Doorstep {
             answer: answer.clone(),
             counts: [rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased],
             days: taken.parts.iter().map(|it| it.day).collect(),
+            reached: parcel.reached.clone(),
         };
         let make = |position: i64| -> anyhow::Result<wal::Frame> {
             let mut batches = vec![under(&taken.rejects, PUSHED + position)?];
@@ -216,8 +227,16 @@ impl Doorstep {
         }
     }
 
-    fn through(&self, pipeline: &Pipeline, push: &Push, now_us: i64) -> Result<Taken, PushRefusal> {
+    fn through(&self, pipeline: &Pipeline, cargo: &Cargo, now_us: i64) -> Result<Taken, PushRefusal> {
         let vault = self.house.vault();
+        let stream = &self.house.settings.stream;
+        let usual = crate::ingest::limits(&self.house);
+        let limits = match cargo {
+            Cargo::Pushed(..) => Limits { rows_max: stream.rows_max, ..usual },
+            Cargo::File { .. } => Limits { rows_max: stream.rows_max, file_bytes_max: stream.body_bytes_max.0, ..usual },
+            // A broker's messages cannot be sent back to be cut into parts: their bytes are the bound.
+            Cargo::Messages(_) => usual,
+        };
         let door = Door {
             pipeline,
             clock: self.house.clock(),
@@ -226,15 +245,15 @@ impl Doorstep {
             seal: &*vault,
             now_us,
             known: KnownAt::At(now_us),
-            limits: Limits { rows_max: self.house.settings.stream.rows_max, ..crate::ingest::limits(&self.house) },
-        };
-        let form = match push.form {
-            PushForm::Json => ::ingest::PushForm::Json,
-            PushForm::Lines => ::ingest::PushForm::Lines,
-            PushForm::CloudEvents => ::ingest::PushForm::CloudEvents,
+            limits,
         };
         let file = FileInput { path: Path::new(""), file_no: 0, display: "push" };
-        door.take_pushed(&file, form, &push.body).map_err(|error| match error {
+        let taken = match cargo {
+            Cargo::Pushed(form, body) => door.take_pushed(&file, *form, body),
+            Cargo::File { path, name, .. } => door.take(&FileInput { path, file_no: 0, display: name }, &|_| {}),
+            Cargo::Messages(messages) => door.take_messages(&file, messages),
+        };
+        taken.map_err(|error| match error {
             ::ingest::Error::TooLarge { limit, .. } => refused(
                 PushRefusalKind::TooLarge,
                 format!("事件数或数值超过 {limit}，请分批推送"),
@@ -245,7 +264,10 @@ impl Doorstep {
                 format!("内容不是所声明的格式（第 {offset} 字节处）"),
                 format!("the body is not written as was said (at byte {offset})"),
             ),
-            error if error.blame() == Blame::Caller => refused(PushRefusalKind::Body, "内容无法接收", crate::exit::chain(&error)),
+            error if error.blame() == Blame::Caller => {
+                let words = ::ingest::file_words(&error);
+                refused(PushRefusalKind::Body, words.zh, words.en)
+            }
             error => failed(&anyhow::Error::new(error)),
         })
     }
@@ -258,6 +280,21 @@ impl Doorstep {
         let pushes = self.house.store.pushes();
         let kept = Handle::current().block_on(pushes.answer(&place.0, &place.1, &place.2))?;
         Ok(kept.map(|it| (it.body_hash, it.answer, None)))
+    }
+
+    /// Takes a parcel, and answers once it survives.
+    pub(super) async fn put(self: &Arc<Self>, admitted: Admitted, parcel: Arc<Parcel>) -> Result<String, PushRefusal> {
+        let door = self.clone();
+        let work = move || -> Result<String, PushRefusal> {
+            let taken = door.take(&admitted, &parcel).and_then(|(answer, ticket)| {
+                ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
+                Ok((answer, ticket.is_some()))
+            });
+            let answer = door.note(taken)?;
+            wal::point::pass("answer.before");
+            Ok(answer)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
     }
 
     /// Waits until the frame survives; one that does not is forgotten, so that the next try under its key is a new one.
@@ -321,17 +358,16 @@ impl Pushes for Pushing {
     }
 
     async fn push(&self, admitted: Admitted, push: Push) -> Result<String, PushRefusal> {
-        let door = self.0.clone();
-        let work = move || -> Result<String, PushRefusal> {
-            let taken = door.take(&admitted, &push).and_then(|(answer, ticket)| {
-                ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
-                Ok((answer, ticket.is_some()))
-            });
-            let answer = door.note(taken)?;
-            wal::point::pass("answer.before");
-            Ok(answer)
+        let form = match push.form {
+            PushForm::Json => ::ingest::PushForm::Json,
+            PushForm::Lines => ::ingest::PushForm::Lines,
+            PushForm::CloudEvents => ::ingest::PushForm::CloudEvents,
         };
-        tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
+        self.0.put(admitted, Arc::new(Parcel { cargo: Cargo::Pushed(form, push.body), key: push.key, reached: None })).await
+    }
+
+    fn doors(&self) -> Vec<StreamDoor> {
+        self.0.board.told()
     }
 
     fn warnings(&self) -> Vec<PushWarning> {

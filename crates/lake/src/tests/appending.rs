@@ -105,12 +105,28 @@ async fn a_writer_that_planned_before_another_committed_plans_again_and_finds_it
             // Another writer commits position 2 just after this one looked.
             std::fs::write(&entry, &theirs).unwrap();
             let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
-            Ok(Some(Plan { actions: vec![], operation, commit: at(2), has_position: true }))
+            Ok(Some(Plan { actions: vec![], operation, commit: at(2), has_position: true, beside: vec![] }))
         })
         .await
         .unwrap();
     assert_eq!((n_plans, version), (1, 1));
     assert_eq!(std::fs::read_to_string(entry).unwrap(), theirs, "the winner's entry stays");
+}
+
+#[tokio::test]
+async fn positions_of_the_sources_are_committed_with_the_one_that_decides() {
+    let (folder, lake) = lake().await;
+    let beside = |n: i64| [("nats/gates/north".to_owned(), n), ("nats/gates/south".to_owned(), 7)];
+    for (position, n) in [(1, 20), (2, 25), (2, 99)] {
+        let file = stage(&lake, &spec(), MONDAY, position * 10..position * 10 + 10);
+        lake.append_beside(&spec(), vec![file], at(position), &beside(n)).await.unwrap();
+    }
+    drop(lake);
+    let lake = Lake::open(config(folder.path())).await.unwrap();
+    let table = &spec().name;
+    assert_eq!(lake.position(table, APP).await.unwrap(), Some(2));
+    assert_eq!(lake.position(table, "nats/gates/north").await.unwrap(), Some(25), "what is no news brings no position either");
+    assert_eq!(lake.position(table, "nats/gates/south").await.unwrap(), Some(7));
 }
 
 #[tokio::test]

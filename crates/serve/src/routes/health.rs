@@ -23,6 +23,7 @@ pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, 
     warnings.extend(due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en })));
     let streams = state.parts.pushes.warnings();
     warnings.extend(streams.into_iter().map(|it| json!({ "code": it.code, "text_zh": it.zh, "text_en": it.en })));
+    warnings.extend(state.parts.pushes.doors().iter().filter_map(shut));
     let failed = last.is_some_and(|it| it.result == store::RunResult::Failed);
     Ok(Json(json!({
         "status": if failed { "degraded" } else { "ok" },
@@ -35,6 +36,20 @@ pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, 
         })),
         "demo_logins": if state.config.is_demo { json!(state.config.demo_logins) } else { json!([]) },
     })))
+}
+
+/// A door of the stream that is not open. Which one is all that is said without a login: why stands in the catalogue.
+fn shut(door: &crate::pushes::StreamDoor) -> Option<Value> {
+    let (name, zh, en) = match door {
+        it if it.is_stopped => (&it.door, "已停止，等待人工处理", "stopped and waits for somebody to decide"),
+        it if it.open_since_us.is_none() && it.error_at_us.is_some() => (&it.door, "未连接", "is not connected"),
+        _ => return None,
+    };
+    Some(json!({
+        "code": "door_shut",
+        "text_zh": format!("实时接入 {name} {zh}：见数据目录的数据质量"),
+        "text_en": format!("the stream door {name} {en}: see data quality in the catalogue"),
+    }))
 }
 
 pub(crate) fn instant(at_us: i64) -> Option<String> {

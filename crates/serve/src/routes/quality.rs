@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::access::Reader;
 use crate::error::Problem;
+use crate::pushes::StreamDoor;
 use crate::rows::{self, Row, cell, text};
 
 pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
@@ -47,5 +48,21 @@ pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
             },
         }));
     }
-    Ok(Json(json!({ "sources": sources, "data_item_n": parts.data_item_n().await? })))
+    let doors: Vec<Value> = parts.pushes.doors().iter().map(door).collect();
+    Ok(Json(json!({ "sources": sources, "doors": doors, "data_item_n": parts.data_item_n().await? })))
+}
+
+/// How a door of the stream stands.
+fn door(it: &StreamDoor) -> Value {
+    let at = |at_us: Option<i64>| at_us.and_then(super::health::instant);
+    let state = match it.open_since_us {
+        _ if it.is_stopped => "stopped",
+        Some(_) => "open",
+        None => "closed",
+    };
+    json!({
+        "door": it.door, "pipeline": it.pipeline, "state": state, "open_since": at(it.open_since_us),
+        "error_at": at(it.error_at_us), "error_zh": it.error_zh, "error_en": it.error_en,
+        "taken_n": it.taken_n, "taken_at": at(it.taken_at_us), "waiting_n": it.waiting_n,
+    })
 }

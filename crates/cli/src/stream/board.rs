@@ -1,0 +1,116 @@
+//! How the doors stand: since when they are open, what went wrong last, how far they are behind.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use serve::{PushRefusal, StreamDoor};
+
+/// The state of every door that is no HTTP.
+#[derive(Default)]
+pub(crate) struct Board {
+    doors: Mutex<BTreeMap<String, StreamDoor>>,
+}
+
+fn now_us() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+impl Board {
+    pub(super) fn told(&self) -> Vec<StreamDoor> {
+        self.doors.lock().values().cloned().collect()
+    }
+
+    fn change(&self, door: &str, change: impl FnOnce(&mut StreamDoor)) {
+        let mut doors = self.doors.lock();
+        change(doors.entry(door.to_owned()).or_insert_with(|| StreamDoor { door: door.to_owned(), ..StreamDoor::default() }));
+    }
+
+    /// A door that is in the settings and not open yet.
+    pub(super) fn begin(&self, door: &str, pipeline: &str) {
+        self.change(door, |it| pipeline.clone_into(&mut it.pipeline));
+    }
+
+    /// It is open: nothing is wrong.
+    pub(super) fn open(&self, door: &str) {
+        self.change(door, |it| {
+            if it.open_since_us.is_none() {
+                tracing::info!(door, "open");
+                it.open_since_us = Some(now_us());
+            }
+            it.is_stopped = false;
+        });
+    }
+
+    /// It lost its source, and tries again.
+    pub(super) fn lost(&self, door: &str, zh: &str, en: &str) {
+        tracing::warn!(door, why = en, "closed, it will be tried again");
+        self.change(door, |it| it.open_since_us = None);
+        self.trouble(door, zh, en);
+    }
+
+    /// It goes no further until a person has decided.
+    pub(super) fn stopped(&self, door: &str, zh: &str, en: &str) {
+        tracing::error!(door, why = en, "stopped, and waits for somebody to decide");
+        self.change(door, |it| {
+            it.open_since_us = None;
+            it.is_stopped = true;
+        });
+        self.trouble(door, zh, en);
+    }
+
+    /// Something went wrong, and the door is as open as it was.
+    pub(super) fn trouble(&self, door: &str, zh: &str, en: &str) {
+        let at_us = now_us();
+        self.change(door, |it| {
+            it.error_at_us = Some(at_us);
+            zh.clone_into(&mut it.error_zh);
+            en.clone_into(&mut it.error_en);
+        });
+    }
+
+    /// What came was not taken, and waits.
+    pub(super) fn waits(&self, door: &str, refusal: &PushRefusal) {
+        tracing::warn!(door, why = refusal.en.as_str(), "what came waits");
+        self.trouble(door, &refusal.zh, &refusal.en);
+    }
+
+    /// So many events were taken.
+    pub(super) fn took(&self, door: &str, rows_n: u64) {
+        let at_us = now_us();
+        self.change(door, |it| {
+            it.taken_n += rows_n;
+            it.taken_at_us = Some(at_us);
+        });
+    }
+
+    /// So many files or messages wait at the source.
+    pub(super) fn behind(&self, door: &str, waiting_n: u64) {
+        self.change(door, |it| it.waiting_n = Some(waiting_n));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_says_since_when_it_is_open_and_what_went_wrong_last() {
+        let board = Board::default();
+        board.begin("mqtt/gates", "gate_event");
+        assert_eq!(board.told()[0].open_since_us, None);
+        board.open("mqtt/gates");
+        board.took("mqtt/gates", 3);
+        let since_us = board.told()[0].open_since_us;
+        assert!(since_us.is_some());
+        board.open("mqtt/gates");
+        board.took("mqtt/gates", 4);
+        assert_eq!((board.told()[0].open_since_us, board.told()[0].taken_n), (since_us, 7));
+        board.lost("mqtt/gates", "断开", "cut off");
+        let told = board.told();
+        assert_eq!((told.len(), told[0].open_since_us, told[0].error_en.as_str()), (1, None, "cut off"));
+        board.stopped("mqtt/gates", "停", "stop");
+        assert!(board.told()[0].is_stopped);
+        board.open("mqtt/gates");
+        assert!(!board.told()[0].is_stopped);
+    }
+}

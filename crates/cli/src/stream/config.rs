@@ -1,0 +1,121 @@
+//! Settings of the doors of the stream that are no HTTP; `default.toml` and `docs/doors.md` say what each is for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use notify::SecretSource;
+use serde::Deserialize;
+
+/// `[stream.drop]`: a folder into which devices and scripts put files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DropFolder {
+    /// The folder, relative to the project; empty for none.
+    pub(crate) folder: PathBuf,
+    /// A file that was not touched for so long is whole.
+    pub(crate) quiet_seconds: u64,
+    /// How long files that were taken stay in `done/`; 0 removes them at once.
+    pub(crate) done_days: u32,
+}
+
+/// `[[stream.mqtt]]`: subscriptions at one MQTT broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mqtt {
+    /// Its name among the doors.
+    pub(crate) name: String,
+    /// Address of the broker: `mqtts://host:8883`, or `mqtt://` on this machine.
+    pub(crate) url: String,
+    /// How the broker knows this platform again: it keeps messages for this name.
+    pub(crate) client_id: String,
+    /// Filters of topics, and the pipeline that each feeds.
+    pub(crate) topics: BTreeMap<String, String>,
+    /// Lets numbers of students cross the network readable: an address without TLS on another machine.
+    #[serde(default)]
+    plain: bool,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Option<SecretSource>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cert_file: Option<PathBuf>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+/// `[[stream.nats]]`: a stream of NATS JetStream, read by position.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nats {
+    /// Its name among the doors; with another name it is read from its beginning.
+    pub(crate) name: String,
+    /// Address of the broker: `tls://host:4222`, or `nats://` on this machine.
+    pub(crate) url: String,
+    /// The stream.
+    pub(crate) stream: String,
+    /// Subjects of it, each with a worker of its own.
+    pub(crate) subjects: Vec<String>,
+    /// The pipeline that they feed.
+    pub(crate) pipeline: String,
+    #[serde(default)]
+    plain: bool,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Option<SecretSource>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cert_file: Option<PathBuf>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+impl Nats {
+    pub(super) fn broker(&self) -> Broker<'_> {
+        Broker {
+            setting: format!("stream.nats \"{}\"", self.name),
+            url: &self.url,
+            plain: self.plain,
+            user: &self.user,
+            password: self.password.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            cert_file: self.cert_file.as_ref(),
+            key_file: self.key_file.as_ref(),
+        }
+    }
+}
+
+/// Where a broker is, and who we are to it.
+#[derive(Debug)]
+pub(super) struct Broker<'a> {
+    /// The setting, as messages name it.
+    pub(super) setting: String,
+    pub(super) url: &'a str,
+    pub(super) plain: bool,
+    pub(super) user: &'a str,
+    pub(super) password: Option<&'a SecretSource>,
+    /// Certificates of the authority that signed the broker's (PEM); those of the system without it.
+    pub(super) ca_file: Option<&'a PathBuf>,
+    /// Our own certificate (PEM), where the broker asks for one.
+    pub(super) cert_file: Option<&'a PathBuf>,
+    /// Its key (PEM).
+    pub(super) key_file: Option<&'a PathBuf>,
+}
+
+impl Mqtt {
+    pub(super) fn broker(&self) -> Broker<'_> {
+        Broker {
+            setting: format!("stream.mqtt \"{}\"", self.name),
+            url: &self.url,
+            plain: self.plain,
+            user: &self.user,
+            password: self.password.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            cert_file: self.cert_file.as_ref(),
+            key_file: self.key_file.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! NATS JetStream by position: the sequence of the stream goes with the rows into the log and into the table's commit.
+//!
+//! A shard is one subject, with a worker of its own. It reads in order, from the sequence after the last that is in log or
+//! lake, through a consumer that the broker forgets: what the broker believes that we have does not count. A stream that is
+//! younger or shorter than our position is another one. It is told and not read, for its numbers mean other messages.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::{Client, ConnectOptions, Event};
+use futures::StreamExt;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use wal::point::pass;
+
+use super::broker::{Address, Schemes};
+use super::config::Nats;
+use super::door::Doorstep;
+use super::inside::{Pause, check_name, check_pipeline};
+use super::parcel::{Cargo, Parcel, Reached};
+use super::positions;
+use crate::exit::Caller;
+use crate::house::House;
+
+const SCHEMES: Schemes = Schemes { plain: ("nats", 4222), tls: ("tls", 4222) };
+/// Messages that are taken with one sync.
+const BATCH_MAX: usize = 500;
+/// How long a batch waits to become full.
+const GATHER: Duration = Duration::from_millis(300);
+/// For an answer of the broker.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long without a message the broker forgets our consumer.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+/// What a message takes beside its content.
+const HEAD_BYTES: usize = 64 << 10;
+/// A connection that held for so long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+/// Between two looks at a stream that was refused.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Begins a worker for every subject of the settings.
+pub(super) fn open(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let mut shards: Vec<Shard> = Vec::new();
+    for config in &house.settings.stream.nats {
+        for it in Shard::all(house, door, config)? {
+            if shards.iter().any(|other| other.source == it.source) {
+                anyhow::bail!(Caller(format!(
+                    "stream.nats \"{}\"：name 重复 / stream.nats \"{}\": the name is used twice",
+                    config.name, config.name
+                )));
+            }
+            shards.push(it);
+        }
+    }
+    let begun = shards.into_iter().map(|it| {
+        it.door.board.begin(&it.source, &it.config.pipeline);
+        tokio::spawn(run(it))
+    });
+    Ok(begun.collect())
+}
+
+/// One subject of an entry of the settings.
+struct Shard {
+    door: Arc<Doorstep>,
+    config: Nats,
+    subject: String,
+    /// `nats/<name>/<subject>`: its name among the doors, and the application of its positions in the table.
+    source: String,
+    table: String,
+    address: Address,
+    login: Option<(String, String)>,
+    tls: Option<rustls::ClientConfig>,
+    bytes_max: usize,
+}
+
+/// Why a session ended.
+enum Ended {
+    /// The connection or the consumer is gone: another one, after a pause.
+    Lost { zh: String, en: String },
+    /// A message was missed on the way: read again from our position.
+    Missed,
+    /// It is not the stream that our position is of.
+    Stopped { zh: String, en: String },
+}
+
+impl Shard {
+    fn all(house: &House, door: &Arc<Doorstep>, config: &Nats) -> anyhow::Result<Vec<Self>> {
+        let broker = config.broker();
+        let setting = &broker.setting;
+        check_name(setting, &config.name)?;
+        check_pipeline(house, setting, &config.pipeline)?;
+        let is_subject =
+            |it: &String| !it.is_empty() && !it.contains(char::is_whitespace) && it.split('.').all(|it| !it.is_empty());
+        if config.stream.is_empty() || config.subjects.is_empty() || !config.subjects.iter().all(is_subject) {
+            anyhow::bail!(Caller(format!(
+                "{setting}：须有 stream 和 subjects，如 [\"gates.north.>\", \"gates.south.>\"] / {setting}: stream and subjects are needed, \
+                 such as [\"gates.north.>\", \"gates.south.>\"]"
+            )));
+        }
+        for (place, one) in config.subjects.iter().enumerate() {
+            if let Some(other) = config.subjects[..place].iter().find(|it| overlap(it, one)) {
+                anyhow::bail!(Caller(format!(
+                    "{setting}：\"{other}\" 与 \"{one}\" 有重叠，同一消息会收两次 / {setting}: \"{other}\" and \"{one}\" overlap, one message \
+                     would come twice"
+                )));
+            }
+        }
+        let address = broker.address(&SCHEMES)?;
+        let login = broker.login()?;
+        let tls = address.has_tls.then(|| broker.tls(&house.place.project)).transpose()?;
+        let pipeline = house.project.pipelines.iter().find(|it| it.name() == config.pipeline);
+        let table = pipeline.map(schema::Pipeline::raw_table).unwrap_or_default();
+        let shard = |subject: &String| Self {
+            door: door.clone(),
+            config: config.clone(),
+            subject: subject.clone(),
+            source: format!("nats/{}/{subject}", config.name),
+            table: table.clone(),
+            address: address.clone(),
+            login: login.clone(),
+            tls: tls.clone(),
+            bytes_max: usize::try_from(house.settings.stream.body_bytes_max.0).unwrap_or(usize::MAX),
+        };
+        Ok(config.subjects.iter().map(shard).collect())
+    }
+
+    async fn connect(&self, gone: &Arc<Notify>) -> Result<Client, Ended> {
+        let gone = gone.clone();
+        let mut options =
+            ConnectOptions::new().name("yizhan").connection_timeout(PATIENCE).request_timeout(Some(PATIENCE)).event_callback(
+                move |event| {
+                    if matches!(event, Event::Disconnected | Event::Closed) {
+                        gone.notify_one();
+                    }
+                    std::future::ready(())
+                },
+            );
+        if let Some((user, password)) = self.login.clone() {
+            options = options.user_and_password(user, password);
+        }
+        if let Some(tls) = self.tls.clone() {
+            options = options.tls_client_config(tls).require_tls(true);
+        }
+        let scheme = if self.address.has_tls { SCHEMES.tls.0 } else { SCHEMES.plain.0 };
+        let url = format!("{scheme}://{}:{}", self.address.host, self.address.port);
+        let connected = options.connect(url).await;
+        connected.map_err(|why| lost(&format!("无法连接 NATS：{why}"), &format!("could not connect to NATS: {why}")))
+    }
+
+    /// How much one request asks for: a single message fits whatever the broker lets publishers send.
+    fn bytes_of_batch(&self, client: &Client) -> usize {
+        self.bytes_max.max(client.max_payload().saturating_add(HEAD_BYTES))
+    }
+}
+
+fn lost(zh: &str, en: &str) -> Ended {
+    Ended::Lost { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+fn silent(why: &dyn std::fmt::Display) -> Ended {
+    lost(&format!("NATS 没有应答：{why}"), &format!("NATS does not answer: {why}"))
+}
+
+/// Whether a message may fit two subjects.
+fn overlap(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
+            (Some(x), Some(y)) if x == y || x == "*" || y == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
+async fn run(it: Shard) {
+    let mut pause = Pause::new();
+    // Known once: after that it moves with what was taken.
+    let mut reached = loop {
+        match positions::reached(&it.door.house, &it.table, &it.source).await {
+            Ok(reached) => break reached,
+            Err(error) => {
+                it.door.board.lost(&it.source, "未能读出已收到的位置", &format!("could not read the position: {error:#}"));
+                tokio::time::sleep(pause.grown()).await;
+            }
+        }
+    };
+    pause.reset();
+    loop {
+        let began = Instant::now();
+        let ended = session(&it, &mut reached).await;
+        if GOOD < began.elapsed() {
+            pause.reset();
+        }
+        match ended {
+            Ended::Missed => tokio::time::sleep(GATHER).await,
+            Ended::Lost { zh, en } => {
+                it.door.board.lost(&it.source, &zh, &en);
+                tokio::time::sleep(pause.grown()).await;
+            }
+            Ended::Stopped { zh, en } => {
+                it.door.board.stopped(&it.source, &zh, &en);
+                // Somebody may put back what the broker lost.
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// What a broker says of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    born_us: i64,
+    first: i64,
+    last: i64,
+}
+
+/// Whether a stream is the one that our position is of, in both languages if it is not.
+fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, String)> {
+    let Reached { position, born_us, .. } = reached;
+    let Found { last, .. } = found;
+    let how = (
+        "请恢复它的数据；若确实换了新流，请给这一项另起一个 name，将从头读取，重复的按约定的键剔除",
+        "put its data back; if it really is a new one give this entry another name: it is read from its beginning, and what came \
+         before is set aside by the contract's key",
+    );
+    if found.born_us != *born_us {
+        return Some((
+            format!("流 {name} 被重新建立过，已收到的位置 {position} 属于原来的流，没有从头读取：{}", how.0),
+            format!(
+                "stream {name} was made anew, and position {position} is of the one before; nothing was read from its beginning: {}",
+                how.1
+            ),
+        ));
+    }
+    if last < *position {
+        return Some((
+            format!("流 {name} 只到 {last}，而已收到 {position}：代理丢失了数据，没有从头读取：{}", how.0),
+            format!(
+                "stream {name} ends at {last}, and {position} was taken: the broker lost data; nothing was read from its beginning: {}",
+                how.1
+            ),
+        ));
+    }
+    None
+}
+
+/// One connection until its end.
+async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
+    let gone = Arc::new(Notify::new());
+    let client = match it.connect(&gone).await {
+        Ok(client) => client,
+        Err(ended) => return ended,
+    };
+    let context = async_nats::jetstream::new(client.clone());
+    let name = &it.config.stream;
+    let stream = match context.get_stream(name).await {
+        Ok(stream) => stream,
+        Err(why) => return lost(&format!("读不到流 {name}：{why}"), &format!("could not find stream {name}: {why}")),
+    };
+    let info = stream.cached_info();
+    let sequence = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
+    let found = Found {
+        born_us: i64::try_from(info.created.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX),
+        first: sequence(info.state.first_sequence),
+        last: sequence(info.state.last_sequence),
+    };
+    let position = reached.as_ref().map(|it| it.position);
+    if let Some((zh, en)) = reached.as_ref().and_then(|it| refused(it, found, name)) {
+        return Ended::Stopped { zh, en };
+    }
+    if let Some(next) = position.map(|it| it + 1).filter(|it| *it < found.first) {
+        let n = found.first - next;
+        it.door.board.trouble(
+            &it.source,
+            &format!("流 {name} 在读到之前已清除至多 {n} 条消息：请延长其保留期"),
+            &format!("up to {n} messages of stream {name} were removed before they were read: keep them for longer"),
+        );
+    }
+    let config = pull::Config {
+        deliver_policy: match position {
+            Some(position) => DeliverPolicy::ByStartSequence { start_sequence: position.unsigned_abs() + 1 },
+            None => DeliverPolicy::All,
+        },
+        ack_policy: AckPolicy::None,
+        filter_subject: it.subject.clone(),
+        inactive_threshold: FORGOTTEN,
+        memory_storage: true,
+        ..pull::Config::default()
+    };
+    let consumer: Consumer<pull::Config> = match stream.create_consumer(config).await {
+        Ok(consumer) => consumer,
+        Err(error) => return silent(&error),
+    };
+    it.door.board.open(&it.source);
+    let bytes_max = it.bytes_of_batch(&client);
+    // The consumer counts what it gave; a number that is passed over was lost on the way.
+    let mut given = 0_u64;
+    loop {
+        // Nothing is cut off but waiting: what was gathered is kept in any case.
+        let batch = tokio::select! {
+            batch = gather(&consumer, bytes_max, &mut given) => batch,
+            () = gone.notified() => return lost("NATS 连接断开", "the connection to NATS is gone"),
+        };
+        let n = batch.messages.len();
+        if let Some(last) = batch.last {
+            let next = Reached { source: it.source.clone(), position: sequence(last), born_us: found.born_us };
+            let parcel = Parcel { cargo: Cargo::Messages(batch.messages), key: None, reached: Some(next.clone()) };
+            keep(it, &Arc::new(parcel)).await;
+            *reached = Some(next);
+            it.door.board.behind(&it.source, batch.pending);
+            pass("nats.kept");
+        }
+        if let Some(ended) = batch.ended {
+            return ended;
+        }
+        if n == 0 {
+            match consumer.get_info().await {
+                Ok(info) if info.delivered.consumer_sequence != given => return Ended::Missed,
+                Ok(info) => it.door.board.behind(&it.source, info.num_pending),
+                Err(error) => return silent(&error),
+            }
+        }
+    }
+}
+
+/// Messages in their order, and how far they reach.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<Vec<u8>>,
+    /// Sequence of the last one in the stream.
+    last: Option<u64>,
+    /// Messages of the subject that wait behind it.
+    pending: u64,
+    /// Why no more can be read.
+    ended: Option<Ended>,
+}
+
+async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut u64) -> Batch {
+    let mut batch = Batch::default();
+    let asked = consumer.batch().max_messages(BATCH_MAX).max_bytes(bytes_max).expires(GATHER).messages().await;
+    let mut messages = match asked {
+        Ok(messages) => messages,
+        Err(error) => {
+            batch.ended = Some(silent(&error));
+            return batch;
+        }
+    };
+    while let Some(next) = messages.next().await {
+        let message = match next {
+            Ok(message) => message,
+            Err(error) => {
+                // After the first message it may only say that the next one does not fit into this batch.
+                if batch.messages.is_empty() {
+                    batch.ended = Some(silent(&error));
+                }
+                break;
+            }
+        };
+        let (consumed, sequence, pending) = match message.info() {
+            Ok(info) => (info.consumer_sequence, info.stream_sequence, info.pending),
+            Err(error) => {
+                batch.ended = Some(silent(&error));
+                break;
+            }
+        };
+        if consumed != *given + 1 {
+            batch.ended = Some(Ended::Missed);
+            break;
+        }
+        *given = consumed;
+        batch.last = Some(sequence);
+        batch.pending = pending;
+        batch.messages.push(message.payload.to_vec());
+    }
+    batch
+}
+
+/// Tries until it is in the log.
+async fn keep(it: &Shard, parcel: &Arc<Parcel>) {
+    let mut pause = Pause::new();
+    let group = &it.source;
+    loop {
+        match it.door.give(&it.config.pipeline, group, parcel).await {
+            Ok(answer) => {
+                it.door.board.took(&it.source, answer["rows_in"].as_u64().unwrap_or(0));
+                return;
+            }
+            Err(refusal) => {
+                it.door.board.waits(&it.source, &refusal);
+                tokio::time::sleep(pause.grown()).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_overlap_if_one_message_may_fit_both() {
+        for (a, b, expected) in [
+            ("gates.north.>", "gates.south.>", false),
+            ("gates.>", "gates.south.1", true),
+            ("gates.*", "gates.south", true),
+            ("gates.*", "gates.south.1", false),
+            ("gates", "gates", true),
+            ("gates", "gates.>", false),
+            ("*.1", "gates.*", true),
+        ] {
+            assert_eq!(overlap(a, b), expected, "{a} {b}");
+            assert_eq!(overlap(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_younger_or_shorter_than_our_position_is_not_read() {
+        let reached = Reached { source: "nats/gates/gates.>".to_owned(), position: 40, born_us: 7 };
+        let found = Found { born_us: 7, first: 1, last: 40 };
+        assert_eq!(refused(&reached, found, "GATES"), None);
+        assert_eq!(refused(&reached, Found { first: 60, last: 90, ..found }, "GATES"), None, "old messages may go");
+        let (_, shorter) = refused(&reached, Found { last: 39, ..found }, "GATES").expect("refused");
+        assert!(shorter.contains("ends at 39"), "{shorter}");
+        let (_, younger) = refused(&reached, Found { born_us: 8, last: 400, ..found }, "GATES").expect("refused");
+        assert!(younger.contains("made anew"), "{younger}");
+    }
+}

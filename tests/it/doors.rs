@@ -1,0 +1,462 @@
+//! The doors of the stream that are no HTTP: whatever is killed in between, what was taken is in staging, once.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use async_nats::jetstream;
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::crash::{Gates, passage};
+use crate::support::{binary, repository, write};
+
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+fn project(folder: &TempDir, more: &str) -> Gates {
+    let settings = format!("[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\n{more}");
+    Gates::new(binary(), folder.path(), &settings)
+}
+
+/// Looks again and again until something holds.
+#[track_caller]
+fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(90), "{what} never came: {}", gates.complaint());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What stands in staging of the gates, by number of the event: each must be there once.
+fn staged(gates: &Gates) -> Vec<u64> {
+    let staged = gates.staged();
+    let twice: Vec<_> = staged.iter().filter(|it| *it.1 != 1).collect();
+    assert!(twice.is_empty(), "more than once: {twice:?}");
+    let mut found: Vec<u64> = staged.into_keys().map(|it| it.1).collect();
+    found.sort_unstable();
+    found
+}
+
+/// How a door stands, as the server tells without a login.
+fn warnings(url: &str) -> Vec<Value> {
+    let Ok(mut answer) = ureq::get(format!("{url}/api/v1/health")).call() else { return Vec::new() };
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    body["warnings"].as_array().cloned().unwrap_or_default()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(found) = std::fs::read_dir(folder) else { return Vec::new() };
+    let files = found.filter_map(Result::ok).filter(|it| it.path().is_file());
+    let mut names: Vec<String> = files.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Puts a file into a folder as a script does that knows how: under another name first, then renamed.
+fn drop_in(folder: &Path, name: &str, text: &str, is_old: bool) {
+    let part = folder.join(format!("{name}.part"));
+    write(&part, text);
+    if is_old {
+        let file = std::fs::File::options().append(true).open(&part).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("a time");
+    }
+    std::fs::rename(&part, folder.join(name)).expect("renamed");
+}
+
+#[test]
+fn files_of_the_drop_folder_enter_once_whatever_is_killed() {
+    let folder = TempDir::new().expect("a folder");
+    let card = std::fs::read_to_string(repository().join("pipelines/card_txn.toml")).expect("a contract");
+    // What is tried is the door, not the encoding of a vendor.
+    write(&folder.path().join("pipelines/card_txn.toml"), &card.replace("encoding = \"gb18030\"", "encoding = \"utf-8\""));
+    let gates = project(&folder, "[stream.drop]\nfolder = \"drop\"\nquiet_seconds = 2");
+    let inbox = folder.path().join("drop/gate_event");
+    let at = now_ms();
+    let mut expected = Vec::new();
+    let points = [
+        "drop.claimed",
+        "log.append.after",
+        "log.sync.after",
+        "drop.kept",
+        "drop.done",
+        "commit.rows.after",
+        "commit.keys.before",
+    ];
+    for (n, point) in points.into_iter().enumerate() {
+        let seqs: Vec<u64> = (0..3).map(|it| 10 * n as u64 + it).collect();
+        let rows: Vec<String> = seqs.iter().rev().map(|it| passage("G1", *it, at - 1_000, *it)).collect();
+        std::fs::create_dir_all(&inbox).expect("a folder");
+        drop_in(&inbox, &format!("gates_{n}.jsonl"), &rows.join("\n"), true);
+        expected.extend(seqs);
+        if let Some(mut server) = gates.serve(Some(point)) {
+            until(point, &gates, || server.is_dead());
+        }
+    }
+    // The same bytes once more, under another name; one that is no JSON; one that is still being written.
+    let again: Vec<String> = [2, 1, 0].iter().map(|it| passage("G1", *it, at - 1_000, *it)).collect();
+    drop_in(&inbox, "again.jsonl", &again.join("\n"), true);
+    drop_in(&inbox, "wrong.jsonl", "this is\nno JSON\n", true);
+    // Its reason is written, and it has not followed yet.
+    if let Some(mut server) = gates.serve(Some("drop.refused")) {
+        until("drop.refused", &gates, || server.is_dead());
+    }
+    write(&inbox.join("growing.jsonl.part"), &passage("G1", 999, at, 1));
+    let cards = folder.path().join("drop/card_txn");
+    let csv = "流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\n\
+               7,2025000001,T1,食堂,12.5,100,2025/12/01 7:02:03\n8,2025000002,T1,食堂,3,80.5,2025/12/01 7:02:09\n";
+    drop_in(&cards, "card.csv", csv, false);
+    // Whoever writes events of a table as lines may do so whatever the contract says of its exports.
+    let line = "{\"流水号\":9,\"学号\":\"2025000003\",\"终端号\":\"T2\",\"商户类型\":\"超市\",\"交易金额(元)\":\"4\",\
+                \"交易时间\":\"2025/12/01 8:00:00\"}";
+    drop_in(&cards, "card.jsonl", line, false);
+    let server = gates.serve(None).expect("it starts");
+    until("an empty folder", &gates, || {
+        names(&inbox) == ["growing.jsonl.part"]
+            && names(&cards).is_empty()
+            && [&inbox, &cards].iter().all(|it| names(&it.join(".taking")).is_empty())
+    });
+    server.stop();
+    assert_eq!(staged(&gates), expected);
+    let n = gates.sql("SELECT count(*) AS n, count(DISTINCT txn_id) AS d FROM stg_card_txn WHERE txn_id IN (7, 8, 9)");
+    assert_eq!((n[0]["n"].as_i64(), n[0]["d"].as_i64()), (Some(3), Some(3)));
+    // Raw rows too are there once: a file that was taken is known again by its bytes.
+    let raw = gates.sql("SELECT count(*) AS n FROM raw_gate_event");
+    assert_eq!(raw[0]["n"].as_u64(), Some(expected.len() as u64));
+    let refused = names(&inbox.join("refused"));
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].ends_with("-wrong.jsonl") && refused[1].ends_with("-wrong.jsonl.txt"), "{refused:?}");
+    let why = std::fs::read_to_string(inbox.join("refused").join(&refused[1])).expect("a reason");
+    assert_eq!(why.lines().count(), 2, "in both languages: {why}");
+    assert_eq!(names(&inbox.join("done")).len(), points.len() + 1);
+}
+
+/// A program of a broker, which may be killed and begun again at the same port.
+struct Broker {
+    program: &'static str,
+    args: Vec<String>,
+    port: u16,
+    process: Child,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port()
+}
+
+/// A program by its name, or where a system keeps what an administrator runs.
+fn program(name: &str) -> Command {
+    let sbin = Path::new("/usr/sbin").join(name);
+    Command::new(if sbin.exists() { sbin } else { PathBuf::from(name) })
+}
+
+#[track_caller]
+fn done(command: &mut Command) {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: `make brokers` installs it"));
+    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+impl Broker {
+    fn start(program: &'static str, args: Vec<String>, port: u16) -> Self {
+        let process = Self::begin(program, &args, port);
+        Self { program, args, port, process }
+    }
+
+    fn begin(name: &str, args: &[String], port: u16) -> Child {
+        let mut command = program(name);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}: `make brokers` installs it"));
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{name} does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        process
+    }
+
+    fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    fn again(&mut self) {
+        self.kill();
+        self.process = Self::begin(self.program, &self.args, self.port);
+    }
+}
+
+/// Certificates of an authority of our own, and of a broker on this machine.
+fn certificates(folder: &Path) {
+    let openssl = |args: &str| done(Command::new("openssl").args(args.split(' ')).current_dir(folder));
+    write(&folder.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority");
+    openssl("req -newkey rsa:2048 -nodes -keyout broker.key -out broker.csr -subj /CN=localhost");
+    openssl("x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out broker.pem -days 2 -extfile names");
+}
+
+/// Sends messages as a gate does, and returns once the broker has acknowledged all of them.
+fn publish(port: u16, messages: &[(String, String, bool)]) {
+    let mut options = MqttOptions::new("gate", "127.0.0.1", port);
+    options.set_credentials("gate", "secret of the gates");
+    let (client, mut connection) = Client::new(options, messages.len() + 8);
+    for (topic, content, is_retained) in messages {
+        client.publish(topic, QoS::AtLeastOnce, *is_retained, content.as_bytes()).expect("queued");
+    }
+    let mut waiting = messages.len();
+    for event in connection.iter() {
+        if matches!(event.expect("the broker takes it"), Event::Incoming(Packet::PubAck(_))) {
+            waiting -= 1;
+        }
+        if waiting == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
+    let folder = TempDir::new().expect("a folder");
+    certificates(folder.path());
+    let (plain, tls) = (free_port(), free_port());
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    done(program("mosquitto_passwd").args(["-b", "-c"]).arg(at("users")).args(["gate", "secret of the gates"]));
+    // As root it would become another user, who may not read this folder.
+    let settings = format!(
+        "user root\nlistener {plain} 127.0.0.1\nlistener {tls} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\n\
+         allow_anonymous false\npassword_file {}\npersistence true\npersistence_location {}/\nautosave_on_changes true\n\
+         autosave_interval 1\nmax_inflight_messages 7\n",
+        at("ca.pem"),
+        at("broker.pem"),
+        at("broker.key"),
+        at("users"),
+        folder.path().display()
+    );
+    write(&folder.path().join("mosquitto.conf"), &settings);
+    let mut broker = Broker::start("mosquitto", vec!["-c".to_owned(), at("mosquitto.conf")], plain);
+
+    let project_folder = TempDir::new().expect("a folder");
+    let secret = folder.path().join("secret");
+    write(&secret, "secret of the gates\n");
+    #[cfg(unix)]
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+    let door = format!(
+        "[[stream.mqtt]]\nname = \"gates\"\nurl = \"mqtts://localhost:{tls}\"\nclient_id = \"yizhan\"\nuser = \"gate\"\n\
+         password = {{ file = \"{}\" }}\nca_file = \"{}\"\ntopics = {{ \"gates/+/passage\" = \"gate_event\", \"play/gate_event/+\" = \"gate_event\", \
+         \"play/device_heartbeat/+\" = \"device_heartbeat\" }}\n",
+        secret.display(),
+        at("ca.pem")
+    );
+    let gates = project(&project_folder, &door);
+    let now = now_ms();
+    let event = |seq: u64| (format!("gates/{}/passage", seq % 3), passage("G1", seq, now - seq as i64, seq), false);
+    // Out of order, and every third of them twice.
+    let events = |range: std::ops::Range<u64>| -> Vec<(String, String, bool)> {
+        let twice = range.clone().step_by(3);
+        range.rev().chain(twice).map(event).collect()
+    };
+    // What a broker retains is there before anybody subscribes.
+    let (topic, content, _) = event(0);
+    publish(plain, &[(topic, content, true)]);
+    // The first batch it takes is the retained event; it ends itself when the second is in the log and not acknowledged.
+    let mut server = gates.serve(Some("mqtt.kept:2")).expect("it starts");
+    until("the retained event", &gates, || staged(&gates) == [0]);
+    let mut first = events(1..21);
+    first.push(("gates/1/passage".to_owned(), "no JSON".to_owned(), false));
+    publish(plain, &first);
+    until("mqtt.kept", &gates, || server.is_dead());
+    // The broker keeps what comes while nobody is connected.
+    publish(plain, &events(21..31));
+    broker.again();
+    let mut server = gates.serve(None).expect("it starts");
+    // A gate that lost its broker sends again what it has, until somebody tells it to stop.
+    until("everything so far", &gates, || {
+        publish(plain, &events(1..31));
+        staged(&gates) == (0..31).collect::<Vec<_>>()
+    });
+    server.kill();
+    publish(plain, &events(31..36));
+    let server = gates.serve(None).expect("it starts");
+    broker.kill();
+    until("a word of the door", &gates, || warnings(&server.url).iter().any(|it| it["code"] == "door_shut"));
+    broker.again();
+    until("everything", &gates, || {
+        publish(plain, &events(31..41));
+        staged(&gates) == (0..41).collect::<Vec<_>>()
+    });
+    until("an open door", &gates, || warnings(&server.url).iter().all(|it| it["code"] != "door_shut"));
+    assert_eq!(staged(&gates), (0..41).collect::<Vec<_>>());
+    let retained = gates.sql("SELECT count(*) AS n FROM raw_gate_event WHERE event_seq = 0");
+    assert_eq!(retained[0]["n"].as_u64(), Some(1), "what is retained is sent at every subscription, and is no new event");
+    let refused = gates.sql("SELECT count(*) AS n FROM ops_quarantine WHERE pipeline = 'gate_event' AND reason = 'json'");
+    assert_ne!(refused[0]["n"].as_u64(), Some(0), "what is no event waits in quarantine");
+    // A synthetic campus plays into the broker: what it sent is in the tables or in quarantine. For as many messages the
+    // broker need not save each of them, but it must not drop any.
+    broker.kill();
+    let settings =
+        settings.replace("persistence true", "persistence false").replace("autosave_on_changes true\nautosave_interval 1\n", "");
+    write(&folder.path().join("mosquitto.conf"), &format!("{settings}max_queued_messages 0\n"));
+    broker.again();
+    until("a new session", &gates, || {
+        publish(plain, &events(41..42));
+        staged(&gates) == (0..42).collect::<Vec<_>>()
+    });
+    let n = |query: &str| gates.sql(query)[0]["n"].as_u64().unwrap_or(0);
+    let arrived = || {
+        n("SELECT count(*) AS n FROM raw_gate_event WHERE device_id <> 'G1'")
+            + n("SELECT count(*) AS n FROM raw_device_heartbeat")
+            + n("SELECT count(*) AS n FROM ops_quarantine WHERE reason <> 'json'")
+    };
+    let played = play(&gates, &format!("mqtt://gate@127.0.0.1:{plain}"), "play/{pipeline}/{device_id}", "secret of the gates");
+    assert_ne!(played, 0);
+    until("what was played", &gates, || played <= arrived());
+    server.stop();
+    assert!(42 < staged(&gates).len());
+}
+
+/// Plays two days of a small campus into a broker; says how many events it took.
+fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 {
+    let days = ["simulate", "--students", "30", "--days", "2", "--seed", "5", "--format", "json"];
+    let mut command = gates.command(&days);
+    command.args(["--live", "--to", to, "--topic", topic, "--speed", "0"]).env("YIZHAN_PUSH_TOKEN", password);
+    let out = command.output().expect("the program starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let told: Value = serde_json::from_str(String::from_utf8_lossy(&out.stdout).trim()).expect("a report");
+    told["events"].as_u64().expect("a count")
+}
+
+/// What a gate does with JetStream: publishes, and asks whether it was kept.
+async fn jetstream_at(port: u16) -> jetstream::Context {
+    let began = Instant::now();
+    loop {
+        match async_nats::connect(format!("nats://127.0.0.1:{port}")).await {
+            Ok(client) => return jetstream::new(client),
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn make_stream(runtime: &tokio::runtime::Runtime, port: u16) {
+    runtime.block_on(async {
+        let config = jetstream::stream::Config {
+            name: "GATES".to_owned(),
+            subjects: vec!["gates.>".to_owned()],
+            ..jetstream::stream::Config::default()
+        };
+        // Right after its start a server may still be setting up.
+        let began = Instant::now();
+        while let Err(error) = jetstream_at(port).await.create_stream(config.clone()).await {
+            assert!(began.elapsed() < Duration::from_secs(30), "{error}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+/// Publishes, and returns once the broker has kept all of them.
+fn send(runtime: &tokio::runtime::Runtime, port: u16, messages: &[(String, String)]) {
+    runtime.block_on(async {
+        let context = jetstream_at(port).await;
+        for (subject, content) in messages {
+            let kept = context.publish(subject.clone(), content.clone().into()).await.expect("published");
+            kept.await.expect("kept");
+        }
+    });
+}
+
+#[test]
+fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_told() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let store = folder.path().join("store");
+    let args = format!("-js -a 127.0.0.1 -p {port} -sd {}", store.display());
+    let mut broker = Broker::start("nats-server", args.split(' ').map(str::to_owned).collect(), port);
+    make_stream(&runtime, port);
+
+    let project_folder = TempDir::new().expect("a folder");
+    let door = format!(
+        "[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
+         subjects = [\"gates.north\", \"gates.south.*\", \"gates.gate_event.*\"]\n"
+    );
+    let gates = project(&project_folder, &door);
+    let now = now_ms();
+    let event = |seq: u64| {
+        let subject = if seq % 2 == 0 { "gates.north".to_owned() } else { format!("gates.south.{}", seq % 5) };
+        (subject, passage("G1", seq, now - seq as i64, seq))
+    };
+    // Out of order, and every third of them twice.
+    let events = |range: std::ops::Range<u64>| -> Vec<(String, String)> {
+        let twice = range.clone().step_by(3);
+        range.rev().chain(twice).map(event).collect()
+    };
+    let all = |n: u64| (0..n).collect::<Vec<_>>();
+    let sent = std::cell::Cell::new(0);
+    let send = |range: std::ops::Range<u64>| {
+        let messages = events(range);
+        send(&runtime, port, &messages);
+        sent.set(sent.get() + messages.len() as u64);
+    };
+    send(0..20);
+    // It ends itself between the log and the table, then between the table and the next message.
+    for (point, from) in [("nats.kept:2", 20), ("commit.rows.after", 30), ("log.sync.after:2", 40)] {
+        if let Some(mut server) = gates.serve(Some(point)) {
+            until(point, &gates, || {
+                send(from..from + 10);
+                server.is_dead()
+            });
+        }
+        send(from..from + 10);
+    }
+    let mut server = gates.serve(None).expect("it starts");
+    until("everything so far", &gates, || staged(&gates) == all(50));
+    server.kill();
+    send(50..60);
+    let server = gates.serve(None).expect("it starts");
+    until("what came meanwhile", &gates, || staged(&gates) == all(60));
+    // What is read by its position is in the raw table as often as it was sent, however often the server was killed.
+    let raw = || gates.sql("SELECT count(*) AS n FROM raw_gate_event")[0]["n"].as_u64();
+    until("every message", &gates, || Some(sent.get()) <= raw());
+    assert_eq!(raw(), Some(sent.get()));
+    // A broker that comes back goes on where it was, once what it had taken reached its disk.
+    std::thread::sleep(Duration::from_secs(1));
+    broker.again();
+    send(60..70);
+    until("what came after the broker", &gates, || staged(&gates) == all(70));
+
+    // A broker that comes back without what it had is no reason to begin anew: its numbers mean other messages.
+    broker.kill();
+    std::fs::remove_dir_all(&store).expect("it forgets");
+    broker.again();
+    make_stream(&runtime, port);
+    send(70..75);
+    until("a word of both doors", &gates, || {
+        let told = warnings(&server.url);
+        let told: Vec<&str> = told.iter().filter_map(|it| it["text_en"].as_str()).collect();
+        ["nats/gates/gates.north", "nats/gates/gates.south.*"]
+            .iter()
+            .all(|door| told.iter().any(|it| it.contains(door) && it.contains("stopped")))
+    });
+    server.stop();
+    assert_eq!(staged(&gates), all(70));
+    // A person says that it is another stream.
+    let path = project_folder.path().join("yizhan.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    write(&path, &text.replace("name = \"gates\"", "name = \"gates_2\""));
+    let server = gates.serve(None).expect("it starts");
+    until("the new stream", &gates, || staged(&gates) == all(75));
+    // A synthetic campus plays into the broker.
+    assert_ne!(play(&gates, &format!("nats://127.0.0.1:{port}"), "gates/{pipeline}/{device_id}", ""), 0);
+    until("what was played", &gates, || 75 < staged(&gates).len());
+    server.stop();
+    assert!(75 < staged(&gates).len());
+}
