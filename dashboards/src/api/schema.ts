@@ -777,6 +777,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that were sent to the reader and wait, or were taken on of late */
+        get: operations["get_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notices/{message_id}/acknowledge": {
         parameters: {
             query?: never;
@@ -3415,6 +3432,27 @@ export interface components {
         UnansweredContacts: {
             rows: components["schemas"]["UnansweredContact"][];
         };
+        /** @description A message that was sent to the reader. */
+        OwnMessage: {
+            message_id: string;
+            /** @enum {string} */
+            kind: "new_thread" | "help_asked" | "safety_step_due" | "crisis_declared" | "overdue" | "hand_over_asked" | "follow_up_due";
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When somebody took it on; null while it waits.
+             */
+            taken_at: string | null;
+            /** @description Name of the colleague who took it on; null while it waits, or where the account is gone. */
+            taken_by: string | null;
+            /** @description Whether the reader is who took it on. */
+            is_mine: boolean;
+        };
+        /** @description Messages of the reader, the newest first. */
+        OwnMessages: {
+            rows: components["schemas"]["OwnMessage"][];
+        };
         /** @description A way by which messages to staff leave; counts of the last 31 days. */
         NoticeChannel: {
             /** @description Name in the settings. */
@@ -3852,6 +3890,8 @@ export type CloudEvent = components['schemas']['CloudEvent'];
 export type PushAnswer = components['schemas']['PushAnswer'];
 export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
+export type OwnMessage = components['schemas']['OwnMessage'];
+export type OwnMessages = components['schemas']['OwnMessages'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
 export type NoticeDrill = components['schemas']['NoticeDrill'];
 export type NoticeChannels = components['schemas']['NoticeChannels'];
@@ -5617,6 +5657,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of what kind and since when; of whom it is stands behind the link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnMessages"];
                 };
             };
             /** @description Problem document (RFC 9457) */

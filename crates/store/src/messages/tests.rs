@@ -100,6 +100,40 @@ async fn what_waits_is_not_read_before_its_time_unless_something_is_reported_of_
 }
 
 #[tokio::test]
+async fn whoever_was_told_sees_what_waits_and_who_took_it_on() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.cases().assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    let mut keys = Vec::new();
+    for (at, kind) in [(1, Kind::LifeAid), (2, Kind::Academic), (3, Kind::Safety)] {
+        keys.push(enter(&store.cases(), kind, machine(2), &Who::system(), at).await);
+    }
+    let messages = store.messages();
+    let shown = async |to_key: i64, taken_since_us: i64| -> Vec<(i64, Option<(i64, i64)>)> {
+        let found = messages.sent_to(to_key, 0, taken_since_us, 10).await.unwrap();
+        found.into_iter().map(|it| (it.message.message_id, it.taken)).collect()
+    };
+    for (message_id, to_key) in [(1, 7), (1, 8), (2, 7), (3, 7)] {
+        messages.begin(message_id, to_key, "mail", 0, 10).await.unwrap();
+    }
+    let drill = messages.begin_drill(11).await.unwrap();
+    messages.begin(drill, 7, "mail", 0, 11).await.unwrap();
+    assert_eq!(shown(7, 0).await, [(3, None), (2, None), (1, None)], "a rehearsal asks for no work");
+    assert!(shown(9, 0).await.is_empty(), "who was not told sees nothing");
+
+    // Who took it on first stands there for everybody who was told, and for a while only.
+    messages.advance(1, 8, None, Reach::Acknowledged, 30).await.unwrap();
+    messages.advance(1, 7, None, Reach::Acknowledged, 40).await.unwrap();
+    assert_eq!(shown(7, 30).await, [(3, None), (2, None), (1, Some((8, 30)))]);
+    assert!(shown(8, 31).await.is_empty());
+
+    // What was given up still waits; what somebody has worked on since does not.
+    messages.settle(3, Fate::GivenUp, 50).await.unwrap();
+    does(&store.cases(), (keys[1], 1), Act::Claim {}, &who("lin", Role::Counselor), 60).await;
+    assert_eq!(shown(7, 31).await, [(3, None)]);
+}
+
+#[tokio::test]
 async fn a_delivery_is_begun_once_and_goes_forward_only() {
     let scene = Scene::new();
     let store = scene.open().await;
