@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use casework::DAY_US;
 use chrono::Utc;
+use schema::PersonKind;
 use serde_json::{Value, json};
-use store::{OpenMessage, Reach};
+use store::{Account, OpenMessage, Reach};
 
 use super::health::instant;
 use crate::access::Reader;
@@ -42,16 +43,41 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
         {
             continue;
         }
+        let calls = if it.taken.is_none() { calls(&reader, &it.message, &accounts).await? } else { Vec::new() };
         let taker = it.taken.and_then(|(by, _)| accounts.iter().find(|account| account.person_key == Some(by)));
         rows.push(json!({
             "message_id": it.message.message_id.to_string(), "kind": it.message.kind,
             "created_at": instant(it.message.created_us),
             "taken_at": it.taken.and_then(|(_, at_us)| instant(at_us)),
             "taken_by": taker.map(|account| &account.display_name),
-            "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)),
+            "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)), "calls": calls,
         }));
     }
     Ok(Json(json!({ "rows": rows })))
+}
+
+/// Whom a reader calls who was asked last and may see nothing of the work: those who may, the first to be tried first. Of
+/// the student nothing is said.
+async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> Result<Vec<Value>, Problem> {
+    let store = &reader.state.parts.store;
+    let now_us = reader.now_us();
+    let asked = match (message.kind.as_str(), message.thread_key) {
+        ("help_asked", Some(thread_key)) => store.cases().asked_for_help(thread_key, now_us).await?,
+        _ if message.report_key.is_some() => store.cases().asked_to_place(now_us).await?,
+        _ => return Ok(Vec::new()),
+    };
+    let people: Vec<&String> = asked.levels.iter().flatten().collect();
+    if people.contains(&&reader.account.account) {
+        return Ok(Vec::new());
+    }
+    let found: Vec<&Account> = people.iter().filter_map(|it| accounts.iter().find(|account| account.account == **it)).collect();
+    let keys: Vec<i64> = found.iter().filter_map(|it| it.person_key).collect();
+    let phones = store.vault().identities(PersonKind::Staff, &keys, &["phone"]).await?;
+    let rows = found.iter().map(|it| {
+        let phone = it.person_key.and_then(|key| phones.get(&key)?.get("phone").cloned());
+        json!({ "display_name": it.display_name, "phone": phone })
+    });
+    Ok(rows.collect())
 }
 
 /// The page on which the work waits.

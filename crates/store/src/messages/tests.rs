@@ -186,3 +186,31 @@ async fn whose_work_it_is_then_who_stands_in_then_one_level_up_then_who_is_on_du
     cases.confirm_hand_over(hand_over, &who("mei", Role::Counselor), 4).await.unwrap();
     assert_eq!(cases.asked_to_take(hand_over).await.unwrap(), Asked::default());
 }
+
+#[tokio::test]
+async fn before_the_duty_office_the_head_of_psychology_is_asked() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let cases = store.cases();
+    cases.assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    for (account, role) in [("qian", "psychology_head"), ("sun", "psychology_head"), ("li", "psychologist")] {
+        let grants = vec![crate::Grant { role: role.to_owned(), scope: "university".to_owned() }];
+        let new = crate::NewAccount { account, password: None, display_name: account, person_key: None, grants };
+        store.accounts().create(new).await.unwrap();
+    }
+    store.accounts().disable("sun").await.unwrap();
+    for (post, account) in [(Post::DutyOffice, "gao"), (Post::PsychologyNight, "wang")] {
+        let shift = DutyShift { post, account: account.to_owned(), backup: None, from_us: 0, until_us: DAY_US };
+        cases.roster(&shift).await.unwrap();
+    }
+    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let help = Act::Signal { source: Source::SelfReferral, severity: Severity::General };
+    let key = enter(&cases, Kind::Psych, help, &who("student", Role::Student), 1).await;
+    let asked = cases.asked_for_help(key, 2).await.unwrap();
+    let levels = vec![names(&["wang"]), names(&["lin"]), names(&["qian"])];
+    assert_eq!(asked, Asked { levels, duty: names(&["gao", "wang"]) });
+    let asked = cases.asked_to_place(2).await.unwrap();
+    assert_eq!(asked.levels, [names(&["wang"]), names(&["qian"])], "psychology alone can read it");
+    // With nobody on shift the head is the first to be asked.
+    assert_eq!(cases.asked_to_place(DAY_US).await.unwrap().levels, [names(&["qian"])]);
+}
