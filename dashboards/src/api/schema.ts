@@ -3432,6 +3432,11 @@ export interface components {
         UnansweredContacts: {
             rows: components["schemas"]["UnansweredContact"][];
         };
+        /** @description A colleague who may see the work. */
+        MessageCallee: {
+            display_name: string;
+            phone: string | null;
+        };
         /** @description A message that was sent to the reader. */
         OwnMessage: {
             message_id: string;
@@ -3448,6 +3453,8 @@ export interface components {
             taken_by: string | null;
             /** @description Whether the reader is who took it on. */
             is_mine: boolean;
+            /** @description Whom to call, the first to be tried first, where the reader may see nothing of the work; else empty. */
+            calls: components["schemas"]["MessageCallee"][];
         };
         /** @description Messages of the reader, the newest first. */
         OwnMessages: {
@@ -3890,6 +3897,7 @@ export type CloudEvent = components['schemas']['CloudEvent'];
 export type PushAnswer = components['schemas']['PushAnswer'];
 export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
+export type MessageCallee = components['schemas']['MessageCallee'];
 export type OwnMessage = components['schemas']['OwnMessage'];
 export type OwnMessages = components['schemas']['OwnMessages'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
