@@ -24,7 +24,7 @@ use crate::fault::Hidden;
 use crate::leakproof::is_leakproof;
 use crate::masking::Masking;
 use crate::role::{STAFF_KEY, UNIT};
-use crate::{Mask, Role, RowRule, Scoped, Sight, TableEntry};
+use crate::{Company, KeySet, Mask, Role, RowRule, Scoped, Sight, TableEntry};
 
 /// Metadata key under which a masked column says what was done to it, for screens.
 pub const MASK_KEY: &str = "mask";
@@ -46,6 +46,8 @@ pub struct SecuredTable {
 pub(crate) struct Reach {
     /// Students in scope.
     pub(crate) students: Scoped,
+    /// Students who take no part in what tells of company.
+    pub(crate) left: Arc<KeySet>,
     /// The person behind the account.
     pub(crate) person_key: Option<i64>,
     /// Colleges that the account was granted.
@@ -110,6 +112,12 @@ impl SecuredTable {
                 None => held,
             });
         }
+        // Where no row is shown, none is to be left out.
+        let told = entry.company.as_ref().filter(|_| filter != Some(lit(false))).and_then(|it| told(it, &reach.left));
+        filter = match (filter, told) {
+            (Some(it), Some(told)) => Some(it.and(told)),
+            (it, told) => it.or(told),
+        };
         let (mut columns, mut hidden, mut fields) = (Vec::new(), Vec::new(), Vec::new());
         for field in base.fields() {
             let class = entry.class(field.name());
@@ -269,6 +277,17 @@ impl SecuredTable {
         }
         plan.build()
     }
+}
+
+/// True for rows that tell nothing of the company of somebody who left; `None` if nobody did.
+fn told(company: &Company, left: &Arc<KeySet>) -> Option<Expr> {
+    if left.keys().is_empty() {
+        return None;
+    }
+    let left = Scoped::Keys(Arc::clone(left));
+    let nobody = company.people.iter().map(|it| !left.predicate(column(it))).reduce(Expr::and)?;
+    let Some((held_to, words)) = &company.only else { return Some(nobody) };
+    Some(column(held_to).in_list(words.iter().map(|it| lit(it.as_str())).collect(), true).or(nobody))
 }
 
 fn column(name: &str) -> Expr {

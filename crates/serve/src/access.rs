@@ -55,8 +55,11 @@ impl Reader {
         let role = sessions.policies().role(&self.grant.role).ok_or_else(Problem::forbidden)?;
         let principal = principal_of(&self.state.parts.store, &self.account, role, self.now_us()).await?;
         // Of who has died nothing is shown but to the two who are named.
-        let withheld = self.state.parts.store.cases().withheld_from(&self.account.account).await?;
-        Ok(sessions.open_without(principal, &withheld).await?)
+        let cases = self.state.parts.store.cases();
+        let withheld = cases.withheld_from(&self.account.account).await?;
+        // And of who takes no part in social measures not in whose company they were.
+        let left = cases.left_social().await?;
+        Ok(sessions.open_without(principal, &withheld, &left).await?)
     }
 
     /// Pages of the active role.
