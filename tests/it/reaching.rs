@@ -178,8 +178,22 @@ fn that_somebody_is_in_counselling_is_shown_to_psychology_on_a_case_and_is_an_in
     let signal =
         |student: &String| psychologist.opens(student, "psych", "signal", json!({ "source": "hotline", "severity": "2" }));
     let case = signal(now.iter().find(|it| own.contains(it)).unwrap_or(&now[0]));
+    // It is said to whoever works on the case, and to no other psychologist who may open it.
+    assert_eq!(case["is_in_counselling"], false, "nobody holds the case yet");
+    psychologist.does(&case, "claim", json!({}));
+    let case = psychologist.case(case["row"]["thread_key"].as_str().expect("a key"));
     assert_eq!(case["is_in_counselling"], true);
-    assert_eq!(signal(&ended[0])["is_in_counselling"], false, "what has ended is not said");
+    let over = signal(&ended[0]);
+    psychologist.does(&over, "claim", json!({}));
+    let over = psychologist.case(over["row"]["thread_key"].as_str().expect("a key"));
+    assert_eq!(over["is_in_counselling"], false, "what has ended is not said");
+    let read = |role: &str| {
+        let query = "SELECT count(*) AS n FROM closed_counselling";
+        let (code, rows, wrong) = said(&mut yizhan(demo(), &["sql", query, "--as", role, "--format", "json"]));
+        assert_eq!(code, 0, "{role}: {wrong}");
+        rows[0]["n"].as_u64().expect("a count")
+    };
+    assert!(read("psychologist") < read("psychology_head"), "a psychologist reads of nobody but their own");
     // The same case without it for the counselor, where the student is theirs; and the table is nobody else's.
     if own.contains(&case["row"]["student_key"].as_str().expect("a key").to_owned()) {
         let seen = counselor.case(case["row"]["thread_key"].as_str().expect("a key"));

@@ -99,9 +99,9 @@ fn misfits(role: &Role, table: &str, entry: &TableEntry) -> Vec<String> {
     let Some((_, rule)) = role.rule(table) else { return Vec::new() };
     let mut messages = Vec::new();
     let schema = entry.provider.schema();
-    if rule.rows == RowRule::Scope {
+    if matches!(rule.rows, RowRule::Scope | RowRule::Clients) {
         match &entry.subject {
-            None => messages.push("rows = \"scope\", but the table names no subject column".to_owned()),
+            None => messages.push("rows are held to students, but the table names no subject column".to_owned()),
             Some(subject) if schema.field_with_name(subject).is_err() => {
                 messages.push(format!("its subject \"{subject}\" is no column of it"));
             }

@@ -46,6 +46,8 @@ pub struct SecuredTable {
 pub(crate) struct Reach {
     /// Students in scope.
     pub(crate) students: Scoped,
+    /// Those of them who are the reader's own.
+    pub(crate) clients: Scoped,
     /// Students who take no part in what tells of company.
     pub(crate) left: Arc<KeySet>,
     /// The person behind the account.
@@ -80,13 +82,14 @@ impl SecuredTable {
                 }
                 Some(column(UNIT).in_list(reach.colleges.iter().map(|it| lit(it.as_str())).collect(), false))
             }
-            RowRule::Scope => {
+            RowRule::Scope | RowRule::Clients => {
                 let subject = entry.subject.as_deref().filter(|it| base.field_with_name(it).is_ok());
                 let Some(subject) = subject else {
                     tracing::warn!(table = name, role = role.role, "table has no subject column and is hidden");
                     return None;
                 };
-                Some(reach.students.predicate(column(subject)))
+                let students = if rule.rows == RowRule::Clients { &reach.clients } else { &reach.students };
+                Some(students.predicate(column(subject)))
             }
             RowRule::Own => {
                 if base.field_with_name(STAFF_KEY).is_err() {
@@ -164,6 +167,9 @@ impl SecuredTable {
                     Scoped::Keys(keys) => format!("{keys:?}"),
                 };
                 format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))
+            }
+            Some(RowRule::Clients) => {
+                format!("the reader's own students by {}", self.entry.subject.as_deref().unwrap_or("-"))
             }
             Some(RowRule::Own) => format!("own by {STAFF_KEY}"),
             Some(RowRule::College) => format!("figures of the account's colleges by {UNIT}"),

@@ -167,6 +167,7 @@ impl Sessions {
         }
         let role = Arc::new(role.clone());
         let students = self.resolver.students(&role, &principal).await?.without(withheld);
+        let clients = students.clone().intersect(Scoped::Keys(Arc::new(KeySet::new(principal.clients.clone()))));
         let left = Arc::new(KeySet::new(left.to_vec()));
         let policy_hash = self.policy_hash(&role, &principal, &students, &left);
         let college = |it: &Scope| match it {
@@ -174,7 +175,7 @@ impl Sessions {
             _ => None,
         };
         let colleges = principal.scopes.iter().filter_map(college).collect();
-        let reach = Reach { students: students.clone(), left, person_key: principal.person_key, colleges };
+        let reach = Reach { students: students.clone(), clients, left, person_key: principal.person_key, colleges };
         let tables = SecuredTables::new(Arc::clone(&role), reach, Arc::clone(&self.tables), Arc::clone(&self.masking))?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(Arc::new(LakeCatalog(Arc::clone(&tables))))
@@ -214,6 +215,9 @@ impl Sessions {
         // Whose work it is matters only where somebody's own is shown.
         if role.tables.values().any(|it| it.rows == RowRule::Own) {
             part(&principal.person_key.unwrap_or_default().to_le_bytes());
+        }
+        if role.tables.values().any(|it| it.rows == RowRule::Clients) {
+            part(KeySet::new(principal.clients.clone()).digest());
         }
         if role.tables.values().any(|it| it.rows == RowRule::College) {
             for scope in &principal.scopes {

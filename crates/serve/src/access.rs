@@ -5,7 +5,7 @@ use axum::http::request::Parts as RequestParts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use policy::{Principal, Scope, Session};
+use policy::{Principal, RowRule, Scope, Session};
 use store::{Account, AuditEvent, Grant, Who};
 
 use crate::error::Problem;
@@ -186,12 +186,19 @@ async fn principal_of(store: &store::Store, account: &Account, role: &policy::Ro
         }
         _ => Vec::new(),
     };
+    // A grant of the whole university makes nobody somebody's own.
+    let clients = if role.tables.values().any(|it| it.rows == RowRule::Clients) {
+        store.cases().clients(&account.account, !scopes.contains(&Scope::University), now_us).await?
+    } else {
+        Vec::new()
+    };
     Ok(Principal {
         account: account.account.clone(),
         role: role.role.clone(),
         scopes,
         purpose: role.purposes.first().cloned().unwrap_or_default(),
         on_call,
+        clients,
         person_key: account.person_key,
     })
 }

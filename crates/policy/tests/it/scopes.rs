@@ -236,3 +236,35 @@ async fn who_leaves_company_is_in_no_row_of_it_and_in_every_other() {
     assert_eq!(answer(&session, people).await, answer(&whole, people).await, "they are students like any other");
     assert_ne!(session.policy_hash(), whole.policy_hash(), "a stored answer is none of the other's");
 }
+
+#[tokio::test]
+async fn rows_of_clients_are_those_of_the_readers_own_and_never_beyond_the_scope() {
+    let role = r#"
+        role = "helper"
+        title_zh = "助手"
+        title_en = "Helper"
+        about = "Reads of those who are theirs."
+        scopes = ["university"]
+        clearance = "trace"
+        [tables]
+        card = { rows = "clients" }
+        dim_student = { rows = "scope" }
+        "#;
+    let policies = policy::Policies::parse([(std::path::Path::new("helper.toml"), role)]).expect("a policy");
+    let parts = Parts::new(policies, Arc::new(Lake::new()), clock(), [3; 32]);
+    let sessions = Sessions::new(config(), parts).expect("sessions");
+    let of = |scope: &str, clients: Vec<i64>| policy::Principal { clients, ..principal("helper", &[scope], None) };
+    let people = "SELECT count(DISTINCT student_key), count(*) FROM card";
+    for (scope, clients, expected) in [
+        ("university", Vec::new(), "0|0"),
+        ("university", vec![key(1), key(7), 42], "3|11"),
+        // The seventh is of the other college.
+        ("college:C01", vec![key(1), key(7)], "1|5"),
+    ] {
+        let session = sessions.open(of(scope, clients)).await.expect("session");
+        assert_eq!(answer(&session, people).await, Ok(vec![expected.to_owned()]), "{scope}");
+    }
+    let (one, other) = (of("university", vec![key(1)]), of("university", vec![key(2)]));
+    let (one, other) = (sessions.open(one).await.expect("session"), sessions.open(other).await.expect("session"));
+    assert_ne!(one.policy_hash(), other.policy_hash(), "a stored answer is none of the other's");
+}

@@ -193,6 +193,25 @@ impl Cases {
         .map_err(Error::database("read", "case_thread"))
     }
 
+    /// Returns the students who are a psychologist's own: of open cases that they hold and, `by_assignment`, whom they are
+    /// assigned now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn clients(&self, account: &str, by_assignment: bool, now: i64) -> Result<Vec<i64>, Error> {
+        sqlx::query_scalar(
+            "SELECT student_key FROM case_thread WHERE owner = $1 AND state <> 'closed' AND has_died = 0 \
+             UNION SELECT student_key FROM case_assignment WHERE account = $1 AND relation = 'psychologist' \
+             AND from_us <= $2 AND $2 < until_us AND $3 = 1 ORDER BY student_key",
+        )
+        .bind(account)
+        .bind(now)
+        .bind(i64::from(by_assignment))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_assignment"))
+    }
+
     /// Returns who is referred to the university hospital in a case that goes on, with the text of the newest referral there;
     /// the newest first. To any other role there is none.
     ///
