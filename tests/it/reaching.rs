@@ -62,8 +62,12 @@ fn who_asks_for_help_reaches_psychology_at_once_and_sees_only_that_it_was_receiv
     assert_eq!(keys, ["at", "is_answered", "taken_by"]);
     // Nor is it an observation of somebody else.
     assert_eq!(student.get("/observations", "/observations")["rows"], json!([]));
-    assert!(audited(&server, "student").contains(&"ask help".to_owned()));
-    assert!(audited(&server, "student").iter().all(|it| !it.contains("138")), "how to be reached stands sealed only");
+    // Who asked stands in the log by key, and by no name of an account.
+    let asked = audited(&server, &format!("student/{key}"));
+    assert_eq!(asked, ["ask help", "ask help"]);
+    let named = audited(&server, "student");
+    assert!(named.iter().all(|it| !it.contains("help")), "{named:?}");
+    assert!(asked.iter().chain(&named).all(|it| !it.contains("138")), "how to be reached stands sealed only");
     // In nobody else's name.
     for other in ["counselor", "leader", "analyst"] {
         let desk = Desk::of(&server, &document, other);
@@ -358,6 +362,19 @@ fn a_sheet_of_a_visit_is_filled_in_on_the_list_and_leaves_for_the_lake() {
         again["sheet_at"].is_string() && !again.to_string().contains("not_raised"),
         "that there is a sheet, and nothing of it: {again}"
     );
+    // One tap, and whoever needs support is called within three days; a second tap is the same, and no case comes of it.
+    let student = row["student_key"].as_str().expect("a key").to_owned();
+    let before = counselor.get("/students/{student_key}/cases", &format!("/students/{student}/cases"));
+    let after_visit = json!({ "student_key": student, "cause": "visit" });
+    for _ in 0..2 {
+        let owed = counselor.post("/follow-ups", "/follow-ups", &after_visit);
+        let own = owed["rows"].as_array().expect("rows").iter().filter(|it| it["student_key"] == student.as_str());
+        assert_eq!(own.filter(|it| it["cause"] == "visit").count(), 1, "{owed}");
+    }
+    let after = counselor.get("/students/{student_key}/cases", &format!("/students/{student}/cases"));
+    assert_eq!(before["rows"], after["rows"]);
+    let dated = json!({ "student_key": student, "cause": "visit", "from_on": "2025-11-01", "until_on": "2025-11-08" });
+    counselor.is_told(&counselor.send("/follow-ups", &dated), 422, "dates that mean nothing here");
     // Somebody who is not in the plan, somebody else's plan, and whoever does not visit.
     let stranger = json!({ "student_key": "100000000000001", "plan_on": row["plan_on"], "rest": "usual", "study": "usual", "company": "usual", "is_support_needed": false });
     counselor.is_told(&counselor.send("/lists/visit/sheets", &stranger), 404, "a stranger");

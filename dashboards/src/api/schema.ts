@@ -2673,19 +2673,19 @@ export interface components {
         FollowUps: {
             rows: components["schemas"]["FollowUp"][];
         };
-        /** @description Contacts to plan: after a return (weeks 1, 2, 4, then monthly until the end of the term), or over a break. */
+        /** @description Contacts to plan: after a return (weeks 1, 2, 4, then monthly until the end of the term), over a break, or one within three days after a visit. The first two have dates. */
         FollowUpPlanAsk: {
             /** @description Key of a student; 15 digits as text, so that no client computes with it. */
             student_key: string;
             /** @enum {string} */
-            cause: "return" | "break";
+            cause: "return" | "break" | "visit";
             /** Format: date */
-            from_on: string;
+            from_on?: string | null;
             /**
              * Format: date
              * @description End of the term, or first day of the new one.
              */
-            until_on: string;
+            until_on?: string | null;
             /** @description Break: days between two contacts. */
             every_days?: number | null;
         };

@@ -213,7 +213,7 @@ impl Cases {
     }
 
     /// Returns who is referred to the university hospital in a case that goes on, with the text of the newest referral there;
-    /// the newest first. To any other role there is none.
+    /// the newest first. To any other role there is none, nor a text that was written before the form said who reads it.
     ///
     /// # Errors
     /// If the store cannot be read or a text is damaged.
@@ -223,7 +223,7 @@ impl Cases {
         }
         let rows: Vec<ReferralRow> = sqlx::query_as(
             "SELECT case_event.thread_key, case_thread.student_key, case_event.seq, case_event.at_us, case_event.role, \
-             case_event.note_sealed FROM case_event JOIN case_thread ON case_thread.thread_key = case_event.thread_key \
+             CASE WHEN case_event.is_told = 1 THEN case_event.note_sealed END AS note_sealed FROM case_event JOIN case_thread ON case_thread.thread_key = case_event.thread_key \
              WHERE case_thread.referred_to = 'university_hospital' AND case_thread.state <> 'closed' AND has_died = 0 \
              AND case_event.seq = (SELECT max(e.seq) FROM case_event e WHERE e.thread_key = case_thread.thread_key \
              AND e.step = 'referred') ORDER BY case_event.at_us DESC, case_event.thread_key DESC LIMIT $1",
