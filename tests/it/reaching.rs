@@ -419,6 +419,12 @@ fn the_nights_list_says_from_when_on_it_is_complete() {
     // As late as what the marts take for closing, and half an hour.
     let days = std::fs::read_to_string(repository().join("sql/intermediate/int_student_day.sql")).expect("the file");
     assert!(days.contains("closing_minute  = 1410 "), "23:30 in minutes");
+    // The register of the demonstration says the same hour of every building.
+    let closing = sql(demo(), "SELECT DISTINCT closes_minute, closing_minute FROM int_building_closing");
+    assert_eq!(closing, [json!({ "closes_minute": 1380, "closing_minute": 1410 })]);
+    let other = "SELECT count(*) AS n FROM int_student_day WHERE dorm_direction_2330 IS DISTINCT FROM dorm_last_direction";
+    assert_eq!(sql(demo(), other)[0]["n"], 0, "so the night is told as it would be without a register");
+    assert!(!list["columns"].to_string().contains("complete_minute"), "a number for the screen's own use");
     for it in counselor.get("/lists", "/lists")["lists"].as_array().expect("lists") {
         let is_of_night = it["list"] == "unverified_absence";
         assert_eq!((it["complete_from"].is_string(), &it["is_complete"]), (is_of_night, &json!(true)), "{it}");
