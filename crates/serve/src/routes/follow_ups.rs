@@ -55,8 +55,8 @@ pub(crate) async fn plan(reader: Reader, body: Result<Json<Plan>, JsonRejection>
         return Err(Problem::not_found());
     }
     let calendar = reader.rules().calendar;
-    let day = |on: &Option<String>| on.as_ref().map(|on| day_start(on, &calendar)).transpose();
-    let days = day(&it.from_on)?.zip(day(&it.until_on)?);
+    let day = |on: Option<&str>| on.map(|on| day_start(on, &calendar)).transpose();
+    let days = day(it.from_on.as_deref())?.zip(day(it.until_on.as_deref())?);
     reader.note("plan", format!("student/{student_key}/follow_up/{}", it.cause), "asked", None).await?;
     let owner = who.account;
     match (it.cause.as_str(), days, it.every_days) {

@@ -21,7 +21,7 @@ use crate::state::State;
 const BACK_US: i64 = 31 * DAY_US;
 /// How long one stays that somebody took on: long enough for the others to see that they need not.
 const TAKEN_US: i64 = 3 * DAY_US;
-const ROWS_MAX: usize = 100;
+const ROWS_MAX: usize = 200;
 
 /// Lists what was sent to the reader: of what kind, since when, who took it on. Of whom it is stands behind the link.
 pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {

@@ -175,7 +175,12 @@ async fn the_hospital_reads_what_was_written_for_it_and_nothing_older() {
         does(&cases, key, act, &lin, 2).await.unwrap();
     }
     let refer = command(Act::Refer { to: ReferralTo::UniversityHospital });
-    let edit = Edit { thread_key: key, seen_version: 4, command: &refer, note: Some("发热三天") };
+    let seen_version: i64 = sqlx::query_scalar("SELECT version FROM case_thread WHERE thread_key = $1")
+        .bind(key)
+        .fetch_one(cases.database.read())
+        .await
+        .unwrap();
+    let edit = Edit { thread_key: key, seen_version, command: &refer, note: Some("发热三天") };
     cases.execute(edit, &lin, &Rules::default(), 3).await.unwrap();
     let read = async || cases.referrals(&who("yi", Role::Hospital)).await.unwrap().remove(0).text;
     assert_eq!(read().await.as_deref(), Some("发热三天"));
@@ -184,9 +189,10 @@ async fn the_hospital_reads_what_was_written_for_it_and_nothing_older() {
     let mut tx = cases.database.begin("case_event").await.unwrap();
     sqlx::query(
         "INSERT INTO case_event (thread_key, seq, at_us, actor, role, step, body, note_sealed) \
-         VALUES ($1, 6, 4, 'lin', 'counselor', 'referred', '{}', $2)",
+         VALUES ($1, $2, 4, 'lin', 'counselor', 'referred', '{}', $3)",
     )
     .bind(key)
+    .bind(seen_version + 10)
     .bind(vec![1_u8])
     .execute(&mut *tx)
     .await
