@@ -107,6 +107,7 @@ const routes = [
   [/^\/runs$/, "runs", () => sample("runs")],
   [/^\/channels$/, "runs", () => ({rows: [], drill: {last_at: null, due_at: null, is_late: false, text_zh: null, text_en: null}})],
   [/^\/me\/help$/, "me", () => ({emergency_zh: "有立即危险先拨110/120和学校24小时值班电话。", emergency_en: "In immediate danger call 110 or 120 and the school's 24-hour number first.", reach_max: 200, rows: []})],
+  [/^\/notices$/, null, () => ({rows: []})],
   [/^\/follow-ups\/unanswered$/, null, () => ({rows: []})],
   [/^\/talk-hours$/, "care", () => ({default_hours: 6, hours_a_talk: 0.75, now: null, talks_a_week: 8, rows: [], centre: []})],
 ];

@@ -1,12 +1,13 @@
 import {describe, expect, it} from "vitest";
 import {accountsOf, blankDraft, fieldsOf, instantOf, isTyped, missingFields} from "../src/facts/acts";
 import {isFirst, neighbour, parted, placeOf, takersOf} from "../src/facts/cases";
+import {standing, waitingFirst} from "../src/facts/messages";
 import {toldParts} from "../src/facts/outcomes";
 import {waiting} from "../src/facts/sweeps";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
 import {compared, lifts} from "../src/facts/models";
 import {serverNow, setServerClock} from "../src/now";
-import type {ActForm, CaseRow, ModelBacktest, ModelWorth, Sign} from "../src/api/schema";
+import type {ActForm, CaseRow, ModelBacktest, ModelWorth, OwnMessage, Sign} from "../src/api/schema";
 
 function row(thread_key: string, changes: Partial<CaseRow> = {}): CaseRow {
   return {
@@ -61,6 +62,17 @@ describe("the form of an act", () => {
   });
   it("keeps a draft only while something is typed", () => {
     expect([isTyped(blankDraft()), isTyped({note: " ", fields: {a: ""}}), isTyped({note: "谈过", fields: {}})]).toEqual([false, false, true]);
+  });
+});
+
+describe("a message to staff", () => {
+  const message = (message_id: string, changes: Partial<OwnMessage> = {}): OwnMessage => ({message_id, kind: "new_thread", created_at: "2026-03-02T01:00:00Z", taken_at: null, taken_by: null, is_mine: false, calls: [], ...changes});
+  const taken = {taken_at: "2026-03-02T02:00:00Z", taken_by: "王老师"};
+  it("waits until somebody takes it on, and then says who, even where the account is gone", () => {
+    expect([message("1"), message("2", {...taken, is_mine: true}), message("3", taken), message("4", {...taken, taken_by: null})].map(standing)).toEqual(["waits", "mine", "taken", "taken_on"]);
+  });
+  it("stands above those in hand while it waits, and loses none", () => {
+    expect(waitingFirst([message("4", taken), message("3"), message("2", taken), message("1")]).map((it) => it.message_id)).toEqual(["3", "1", "4", "2"]);
   });
 });
 

@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "Students who are minors on the date, by the register's own flag or their birth date (封闭: 未成年学生). Read where the guardian is the one to reach, shown nowhere else."
+about        = "Students who are minors on the date, by the register's own flag or by their birth date, whichever says so (封闭: 未成年学生). Read where the guardian is the one to reach, shown nowhere else."
 owner        = "psychology_center"
 materialized = "as_of"
 grain        = ["student_key"]
@@ -14,6 +14,5 @@ student_key = { about = "The student, pseudonymous.", class = "closed" }
 SELECT stg_student.student_key
 FROM stg_student
 INNER JOIN dim_student ON dim_student.student_key = stg_student.student_key AND dim_student.as_of_on = $as_of
--- A birth date stays true, a flag grows old with its export.
-WHERE CASE WHEN stg_student.born_on IS NOT NULL THEN stg_student.born_on > $as_of - INTERVAL '18' YEAR
-    ELSE coalesce(stg_student.is_minor = 'yes', FALSE) END
+-- A slip in either must not take a minor's protection away: who is called one by the flag or the birth date is one.
+WHERE coalesce(stg_student.is_minor = 'yes', FALSE) OR coalesce(stg_student.born_on > $as_of - INTERVAL '18' YEAR, FALSE)

@@ -1,15 +1,10 @@
 /*---
 kind         = "table"
-about        = "Canteen payments of four weeks, but of who objects, as meals at groups of terminals, for finding who eats together (封闭: 就餐)."
+about        = "Canteen payments of four weeks, but of who objects, for finding who eats together (封闭: 就餐)."
 owner        = "psychology_center"
 materialized = "view"
-cached       = true
 subject      = "student_key"
 purpose      = ["care"]
-
-[settings]
-breakfast_to = 570
-lunch_to     = 900
 
 [columns]
 meal     = { about = "Number of the meal: campus day and breakfast, lunch or dinner.", class = "closed" }
@@ -18,21 +13,7 @@ second   = { about = "Seconds since 1970.", class = "closed" }
 student_key = { about = "The student, pseudonymous.", class = "closed" }
 ---*/
 
-WITH hall AS (
-    SELECT terminal_group, row_number() OVER (ORDER BY terminal_group) AS hall
-    FROM (SELECT DISTINCT split_part(terminal_id, '-', 2) AS terminal_group FROM stg_card_txn
-        WHERE merchant_kind = 'canteen' AND occurred_on >= $as_of - INTERVAL '28' DAY) AS terminal
-)
-
-SELECT
-    stg_card_txn.student_key,
-    3 * arrow_cast(stg_card_txn.occurred_on, 'Int32')
-        + CASE WHEN stg_card_txn.minute_of_day < ${breakfast_to} THEN 0 WHEN stg_card_txn.minute_of_day < ${lunch_to} THEN 1 ELSE 2 END AS meal,
-    hall.hall,
-    CAST(date_part('epoch', stg_card_txn.occurred_at) AS BIGINT) AS second
-FROM stg_card_txn
-INNER JOIN hall ON hall.terminal_group = split_part(stg_card_txn.terminal_id, '-', 2)
-LEFT JOIN closed_social_left ON closed_social_left.student_key = stg_card_txn.student_key
-WHERE stg_card_txn.merchant_kind = 'canteen' AND stg_card_txn.occurred_on >= $as_of - INTERVAL '28' DAY
-    -- Who objects is in no pair, on neither side.
-    AND closed_social_left.student_key IS NULL
+-- Who objects is in no pair, on neither side.
+SELECT student_key, meal, hall, second
+FROM closed_meal
+WHERE NOT has_left

@@ -10,7 +10,7 @@ purpose      = ["cockpit"]
 scope    = { about = "university, or the id of a college.", class = "internal" }
 night_on = { about = "The night.", class = "internal" }
 due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there.", class = "internal" }
-back_n   = { about = "Of these, back.", class = "internal" }
+back_n   = { about = "Of these, back; empty for a college of which one to four were not, or whose absent are not told.", class = "internal" }
 absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", class = "internal" }
 unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", class = "internal" }
 leave_n  = { about = "Boarders on leave.", class = "internal" }
@@ -54,10 +54,13 @@ cell AS (
         counted.*,
         figure.figure,
         CASE figure.figure
-            WHEN 'due' THEN due_n WHEN 'absent' THEN absent_n WHEN 'unseen' THEN unseen_n WHEN 'leave' THEN leave_n ELSE listed_n
+            WHEN 'due' THEN due_n WHEN 'absent' THEN absent_n WHEN 'unseen' THEN unseen_n WHEN 'leave' THEN leave_n
+            -- Who was due and is not back: near enough to the absent that it is hidden where they would be.
+            WHEN 'missed' THEN due_n - back_n
+            ELSE listed_n
         END AS n
     FROM counted
-    CROSS JOIN (VALUES ('due'), ('absent'), ('unseen'), ('leave'), ('listed')) AS figure (figure)
+    CROSS JOIN (VALUES ('due'), ('absent'), ('missed'), ('unseen'), ('leave'), ('listed')) AS figure (figure)
 ),
 
 marked AS (
@@ -66,7 +69,7 @@ marked AS (
         scope <> 'university' AS is_part,
         n BETWEEN 1 AND ${k_default} - 1 AS is_small,
         -- Of the university these are exact, however few.
-        figure IN ('absent', 'listed') AS is_whole_told,
+        figure IN ('absent', 'missed', 'listed') AS is_whole_told,
         -- That nobody is due is not told anyway.
         scope <> 'university' AND (n >= ${k_default} OR (n = 0 AND figure <> 'due')) AS is_other
     FROM cell
@@ -96,21 +99,36 @@ judged AS (
                     AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
                         AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END))), FALSE) AS is_told
     FROM ranked
-)
+),
 
 -- The counts stand on every figure's row: to join them again would count the nights once more.
+told AS (
+    SELECT
+        scope,
+        night_on,
+        max(due_n) AS all_due_n,
+        max(CASE WHEN figure = 'due' AND is_told AND due_n > 0 THEN due_n END) AS due_n,
+        max(CASE WHEN figure = 'missed' AND is_told THEN back_n END) AS back_n,
+        max(CASE WHEN figure = 'absent' AND is_told THEN absent_n END) AS absent_n,
+        max(CASE WHEN figure = 'unseen' AND is_told THEN unseen_n END) AS unseen_n,
+        max(CASE WHEN figure = 'leave' AND is_told THEN leave_n END) AS leave_n,
+        max(CASE WHEN figure = 'listed' AND is_told THEN listed_n END) AS listed_n,
+        max(CASE WHEN figure = 'listed' AND is_told THEN verified_n END) AS verified_n
+    FROM judged
+    GROUP BY scope, night_on
+)
+
 SELECT
     scope,
     night_on,
-    max(CASE WHEN figure = 'due' AND is_told AND due_n > 0 THEN due_n END) AS due_n,
-    max(CASE WHEN figure = 'due' AND is_told AND due_n > 0 THEN back_n END) AS back_n,
-    max(CASE WHEN figure = 'absent' AND is_told THEN absent_n END) AS absent_n,
-    max(CASE WHEN figure = 'unseen' AND is_told THEN unseen_n END) AS unseen_n,
-    max(CASE WHEN figure = 'leave' AND is_told THEN leave_n END) AS leave_n,
-    max(CASE WHEN figure = 'listed' AND is_told THEN listed_n END) AS listed_n,
-    max(CASE WHEN figure = 'listed' AND is_told THEN verified_n END) AS verified_n,
+    due_n,
+    CASE WHEN due_n IS NOT NULL AND absent_n IS NOT NULL THEN back_n END AS back_n,
+    absent_n,
+    unseen_n,
+    leave_n,
+    listed_n,
+    verified_n,
     CASE
-        WHEN max(due_n) = 0 THEN 'insufficient' WHEN max(CASE WHEN figure = 'due' AND is_told THEN 1 END) = 1 THEN 'ok' ELSE 'suppressed'
+        WHEN all_due_n = 0 THEN 'insufficient' WHEN due_n IS NOT NULL AND absent_n IS NOT NULL AND back_n IS NOT NULL THEN 'ok' ELSE 'suppressed'
     END AS status
-FROM judged
-GROUP BY scope, night_on
+FROM told

@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category, office and college of the student (接诉即办)."
+about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category, office and college of the student (接诉即办). Of a college no figure of one to four is told, nor one from which it follows."
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["grouped_by", "group_value", "period"]
@@ -12,7 +12,7 @@ group_value   = { about = "The category, office or college; empty for all.", cla
 period        = { about = "now for the last 30 days, before for the 30 days before.", class = "internal" }
 ticket_n      = { about = "Requests raised in the period.", class = "internal" }
 due_n         = { about = "Requests whose deadline fell into the period, without those withdrawn.", class = "internal" }
-on_time_n     = { about = "Of these, resolved by the deadline (按期办结); empty for a college with fewer than five due.", class = "internal" }
+on_time_n     = { about = "Of these, resolved by the deadline (按期办结).", class = "internal" }
 dispatched_n  = { about = "Requests of the period that were dispatched.", class = "internal" }
 responded_n   = { about = "Requests of the period that got a response.", class = "internal" }
 resolved_n    = { about = "Requests of the period that are resolved.", class = "internal" }
@@ -39,9 +39,11 @@ grouped AS (
     UNION ALL
     SELECT 'office' AS grouped_by, office AS group_value, * FROM fct_ticket
     UNION ALL
+    -- A college without a request is there with zeros: a single small one among nobody would follow from the whole.
     SELECT 'college' AS grouped_by, dim_student.college AS group_value, fct_ticket.*
-    FROM fct_ticket
-    INNER JOIN dim_student ON dim_student.student_key = fct_ticket.student_key AND dim_student.as_of_on = $as_of
+    FROM dim_student
+    LEFT JOIN fct_ticket ON fct_ticket.student_key = dim_student.student_key
+    WHERE dim_student.as_of_on = $as_of AND dim_student.college IS NOT NULL
 ),
 
 placed AS (
@@ -65,28 +67,106 @@ marked AS (
         coalesce(due_s >= from_s AND due_s < to_s, FALSE) AND state <> 'withdrawn' AS is_due,
         coalesce(closed_s >= from_s AND closed_s < to_s, FALSE) AS is_closed
     FROM placed
+),
+
+counted AS (
+    SELECT
+        grouped_by,
+        coalesce(group_value, '') AS group_value,
+        period,
+        sum(CASE WHEN is_raised THEN 1 ELSE 0 END) AS ticket_n,
+        sum(CASE WHEN is_due THEN 1 ELSE 0 END) AS due_n,
+        sum(CASE WHEN is_due AND is_on_time THEN 1 ELSE 0 END) AS on_time_n,
+        sum(CASE WHEN is_raised AND dispatched_at IS NOT NULL THEN 1 ELSE 0 END) AS dispatched_n,
+        sum(CASE WHEN is_raised AND responded_at IS NOT NULL THEN 1 ELSE 0 END) AS responded_n,
+        sum(CASE WHEN is_raised AND state = 'resolved' THEN 1 ELSE 0 END) AS resolved_n,
+        sum(CASE WHEN is_raised AND followed_up_at IS NOT NULL THEN 1 ELSE 0 END) AS followed_up_n,
+        sum(CASE WHEN is_raised AND satisfaction IS NOT NULL THEN 1 ELSE 0 END) AS rated_n,
+        sum(CASE WHEN is_raised AND satisfaction IN ('satisfied', 'basically_satisfied') THEN 1 ELSE 0 END) AS satisfied_n,
+        sum(CASE WHEN is_raised AND is_solved IS NOT NULL THEN 1 ELSE 0 END) AS confirmed_n,
+        sum(CASE WHEN is_raised AND is_solved = 'yes' THEN 1 ELSE 0 END) AS solved_n,
+        sum(CASE WHEN is_raised AND reopened_n > 0 THEN 1 ELSE 0 END) AS reopened_n,
+        sum(CASE WHEN is_raised AND origin = 'proactive' THEN 1 ELSE 0 END) AS proactive_n,
+        sum(CASE WHEN is_raised AND state = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_n,
+        sum(CASE WHEN is_overdue THEN 1 ELSE 0 END) AS overdue_n,
+        sum(CASE WHEN is_closed THEN 1 ELSE 0 END) AS closed_n,
+        median(CASE WHEN is_closed THEN (closed_s - submitted_s) / 3600 END) AS median_hours
+    FROM marked
+    GROUP BY grouped_by, coalesce(group_value, ''), period
+),
+
+-- One figure a row, so that what is told of colleges beside the whole is decided in one place for all of them.
+cell AS (
+    SELECT
+        counted.*,
+        figure.figure,
+        counted.grouped_by = 'college' AS is_part,
+        CASE figure.figure
+            WHEN 'ticket' THEN ticket_n
+            WHEN 'due' THEN due_n
+            WHEN 'on_time' THEN on_time_n
+            WHEN 'dispatched' THEN dispatched_n
+            WHEN 'responded' THEN responded_n
+            WHEN 'resolved' THEN resolved_n
+            WHEN 'followed_up' THEN followed_up_n
+            WHEN 'rated' THEN rated_n
+            WHEN 'satisfied' THEN satisfied_n
+            WHEN 'confirmed' THEN confirmed_n
+            WHEN 'solved' THEN solved_n
+            WHEN 'reopened' THEN reopened_n
+            WHEN 'proactive' THEN proactive_n
+            WHEN 'withdrawn' THEN withdrawn_n
+            WHEN 'overdue' THEN overdue_n
+            ELSE closed_n
+        END AS n
+    FROM counted
+    CROSS JOIN (VALUES ('ticket'), ('due'), ('on_time'), ('dispatched'), ('responded'), ('resolved'), ('followed_up'), ('rated'), ('satisfied'), ('confirmed'), ('solved'), ('reopened'), ('proactive'), ('withdrawn'), ('overdue'), ('closed')) AS figure (figure)
+),
+
+marked_cell AS (
+    SELECT *, is_part AND n BETWEEN 1 AND ${k_default} - 1 AS is_small FROM cell
+),
+
+ranked AS (
+    SELECT
+        *,
+        sum(CASE WHEN is_small THEN 1 ELSE 0 END) OVER own AS small_n,
+        sum(CASE WHEN is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        row_number() OVER (PARTITION BY period, figure
+            ORDER BY CASE WHEN is_part AND NOT is_small THEN 0 ELSE 1 END, CASE WHEN n = 0 THEN 1 ELSE 0 END, n, grouped_by, group_value) AS place
+    FROM marked_cell
+    WINDOW own AS (PARTITION BY period, figure)
+),
+
+-- The whole, categories and offices are exact. One hidden college among told ones would follow from the whole, and so would several
+-- of one each: then the smallest of the others is hidden as well.
+judged AS (
+    SELECT
+        *,
+        NOT is_part OR (NOT is_small AND NOT (place = 1 AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n)))) AS is_told
+    FROM ranked
 )
 
+-- The counts stand on every figure's row: to join them again would count the requests once more.
 SELECT
     grouped_by,
-    coalesce(group_value, '') AS group_value,
+    group_value,
     period,
-    sum(CASE WHEN is_raised THEN 1 ELSE 0 END) AS ticket_n,
-    sum(CASE WHEN is_due THEN 1 ELSE 0 END) AS due_n,
-    CASE WHEN grouped_by <> 'college' OR sum(CASE WHEN is_due THEN 1 ELSE 0 END) >= 5
-        THEN sum(CASE WHEN is_due AND is_on_time THEN 1 ELSE 0 END) END AS on_time_n,
-    sum(CASE WHEN is_raised AND dispatched_at IS NOT NULL THEN 1 ELSE 0 END) AS dispatched_n,
-    sum(CASE WHEN is_raised AND responded_at IS NOT NULL THEN 1 ELSE 0 END) AS responded_n,
-    sum(CASE WHEN is_raised AND state = 'resolved' THEN 1 ELSE 0 END) AS resolved_n,
-    sum(CASE WHEN is_raised AND followed_up_at IS NOT NULL THEN 1 ELSE 0 END) AS followed_up_n,
-    sum(CASE WHEN is_raised AND satisfaction IS NOT NULL THEN 1 ELSE 0 END) AS rated_n,
-    sum(CASE WHEN is_raised AND satisfaction IN ('satisfied', 'basically_satisfied') THEN 1 ELSE 0 END) AS satisfied_n,
-    sum(CASE WHEN is_raised AND is_solved IS NOT NULL THEN 1 ELSE 0 END) AS confirmed_n,
-    sum(CASE WHEN is_raised AND is_solved = 'yes' THEN 1 ELSE 0 END) AS solved_n,
-    sum(CASE WHEN is_raised AND reopened_n > 0 THEN 1 ELSE 0 END) AS reopened_n,
-    sum(CASE WHEN is_raised AND origin = 'proactive' THEN 1 ELSE 0 END) AS proactive_n,
-    sum(CASE WHEN is_raised AND state = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_n,
-    sum(CASE WHEN is_overdue THEN 1 ELSE 0 END) AS overdue_n,
-    median(CASE WHEN is_closed THEN (closed_s - submitted_s) / 3600 END) AS median_hours
-FROM marked
-GROUP BY grouped_by, coalesce(group_value, ''), period
+    max(CASE WHEN figure = 'ticket' AND is_told THEN n END) AS ticket_n,
+    max(CASE WHEN figure = 'due' AND is_told THEN n END) AS due_n,
+    max(CASE WHEN figure = 'on_time' AND is_told THEN n END) AS on_time_n,
+    max(CASE WHEN figure = 'dispatched' AND is_told THEN n END) AS dispatched_n,
+    max(CASE WHEN figure = 'responded' AND is_told THEN n END) AS responded_n,
+    max(CASE WHEN figure = 'resolved' AND is_told THEN n END) AS resolved_n,
+    max(CASE WHEN figure = 'followed_up' AND is_told THEN n END) AS followed_up_n,
+    max(CASE WHEN figure = 'rated' AND is_told THEN n END) AS rated_n,
+    max(CASE WHEN figure = 'satisfied' AND is_told THEN n END) AS satisfied_n,
+    max(CASE WHEN figure = 'confirmed' AND is_told THEN n END) AS confirmed_n,
+    max(CASE WHEN figure = 'solved' AND is_told THEN n END) AS solved_n,
+    max(CASE WHEN figure = 'reopened' AND is_told THEN n END) AS reopened_n,
+    max(CASE WHEN figure = 'proactive' AND is_told THEN n END) AS proactive_n,
+    max(CASE WHEN figure = 'withdrawn' AND is_told THEN n END) AS withdrawn_n,
+    max(CASE WHEN figure = 'overdue' AND is_told THEN n END) AS overdue_n,
+    max(CASE WHEN figure = 'closed' AND is_told THEN median_hours END) AS median_hours
+FROM judged
+GROUP BY grouped_by, group_value, period

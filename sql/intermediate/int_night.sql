@@ -8,7 +8,7 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning", "public_safety", "cockpit"]
 
 [settings]
-curfew_minute = 1380     # 23:00
+curfew_minute = 1380     # 23:00, where the register of buildings says no other hour
 gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
 
 [columns]
@@ -19,9 +19,9 @@ is_free          = { about = "The night belongs to a holiday or vacation or lead
 is_found_in      = { about = "Somebody found the student in the room: a night check (查寝在寝), or whoever looked after the list (核实在寝)." }
 is_on_leave      = { about = "An approved leave covers the night." }
 is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
-is_back          = { about = "Last passage of the dormitory gate before 23:30, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student." }
+is_back          = { about = "Last passage of the dormitory gate before 23:30, or half an hour after the building's own closing, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student." }
 is_absent        = { about = "Due back, gates seen, and nothing says that the student was in (未归)." }
-is_late          = { about = "Last entry after 23:00 (晚归)." }
+is_late          = { about = "Last entry after the building's gates close, or after 23:00 (晚归)." }
 gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates." }
 gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
 ---*/
@@ -47,11 +47,32 @@ building_gate AS (
     GROUP BY stg_device.building_id, night.occurred_on
 ),
 
+-- Whoever lives in a building whose register says when it closes.
+home AS (
+    SELECT boarder.student_key, int_building_closing.closing_minute
+    FROM boarder
+    INNER JOIN int_building_closing ON int_building_closing.building_id = boarder.building_id
+),
+
 -- The last passage may be weeks old: whoever came in and did not leave is in, and so is whoever next goes out.
 seen AS (
-    SELECT student_key, occurred_on, dorm_last_direction, dorm_first_direction, evening_last_in_minute, late_evidence_n
+    SELECT
+        int_student_day.student_key,
+        int_student_day.occurred_on,
+        CASE WHEN home.closing_minute IS NULL THEN int_student_day.dorm_last_direction
+            WHEN home.closing_minute <= 1350 THEN int_student_day.dorm_direction_2230
+            WHEN home.closing_minute = 1380 THEN int_student_day.dorm_direction_2300
+            WHEN home.closing_minute = 1410 THEN int_student_day.dorm_direction_2330
+            WHEN home.closing_minute = 1440 THEN int_student_day.dorm_direction_0000
+            WHEN home.closing_minute = 1470 THEN int_student_day.dorm_direction_0030
+            -- Later ones close with the campus day.
+            ELSE int_student_day.dorm_direction_end END AS dorm_last_direction,
+        int_student_day.dorm_first_direction,
+        int_student_day.evening_last_in_minute,
+        int_student_day.late_evidence_n
     FROM int_student_day
-    WHERE occurred_on >= $as_of - INTERVAL '56' DAY
+    LEFT JOIN home ON home.student_key = int_student_day.student_key
+    WHERE int_student_day.occurred_on >= $as_of - INTERVAL '56' DAY
 ),
 
 calendar AS (
@@ -154,12 +175,13 @@ SELECT
         AND carried.last_direction = 'out'
         AND carried.late_evidence_n = 0
         AND NOT coalesce(carried.next_direction = 'out', FALSE) AS is_absent,
-    coalesce(carried.evening_last_in_minute >= ${curfew_minute}, FALSE) AS is_late,
+    coalesce(carried.evening_last_in_minute >= coalesce(int_building_closing.closes_minute, ${curfew_minute}), FALSE) AS is_late,
     carried.evening_last_in_minute,
     building_gate.gate_minutes,
     building_gate.gate_minutes_due
 FROM carried
 INNER JOIN building_gate ON building_gate.building_id = carried.building_id AND building_gate.occurred_on = carried.occurred_on
+LEFT JOIN int_building_closing ON int_building_closing.building_id = carried.building_id
 -- A school without a calendar has no free nights.
 LEFT JOIN free_night ON free_night.date = carried.occurred_on
     AND free_night.grade = carried.grade AND free_night.campus = carried.campus

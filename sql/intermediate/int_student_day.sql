@@ -15,7 +15,7 @@ library_gate    = "G-L"
 teaching_water  = "T-J"  # hot water in the teaching buildings
 school_gate     = "G-S"
 meal_gap        = "45 minutes"
-closing_minute  = 1410   # 23:30, half an hour after the gates close
+closing_minute  = 1410   # 23:30, half an hour after the gates close, where the register of buildings says no other hour
 library_closing = 1320   # 22:00
 far_gap         = "2 minutes"  # within which nobody gets from one place's gate to another's
 # Bands of the meals; meal_bands(minute) over a canteen's own payments says what they are at another school.
@@ -46,6 +46,12 @@ event_n         = { about = "Events of all kinds, without those by face." }
 evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
 dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30." }
 dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came." }
+dorm_direction_2230 = { about = "Direction of the last passage before 22:30, for buildings whose register says when they close." }
+dorm_direction_2300 = { about = "Direction of the last passage before 23:00, for buildings whose register says when they close." }
+dorm_direction_2330 = { about = "Direction of the last passage before 23:30, for buildings whose register says when they close." }
+dorm_direction_0000 = { about = "Direction of the last passage before 00:00, for buildings whose register says when they close." }
+dorm_direction_0030 = { about = "Direction of the last passage before 00:30, for buildings whose register says when they close." }
+dorm_direction_end = { about = "Direction of the last passage of the whole campus day, for buildings whose register says when they close." }
 dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in." }
 late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage." }
 school_last_direction = { about = "Direction of the last passage of the school gate." }
@@ -103,6 +109,12 @@ card_day AS (
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
         max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_last,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < 1350 THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_2230,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < 1380 THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_2300,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < 1410 THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_2330,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_0000,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND (minute_of_day >= 240 OR minute_of_day < 30) THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_0030,
+        max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_end,
         max(occurred_at) AS last_at,
         min(occurred_at) AS first_at,
         min(CASE WHEN minute_of_day < 240 THEN minute_of_day + 1440 ELSE minute_of_day END) AS first_minute,
@@ -248,6 +260,12 @@ gate_day AS (
         -- Instant and way in one number, so that the latest keeps its way; of two at the same instant the entry, the kinder reading.
         max(CASE WHEN place = 'dorm' AND minute < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_last,
+        max(CASE WHEN place = 'dorm' AND minute < 1350 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_2230,
+        max(CASE WHEN place = 'dorm' AND minute < 1380 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_2300,
+        max(CASE WHEN place = 'dorm' AND minute < 1410 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_2330,
+        max(CASE WHEN place = 'dorm' AND minute < 1440 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_0000,
+        max(CASE WHEN place = 'dorm' AND minute < 1470 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_0030,
+        max(CASE WHEN place = 'dorm' AND minute < 1680 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_end,
         min(CASE WHEN place = 'dorm' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'out' THEN 0 ELSE 1 END END) AS dorm_first,
         sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
         max(CASE WHEN place = 'school' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS school_last,
@@ -276,6 +294,12 @@ SELECT
     gate_day.evening_last_in_minute,
     arrow_cast(greatest(gate_day.dorm_last, card_day.dorm_last) / 2, 'Timestamp(Microsecond, Some("UTC"))') AS dorm_last_at,
     CASE greatest(gate_day.dorm_last, card_day.dorm_last) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_last_direction,
+    CASE greatest(gate_day.dorm_2230, card_day.dorm_2230) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_2230,
+    CASE greatest(gate_day.dorm_2300, card_day.dorm_2300) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_2300,
+    CASE greatest(gate_day.dorm_2330, card_day.dorm_2330) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_2330,
+    CASE greatest(gate_day.dorm_0000, card_day.dorm_0000) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_0000,
+    CASE greatest(gate_day.dorm_0030, card_day.dorm_0030) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_0030,
+    CASE greatest(gate_day.dorm_end, card_day.dorm_end) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_end,
     CASE gate_day.dorm_first % 2 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS dorm_first_direction,
     coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
     CASE gate_day.school_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS school_last_direction,

@@ -8,7 +8,7 @@ owner    = "logistics_security_office"
 grain    = ["student_key"]
 subject  = "student_key"
 purpose  = ["public_safety"]
-complete_at = "23:30"    # half an hour after the gates close
+complete_at = "23:30"    # half an hour after the gates close, where the register of buildings says no other hour
 
 [columns]
 night_on         = { about = "The night.", title_zh = "夜晚", title_en = "Night" }
@@ -18,6 +18,7 @@ building_name    = { title_zh = "楼栋", title_en = "Building" }
 floor            = { title_zh = "楼层", title_en = "Floor" }
 room_id          = { title_zh = "房间", title_en = "Room" }
 last_seen_at     = { about = "Last evidence on any channel.", title_zh = "最近一次记录", title_en = "Last evidence" }
+complete_minute  = { about = "Local minute of the night from which on the building's rows are complete, where its register says when it closes.", class = "internal" }
 last_seen_source = { about = "Channel of that evidence.", title_zh = "记录来源", title_en = "Channel" }
 ---*/
 
@@ -44,8 +45,10 @@ SELECT
     dim_student.floor,
     dim_student.room_id,
     last_source.last_seen_at,
-    last_source.last_seen_source
+    last_source.last_seen_source,
+    int_building_closing.closing_minute AS complete_minute
 FROM fct_night
 INNER JOIN dim_student ON dim_student.student_key = fct_night.student_key AND dim_student.as_of_on = $as_of
 LEFT JOIN last_source ON last_source.student_key = fct_night.student_key
+LEFT JOIN int_building_closing ON int_building_closing.building_id = dim_student.building_id
 WHERE fct_night.as_of_on = $as_of AND fct_night.night_state = 'absent'

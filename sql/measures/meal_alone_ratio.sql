@@ -1,6 +1,6 @@
 /*---
 kind      = "measure"
-about     = "Share of canteen meals at which none of them paid within a minute (独自用餐占比)."
+about     = "Share of canteen meals at which none of those eaten with paid within a minute; meals at which somebody paid who takes no part in social measures are left out: they may have eaten together (独自用餐占比)."
 title_zh  = "独自用餐占比"
 title_en  = "Meals alone"
 owner     = "psychology_center"
@@ -30,17 +30,39 @@ meal AS (
     GROUP BY student_key, meal, hall
 ),
 
+-- Payments within a minute have the same minute or the next: so few are compared.
+left_meal AS (
+    SELECT closed_meal.meal, closed_meal.hall, closed_meal.second, closed_meal.second / 60 + near.step AS minute
+    FROM closed_meal
+    CROSS JOIN (VALUES (-1), (0), (1)) AS near (step)
+    WHERE closed_meal.has_left
+),
+
+-- Who ate beside somebody who left was perhaps with them: that meal tells nothing of being alone.
+unknown AS (
+    SELECT DISTINCT meal.student_key, meal.meal
+    FROM meal
+    INNER JOIN left_meal ON left_meal.meal = meal.meal AND left_meal.hall = meal.hall AND left_meal.minute = meal.second / 60
+    WHERE abs(meal.second - left_meal.second) <= 60
+),
+
+told AS (
+    SELECT meal.student_key, meal.meal, meal.hall, meal.second
+    FROM meal
+    LEFT ANTI JOIN unknown ON unknown.student_key = meal.student_key AND unknown.meal = meal.meal
+),
+
 together AS (
     SELECT DISTINCT own.student_key, own.meal
     FROM tie
-    INNER JOIN meal AS own ON own.student_key = tie.student_key
+    INNER JOIN told AS own ON own.student_key = tie.student_key
     INNER JOIN meal AS other ON other.student_key = tie.other_key AND other.meal = own.meal AND other.hall = own.hall
     WHERE abs(own.second - other.second) <= 60
 ),
 
 total AS (
     SELECT student_key, count(DISTINCT meal) AS n
-    FROM meal
+    FROM told
     GROUP BY student_key
 ),
 

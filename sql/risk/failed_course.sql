@@ -34,28 +34,16 @@ first_step_zh = "请学业导师或任课教师一起看看哪门课需要补，
 first_step_en = "With tutor or teacher see which course needs help, and ask the student what kind of help is welcome."
 
 [columns]
-place  = { about = "Building and floor of the bed: the baseline of places.", class = "personal" }
-gender = { about = "For the audit of fairness only; never an input.", class = "closed" }
-campus = { about = "Campus; for the audit of fairness only.", class = "personal" }
 aid    = { about = "Whether the student is recognised as needing aid; for the audit of fairness only, never an input.", class = "closed" }
 ---*/
 
 -- Of the last academic year: recognition is renewed every year.
-WITH recognised AS (
-    SELECT student_key, max(recognised_on) AS recognised_on
-    FROM stg_aid_status
-    GROUP BY student_key
-)
-
 SELECT
-    dim_student.student_key,
-    concat(dim_student.building_id, '/', CAST(dim_student.floor AS VARCHAR)) AS place,
-    dim_student.college,
-    CAST(dim_student.grade AS VARCHAR) AS grade,
-    coalesce(dim_student.campus, 'one') AS campus,
-    stg_student.gender,
-    CASE WHEN recognised.recognised_on >= $as_of - INTERVAL '400' DAY THEN 'recognised' ELSE 'none' END AS aid
-FROM dim_student
-INNER JOIN stg_student ON stg_student.student_key = dim_student.student_key
-LEFT JOIN recognised ON recognised.student_key = dim_student.student_key
-WHERE dim_student.as_of_on = $as_of AND dim_student.is_enrolled AND dim_student.study_stage = 'undergraduate'
+    student_key,
+    place,
+    college,
+    grade,
+    campus,
+    gender,
+    CASE WHEN recognised_on >= $as_of - INTERVAL '400' DAY THEN 'recognised' ELSE 'none' END AS aid
+FROM int_undergraduate

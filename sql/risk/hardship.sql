@@ -35,21 +35,6 @@ campus = { about = "Campus; for the audit of fairness only.", class = "closed" }
 ---*/
 
 -- Whoever is recognised needs no candidate; recognition is renewed every year.
-WITH recognised AS (
-    SELECT student_key, max(recognised_on) AS recognised_on
-    FROM stg_aid_status
-    GROUP BY student_key
-)
-
-SELECT
-    dim_student.student_key,
-    concat(dim_student.building_id, '/', CAST(dim_student.floor AS VARCHAR)) AS place,
-    dim_student.college,
-    CAST(dim_student.grade AS VARCHAR) AS grade,
-    coalesce(dim_student.campus, 'one') AS campus,
-    stg_student.gender
-FROM dim_student
-INNER JOIN stg_student ON stg_student.student_key = dim_student.student_key
-LEFT JOIN recognised ON recognised.student_key = dim_student.student_key
-WHERE dim_student.as_of_on = $as_of AND dim_student.is_enrolled AND dim_student.study_stage = 'undergraduate'
-    AND coalesce(recognised.recognised_on < $as_of - INTERVAL '330' DAY, TRUE)
+SELECT student_key, place, college, grade, campus, gender
+FROM int_undergraduate
+WHERE coalesce(recognised_on < $as_of - INTERVAL '330' DAY, TRUE)

@@ -102,6 +102,22 @@ fn models_that_read_each_other_in_a_circle_are_refused() {
 }
 
 #[test]
+fn a_campus_without_its_own_emergency_line_is_refused() {
+    let project = TempDir::new().expect("a folder");
+    let data = TempDir::new().expect("a folder");
+    let check = |settings: &str| {
+        std::fs::write(project.path().join("yizhan.toml"), format!("packs = [\"campus\"]\n[campus]\n{settings}"))
+            .expect("written");
+        let out = output(yizhan(data.path(), &["check", "--project"]).arg(project.path()));
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (code, wrong) = check("emergency_zh = \"先拨 0000-0000000\"\n");
+    assert!(code == Some(2) && wrong.contains("emergency_en") && wrong.contains("yizhan.toml"), "{code:?} {wrong}");
+    let (code, wrong) = check("emergency_zh = \"先拨 0000-0000000\"\nemergency_en = \"First call 0000-0000000\"\n");
+    assert_eq!(code, Some(0), "{wrong}");
+}
+
+#[test]
 fn a_second_writer_is_told_to_wait() {
     let data = TempDir::new().expect("a folder");
     let mut first = yizhan(data.path(), &["run", "--now", NOW, "--input"])

@@ -54,6 +54,14 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     };
     let known = |measures: &[Value]| measures.iter().filter(|it| it["status"] == "ok").count();
     assert!(3 <= known(&portrait()));
+    // Who ate with the student most often: not alone for what the other chooses.
+    let partner = format!(
+        "SELECT CASE WHEN u = {key} THEN v ELSE u END AS n FROM closed_edge WHERE {EDGES} AND (u = {key} OR v = {key}) ORDER BY weight DESC LIMIT 1"
+    );
+    let partner = sql(demo(), &partner)[0]["n"].as_i64().expect("somebody");
+    let lineage = format!("/api/v1/students/{key}/lineage/social_degree");
+    let head = server.login("psychology_head");
+    assert_eq!(server.get(&lineage, Some(&head)).status, 200);
     let left = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));
     assert_eq!(left["social"]["has_left"], true);
     let again = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));
@@ -62,6 +70,8 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     let after = portrait();
     assert_eq!(known(&after), 0);
     assert!(after.iter().all(|it| it["reason_zh"] == "本人已选择退出" && it["history"] == json!([])), "{after:?}");
+    // Of earlier dates neither, whichever way it is asked for.
+    assert_eq!(server.get(&lineage, Some(&head)).status, 404);
     let cookie = server.login("psychologist");
     let refused = server.post("/api/v1/me/choices", &[("x-yizhan", "1"), ("cookie", &cookie)], &json!({ "has_left": true }));
     assert_eq!(refused.status, 403);
@@ -70,6 +80,10 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     // The next Monday: others still have their pairs and measures, this student is in none.
     let data = server.data.path().to_owned();
     let exports = data.join("exports");
+    let kept = format!("SELECT count(*) AS n FROM closed_measure WHERE student_key = {key} AND measure = 'social_degree'");
+    assert!(0 < sql(&data, &kept)[0]["n"].as_i64().expect("a count"), "what was written stays, behind the policy");
+    let (code, seen, wrong) = said(&mut yizhan(&data, &["sql", &kept, "--as", "psychology_head", "--format", "json"]));
+    assert_eq!((code, &seen[0]["n"]), (0, &json!(0)), "{wrong}");
     let others = |at: &str| sql(&data, &format!("SELECT count(*) AS n FROM {at}"))[0]["n"].as_i64().expect("a count");
     take_in(&data, "2025-11-02T20:00:00+08:00");
     run(&data, &exports, "2025-11-03T05:10:00+08:00");
@@ -77,6 +91,13 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     assert_eq!(newest, "2025-11-03");
     assert_eq!((edges_n(&data, key), social_n(&data, key)), (0, 0));
     assert!(30 < others(&format!("closed_edge WHERE {EDGES}")), "nobody has any company left");
+
+    // Meals beside who left are no meals alone: they are not counted at all.
+    let of_partner = |query: &str| sql(&data, query)[0]["n"].as_f64().expect("a count");
+    let all = of_partner(&format!("SELECT count(DISTINCT meal) AS n FROM closed_swipe WHERE student_key = {partner}"));
+    let counted =
+        format!("SELECT n FROM closed_measure WHERE {MEASURES} AND student_key = {partner} AND measure = 'meal_alone_ratio'");
+    assert!(of_partner(&counted) < all, "{} of {all} meals", of_partner(&counted));
 
     // Joined again: from the next Monday on as before.
     let later = TempDir::new().expect("a folder");

@@ -10,13 +10,15 @@ use tempfile::TempDir;
 use crate::serve::{Answer, Document, Server};
 use crate::support::{NOW, output, yizhan};
 
+const PROJECT: &str = "packs = [\"campus\"]\n[campus]\nemergency_zh = \"示例 1\"\nemergency_en = \"Example 1\"\n";
+
 /// A campus project with an approval of the use of its imports.
 struct Project(TempDir);
 
 impl Project {
     fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
-        std::fs::write(folder.path().join("yizhan.toml"), "packs = [\"campus\"]\n").expect("written");
+        std::fs::write(folder.path().join("yizhan.toml"), PROJECT).expect("written");
         let project = Self(folder);
         let head = "文号,来源,责任部门,用途,字段范围,保存期限,批准人,生效日期,失效日期\n";
         let lines: String = ["my_card", "roster", "gate", "swipe"]

@@ -388,7 +388,15 @@ fn a_living_server_sends_by_itself() {
     let stranger = server.login("psychologist");
     let with = |cookie| [("x-yizhan", "1"), ("cookie", cookie)];
     assert_eq!(server.post(&take_on, &with(stranger.as_str()), &Value::Null).status, 404);
+    let shown = || {
+        let rows = server.get("/api/v1/notices", Some(&cookie)).body["rows"].clone();
+        let own = rows.as_array().expect("rows").iter().find(|it| it["message_id"] == id.to_string()).cloned();
+        own.unwrap_or_else(|| panic!("the message is not among {rows}"))
+    };
+    assert_eq!(shown()["taken_at"], Value::Null, "it waits until somebody takes it on");
     assert_eq!(server.post(&take_on, &with(cookie.as_str()), &Value::Null).status, 204);
+    let taken = shown();
+    assert!(taken["taken_at"].is_string() && taken["is_mine"] == true, "{taken}");
     on_a_runtime(async {
         let deliveries = open(server.data.path()).await.messages().deliveries(id).await.expect("deliveries");
         let own = deliveries.iter().find(|it| it.to_key == duty).expect("a delivery");

@@ -62,8 +62,12 @@ fn who_asks_for_help_reaches_psychology_at_once_and_sees_only_that_it_was_receiv
     assert_eq!(keys, ["at", "is_answered", "taken_by"]);
     // Nor is it an observation of somebody else.
     assert_eq!(student.get("/observations", "/observations")["rows"], json!([]));
-    assert!(audited(&server, "student").contains(&"ask help".to_owned()));
-    assert!(audited(&server, "student").iter().all(|it| !it.contains("138")), "how to be reached stands sealed only");
+    // Who asked stands in the log by key, and by no name of an account.
+    let asked = audited(&server, &format!("student/{key}"));
+    assert_eq!(asked, ["ask help", "ask help"]);
+    let named = audited(&server, "student");
+    assert!(named.iter().all(|it| !it.contains("help")), "{named:?}");
+    assert!(asked.iter().chain(&named).all(|it| !it.contains("138")), "how to be reached stands sealed only");
     // In nobody else's name.
     for other in ["counselor", "leader", "analyst"] {
         let desk = Desk::of(&server, &document, other);
@@ -178,8 +182,22 @@ fn that_somebody_is_in_counselling_is_shown_to_psychology_on_a_case_and_is_an_in
     let signal =
         |student: &String| psychologist.opens(student, "psych", "signal", json!({ "source": "hotline", "severity": "2" }));
     let case = signal(now.iter().find(|it| own.contains(it)).unwrap_or(&now[0]));
+    // It is said to whoever works on the case, and to no other psychologist who may open it.
+    assert_eq!(case["is_in_counselling"], false, "nobody holds the case yet");
+    psychologist.does(&case, "claim", json!({}));
+    let case = psychologist.case(case["row"]["thread_key"].as_str().expect("a key"));
     assert_eq!(case["is_in_counselling"], true);
-    assert_eq!(signal(&ended[0])["is_in_counselling"], false, "what has ended is not said");
+    let over = signal(&ended[0]);
+    psychologist.does(&over, "claim", json!({}));
+    let over = psychologist.case(over["row"]["thread_key"].as_str().expect("a key"));
+    assert_eq!(over["is_in_counselling"], false, "what has ended is not said");
+    let read = |role: &str| {
+        let query = "SELECT count(*) AS n FROM closed_counselling";
+        let (code, rows, wrong) = said(&mut yizhan(demo(), &["sql", query, "--as", role, "--format", "json"]));
+        assert_eq!(code, 0, "{role}: {wrong}");
+        rows[0]["n"].as_u64().expect("a count")
+    };
+    assert!(read("psychologist") < read("psychology_head"), "a psychologist reads of nobody but their own");
     // The same case without it for the counselor, where the student is theirs; and the table is nobody else's.
     if own.contains(&case["row"]["student_key"].as_str().expect("a key").to_owned()) {
         let seen = counselor.case(case["row"]["thread_key"].as_str().expect("a key"));
@@ -344,6 +362,19 @@ fn a_sheet_of_a_visit_is_filled_in_on_the_list_and_leaves_for_the_lake() {
         again["sheet_at"].is_string() && !again.to_string().contains("not_raised"),
         "that there is a sheet, and nothing of it: {again}"
     );
+    // One tap, and whoever needs support is called within three days; a second tap is the same, and no case comes of it.
+    let student = row["student_key"].as_str().expect("a key").to_owned();
+    let before = counselor.get("/students/{student_key}/cases", &format!("/students/{student}/cases"));
+    let after_visit = json!({ "student_key": student, "cause": "visit" });
+    for _ in 0..2 {
+        let owed = counselor.post("/follow-ups", "/follow-ups", &after_visit);
+        let own = owed["rows"].as_array().expect("rows").iter().filter(|it| it["student_key"] == student.as_str());
+        assert_eq!(own.filter(|it| it["cause"] == "visit").count(), 1, "{owed}");
+    }
+    let after = counselor.get("/students/{student_key}/cases", &format!("/students/{student}/cases"));
+    assert_eq!(before["rows"], after["rows"]);
+    let dated = json!({ "student_key": student, "cause": "visit", "from_on": "2025-11-01", "until_on": "2025-11-08" });
+    counselor.is_told(&counselor.send("/follow-ups", &dated), 422, "dates that mean nothing here");
     // Somebody who is not in the plan, somebody else's plan, and whoever does not visit.
     let stranger = json!({ "student_key": "100000000000001", "plan_on": row["plan_on"], "rest": "usual", "study": "usual", "company": "usual", "is_support_needed": false });
     counselor.is_told(&counselor.send("/lists/visit/sheets", &stranger), 404, "a stranger");
@@ -388,6 +419,12 @@ fn the_nights_list_says_from_when_on_it_is_complete() {
     // As late as what the marts take for closing, and half an hour.
     let days = std::fs::read_to_string(repository().join("sql/intermediate/int_student_day.sql")).expect("the file");
     assert!(days.contains("closing_minute  = 1410 "), "23:30 in minutes");
+    // The register of the demonstration says the same hour of every building.
+    let closing = sql(demo(), "SELECT DISTINCT closes_minute, closing_minute FROM int_building_closing");
+    assert_eq!(closing, [json!({ "closes_minute": 1380, "closing_minute": 1410 })]);
+    let other = "SELECT count(*) AS n FROM int_student_day WHERE dorm_direction_2330 IS DISTINCT FROM dorm_last_direction";
+    assert_eq!(sql(demo(), other)[0]["n"], 0, "so the night is told as it would be without a register");
+    assert!(!list["columns"].to_string().contains("complete_minute"), "a number for the screen's own use");
     for it in counselor.get("/lists", "/lists")["lists"].as_array().expect("lists") {
         let is_of_night = it["list"] == "unverified_absence";
         assert_eq!((it["complete_from"].is_string(), &it["is_complete"]), (is_of_night, &json!(true)), "{it}");

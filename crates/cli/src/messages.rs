@@ -148,8 +148,7 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
         (None, Some(hand_over_key)) => cases.asked_to_take(hand_over_key).await?,
         (None, None) => match open.follow_up_key {
             Some(follow_up_key) => cases.asked_to_contact(follow_up_key, now_us).await?,
-            // Of a report of nobody's number nobody but psychology on duty can say who was meant.
-            None => Asked { duty: cases.duty(now_us).await?, ..Asked::default() },
+            None => cases.asked_to_place(now_us).await?,
         },
     };
     let route = people.route(&asked, channels);
@@ -167,7 +166,10 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                     return Ok(());
                 }
                 let language = house.settings.notify.language;
-                let sent = channels.send(&channel, &message, to, language, &people.addresses(to)).await;
+                // The last rung may see nothing of such work: it is told that somebody is to be called.
+                let is_last = level == route.levels.len() && (open.kind == "help_asked" || open.report_key.is_some());
+                let said = if is_last { Message { kind: Kind::CallSomebody, ..message } } else { message };
+                let sent = channels.send(&channel, &said, to, language, &people.addresses(to)).await;
                 let reach = if sent.is_ok() { Reach::Sent } else { Reach::Failed };
                 messages.advance(open.message_id, to.0, Some(&channel), reach, house.now_us()).await?;
                 match sent {

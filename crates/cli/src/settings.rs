@@ -234,6 +234,14 @@ pub(crate) struct Origin {
 }
 
 impl Settings {
+    /// Whether a line for emergencies is still the default's, which names no number of the school.
+    pub(crate) fn has_no_emergency_line(&self) -> anyhow::Result<bool> {
+        let defaults = DEFAULT.parse::<Table>().context("default.toml is broken")?;
+        let is_default = |name: &str, said: &str| defaults["campus"][name].as_str() == Some(said);
+        let campus = &self.campus;
+        Ok(is_default("emergency_zh", &campus.emergency_zh) || is_default("emergency_en", &campus.emergency_en))
+    }
+
     /// Reads all layers of a project.
     pub(crate) fn read(project: &Path, flags: &[(String, String)]) -> anyhow::Result<(Self, Vec<Origin>)> {
         let mut merged = DEFAULT.parse::<Table>().context("default.toml is broken")?;

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use engine::{Engine, PinnedTable};
-use policy::{Cause, LookUp, Policies, Sessions, TableEntry, Tables};
+use policy::{Cause, Company, LookUp, Policies, Sessions, TableEntry, Tables};
 
 use crate::house::House;
 
@@ -22,6 +22,8 @@ struct Stored {
     engine: Engine,
     /// Column with the person, by table.
     subjects: BTreeMap<String, Option<String>>,
+    /// Tables that tell of the company that people keep, and what of them does.
+    company: BTreeMap<String, Company>,
     people: String,
     /// Raw tables that rows are pushed to.
     pushed: BTreeSet<String>,
@@ -49,6 +51,7 @@ impl Tables for Stored {
         let subject = self.subjects.get(source).cloned().flatten();
         let table = self.engine.pin(snapshot)?;
         let entry = TableEntry::new(table.clone(), subject.as_deref(), version).with_newest_partition(newest);
+        let entry = entry.with_company(self.company.get(source).cloned());
         Ok(Some(entry.with_look_up(Arc::new(Pinned(table)))))
     }
 
@@ -113,7 +116,7 @@ pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::
     let subjects = house.graph.nodes().iter().map(|it| (it.name.clone(), it.subject.clone())).collect();
     let people = house.settings.subject.table.clone();
     let pushed = house.engine.tail_tables().into_iter().collect();
-    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, people, pushed });
+    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, company: company(house), people, pushed });
     let config = policy::Config {
         rows_max: house.settings.policy.rows_max,
         timeout_ms: house.settings.policy.timeout_seconds * 1000,
@@ -125,6 +128,21 @@ pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::
     parts.audit = audit;
     parts.stores = house.engine.lakes().map(|it| store_of(it.root())).collect::<Result<_, _>>()?;
     Ok(Sessions::new(config, parts)?)
+}
+
+/// Tables that tell of the company that people keep: pairs, and the measures of it.
+fn company(house: &House) -> BTreeMap<String, Company> {
+    let people = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let mut company = BTreeMap::from([("closed_edge".to_owned(), Company { people: people(&["u", "v"]), only: None })]);
+    for it in house.graph.measures().iter().filter(|it| it.front.dimension.as_deref() == Some("social")) {
+        let table = if it.front.class == Some(schema::Class::Closed) { "closed_measure" } else { "feat_measure" };
+        let of_person = || Company { people: people(&["student_key"]), only: Some(("measure".to_owned(), Vec::new())) };
+        let entry = company.entry(table.to_owned()).or_insert_with(of_person);
+        if let Some((_, measures)) = &mut entry.only {
+            measures.push(it.name.clone());
+        }
+    }
+    company
 }
 
 /// Only the lake's folder can be read, whatever path a plan names.

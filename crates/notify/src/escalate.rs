@@ -98,7 +98,8 @@ impl Escalation {
     pub fn window(&self, message: &Message) -> Window {
         let kind = match message.kind {
             Kind::NewThread => self.kind.new_thread,
-            Kind::HelpAsked => self.kind.help_asked,
+            // Words for the last rung of such work, and no work of their own.
+            Kind::HelpAsked | Kind::CallSomebody => self.kind.help_asked,
             Kind::Overdue => self.kind.overdue,
             Kind::HandOverAsked => self.kind.hand_over_asked,
             Kind::SafetyStepDue => self.kind.safety_step_due,

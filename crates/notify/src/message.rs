@@ -51,11 +51,13 @@ pub enum Kind {
     FollowUpDue,
     /// A work list is ready.
     ListReady,
+    /// Nobody has taken on work that the reader may not see: they call somebody who may.
+    CallSomebody,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::NewThread,
         Kind::HelpAsked,
         Kind::Overdue,
@@ -65,6 +67,7 @@ impl Kind {
         Kind::Drill,
         Kind::FollowUpDue,
         Kind::ListReady,
+        Kind::CallSomebody,
     ];
 
     /// Whether somebody must say that they have seen it; the others are sent once and that is all.
@@ -210,6 +213,7 @@ fn template(kind: Kind, language: Language) -> Template {
         (Language::Zh, Kind::Drill) => ("通知演练", "这是每月一次的通知演练，不涉及任何人。请登录确认收到。"),
         (Language::Zh, Kind::FollowUpDue) => ("待办提醒", "您有一项约定的工作已到时间，请登录查看。"),
         (Language::Zh, Kind::ListReady) => ("待办提醒", "您的工作名单已备好，请登录查看。"),
+        (Language::Zh, Kind::CallSomebody) => ("待办提醒", "有一条关怀工作还没有人接手。请登录查看现在应给谁打电话。"),
         (Language::En, Kind::NewThread) => ("To do", "A piece of care work is waiting for you. Please log in to see it."),
         (Language::En, Kind::HelpAsked) => {
             ("To do", "A piece of care work is waiting for you. Please log in soon, and keep your telephone at hand.")
@@ -225,6 +229,9 @@ fn template(kind: Kind, language: Language) -> Template {
         }
         (Language::En, Kind::FollowUpDue) => ("To do", "Something that you agreed on is due. Please log in to see it."),
         (Language::En, Kind::ListReady) => ("To do", "Your work list is ready. Please log in to see it."),
+        (Language::En, Kind::CallSomebody) => {
+            ("To do", "Nobody has taken on a piece of care work yet. Please log in now to see whom to call.")
+        }
     };
     let action = match language {
         Language::Zh => "登录查看",

@@ -99,9 +99,14 @@ fn misfits(role: &Role, table: &str, entry: &TableEntry) -> Vec<String> {
     let Some((_, rule)) = role.rule(table) else { return Vec::new() };
     let mut messages = Vec::new();
     let schema = entry.provider.schema();
-    if rule.rows == RowRule::Scope {
+    let held_to = match rule.rows {
+        RowRule::Scope => Some("scope"),
+        RowRule::Clients => Some("clients"),
+        _ => None,
+    };
+    if let Some(held_to) = held_to {
         match &entry.subject {
-            None => messages.push("rows = \"scope\", but the table names no subject column".to_owned()),
+            None => messages.push(format!("rows = \"{held_to}\", but the table names no subject column")),
             Some(subject) if schema.field_with_name(subject).is_err() => {
                 messages.push(format!("its subject \"{subject}\" is no column of it"));
             }

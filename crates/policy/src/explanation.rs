@@ -83,6 +83,13 @@ pub fn explain(role: &Role, table: &str, schema: &Schema, subject: Option<&str>)
                 ),
             ),
         },
+        RowRule::Clients => match subject.filter(|it| has(it)) {
+            None => return missing(subject.unwrap_or("subject")),
+            Some(subject) => (
+                format!("仅本人负责的学生的行：所带的，或手上个案的（按 {subject} 列）。"),
+                format!("Rows about the reader's own students only: assigned, or of a case that they hold (by {subject})."),
+            ),
+        },
         RowRule::Own if !has(STAFF_KEY) => return missing(STAFF_KEY),
         RowRule::Own => {
             (format!("仅本人工作的行（按 {STAFF_KEY} 列）。"), format!("Rows about the reader's own work only (by {STAFF_KEY})."))

@@ -45,4 +45,4 @@ pub use secured::{MASK_KEY, SecuredTable};
 pub use session::{LookedUp, Session};
 pub use sessions::{Config, Functions, Parts, Sessions};
 pub use students::{KeySet, Scoped};
-pub use tables::{LookUp, TableEntry, Tables};
+pub use tables::{Company, LookUp, TableEntry, Tables};

@@ -15,6 +15,8 @@ pub struct Principal {
     pub purpose: String,
     /// Students whom a shift of the account is about now, for `on_call`; nobody off shift.
     pub on_call: Vec<i64>,
+    /// Students who are the account's own, for rows of `clients`.
+    pub clients: Vec<i64>,
     /// Key of the person behind the account: a staff key for `assigned`, a student key for `own`.
     pub person_key: Option<i64>,
 }

@@ -81,6 +81,8 @@ pub enum RowRule {
     All,
     /// Those about a student in scope.
     Scope,
+    /// Those about a student in scope who is the reader's own: assigned, or of a case that the reader holds.
+    Clients,
     /// Those about the reader's own work, by [`STAFF_KEY`].
     Own,
     /// Those about a college that the account was granted, by [`UNIT`].

@@ -24,7 +24,7 @@ use crate::fault::Hidden;
 use crate::leakproof::is_leakproof;
 use crate::masking::Masking;
 use crate::role::{STAFF_KEY, UNIT};
-use crate::{Mask, Role, RowRule, Scoped, Sight, TableEntry};
+use crate::{Company, KeySet, Mask, Role, RowRule, Scoped, Sight, TableEntry};
 
 /// Metadata key under which a masked column says what was done to it, for screens.
 pub const MASK_KEY: &str = "mask";
@@ -46,6 +46,10 @@ pub struct SecuredTable {
 pub(crate) struct Reach {
     /// Students in scope.
     pub(crate) students: Scoped,
+    /// Those of them who are the reader's own.
+    pub(crate) clients: Scoped,
+    /// Students who take no part in what tells of company.
+    pub(crate) left: Arc<KeySet>,
     /// The person behind the account.
     pub(crate) person_key: Option<i64>,
     /// Colleges that the account was granted.
@@ -78,13 +82,14 @@ impl SecuredTable {
                 }
                 Some(column(UNIT).in_list(reach.colleges.iter().map(|it| lit(it.as_str())).collect(), false))
             }
-            RowRule::Scope => {
+            RowRule::Scope | RowRule::Clients => {
                 let subject = entry.subject.as_deref().filter(|it| base.field_with_name(it).is_ok());
                 let Some(subject) = subject else {
                     tracing::warn!(table = name, role = role.role, "table has no subject column and is hidden");
                     return None;
                 };
-                Some(reach.students.predicate(column(subject)))
+                let students = if rule.rows == RowRule::Clients { &reach.clients } else { &reach.students };
+                Some(students.predicate(column(subject)))
             }
             RowRule::Own => {
                 if base.field_with_name(STAFF_KEY).is_err() {
@@ -110,6 +115,12 @@ impl SecuredTable {
                 None => held,
             });
         }
+        // Where no row is shown, none is to be left out.
+        let told = entry.company.as_ref().filter(|_| filter != Some(lit(false))).and_then(|it| told(it, &reach.left));
+        filter = match (filter, told) {
+            (Some(it), Some(told)) => Some(it.and(told)),
+            (it, told) => it.or(told),
+        };
         let (mut columns, mut hidden, mut fields) = (Vec::new(), Vec::new(), Vec::new());
         for field in base.fields() {
             let class = entry.class(field.name());
@@ -156,6 +167,9 @@ impl SecuredTable {
                     Scoped::Keys(keys) => format!("{keys:?}"),
                 };
                 format!("scope by {} ({reached})", self.entry.subject.as_deref().unwrap_or("-"))
+            }
+            Some(RowRule::Clients) => {
+                format!("the reader's own students by {}", self.entry.subject.as_deref().unwrap_or("-"))
             }
             Some(RowRule::Own) => format!("own by {STAFF_KEY}"),
             Some(RowRule::College) => format!("figures of the account's colleges by {UNIT}"),
@@ -269,6 +283,17 @@ impl SecuredTable {
         }
         plan.build()
     }
+}
+
+/// True for rows that tell nothing of the company of somebody who left; `None` if nobody did.
+fn told(company: &Company, left: &Arc<KeySet>) -> Option<Expr> {
+    if left.keys().is_empty() {
+        return None;
+    }
+    let left = Scoped::Keys(Arc::clone(left));
+    let nobody = company.people.iter().map(|it| !left.predicate(column(it))).reduce(Expr::and)?;
+    let Some((held_to, words)) = &company.only else { return Some(nobody) };
+    Some(column(held_to).in_list(words.iter().map(|it| lit(it.as_str())).collect(), true).or(nobody))
 }
 
 fn column(name: &str) -> Expr {

@@ -24,7 +24,7 @@ use crate::resolver::{Register, ScopeResolver, StudentScopes};
 use crate::secured::Reach;
 use crate::session::{Limits, Session};
 use crate::stores::LakeStores;
-use crate::{Error, Policies, Principal, RowRule, Scope, Scoped, Tables};
+use crate::{Error, KeySet, Policies, Principal, RowRule, Scope, Scoped, Tables};
 
 /// What bounds sessions, one by one and together.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -152,27 +152,30 @@ impl Sessions {
     /// # Errors
     /// If the role has no policy or does not read for the purpose, or scopes or tables cannot be read.
     pub async fn open(&self, principal: Principal) -> Result<Session, Error> {
-        self.open_without(principal, &[]).await
+        self.open_without(principal, &[], &[]).await
     }
 
-    /// Opens a session that shows nothing of some students, whatever the scopes say: those who have died.
+    /// Opens a session that shows nothing of some students, whatever the scopes say: those who have died; and of others not
+    /// in whose company they were: those who take no part in that.
     ///
     /// # Errors
     /// As [`Sessions::open`].
-    pub async fn open_without(&self, principal: Principal, withheld: &[i64]) -> Result<Session, Error> {
+    pub async fn open_without(&self, principal: Principal, withheld: &[i64], left: &[i64]) -> Result<Session, Error> {
         let role = self.policies.role(&principal.role).ok_or_else(|| Error::NoSuchRole { role: principal.role.clone() })?;
         if !role.purposes.is_empty() && !role.purposes.contains(&principal.purpose) {
             return Err(Error::PurposeRefused { role: principal.role, purpose: principal.purpose });
         }
         let role = Arc::new(role.clone());
         let students = self.resolver.students(&role, &principal).await?.without(withheld);
-        let policy_hash = self.policy_hash(&role, &principal, &students);
+        let clients = students.clone().intersect(Scoped::Keys(Arc::new(KeySet::new(principal.clients.clone()))));
+        let left = Arc::new(KeySet::new(left.to_vec()));
+        let policy_hash = self.policy_hash(&role, &principal, &students, &left);
         let college = |it: &Scope| match it {
             Scope::College(college) if role.takes(it) => Some(college.clone()),
             _ => None,
         };
         let colleges = principal.scopes.iter().filter_map(college).collect();
-        let reach = Reach { students: students.clone(), person_key: principal.person_key, colleges };
+        let reach = Reach { students: students.clone(), clients, left, person_key: principal.person_key, colleges };
         let tables = SecuredTables::new(Arc::clone(&role), reach, Arc::clone(&self.tables), Arc::clone(&self.masking))?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(Arc::new(LakeCatalog(Arc::clone(&tables))))
@@ -190,7 +193,7 @@ impl Sessions {
         })
     }
 
-    fn policy_hash(&self, role: &crate::Role, principal: &Principal, students: &Scoped) -> String {
+    fn policy_hash(&self, role: &crate::Role, principal: &Principal, students: &Scoped, left: &KeySet) -> String {
         let mut hasher = blake3::Hasher::new();
         // Each part begins with its length, so that two parts cannot be read as one.
         let mut part = |bytes: &[u8]| {
@@ -208,9 +211,13 @@ impl Sessions {
             }
             Scoped::Keys(keys) => part(keys.digest()),
         }
+        part(left.digest());
         // Whose work it is matters only where somebody's own is shown.
         if role.tables.values().any(|it| it.rows == RowRule::Own) {
             part(&principal.person_key.unwrap_or_default().to_le_bytes());
+        }
+        if role.tables.values().any(|it| it.rows == RowRule::Clients) {
+            part(KeySet::new(principal.clients.clone()).digest());
         }
         if role.tables.values().any(|it| it.rows == RowRule::College) {
             for scope in &principal.scopes {

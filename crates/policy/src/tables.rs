@@ -44,6 +44,16 @@ pub trait LookUp: std::fmt::Debug + Send + Sync {
     ) -> datafusion::error::Result<Vec<RecordBatch>>;
 }
 
+/// What a table tells of the company that people keep: who takes no part in that is in no row of it that a session shows,
+/// of dates before they said so neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Company {
+    /// Columns with the `student_key` of somebody.
+    pub people: Vec<String>,
+    /// A column and those of its words that tell of company; without it every row does.
+    pub only: Option<(String, Vec<String>)>,
+}
+
 /// A table before any policy, pinned to a version.
 #[derive(Debug, Clone)]
 pub struct TableEntry {
@@ -59,6 +69,8 @@ pub struct TableEntry {
     pub newest_partition: Option<i32>,
     /// The way to the rows of one person, where there is one.
     pub look_up: Option<Arc<dyn LookUp>>,
+    /// What of it tells of the company that people keep.
+    pub company: Option<Company>,
 }
 
 impl TableEntry {
@@ -70,7 +82,21 @@ impl TableEntry {
             .iter()
             .filter_map(|field| Some((field.name().clone(), Class::parse(field.metadata().get("class")?)?)))
             .collect();
-        Self { provider, subject: subject.map(str::to_owned), classes, version, newest_partition: None, look_up: None }
+        Self {
+            provider,
+            subject: subject.map(str::to_owned),
+            classes,
+            version,
+            newest_partition: None,
+            look_up: None,
+            company: None,
+        }
+    }
+
+    /// The same with what tells of the company that people keep.
+    pub fn with_company(mut self, company: Option<Company>) -> Self {
+        self.company = company;
+        self
     }
 
     /// The same with a way to the rows of one person.

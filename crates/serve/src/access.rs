@@ -5,7 +5,7 @@ use axum::http::request::Parts as RequestParts;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use policy::{Principal, Scope, Session};
+use policy::{Principal, RowRule, Scope, Session};
 use store::{Account, AuditEvent, Grant, Who};
 
 use crate::error::Problem;
@@ -55,8 +55,11 @@ impl Reader {
         let role = sessions.policies().role(&self.grant.role).ok_or_else(Problem::forbidden)?;
         let principal = principal_of(&self.state.parts.store, &self.account, role, self.now_us()).await?;
         // Of who has died nothing is shown but to the two who are named.
-        let withheld = self.state.parts.store.cases().withheld_from(&self.account.account).await?;
-        Ok(sessions.open_without(principal, &withheld).await?)
+        let cases = self.state.parts.store.cases();
+        let withheld = cases.withheld_from(&self.account.account).await?;
+        // And of who takes no part in social measures not in whose company they were.
+        let left = cases.left_social().await?;
+        Ok(sessions.open_without(principal, &withheld, &left).await?)
     }
 
     /// Pages of the active role.
@@ -183,12 +186,19 @@ async fn principal_of(store: &store::Store, account: &Account, role: &policy::Ro
         }
         _ => Vec::new(),
     };
+    // A grant of the whole university makes nobody somebody's own.
+    let clients = if role.tables.values().any(|it| it.rows == RowRule::Clients) {
+        store.cases().clients(&account.account, !scopes.contains(&Scope::University), now_us).await?
+    } else {
+        Vec::new()
+    };
     Ok(Principal {
         account: account.account.clone(),
         role: role.role.clone(),
         scopes,
         purpose: role.purposes.first().cloned().unwrap_or_default(),
         on_call,
+        clients,
         person_key: account.person_key,
     })
 }

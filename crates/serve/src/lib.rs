@@ -114,6 +114,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/catalog", get(routes::catalog::catalog))
         .route("/catalog/quality", get(routes::quality::quality))
         .route("/channels", get(routes::channels::list))
+        .route("/notices", get(routes::notices::list))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
         .route("/me/models", get(routes::models::own))

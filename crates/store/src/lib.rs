@@ -35,7 +35,7 @@ pub use cases::{
 pub use error::Error;
 pub use files::{Counts, FileEntry, FileRegister, FileState, Numbered};
 pub use loads::{LoadState, Loads};
-pub use messages::{ChannelUse, Fate, Messages, OpenMessage, Reach, StoredDelivery};
+pub use messages::{ChannelUse, Fate, Messages, OpenMessage, OwnMessage, Reach, StoredDelivery};
 pub use meta::Meta;
 pub use mint::Mint;
 pub use pushes::{DROP_GROUP, PushAnswer, PushCount, PushToken, Pushes};

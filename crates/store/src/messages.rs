@@ -67,6 +67,15 @@ pub struct StoredDelivery {
     pub acknowledged_us: Option<i64>,
 }
 
+/// A message as somebody it went to is shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnMessage {
+    /// The message.
+    pub message: OpenMessage,
+    /// Who took it on first, as the vault names them, and when, in microseconds since 1970.
+    pub taken: Option<(i64, i64)>,
+}
+
 /// What became of the deliveries by one channel.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ChannelUse {
@@ -328,6 +337,40 @@ impl Messages {
             .await
             .map_err(Error::database("read", "message"))?;
         Ok(row.map(OpenMessage::from))
+    }
+
+    /// Returns what was sent to somebody since an instant and still waits for a person, or was taken on since another
+    /// instant; the newest first. A rehearsal is none, and no work waits behind what somebody has worked on since.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn sent_to(&self, to_key: i64, since_us: i64, taken_since_us: i64, limit: usize) -> Result<Vec<OwnMessage>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM message WHERE kind <> 'drill' AND coalesce(fate, '') <> 'overtaken' AND message_id IN \
+             (SELECT d.message_id FROM message_delivery d WHERE d.to_key = $1 AND d.created_us >= $2) \
+             ORDER BY created_us DESC, message_id DESC LIMIT $3"
+        );
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(to_key)
+            .bind(since_us)
+            .bind(limit as i64)
+            .fetch_all(self.database.read())
+            .await
+            .map_err(Error::database("read", "message"))?;
+        let mut found = Vec::new();
+        for message in rows.into_iter().map(OpenMessage::from) {
+            let deliveries = self.deliveries(message.message_id).await?;
+            let first = deliveries.iter().filter_map(|it| Some((it.acknowledged_us?, it.to_key))).min();
+            let is_shown = match first {
+                Some((at_us, _)) => taken_since_us <= at_us,
+                // Nobody answered in time, and yet the work may be done by now.
+                None => !self.is_overtaken(&message).await?,
+            };
+            if is_shown {
+                found.push(OwnMessage { message, taken: first.map(|(at_us, by)| (by, at_us)) });
+            }
+        }
+        Ok(found)
     }
 
     /// Makes the message of a rehearsal (通知演练), settled from the start: nobody is asked a second time.

@@ -5,7 +5,7 @@ import {get} from "./client";
 import type {
   AidRoll, Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health,
   HelpPage, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, NoticeChannels, ObservationForm,
-  ObservationWeek, OpenForms, OwnModels, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
+  ObservationWeek, OpenForms, OwnMessages, OwnModels, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
   TalkHoursPage, Tickets, UnansweredContacts, UnplacedObservations, WorkList,
 } from "./schema";
 
@@ -195,6 +195,11 @@ export function useBreaks() {
 
 export function useUnanswered() {
   return useQuery({queryKey: ["unanswered"], queryFn: ({signal}) => get<UnansweredContacts>("/follow-ups/unanswered", {}, signal)});
+}
+
+/** What was sent to the reader; asked for again, for a message comes while the page is open. */
+export function useMessages() {
+  return useQuery({queryKey: ["messages"], queryFn: ({signal}) => get<OwnMessages>("/notices", {}, signal), refetchInterval: 60_000});
 }
 
 export function useAid() {

@@ -777,6 +777,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Messages that were sent to the reader and wait, or were taken on of late */
+        get: operations["get_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notices/{message_id}/acknowledge": {
         parameters: {
             query?: never;
@@ -2674,19 +2691,19 @@ export interface components {
         FollowUps: {
             rows: components["schemas"]["FollowUp"][];
         };
-        /** @description Contacts to plan: after a return (weeks 1, 2, 4, then monthly until the end of the term), or over a break. */
+        /** @description Contacts to plan: after a return (weeks 1, 2, 4, then monthly until the end of the term), over a break, or one within three days after a visit. The first two have dates. */
         FollowUpPlanAsk: {
             /** @description Key of a student; 15 digits as text, so that no client computes with it. */
             student_key: string;
             /** @enum {string} */
-            cause: "return" | "break";
+            cause: "return" | "break" | "visit";
             /** Format: date */
-            from_on: string;
+            from_on?: string | null;
             /**
              * Format: date
              * @description End of the term, or first day of the new one.
              */
-            until_on: string;
+            until_on?: string | null;
             /** @description Break: days between two contacts. */
             every_days?: number | null;
         };
@@ -3433,6 +3450,34 @@ export interface components {
         UnansweredContacts: {
             rows: components["schemas"]["UnansweredContact"][];
         };
+        /** @description A colleague who may see the work. */
+        MessageCallee: {
+            display_name: string;
+            phone: string | null;
+        };
+        /** @description A message that was sent to the reader. */
+        OwnMessage: {
+            message_id: string;
+            /** @enum {string} */
+            kind: "new_thread" | "help_asked" | "safety_step_due" | "crisis_declared" | "overdue" | "hand_over_asked" | "follow_up_due";
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When somebody took it on; null while it waits.
+             */
+            taken_at: string | null;
+            /** @description Name of the colleague who took it on; null while it waits, or where the account is gone. */
+            taken_by: string | null;
+            /** @description Whether the reader is who took it on. */
+            is_mine: boolean;
+            /** @description Whom to call, the first to be tried first, where the reader may see nothing of the work; else empty. */
+            calls: components["schemas"]["MessageCallee"][];
+        };
+        /** @description Messages of the reader, the newest first. */
+        OwnMessages: {
+            rows: components["schemas"]["OwnMessage"][];
+        };
         /** @description A way by which messages to staff leave; counts of the last 31 days. */
         NoticeChannel: {
             /** @description Name in the settings. */
@@ -3871,6 +3916,9 @@ export type CloudEvent = components['schemas']['CloudEvent'];
 export type PushAnswer = components['schemas']['PushAnswer'];
 export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
+export type MessageCallee = components['schemas']['MessageCallee'];
+export type OwnMessage = components['schemas']['OwnMessage'];
+export type OwnMessages = components['schemas']['OwnMessages'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
 export type NoticeDrill = components['schemas']['NoticeDrill'];
 export type NoticeChannels = components['schemas']['NoticeChannels'];
@@ -5636,6 +5684,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of what kind and since when; of whom it is stands behind the link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnMessages"];
                 };
             };
             /** @description Problem document (RFC 9457) */

@@ -23,6 +23,10 @@ name_zh       = "我的大学"
 name_en       = "My University"
 time_zone     = "Asia/Shanghai"
 day_starts_at = "04:00"
+# The line that students and staff read where somebody may be in danger. Until both name the school's own 24-hour number,
+# `yizhan check` refuses the project.
+# emergency_zh = "有立即危险，先拨 110 / 120 和学校 24 小时值班电话 ……，不要让同学独处。"
+# emergency_en = "In immediate danger call 110 / 120 and the school's 24-hour line … first; do not leave the student alone."
 
 [person.student]
 pattern = '20\d{8}'     # what a student number looks like here

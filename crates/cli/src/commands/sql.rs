@@ -53,8 +53,9 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
         anyhow::bail!(Caller(format!("there is no role \"{}\": see policies/", grant.role)));
     };
     let principal = serve::principal(&house.store, &account, role, house.now_us()).await?;
-    let withheld = house.store.cases().withheld_from(&account.account).await?;
-    Ok((sessions.open_without(principal, &withheld).await?, sessions))
+    let cases = house.store.cases();
+    let (withheld, left) = (cases.withheld_from(&account.account).await?, cases.left_social().await?);
+    Ok((sessions.open_without(principal, &withheld, &left).await?, sessions))
 }
 
 /// Asks as the system: every table, generated staging included; views as of `--now`, else of the newest date

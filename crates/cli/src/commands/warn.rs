@@ -313,6 +313,8 @@ impl Offer {
 
 fn scores(batch: &RecordBatch) -> Vec<Score> {
     let number = |column: &str, row: usize| batch[column].as_primitive::<Float64Type>().value(row);
+    // What was worked out anew brings no stored model with it.
+    let kept = |column: &str, row: usize| batch.column_by_name(column).map_or_else(String::new, |_| word(batch, column, row));
     let one = |row: usize| Score {
         model: word(batch, "model", row),
         version: word(batch, "version", row),
@@ -320,8 +322,8 @@ fn scores(batch: &RecordBatch) -> Vec<Score> {
         probability: number("probability", row),
         contributions: word(batch, "contributions", row),
         input: word(batch, "input", row),
-        bytes: word(batch, "bytes", row),
-        calibration: word(batch, "calibration", row),
+        bytes: kept("bytes", row),
+        calibration: kept("calibration", row),
     };
     (0..batch.num_rows()).map(one).collect()
 }
@@ -360,22 +362,6 @@ fn bronze_words(bronze: &Value) -> &'static str {
         Some("gone") => "，原始数据已不足以重算（保留期或删除） / too little is left of the rows behind it",
         _ => "",
     }
-}
-
-/// Rows of `risk_score` that were worked out again: there is no stored model beside them.
-fn rescored_now(batch: &RecordBatch) -> Vec<Score> {
-    let number = |column: &str, row: usize| batch[column].as_primitive::<Float64Type>().value(row);
-    let one = |row: usize| Score {
-        model: word(batch, "model", row),
-        version: word(batch, "version", row),
-        score: number("score", row),
-        probability: number("probability", row),
-        contributions: word(batch, "contributions", row),
-        input: word(batch, "input", row),
-        bytes: String::new(),
-        calibration: String::new(),
-    };
-    (0..batch.num_rows()).map(one).collect()
 }
 
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
@@ -504,7 +490,7 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
         let same = [again.score, again.probability].map(f64::to_bits) == [it.score, it.probability].map(f64::to_bits)
             && again.contributions == it.contributions;
         is_same &= same;
-        let found: Option<Vec<Score>> = anew.as_ref().map(|(_, scores)| scores.iter().flat_map(rescored_now).collect());
+        let found: Option<Vec<Score>> = anew.as_ref().map(|(_, scored)| scored.iter().flat_map(scores).collect());
         let found = found.as_ref().map(|all| all.iter().find(|other| other.model == it.model && other.version == it.version));
         let bronze = bronze(found.map(|it| it.is_some()), found.flatten().is_some_and(|other| other.input == it.input));
         is_whole &= !matches!(bronze.as_str(), Some("differs" | "gone"));

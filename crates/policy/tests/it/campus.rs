@@ -312,6 +312,7 @@ pub fn principal(role: &str, scopes: &[&str], person_key: Option<i64>) -> Princi
         scopes: scopes.iter().map(|it| it.parse().expect("scope")).collect(),
         purpose: "care".to_owned(),
         on_call: Vec::new(),
+        clients: Vec::new(),
         person_key,
     }
 }

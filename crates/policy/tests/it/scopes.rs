@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use policy::{Cause, Error, Parts, Scoped, Sessions, TableEntry, Tables};
+use policy::{Cause, Company, Error, Parts, Scoped, Sessions, TableEntry, Tables};
 
 use crate::campus::{
     COUNSELOR, Lake, answer, clock, config, counselor, key, open, policies, principal, sessions_of, student_batch,
@@ -200,7 +200,7 @@ async fn who_is_withheld_is_in_no_session_however_wide_and_however_it_is_asked_f
         let whole = sessions.open(principal("watcher", &scopes, None)).await.expect("session");
         let one = answer(&whole, "SELECT min(student_key) FROM dim_student").await.expect("a key").remove(0);
         let gone: i64 = one.parse().expect("a key");
-        let session = sessions.open_without(principal("watcher", &scopes, None), &[gone]).await.expect("session");
+        let session = sessions.open_without(principal("watcher", &scopes, None), &[gone], &[]).await.expect("session");
         let n = |rows: Result<Vec<String>, (String, String)>| -> i64 { rows.expect("a count")[0].parse().expect("a count") };
         assert_eq!(n(answer(&session, count).await), n(answer(&whole, count).await) - 1, "{scopes:?}");
         for condition in
@@ -212,4 +212,59 @@ async fn who_is_withheld_is_in_no_session_however_wide_and_however_it_is_asked_f
         assert!(!session.students().contains(gone) && whole.students().contains(gone));
         assert_ne!(session.policy_hash(), whole.policy_hash(), "a stored answer is none of the other's");
     }
+}
+
+#[tokio::test]
+async fn who_leaves_company_is_in_no_row_of_it_and_in_every_other() {
+    let mut lake = Lake::new();
+    // All that is bought in the canteen is company here, and nothing else.
+    let words = vec!["食堂".to_owned()];
+    let company = Company { people: vec!["student_key".to_owned()], only: Some(("place".to_owned(), words)) };
+    lake.0.get_mut("card").expect("a table").company = Some(company);
+    lake.0.get_mut("dim_student").expect("a table").company = Some(Company { people: Vec::new(), only: None });
+    let sessions = sessions_of(lake);
+    let watcher = || principal("watcher", &["university"], None);
+    let whole = sessions.open(watcher()).await.expect("session");
+    // The third buys in the canteen, the fourth elsewhere.
+    let session = sessions.open_without(watcher(), &[], &[key(3), key(4)]).await.expect("session");
+    let of = |student: i64| format!("SELECT count(*) FROM card WHERE student_key = {}", key(student));
+    for (student, before, after) in [(3, "5", "0"), (4, "5", "5"), (6, "5", "5")] {
+        assert_eq!(answer(&whole, &of(student)).await, Ok(vec![before.to_owned()]), "{student}");
+        assert_eq!(answer(&session, &of(student)).await, Ok(vec![after.to_owned()]), "{student}");
+    }
+    let people = "SELECT count(*) FROM dim_student";
+    assert_eq!(answer(&session, people).await, answer(&whole, people).await, "they are students like any other");
+    assert_ne!(session.policy_hash(), whole.policy_hash(), "a stored answer is none of the other's");
+}
+
+#[tokio::test]
+async fn rows_of_clients_are_those_of_the_readers_own_and_never_beyond_the_scope() {
+    let role = r#"
+        role = "helper"
+        title_zh = "助手"
+        title_en = "Helper"
+        about = "Reads of those who are theirs."
+        scopes = ["university"]
+        clearance = "trace"
+        [tables]
+        card = { rows = "clients" }
+        dim_student = { rows = "scope" }
+        "#;
+    let policies = policy::Policies::parse([(std::path::Path::new("helper.toml"), role)]).expect("a policy");
+    let parts = Parts::new(policies, Arc::new(Lake::new()), clock(), [3; 32]);
+    let sessions = Sessions::new(config(), parts).expect("sessions");
+    let of = |scope: &str, clients: Vec<i64>| policy::Principal { clients, ..principal("helper", &[scope], None) };
+    let people = "SELECT count(DISTINCT student_key), count(*) FROM card";
+    for (scope, clients, expected) in [
+        ("university", Vec::new(), "0|0"),
+        ("university", vec![key(1), key(7), 42], "3|11"),
+        // The seventh is of the other college.
+        ("college:C01", vec![key(1), key(7)], "1|5"),
+    ] {
+        let session = sessions.open(of(scope, clients)).await.expect("session");
+        assert_eq!(answer(&session, people).await, Ok(vec![expected.to_owned()]), "{scope}");
+    }
+    let (one, other) = (of("university", vec![key(1)]), of("university", vec![key(2)]));
+    let (one, other) = (sessions.open(one).await.expect("session"), sessions.open(other).await.expect("session"));
+    assert_ne!(one.policy_hash(), other.policy_hash(), "a stored answer is none of the other's");
 }

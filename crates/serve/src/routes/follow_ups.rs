@@ -24,8 +24,10 @@ const RESULTS: [&str; 4] = ["well", "talked", "no_answer", "needs_more"];
 pub(crate) struct Plan {
     student_key: String,
     cause: String,
-    from_on: String,
-    until_on: String,
+    #[serde(default)]
+    from_on: Option<String>,
+    #[serde(default)]
+    until_on: Option<String>,
     #[serde(default)]
     every_days: Option<i64>,
 }
@@ -53,20 +55,24 @@ pub(crate) async fn plan(reader: Reader, body: Result<Json<Plan>, JsonRejection>
         return Err(Problem::not_found());
     }
     let calendar = reader.rules().calendar;
-    let (from_us, until_us) = (day_start(&it.from_on, &calendar)?, day_start(&it.until_on, &calendar)?);
+    let day = |on: Option<&str>| on.map(|on| day_start(on, &calendar)).transpose();
+    let days = day(it.from_on.as_deref())?.zip(day(it.until_on.as_deref())?);
     reader.note("plan", format!("student/{student_key}/follow_up/{}", it.cause), "asked", None).await?;
     let owner = who.account;
-    match (it.cause.as_str(), it.every_days) {
-        ("return", None) => {
+    match (it.cause.as_str(), days, it.every_days) {
+        ("visit", None, None) => {
+            store.plan_after_visit(student_key, &owner, now).await?;
+        }
+        ("return", Some((from_us, until_us)), None) => {
             store.plan_follow_up(student_key, &FollowUpPlan { owner, from_us, term_ends_us: until_us }).await?;
         }
-        ("break", Some(every_days)) => {
+        ("break", Some((from_us, until_us)), Some(every_days)) => {
             store.plan_break(student_key, &BreakFollowUp { owner, from_us, until_us, every_days }).await?;
         }
         _ => {
             return Err(Problem::unprocessable(
-                "请选择复学随访，或假期联系及间隔天数",
-                "choose a return, or a break with the days between two contacts",
+                "请选择走访后联系；或复学随访、假期联系及起止日期，假期联系还要间隔天数",
+                "choose a contact after a visit; or a return or a break with its dates, and for a break the days between two contacts",
             ));
         }
     }

@@ -6,6 +6,7 @@ use axum::extract::rejection::JsonRejection;
 use casework::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::AuditEvent;
 
 use super::health::instant;
 use crate::access::Reader;
@@ -37,7 +38,17 @@ pub(crate) async fn ask(reader: Reader, body: Result<Json<Ask>, JsonRejection>) 
             "say how you can be reached, such as a telephone number, within 200 characters",
         ));
     }
-    reader.note("ask", "help".to_owned(), "asked", None).await?;
+    // Whoever reads the log learns a key and no name, as of anything that is read of a student: the name of an account is one.
+    let event = AuditEvent {
+        action: "ask".to_owned(),
+        actor: format!("student/{key}"),
+        at_us: chrono::Utc::now().timestamp_micros(),
+        outcome: "asked".to_owned(),
+        resource: "help".to_owned(),
+        role: reader.grant.role.clone(),
+        ..AuditEvent::default()
+    };
+    reader.state.parts.store.audit().append(event).await?;
     let cases = reader.state.parts.store.cases();
     cases.ask_for_help(key, reach, &reader.who()?, &reader.rules(), reader.now_us()).await?;
     Ok(Json(asked(&reader, key).await?))

@@ -8,9 +8,11 @@ use super::health::instant;
 use super::{absences, visits};
 use crate::access::Reader;
 use crate::error::Problem;
-use crate::rows::{self, cell, text};
+use crate::rows::{self, cell, number, text};
 
 const ROWS_MAX: usize = 5000;
+/// Columns of a list that are no column of its table on a screen.
+const HIDDEN: [&str; 3] = ["as_of_on", "student_key", "complete_minute"];
 
 /// From when on a list may be read as complete, and when it was built. A list of a night is complete half an hour after the
 /// doors have closed: one that was built before says so, and nobody on it has been proven missing.
@@ -29,6 +31,13 @@ async fn completeness(reader: &Reader, complete_minute: Option<i64>, night_on: &
     Ok((json!(built_us.and_then(instant)), json!(from_us.and_then(instant)), is_complete))
 }
 
+/// From when on a list is complete whose rows are of buildings that close at hours of their own: the latest of them; where the
+/// register says nothing of one, or nobody is on the list, the hour of the list.
+fn latest(of_list: Option<i64>, of_rows: impl Iterator<Item = Option<f64>>) -> Option<i64> {
+    let of_list = of_list?;
+    of_rows.map(|it| it.map_or(of_list, |minute| minute as i64)).max().or(Some(of_list))
+}
+
 pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
     let session = reader.session().await?;
@@ -36,16 +45,23 @@ pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
     let mut lists = Vec::new();
     for words in &reader.state.parts.catalog.lists {
         let table = format!("list_{}", words.list);
-        if session.schema(&table).await.is_err() {
-            continue;
-        }
+        let Ok(columns) = session.schema(&table).await else { continue };
+        let of_rows = if columns.field_with_name("complete_minute").is_ok() {
+            "max(complete_minute) AS complete_minute, count(complete_minute) AS known_n"
+        } else {
+            "0 AS known_n"
+        };
         let count = rows::rows(
             &session,
-            &format!("SELECT count(*) AS n FROM {table} WHERE as_of_on = $on"),
+            &format!("SELECT count(*) AS n, {of_rows} FROM {table} WHERE as_of_on = $on"),
             vec![("on", rows::date(&as_of_on)?)],
         )
         .await?;
-        let (built_at, complete_from, is_complete) = completeness(&reader, words.complete_minute, &as_of_on).await?;
+        let of = |name: &str| count.first().and_then(|it| number(it, name));
+        // Rows of buildings of which nothing is known are complete with the list's own hour.
+        let of_rows = [of("complete_minute"), None].into_iter().take(if of("known_n") < of("n") { 2 } else { 1 });
+        let complete_minute = latest(words.complete_minute, of_rows);
+        let (built_at, complete_from, is_complete) = completeness(&reader, complete_minute, &as_of_on).await?;
         lists.push(json!({
             "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en, "owner": words.owner,
             "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")), "as_of_on": as_of_on,
@@ -68,8 +84,7 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let found = rows::rows(&session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     let names = rows::names(&reader.state.parts, &session, &keys).await?;
-    let shown: Vec<&str> =
-        schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !["as_of_on", "student_key"].contains(it)).collect();
+    let shown: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !HIDDEN.contains(it)).collect();
     let is_answered = words.list == absences::LIST;
     let mut columns: Vec<Value> =
         has_persons.then(|| json!({ "column": "name", "title_zh": "姓名", "title_en": "Name" })).into_iter().collect();
@@ -87,7 +102,8 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
         columns.extend(absences::columns(&reader));
     }
     let night_on = found.first().and_then(|it| text(it, "night_on")).unwrap_or_else(|| as_of_on.clone());
-    let (built_at, complete_from, is_complete) = completeness(&reader, words.complete_minute, &night_on).await?;
+    let complete_minute = latest(words.complete_minute, found.iter().map(|it| number(it, "complete_minute")));
+    let (built_at, complete_from, is_complete) = completeness(&reader, complete_minute, &night_on).await?;
     // The same of sheets that were filled in since the list was made.
     let sheet = if words.list == visits::LIST { visits::sheet(&reader) } else { Value::Null };
     let sheets = match found.first().and_then(|it| text(it, "plan_on")).filter(|_| !sheet.is_null()) {
@@ -119,4 +135,22 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     Ok(Json(
         json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices), "sheet": sheet, "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete }),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::latest;
+
+    #[test]
+    fn a_list_is_complete_with_the_building_that_closes_last() {
+        assert_eq!(latest(Some(1_410), [Some(1_380.0), Some(1_470.0)].into_iter()), Some(1_470));
+        assert_eq!(latest(Some(1_410), [Some(1_350.0)].into_iter()), Some(1_350));
+        assert_eq!(
+            latest(Some(1_410), [Some(1_350.0), None].into_iter()),
+            Some(1_410),
+            "one that says nothing has the list's hour"
+        );
+        assert_eq!(latest(Some(1_410), std::iter::empty()), Some(1_410));
+        assert_eq!(latest(None, [Some(1_350.0)].into_iter()), None, "no list of a night");
+    }
 }

@@ -1,15 +1,94 @@
 //! `GET /notices/{message_id}`: the link of a message, which marks it as read and goes on to the work;
+//! `GET /api/v1/notices`: what was sent to the reader and waits, and who took on what (我来处理);
 //! `POST /api/v1/notices/{message_id}/acknowledge`: I take it on.
 
+use axum::Json;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use casework::DAY_US;
 use chrono::Utc;
-use store::Reach;
+use schema::PersonKind;
+use serde_json::{Value, json};
+use store::{Account, OpenMessage, Reach};
 
+use super::health::instant;
 use crate::access::Reader;
 use crate::error::Problem;
 use crate::state::State;
+
+/// How far back messages are shown.
+const BACK_US: i64 = 31 * DAY_US;
+/// How long one stays that somebody took on: long enough for the others to see that they need not.
+const TAKEN_US: i64 = 3 * DAY_US;
+const ROWS_MAX: usize = 200;
+
+/// Lists what was sent to the reader: of what kind, since when, who took it on. Of whom it is stands behind the link.
+pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
+    reader.require_cases()?;
+    let store = &reader.state.parts.store;
+    // Messages carry the clock that they are sent by; where that stands still none is sent.
+    let now_us = Utc::now().timestamp_micros();
+    let found = match reader.account.person_key {
+        Some(key) => store.messages().sent_to(key, now_us - BACK_US, now_us - TAKEN_US, ROWS_MAX).await?,
+        None => Vec::new(),
+    };
+    reader.note("read", "notices".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
+    let accounts = store.accounts().list().await?;
+    let mut rows = Vec::new();
+    for it in found {
+        // A hand-over that was confirmed or taken over asks nobody any more.
+        if let (None, Some(hand_over_key)) = (it.taken, it.message.hand_over_key)
+            && store.cases().asked_to_take(hand_over_key).await?.levels.is_empty()
+        {
+            continue;
+        }
+        let calls = if it.taken.is_none() { calls(&reader, &it.message, &accounts).await? } else { Vec::new() };
+        let taker = it.taken.and_then(|(by, _)| accounts.iter().find(|account| account.person_key == Some(by)));
+        rows.push(json!({
+            "message_id": it.message.message_id.to_string(), "kind": it.message.kind,
+            "created_at": instant(it.message.created_us),
+            "taken_at": it.taken.and_then(|(_, at_us)| instant(at_us)),
+            "taken_by": taker.map(|account| &account.display_name),
+            "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)), "calls": calls,
+        }));
+    }
+    Ok(Json(json!({ "rows": rows })))
+}
+
+/// Whom a reader calls who was asked last and may see nothing of the work: those who may, the first to be tried first. Of
+/// the student nothing is said.
+async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> Result<Vec<Value>, Problem> {
+    let store = &reader.state.parts.store;
+    let now_us = reader.now_us();
+    let asked = match (message.kind.as_str(), message.thread_key) {
+        ("help_asked", Some(thread_key)) => store.cases().asked_for_help(thread_key, now_us).await?,
+        _ if message.report_key.is_some() => store.cases().asked_to_place(now_us).await?,
+        _ => return Ok(Vec::new()),
+    };
+    let people: Vec<&String> = asked.levels.iter().flatten().collect();
+    if people.contains(&&reader.account.account) {
+        return Ok(Vec::new());
+    }
+    let found: Vec<&Account> = people.iter().filter_map(|it| accounts.iter().find(|account| account.account == **it)).collect();
+    let keys: Vec<i64> = found.iter().filter_map(|it| it.person_key).collect();
+    let phones = store.vault().identities(PersonKind::Staff, &keys, &["phone"]).await?;
+    let rows = found.iter().map(|it| {
+        let phone = it.person_key.and_then(|key| phones.get(&key)?.get("phone").cloned());
+        json!({ "display_name": it.display_name, "phone": phone })
+    });
+    Ok(rows.collect())
+}
+
+/// The page on which the work waits.
+fn page_of(message: &OpenMessage) -> String {
+    match message.thread_key {
+        Some(thread_key) => format!("/care?case={thread_key}"),
+        // A contact or a hand-over waits on the page of duties.
+        None if message.follow_up_key.or(message.hand_over_key).is_some() => "/duty".to_owned(),
+        None => "/care".to_owned(),
+    }
+}
 
 /// Marks a message as read by whoever opened its link, and shows the page on which the work waits.
 ///
@@ -23,18 +102,12 @@ pub(crate) async fn open(
     let Ok(reader) = reader else { return Ok(Redirect::to(&format!("/login?to=/notices/{id}")).into_response()) };
     let message = state.parts.store.messages().get(id).await?.ok_or_else(Problem::not_found)?;
     reach(&reader, id, Reach::Read).await?;
-    let page = match (message.kind.as_str(), message.thread_key) {
+    if message.kind == "drill" {
         // A rehearsal asks for nothing more than that somebody logs in.
-        ("drill", _) => {
-            reach(&reader, id, Reach::Acknowledged).await?;
-            "/".to_owned()
-        }
-        (_, Some(thread_key)) => format!("/care?case={thread_key}"),
-        // A contact or a hand-over waits on the page of duties.
-        _ if message.follow_up_key.or(message.hand_over_key).is_some() => "/duty".to_owned(),
-        _ => "/care".to_owned(),
-    };
-    Ok(Redirect::to(&page).into_response())
+        reach(&reader, id, Reach::Acknowledged).await?;
+        return Ok(Redirect::to("/").into_response());
+    }
+    Ok(Redirect::to(&page_of(&message)).into_response())
 }
 
 /// Notes that the reader takes on what a message is about; nobody else is asked then.

@@ -129,8 +129,8 @@ impl Cases {
         let (key, seq) = (after.thread_key, after.version);
         let sealed = note.map(|it| self.psychology.seal(it.as_bytes(), &place("case_event", key, seq)));
         sqlx::query(
-            "INSERT INTO case_event (thread_key, seq, at_us, actor, role, step, body, note_sealed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO case_event (thread_key, seq, at_us, actor, role, step, body, note_sealed, is_told) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(key)
         .bind(seq)
@@ -140,6 +140,8 @@ impl Cases {
         .bind(event.step.code())
         .bind(serde_json::to_string(event).expect("codes and integers become JSON"))
         .bind(sealed)
+        // The form says that the hospital reads what is written with a referral.
+        .bind(i64::from(matches!(event.step, Step::Referred { .. })))
         .execute(&mut **tx)
         .await
         .map_err(Error::database("write", "case_event"))?;

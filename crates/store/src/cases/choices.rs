@@ -83,6 +83,18 @@ impl Cases {
             .await
             .map_err(Error::database("read", "social_choice"))
     }
+
+    /// Returns the students who take no part in social measures now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn left_social(&self) -> Result<Vec<i64>, Error> {
+        sqlx::query_scalar(LEFT).fetch_all(self.database.read()).await.map_err(Error::database("read", "social_choice"))
+    }
 }
+
+/// Who left and has not joined again since.
+const LEFT: &str = "SELECT student_key FROM social_choice c WHERE choice = 'left' AND choice_key = \
+                    (SELECT max(n.choice_key) FROM social_choice n WHERE n.student_key = c.student_key) ORDER BY student_key";
 
 const NEWEST: &str = "SELECT choice, at_us FROM social_choice WHERE student_key = $1 ORDER BY choice_key DESC LIMIT 1";

@@ -1,4 +1,4 @@
-//! Contacts that somebody owes: after a return, over a break, after a death.
+//! Contacts that somebody owes: after a return, over a break, after a visit, after a death.
 
 use casework::{BreakFollowUp, Code, FollowUpPlan, Text, break_dates, follow_up_dates, postvention_dates};
 
@@ -12,18 +12,21 @@ pub enum FollowUpCause {
     Return,
     /// Over the holidays.
     Break,
+    /// After a visit at which some support seemed good (走访后).
+    Visit,
     /// After a student's death, for room-mates, class and those on duty.
     Postvention,
 }
 
 impl FollowUpCause {
-    const ALL: [Self; 3] = [Self::Return, Self::Break, Self::Postvention];
+    const ALL: [Self; 4] = [Self::Return, Self::Break, Self::Visit, Self::Postvention];
 
     /// The word that stands in tables and JSON.
     pub fn code(self) -> &'static str {
         match self {
             Self::Return => "return",
             Self::Break => "break",
+            Self::Visit => "visit",
             Self::Postvention => "postvention",
         }
     }
@@ -33,6 +36,7 @@ impl FollowUpCause {
         match self {
             Self::Return => Text::new("复学、出院后随访", "after a return"),
             Self::Break => Text::new("假期联系", "over the break"),
+            Self::Visit => Text::new("走访后联系", "after a visit"),
             Self::Postvention => Text::new("周边同学关怀", "care for those around"),
         }
     }
@@ -75,6 +79,15 @@ impl Cases {
     /// If the plan has no end or no rhythm, or the store cannot be written.
     pub async fn plan_break(&self, student_key: i64, plan: &BreakFollowUp) -> Result<usize, Error> {
         self.plan(student_key, FollowUpCause::Break, &plan.owner, &break_dates(plan)?).await
+    }
+
+    /// Plans one contact within three days after a visit: no case, and nothing of what was said. Beside an open one of the
+    /// same cause there is none.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn plan_after_visit(&self, student_key: i64, owner: &str, now: i64) -> Result<usize, Error> {
+        self.plan(student_key, FollowUpCause::Visit, owner, &[now + AFTER_VISIT_US]).await
     }
 
     /// Plans the care for one person who was close to a student that died: weeks 2, 4 and 12.
@@ -174,6 +187,9 @@ impl Cases {
         Ok(touched == 1)
     }
 }
+
+/// Within how long whoever seemed to need support is met again.
+const AFTER_VISIT_US: i64 = 3 * casework::DAY_US;
 
 /// Contacts of one cause that are nearer to each other than this are one contact.
 const SAME_US: i64 = 3 * casework::DAY_US;

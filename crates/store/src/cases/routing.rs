@@ -84,23 +84,45 @@ impl Cases {
     }
 
     /// Returns whom to ask where a student asked for help: psychology on duty now with the psychologists of the student, then
-    /// the counselor, then whoever else is on duty. No secretary: what is asked in trust goes to those who help.
+    /// the counselor, then the head of psychology, then whoever else is on duty. No secretary: what is asked in trust goes to
+    /// those who help. The last may see nothing of the case; they are told whom to call.
     ///
     /// # Errors
     /// [`Error::NoSuchCase`] if there is none; otherwise if the store cannot be read.
     pub async fn asked_for_help(&self, thread_key: i64, now: i64) -> Result<Asked, Error> {
-        let night = self.on_duty(Post::PsychologyNight, now).await?;
-        let night = night.into_iter().flat_map(|it| std::iter::once(it.account).chain(it.backup));
+        let night = self.psychology_on_duty(now).await?;
         let mut tx = self.database.snapshot("case_thread").await?;
         let (line, held) = people_of(&mut tx, thread_key, now).await?;
         let of = |relation: &str| held.iter().filter(|it| it.0 == relation).map(|it| it.1.clone()).collect::<Vec<_>>();
-        let mut first: Vec<String> = night.chain(line.owner).chain(of("psychologist")).collect();
+        let mut first: Vec<String> = night.into_iter().chain(line.owner).chain(of("psychologist")).collect();
         first.extend(deputies(&mut tx, &first, now).await?);
         let mut counselors = of("counselor");
         counselors.extend(deputies(&mut tx, &counselors, now).await?);
+        let heads = heads_of_psychology(&mut tx, now).await?;
         drop(tx);
         let duty = self.duty(now).await?;
-        Ok(distinct(vec![first, counselors], duty))
+        Ok(distinct(vec![first, counselors, heads], duty))
+    }
+
+    /// Returns whom to ask who was meant by a report of nobody's number: psychology on duty now, then the head of psychology,
+    /// then whoever else is on duty. Psychology alone can read it; the others are told whom to call.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn asked_to_place(&self, now: i64) -> Result<Asked, Error> {
+        let mut first = self.psychology_on_duty(now).await?;
+        let mut tx = self.database.snapshot("delegation").await?;
+        first.extend(deputies(&mut tx, &first, now).await?);
+        let heads = heads_of_psychology(&mut tx, now).await?;
+        drop(tx);
+        let duty = self.duty(now).await?;
+        Ok(distinct(vec![first, heads], duty))
+    }
+
+    /// Psychology's night post now, each before their backup.
+    async fn psychology_on_duty(&self, now: i64) -> Result<Vec<String>, Error> {
+        let night = self.on_duty(Post::PsychologyNight, now).await?;
+        Ok(night.into_iter().flat_map(|it| std::iter::once(it.account).chain(it.backup)).collect())
     }
 
     /// Returns whom to telephone for some steps about a student now, in the order of the steps and of who is tried first.
@@ -171,8 +193,27 @@ impl Cases {
         .map_err(Error::database("read", "case_thread"))
     }
 
+    /// Returns the students who are a psychologist's own: of open cases that they hold and, `by_assignment`, whom they are
+    /// assigned now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn clients(&self, account: &str, by_assignment: bool, now: i64) -> Result<Vec<i64>, Error> {
+        sqlx::query_scalar(
+            "SELECT student_key FROM case_thread WHERE owner = $1 AND state <> 'closed' AND has_died = 0 \
+             UNION SELECT student_key FROM case_assignment WHERE account = $1 AND relation = 'psychologist' \
+             AND from_us <= $2 AND $2 < until_us AND $3 = 1 ORDER BY student_key",
+        )
+        .bind(account)
+        .bind(now)
+        .bind(i64::from(by_assignment))
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "case_assignment"))
+    }
+
     /// Returns who is referred to the university hospital in a case that goes on, with the text of the newest referral there;
-    /// the newest first. To any other role there is none.
+    /// the newest first. To any other role there is none, nor a text that was written before the form said who reads it.
     ///
     /// # Errors
     /// If the store cannot be read or a text is damaged.
@@ -182,7 +223,7 @@ impl Cases {
         }
         let rows: Vec<ReferralRow> = sqlx::query_as(
             "SELECT case_event.thread_key, case_thread.student_key, case_event.seq, case_event.at_us, case_event.role, \
-             case_event.note_sealed FROM case_event JOIN case_thread ON case_thread.thread_key = case_event.thread_key \
+             CASE WHEN case_event.is_told = 1 THEN case_event.note_sealed END AS note_sealed FROM case_event JOIN case_thread ON case_thread.thread_key = case_event.thread_key \
              WHERE case_thread.referred_to = 'university_hospital' AND case_thread.state <> 'closed' AND has_died = 0 \
              AND case_event.seq = (SELECT max(e.seq) FROM case_event e WHERE e.thread_key = case_thread.thread_key \
              AND e.step = 'referred') ORDER BY case_event.at_us DESC, case_event.thread_key DESC LIMIT $1",
@@ -283,6 +324,20 @@ async fn deputies(tx: &mut Tx, accounts: &[String], now: i64) -> Result<Vec<Stri
         deputies.extend(found);
     }
     Ok(deputies)
+}
+
+/// Heads of the psychology centre, then who stands in for them now.
+async fn heads_of_psychology(tx: &mut Tx, now: i64) -> Result<Vec<String>, Error> {
+    let mut heads: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT account_grant.account FROM account_grant JOIN account ON account.account = account_grant.account \
+         WHERE role = $1 AND is_disabled = 0 ORDER BY account_grant.account",
+    )
+    .bind(Role::PsychologyHead.code())
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(Error::database("read", "account_grant"))?;
+    heads.extend(deputies(tx, &heads, now).await?);
+    Ok(heads)
 }
 
 /// A case, and whose its student is now: the relation and the account.

@@ -100,6 +100,40 @@ async fn what_waits_is_not_read_before_its_time_unless_something_is_reported_of_
 }
 
 #[tokio::test]
+async fn whoever_was_told_sees_what_waits_and_who_took_it_on() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.cases().assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    let mut keys = Vec::new();
+    for (at, kind) in [(1, Kind::LifeAid), (2, Kind::Academic), (3, Kind::Safety)] {
+        keys.push(enter(&store.cases(), kind, machine(2), &Who::system(), at).await);
+    }
+    let messages = store.messages();
+    let shown = async |to_key: i64, taken_since_us: i64| -> Vec<(i64, Option<(i64, i64)>)> {
+        let found = messages.sent_to(to_key, 0, taken_since_us, 10).await.unwrap();
+        found.into_iter().map(|it| (it.message.message_id, it.taken)).collect()
+    };
+    for (message_id, to_key) in [(1, 7), (1, 8), (2, 7), (3, 7)] {
+        messages.begin(message_id, to_key, "mail", 0, 10).await.unwrap();
+    }
+    let drill = messages.begin_drill(11).await.unwrap();
+    messages.begin(drill, 7, "mail", 0, 11).await.unwrap();
+    assert_eq!(shown(7, 0).await, [(3, None), (2, None), (1, None)], "a rehearsal asks for no work");
+    assert!(shown(9, 0).await.is_empty(), "who was not told sees nothing");
+
+    // Who took it on first stands there for everybody who was told, and for a while only.
+    messages.advance(1, 8, None, Reach::Acknowledged, 30).await.unwrap();
+    messages.advance(1, 7, None, Reach::Acknowledged, 40).await.unwrap();
+    assert_eq!(shown(7, 30).await, [(3, None), (2, None), (1, Some((8, 30)))]);
+    assert!(shown(8, 31).await.is_empty());
+
+    // What was given up still waits; what somebody has worked on since does not.
+    messages.settle(3, Fate::GivenUp, 50).await.unwrap();
+    does(&store.cases(), (keys[1], 1), Act::Claim {}, &who("lin", Role::Counselor), 60).await;
+    assert_eq!(shown(7, 31).await, [(3, None)]);
+}
+
+#[tokio::test]
 async fn a_delivery_is_begun_once_and_goes_forward_only() {
     let scene = Scene::new();
     let store = scene.open().await;
@@ -151,4 +185,32 @@ async fn whose_work_it_is_then_who_stands_in_then_one_level_up_then_who_is_on_du
     assert_eq!(cases.asked_to_take(hand_over).await.unwrap().levels, [names(&["mei"])]);
     cases.confirm_hand_over(hand_over, &who("mei", Role::Counselor), 4).await.unwrap();
     assert_eq!(cases.asked_to_take(hand_over).await.unwrap(), Asked::default());
+}
+
+#[tokio::test]
+async fn before_the_duty_office_the_head_of_psychology_is_asked() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let cases = store.cases();
+    cases.assign(Relation::Counselor, "lin", &[STUDENT], 0).await.unwrap();
+    for (account, role) in [("qian", "psychology_head"), ("sun", "psychology_head"), ("li", "psychologist")] {
+        let grants = vec![crate::Grant { role: role.to_owned(), scope: "university".to_owned() }];
+        let new = crate::NewAccount { account, password: None, display_name: account, person_key: None, grants };
+        store.accounts().create(new).await.unwrap();
+    }
+    store.accounts().disable("sun").await.unwrap();
+    for (post, account) in [(Post::DutyOffice, "gao"), (Post::PsychologyNight, "wang")] {
+        let shift = DutyShift { post, account: account.to_owned(), backup: None, from_us: 0, until_us: DAY_US };
+        cases.roster(&shift).await.unwrap();
+    }
+    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let help = Act::Signal { source: Source::SelfReferral, severity: Severity::General };
+    let key = enter(&cases, Kind::Psych, help, &who("student", Role::Student), 1).await;
+    let asked = cases.asked_for_help(key, 2).await.unwrap();
+    let levels = vec![names(&["wang"]), names(&["lin"]), names(&["qian"])];
+    assert_eq!(asked, Asked { levels, duty: names(&["gao", "wang"]) });
+    let asked = cases.asked_to_place(2).await.unwrap();
+    assert_eq!(asked.levels, [names(&["wang"]), names(&["qian"])], "psychology alone can read it");
+    // With nobody on shift the head is the first to be asked.
+    assert_eq!(cases.asked_to_place(DAY_US).await.unwrap().levels, [names(&["qian"])]);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use casework::{Act, HOUR_US, Kind, LabelScheme, Post, ReferralTo, Relation, Role, Rules, Severity, Sight, Source, sight};
 
-use super::{Cases, NewEntry, Page, Who, command, does, signal, who};
+use super::{Cases, Edit, NewEntry, Page, Who, command, does, signal, who};
 use crate::cases::{actor, load};
 use crate::scene::Scene;
 
@@ -160,4 +160,43 @@ async fn ten_thousand_open_cases_are_listed_page_by_page() {
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), expected, "no row twice");
         assert!(first.iter().zip(&all).all(|(row, key)| row.thread_key == *key));
     }
+}
+
+#[tokio::test]
+async fn the_hospital_reads_what_was_written_for_it_and_nothing_older() {
+    let scene = Scene::new();
+    let cases = scene.open().await.cases();
+    cases.assign(Relation::Counselor, "lin", &[7], 0).await.unwrap();
+    let (lin, said) = (who("lin", Role::Counselor), signal(Source::HumanReport, 1));
+    let entry = NewEntry { student_key: 7, kind: Kind::LifeAid, command: &said, note: None };
+    let key = cases.enter(entry, &lin, &Rules::default(), 1).await.unwrap().thread_key.unwrap();
+    let contact = Act::Contact { reached: casework::Reached::Phone };
+    for act in [Act::Claim {}, contact, Act::Assess { severity: Severity::General }] {
+        does(&cases, key, act, &lin, 2).await.unwrap();
+    }
+    let refer = command(Act::Refer { to: ReferralTo::UniversityHospital });
+    let seen_version: i64 = sqlx::query_scalar("SELECT version FROM case_thread WHERE thread_key = $1")
+        .bind(key)
+        .fetch_one(cases.database.read())
+        .await
+        .unwrap();
+    let edit = Edit { thread_key: key, seen_version, command: &refer, note: Some("发热三天") };
+    cases.execute(edit, &lin, &Rules::default(), 3).await.unwrap();
+    let read = async || cases.referrals(&who("yi", Role::Hospital)).await.unwrap().remove(0).text;
+    assert_eq!(read().await.as_deref(), Some("发热三天"));
+
+    // A referral as it was kept before the form said who reads it: that it was made is told, and no word of it.
+    let mut tx = cases.database.begin("case_event").await.unwrap();
+    sqlx::query(
+        "INSERT INTO case_event (thread_key, seq, at_us, actor, role, step, body, note_sealed) \
+         VALUES ($1, $2, 4, 'lin', 'counselor', 'referred', '{}', $3)",
+    )
+    .bind(key)
+    .bind(seen_version + 10)
+    .bind(vec![1_u8])
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(read().await, None);
 }
