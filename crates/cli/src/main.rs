@@ -22,6 +22,7 @@ mod standing;
 mod stream;
 mod tables;
 mod talks;
+mod telling;
 mod tuning;
 mod visits;
 mod working_days;

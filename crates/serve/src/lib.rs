@@ -8,6 +8,7 @@ mod app;
 mod audit;
 mod error;
 mod imports;
+mod live;
 mod portrait;
 mod pushes;
 mod routes;
@@ -30,6 +31,7 @@ pub use access::{note_read, principal};
 pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
+pub use live::{Live, LiveLimits, Topic};
 pub use portrait::portrait;
 pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, Pushes};
 pub use state::{
@@ -130,6 +132,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .merge(uploads)
         .merge(events)
+        // It never ends by itself, so it has no time limit.
+        .route("/live", get(routes::live::live))
         .fallback(error::no_such_path)
         .layer(middleware::map_response(no_store));
     Router::new()
@@ -150,6 +154,12 @@ pub fn router(config: Config, parts: Parts) -> Router {
 /// If the address cannot be listened on.
 pub async fn serve(config: Config, parts: Parts, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     let listen = config.listen.clone();
+    let live = parts.live.clone();
+    // Streams end first: a server that stops waits for every request under way, and they would never end.
+    let shutdown = async move {
+        shutdown.await;
+        live.close();
+    };
     let listener =
         tokio::net::TcpListener::bind(&listen).await.map_err(|source| Error::Listen { listen: listen.clone(), source })?;
     axum::serve(listener, router(config, parts))

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
+use crate::live::Live;
 use crate::pushes::Pushes;
 
 /// How the server runs.
@@ -108,6 +109,8 @@ pub struct Parts {
     pub imports: Arc<dyn Imports>,
     /// Takes events that are pushed.
     pub pushes: Arc<dyn Pushes>,
+    /// What changed, for open pages.
+    pub live: Arc<Live>,
 }
 
 impl Deref for Parts {

@@ -19,6 +19,7 @@ pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod lineage;
 pub(crate) mod lists;
+pub(crate) mod live;
 pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod notices;
