@@ -13,6 +13,7 @@ mod identifiers;
 mod import;
 mod incremental;
 mod lists;
+mod live;
 mod measures;
 mod messages;
 mod models;

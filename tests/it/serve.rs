@@ -153,10 +153,11 @@ impl Document {
         Self(server.get("/api/openapi.json", None).body)
     }
 
-    /// Paths with their GET operation.
+    /// Paths with their GET operation; a stream that never ends is no answer to read.
     fn reads(&self) -> Vec<(String, &Value)> {
         let paths = self.0["paths"].as_object().expect("paths");
-        paths.iter().filter_map(|(path, it)| Some((path.clone(), it.get("get")?))).collect()
+        let reads = paths.iter().filter_map(|(path, it)| Some((path.clone(), it.get("get")?)));
+        reads.filter(|(_, it)| it["responses"]["200"]["content"].get("text/event-stream").is_none()).collect()
     }
 
     #[track_caller]

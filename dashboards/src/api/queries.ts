@@ -121,7 +121,10 @@ export interface CaseFilter {
   mine: string;
 }
 
-/** The queue, asked for again every minute: what is urgent must not wait for a reload. */
+/** A net under the live updates, which say sooner what changed (live.ts): something that nobody told of is late and not lost. */
+const NET_MS = 300_000;
+
+/** The queue, asked for again when it changes: what is urgent must not wait for a reload. */
 export function useCases(filter: MaybeRefOrGetter<CaseFilter>) {
   return useInfiniteQuery({
     queryKey: ["cases", computed(() => toValue(filter))],
@@ -129,7 +132,7 @@ export function useCases(filter: MaybeRefOrGetter<CaseFilter>) {
     initialPageParam: "",
     getNextPageParam: (last) => last.next,
     placeholderData: keepPreviousData,
-    refetchInterval: 60_000,
+    refetchInterval: NET_MS,
   });
 }
 
@@ -177,7 +180,7 @@ export function useUnplaced(enabled: MaybeRefOrGetter<boolean>) {
     queryKey: ["unplaced"],
     queryFn: ({signal}) => get<UnplacedObservations>("/observations/unplaced", {}, signal),
     enabled: () => toValue(enabled),
-    refetchInterval: 60_000,
+    refetchInterval: NET_MS,
   });
 }
 

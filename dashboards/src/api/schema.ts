@@ -1104,6 +1104,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed, as it changes: server-sent events */
+        get: operations["get_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -3447,6 +3464,13 @@ export interface components {
             text_zh: string | null;
             text_en: string | null;
         };
+        /** @description The data of one event: what changed, and nothing of what it holds. */
+        LiveChange: {
+            /** @description Name of the table, key of the case; none for topics that are one thing. */
+            id: string | null;
+            /** Format: int64 */
+            version: number;
+        };
         /** @description Ways by which messages to staff leave, in the order of the settings. */
         NoticeChannels: {
             rows: components["schemas"]["NoticeChannel"][];
@@ -3854,6 +3878,7 @@ export type UnansweredContact = components['schemas']['UnansweredContact'];
 export type UnansweredContacts = components['schemas']['UnansweredContacts'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
 export type NoticeDrill = components['schemas']['NoticeDrill'];
+export type LiveChange = components['schemas']['LiveChange'];
 export type NoticeChannels = components['schemas']['NoticeChannels'];
 export type TalkHours = components['schemas']['TalkHours'];
 export type TalkHoursColleague = components['schemas']['TalkHoursColleague'];
@@ -6334,6 +6359,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnansweredContacts"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live: {
+        parameters: {
+            query?: {
+                /** @description The same, where the header cannot be set. */
+                after?: string;
+            };
+            header?: {
+                /** @description Name of the last event that was heard; what came after it is told first. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events by topic: table, case, cases, runs, channels, pipelines, each with an identity and a version and nothing else; only what the reader may see at that moment is told. hello begins a stream, beat is a sign of life, reset asks to load anew what is shown (too much was missed), end says that the session is over. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveChange"];
                 };
             };
             /** @description Problem document (RFC 9457) */

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use policy::RowRule;
+use policy::{Role, RowRule};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
@@ -163,7 +163,7 @@ async fn may_hear(reader: &Reader, topic: &Topic) -> Result<bool, Problem> {
     match topic {
         Topic::Table { table, .. } => {
             let role = reader.state.parts.sessions.policies().role(&reader.grant.role);
-            Ok(role.and_then(|it| it.rule(table)).is_some_and(|(_, rule)| rule.rows != RowRule::None))
+            Ok(role.is_some_and(|it| reads(it, table)))
         }
         Topic::Case { thread_key, .. } => {
             if reader.require_cases().is_err() {
@@ -177,5 +177,36 @@ async fn may_hear(reader: &Reader, topic: &Topic) -> Result<bool, Problem> {
         Topic::Cases { .. } => Ok(reader.require_cases().is_ok()),
         Topic::Runs { .. } | Topic::Channels { .. } => Ok(reader.require_page("runs").is_ok()),
         Topic::Pipelines { .. } => Ok(reader.require_page("pipelines").is_ok()),
+    }
+}
+
+/// Whether a role reads rows of a table: no rule, no rows, and so no news of it.
+fn reads(role: &Role, table: &str) -> bool {
+    role.rule(table).is_some_and(|(_, rule)| rule.rows != RowRule::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_role_hears_of_the_tables_that_it_reads() {
+        let text = r#"
+            role = "leader"
+            title_zh = "校领导"
+            title_en = "Leader"
+            about = "Figures only."
+            clearance = "internal"
+
+            [tables]
+            "cockpit_*" = { rows = "all" }
+            cockpit_hidden = { rows = "absent" }
+            cockpit_known = { rows = "none" }
+        "#;
+        let role = Role::parse(Path::new("leader.toml"), text).expect("a role");
+        let heard = ["cockpit_data", "cockpit_hidden", "cockpit_known", "warning_student"].map(|it| reads(&role, it));
+        assert_eq!(heard, [true, false, false, false]);
     }
 }
