@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use crate::support::{campus, copy, demo, output, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
+/// What a monitor sends to read `/metrics`.
+const METRICS_TOKEN: &str = "a-token-of-a-monitor";
 const ROLES: [&str; 16] = [
     "aid_centre",
     "hospital",
@@ -65,7 +67,8 @@ impl Server {
         let listen = format!("127.0.0.1:{port}");
         let said = std::fs::File::create(data.path().join("said.txt")).expect("a file");
         let process = yizhan(data.path(), args)
-            .args(["--listen", &listen])
+            .args(["--listen", &listen, "--set", "serve.metrics_token_env=MONITOR_TOKEN"])
+            .env("MONITOR_TOKEN", METRICS_TOKEN)
             .stdout(Stdio::null())
             .stderr(said)
             .spawn()
@@ -328,6 +331,46 @@ fn nobody_reads_beyond_their_scope() {
     let first = own.iter().next().expect("a student");
     assert_eq!(server.get(&format!("/api/v1/students/{first}/portrait"), Some(&counselor)).status, 200);
     document.check_problem(&server.get("/api/v1/students?colege=C01", Some(&counselor)), 400, "a parameter that there is not");
+}
+
+#[test]
+fn a_monitor_reads_figures_with_its_token_and_finds_nobody_in_them() {
+    let server = Server::start();
+    let document = Document::of(&server);
+    document.check_problem(&server.get("/metrics", None), 401, "figures without a token");
+    let cookie = server.login("administrator");
+    document.check_problem(&server.get("/metrics", Some(&cookie)), 401, "figures with a session");
+    let ask = |token: &str| {
+        let request = ureq::get(format!("{}/metrics", server.url)).config().http_status_as_error(false).build();
+        answer(request.header("authorization", format!("Bearer {token}")).call().expect("the server answers"))
+    };
+    document.check_problem(&ask("a-token-of-somebody"), 401, "figures with a wrong token");
+    let told = ask(METRICS_TOKEN);
+    assert_eq!((told.status, told.kind.split(';').next()), (200, Some("application/openmetrics-text")));
+    let text = String::from_utf8(told.bytes).expect("text");
+    let figure = |name: &str| {
+        let line = text.lines().find(|it| it.starts_with(name)).unwrap_or_else(|| panic!("{name} is missing in\n{text}"));
+        line.rsplit(' ').next().and_then(|it| it.parse::<f64>().ok()).unwrap_or_else(|| panic!("{line} has no figure"))
+    };
+    let rows = sql(server.data.path(), "SELECT count(*) AS n FROM raw_gate_event")[0]["n"].as_f64().expect("a count");
+    assert_eq!(figure("yizhan_rows_total{pipeline=\"gate_event\",outcome=\"kept\"}"), rows);
+    assert!(0.0 < figure("yizhan_requests_total{method=\"POST\",route=\"/api/v1/login\",status=\"200\"}"));
+    assert!(0.0 < figure("yizhan_log_held_max_bytes"));
+    figure("yizhan_lag_seconds{pipeline=\"gate_event\",clock=\"occurred_at\"}");
+    // Keys of persons have fifteen digits, their numbers ten: no label has either.
+    for line in text.lines() {
+        let labels = line.split_once('{').and_then(|it| it.1.split_once('}')).map_or("", |it| it.0);
+        let longest = labels.split(|it: char| !it.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+        assert!(longest < 8, "{line}");
+    }
+    // The page says the same in words, to operators only.
+    let page = server.get("/api/v1/pipelines", Some(&cookie));
+    let gate =
+        page.body["rows"].as_array().expect("rows").iter().find(|it| it["pipeline"] == "gate_event").expect("the gates").clone();
+    assert_eq!(gate["rows_n"].as_f64(), Some(rows));
+    assert!(gate["sentences"][0]["text_zh"].is_string(), "{gate}");
+    let leader = server.login("leader");
+    document.check_problem(&server.get("/api/v1/pipelines", Some(&leader)), 403, "the page of another role");
 }
 
 #[test]

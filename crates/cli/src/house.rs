@@ -27,6 +27,8 @@ pub(crate) struct House {
     pub(crate) log: Option<Arc<wal::Log>>,
     /// One commit of the log at a time.
     pub(crate) committing: tokio::sync::Mutex<()>,
+    /// Counts and times of this process, for a monitor.
+    pub(crate) metrics: Arc<serve::Metrics>,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -91,8 +93,9 @@ impl House {
             },
         })
         .await?;
+        let metrics = Arc::new(serve::Metrics::new());
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &project.pipelines).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &project.pipelines, &metrics).await?)),
             Access::Read => None,
         };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
@@ -108,7 +111,7 @@ impl House {
         )?
         .with_tails(Arc::new(tail));
         let committing = tokio::sync::Mutex::default();
-        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, log, committing, fixed_now_us })
+        Ok(Self { place: place.clone(), settings, project, graph, store, lake, engine, log, committing, metrics, fixed_now_us })
     }
 
     /// The tables, planned and checked.

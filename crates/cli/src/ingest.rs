@@ -232,6 +232,8 @@ async fn one(
         match taken {
             Ok(taken) => {
                 rows += taken.counts.rows_in;
+                let bytes: u64 = taken.parts.iter().map(|it| it.batch.get_array_memory_size() as u64).sum();
+                house.metrics.took(name, taken.counts.rows_in, bytes);
                 group.push((file.file_no, taken));
                 if house.settings.ingest.commit_rows <= rows {
                     if let Some(written) = written.take() {

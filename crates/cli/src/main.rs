@@ -4,6 +4,7 @@ mod approval;
 mod cases;
 mod commands;
 mod correction;
+mod disk;
 mod effect;
 mod exit;
 mod handover;

@@ -198,6 +198,8 @@ pub(crate) struct Serve {
     pub(crate) run_at: NaiveTime,
     pub(crate) is_demo: bool,
     pub(crate) import_bytes_max: Bytes,
+    /// Environment variable with the token of a monitor; empty shows `/metrics` to nobody.
+    pub(crate) metrics_token_env: String,
 }
 
 /// What bounds live updates of open pages.

@@ -10,7 +10,9 @@
 
 mod commit;
 mod door;
+mod feeds;
 mod tail;
+mod timed;
 
 use std::path::PathBuf;
 
@@ -23,6 +25,7 @@ use crate::settings::{Place, Settings};
 
 pub(crate) use commit::{commit, run};
 pub(crate) use door::{Doorstep, Pushing};
+pub(crate) use feeds::{Feeds, Seen, look};
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.
@@ -64,6 +67,7 @@ pub(crate) async fn open(
     settings: &Settings,
     lake: &lake::Lake,
     pipelines: &[schema::Pipeline],
+    metrics: &Arc<serve::Metrics>,
 ) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
     for pipeline in pipelines {
@@ -71,7 +75,10 @@ pub(crate) async fn open(
     }
     let config = wal::Config { bytes_max: settings.stream.bytes_max.0, segment_bytes: settings.stream.segment_bytes.0 };
     let is_synced = matches!(settings.lake.durability, crate::settings::Durability::Fsync);
-    let log = wal::Log::open(&folder(place), is_synced, config, committed)?;
+    let folder = folder(place);
+    let disk = wal::LocalDisk::new(&folder, is_synced);
+    let disk = disk.map_err(|source| wal::Error::Io { action: "make", path: folder.clone(), source })?;
+    let log = wal::Log::open_on(Arc::new(timed::TimedDisk { disk, metrics: metrics.clone() }), config, committed)?;
     for cut in log.cuts() {
         eprintln!(
             "日志末尾有未完成的写入（未曾应答），已截去 {} 字节 / the log ended in a write that nobody was answered for: {} bytes of {} were cut off",

@@ -9,6 +9,8 @@ mod audit;
 mod error;
 mod imports;
 mod live;
+mod metrics;
+mod pipelines;
 mod portrait;
 mod pushes;
 mod routes;
@@ -32,6 +34,8 @@ pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use live::{Live, LiveLimits, Topic};
+pub use metrics::Metrics;
+pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Urgency, Waiting, span};
 pub use portrait::portrait;
 pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, Pushes};
 pub use state::{
@@ -117,6 +121,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/channels", get(routes::channels::list))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
+        .route("/pipelines", get(routes::pipelines::list))
         .route("/me/models", get(routes::models::own))
         .route("/models", get(routes::models::list))
         .route("/models/{model}", get(routes::models::one))
@@ -139,12 +144,14 @@ pub fn router(config: Config, parts: Parts) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/notices/{message_id}", get(routes::notices::open))
+        .route("/metrics", get(routes::metrics::metrics))
         .route("/api/openapi.json", get(routes::openapi::document))
         .route("/api/{*path}", get(error::no_such_path))
         .fallback(app::file)
         .layer(middleware::map_response(security_headers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), metrics::count))
         .with_state(state)
 }
 

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
 use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::pipelines::Pipelines;
 use crate::pushes::Pushes;
 
 /// How the server runs.
@@ -49,6 +51,8 @@ pub struct Config {
     pub pushes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
+    /// Token of a monitor that may read `/metrics`; `None` shows them to nobody.
+    pub metrics_token: Option<String>,
 }
 
 /// One way by which messages leave.
@@ -111,6 +115,10 @@ pub struct Parts {
     pub pushes: Arc<dyn Pushes>,
     /// What changed, for open pages.
     pub live: Arc<Live>,
+    /// Counts and times of this process.
+    pub metrics: Arc<Metrics>,
+    /// Looks how the sources stand.
+    pub pipelines: Arc<dyn Pipelines>,
 }
 
 impl Deref for Parts {

@@ -5,7 +5,7 @@ import {get} from "./client";
 import type {
   AidRoll, Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health,
   HelpPage, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, NoticeChannels, ObservationForm,
-  ObservationWeek, OpenForms, OwnModels, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
+  ObservationWeek, OpenForms, OwnModels, PipelinePage, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
   TalkHoursPage, Tickets, UnansweredContacts, UnplacedObservations, WorkList,
 } from "./schema";
 
@@ -318,6 +318,10 @@ export function useQuality() {
 
 export function useRuns() {
   return useQuery({queryKey: ["runs"], queryFn: ({signal}) => get<{runs: Run[]}>("/runs", {}, signal)});
+}
+
+export function usePipelines() {
+  return useQuery({queryKey: ["pipelines"], queryFn: ({signal}) => get<PipelinePage>("/pipelines", {}, signal), refetchInterval: NET_MS});
 }
 
 export function useChannels() {

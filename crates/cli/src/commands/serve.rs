@@ -16,7 +16,7 @@ use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
-use crate::stream::{self, Doorstep, Pushing};
+use crate::stream::{self, Doorstep, Feeds, Pushing};
 use crate::telling;
 use crate::working_days;
 
@@ -64,6 +64,7 @@ pub(crate) async fn serve_house(
     });
     // A secret that is missing is known now and not on the night on which it is needed.
     let channels = crate::messages::channels(&house)?;
+    let metrics_token = metrics_token(&house.settings.serve.metrics_token_env)?;
     let token = handover::token()?;
     let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
     let noted = handover::note(&house.place.data, &address)?;
@@ -91,6 +92,7 @@ pub(crate) async fn serve_house(
         pushes_max: house.settings.stream.requests_max,
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
+        metrics_token,
     };
     let door = Arc::new(Doorstep::new(house.clone(), house.input(input.as_ref()))?);
     let parts = serve::Parts {
@@ -105,6 +107,8 @@ pub(crate) async fn serve_house(
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
         pushes: Arc::new(Pushing(door.clone())),
         live: live.clone(),
+        metrics: house.metrics.clone(),
+        pipelines: Arc::new(Feeds::new(house.clone())),
     };
     let telling = tokio::spawn(telling::run(house.clone(), live.clone()));
     let committer = tokio::spawn(stream::run(house.clone(), door));
@@ -125,6 +129,21 @@ pub(crate) async fn serve_house(
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
     let _ = jobs.one_at_a_time.lock().await;
     result.context("the server stopped")
+}
+
+/// Token of a monitor, if the settings name a variable for it; a guess of a few letters is none.
+fn metrics_token(variable: &str) -> anyhow::Result<Option<String>> {
+    const BYTES_MIN: usize = 16;
+    if variable.is_empty() {
+        return Ok(None);
+    }
+    match std::env::var(variable) {
+        Ok(token) if BYTES_MIN <= token.trim().len() => Ok(Some(token.trim().to_owned())),
+        _ => anyhow::bail!(crate::exit::Caller(format!(
+            "serve.metrics_token_env 指定的变量 {variable} 未设置，或不足 {BYTES_MIN} 个字符 / serve.metrics_token_env names \
+             {variable}, which is not set or has fewer than {BYTES_MIN} characters"
+        ))),
+    }
 }
 
 /// What casework's clock is ahead of the wall's. Where the data end on a fixed day, cases go on from there, and never
