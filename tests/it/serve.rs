@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{campus, copy, demo, output, sql, yizhan};
+use crate::support::{campus, copy, demo, output, said, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
 /// What a monitor sends to read `/metrics`.
@@ -334,8 +334,8 @@ fn nobody_reads_beyond_their_scope() {
 }
 
 #[test]
-fn a_monitor_reads_figures_with_its_token_and_finds_nobody_in_them() {
-    let server = Server::start();
+fn a_monitor_and_the_doctor_read_how_it_stands_and_find_nobody_in_it() {
+    let mut server = Server::start();
     let document = Document::of(&server);
     document.check_problem(&server.get("/metrics", None), 401, "figures without a token");
     let cookie = server.login("administrator");
@@ -371,6 +371,34 @@ fn a_monitor_reads_figures_with_its_token_and_finds_nobody_in_them() {
     assert!(gate["sentences"][0]["text_zh"].is_string(), "{gate}");
     let leader = server.login("leader");
     document.check_problem(&server.get("/api/v1/pipelines", Some(&leader)), 403, "the page of another role");
+
+    // Beside the server, and after it was killed: this is a demonstration, and it says so.
+    let doctor = |data: &std::path::Path| {
+        let (code, lines, said) = said(&mut yizhan(data, &["doctor", "--json"]));
+        assert_eq!(code, 2, "{lines:?} {said}");
+        let found =
+            lines.iter().map(|it| format!("{} {}", it["about"].as_str().unwrap_or("?"), it["code"].as_str().unwrap_or("?")));
+        found.collect::<Vec<String>>()
+    };
+    let beside = doctor(server.data.path());
+    for line in
+        ["writer ok", "settings mint", "accounts demo_accounts", "tables ok", "clock ok", "backup unknown", "stream stream"]
+    {
+        assert!(beside.iter().any(|it| it == line), "{line} is missing in {beside:?}");
+    }
+    server.stop();
+    let data = server.data.path();
+    std::fs::write(data.join("last-backup"), "").expect("written");
+    for entry in std::fs::read_dir(data.join("lake/dim_student")).expect("a table") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("_delta_log") {
+            std::fs::remove_dir_all(path).expect("removed");
+        }
+    }
+    let after = doctor(data);
+    for line in ["writer left", "backup ok", "dim_student missing"] {
+        assert!(after.iter().any(|it| it == line), "{line} is missing in {after:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cases;
 mod commands;
 mod correction;
 mod disk;
+mod doctor;
 mod effect;
 mod exit;
 mod handover;

@@ -15,7 +15,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::pipelines::{Failure, Operation};
@@ -76,7 +76,7 @@ impl Metrics {
     /// Figures that begin at nothing.
     pub fn new() -> Self {
         // From a tenth of a millisecond to half a minute: a sync of a good disk, and a commit behind a full one.
-        let seconds = || Histogram::new(exponential_buckets(0.0001, 3.0, 12));
+        let seconds = || Histogram::new([0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]);
         let mut it = Self {
             registry: Registry::with_prefix("yizhan"),
             began: Instant::now(),

@@ -142,9 +142,12 @@ const COMMITS_MISSED: i64 = 10;
 /// Room that a disk should have beside what the log may grow to.
 const DISK_SPARE_BYTES: u64 = 2 << 30;
 
-fn sentence(code: &'static str, urgency: Urgency, text: [String; 2], todo: [&str; 2]) -> Sentence {
-    let [text_zh, text_en] = text;
-    Sentence { code, urgency, text_zh, text_en, todo_zh: todo[0].to_owned(), todo_en: todo[1].to_owned() }
+impl Sentence {
+    /// A sentence in Chinese and English, and what to do.
+    pub fn new(code: &'static str, urgency: Urgency, text: [String; 2], todo: [&str; 2]) -> Self {
+        let [text_zh, text_en] = text;
+        Self { code, urgency, text_zh, text_en, todo_zh: todo[0].to_owned(), todo_en: todo[1].to_owned() }
+    }
 }
 
 /// A span in words: the two largest units would say more than anybody needs.
@@ -172,7 +175,7 @@ impl Operation {
             && self.failure.is_none()
         {
             let [zh, en] = span(self.now_us - oldest_us);
-            said.push(sentence(
+            said.push(Sentence::new(
                 "commit_behind",
                 Urgency::Watch,
                 [
@@ -189,7 +192,7 @@ impl Operation {
         if LOG_WATCH <= fill {
             let percent = (fill * 100.0).floor() as i64;
             let is_full = 1.0 <= fill;
-            said.push(sentence(
+            said.push(Sentence::new(
                 if is_full { "log_full" } else { "log_filling" },
                 if is_full { Urgency::Act } else { Urgency::Watch },
                 [format!("推送日志已用 {percent}%"), format!("the log of pushed events is {percent} % full")],
@@ -204,7 +207,7 @@ impl Operation {
         {
             let mib = free >> 20;
             let is_full = free < self.log_bytes_max;
-            said.push(sentence(
+            said.push(Sentence::new(
                 if is_full { "disk_full" } else { "disk_low" },
                 if is_full { Urgency::Act } else { Urgency::Watch },
                 [format!("数据所在磁盘仅余 {mib} MiB"), format!("the disk of the data has {mib} MiB left")],
@@ -231,7 +234,7 @@ impl PipelineState {
             said.push(failing("failing", it, now_us));
         }
         if self.rows == 0 && self.counts.rows_in == 0 && self.known_us.is_none() {
-            said.push(sentence(
+            said.push(Sentence::new(
                 "empty",
                 Urgency::Watch,
                 ["尚未收到任何数据".to_owned(), "nothing was ever received".to_owned()],
@@ -244,7 +247,7 @@ impl PipelineState {
         if let Some(lag_us) = self.lag_us(now_us) {
             if lag_us < -AHEAD_US {
                 let [zh, en] = span(-lag_us);
-                said.push(sentence(
+                said.push(Sentence::new(
                     "clock_ahead",
                     Urgency::Watch,
                     [format!("来源时钟快 {zh}"), format!("the clock of the source runs {en} ahead")],
@@ -256,7 +259,7 @@ impl PipelineState {
             } else if self.is_event && self.usual_delay_us.saturating_add(LATE_US) < lag_us {
                 let [zh, en] = span(lag_us);
                 let [usual_zh, usual_en] = span(self.usual_delay_us);
-                said.push(sentence(
+                said.push(Sentence::new(
                     "late",
                     Urgency::Watch,
                     [
@@ -276,7 +279,7 @@ impl PipelineState {
             let share = hour as f64 / (hour as f64 + self.hour_rows as f64).max(1.0);
             let is_much = 0 < hour && self.reject_share_max < share;
             let main = self.waiting.iter().max_by_key(|it| it.rows).map(|it| it.reason.clone()).unwrap_or_default();
-            said.push(sentence(
+            said.push(Sentence::new(
                 if is_much { "refusing" } else { "waiting" },
                 if is_much { Urgency::Act } else { Urgency::Watch },
                 [
@@ -290,7 +293,7 @@ impl PipelineState {
             ));
         }
         if said.is_empty() {
-            said.push(sentence("ok", Urgency::Ok, ["正常".to_owned(), "as agreed".to_owned()], ["", ""]));
+            said.push(Sentence::new("ok", Urgency::Ok, ["正常".to_owned(), "as agreed".to_owned()], ["", ""]));
         }
         said.sort_by_key(|it| std::cmp::Reverse(it.urgency));
         said
@@ -299,7 +302,7 @@ impl PipelineState {
 
 fn failing(code: &'static str, it: &Failure, now_us: i64) -> Sentence {
     let [zh, en] = span(now_us - it.since_us);
-    sentence(
+    Sentence::new(
         code,
         Urgency::Act,
         [format!("{}（已持续 {zh}）", it.zh), format!("{} (for {en})", it.en)],

@@ -172,7 +172,10 @@ async fn newest(house: &House, snapshot: lake::Snapshot, seen: &mut Seen) -> any
     let (table, id, version) = (snapshot.table.clone(), snapshot.id.clone(), snapshot.version);
     let context = house.engine.context();
     context.register_table("found", house.engine.pin(snapshot)?)?;
-    let query = format!("SELECT max(occurred_at) AS occurred_at, max(known_at) AS known_at FROM found {days}");
+    // What a first load assumes may lie ahead of every clock.
+    let query = format!(
+        "SELECT max(occurred_at) AS occurred_at, max(CASE WHEN NOT is_known_assumed THEN known_at END) AS known_at FROM found {days}"
+    );
     let batches = context.sql(&query).await?.collect().await?;
     let at = |name: &str| batches.iter().filter_map(|it| latest(it, name)).max();
     let it = Newest { id, version, occurred_us: at("occurred_at"), known_us: at("known_at") };
