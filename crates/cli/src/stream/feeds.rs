@@ -109,6 +109,9 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
             counts.rows_erased += it.rows_erased;
         }
         state.counts = counts;
+        if state.failure.is_none() {
+            state.failure = house.store.files().newest_refused(name).await?.map(refused);
+        }
         state.waiting = waiting.remove(name).unwrap_or_default();
         operation.pipelines.push(state);
     }
@@ -138,6 +141,17 @@ fn told(house: &House, pipeline: &Pipeline) -> PipelineState {
         hour_bytes,
         failure: house.metrics.failure(name),
         ..PipelineState::default()
+    }
+}
+
+/// A file that was refused whole, as the register of files remembers it.
+fn refused((file, why): (store::FileEntry, String)) -> Failure {
+    Failure {
+        since_us: file.modified_us,
+        zh: format!("文件 {} 整份被拒：{why}", file.path),
+        en: format!("the file {} was refused whole: {why}", file.path),
+        todo_zh: "修正文件或约定后再次运行；它会取得新的编号".to_owned(),
+        todo_en: "mend the file or the contract and run again; it takes a new number".to_owned(),
     }
 }
 
