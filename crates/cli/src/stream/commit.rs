@@ -25,7 +25,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// Commits every so many seconds or bytes until it is told to stop.
 pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
     loop {
-        let pause = match super::feeds::timed_commit(&house).await {
+        let pause = match super::feeds::timed(&house, commit(&house)).await {
             Ok(Some(up_to)) => {
                 door.forget(up_to);
                 Duration::from_secs(house.settings.stream.commit_seconds)
