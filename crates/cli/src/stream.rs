@@ -12,7 +12,6 @@ mod commit;
 mod door;
 mod feeds;
 mod tail;
-mod timed;
 
 use std::path::PathBuf;
 
@@ -78,7 +77,9 @@ pub(crate) async fn open(
     let folder = folder(place);
     let disk = wal::LocalDisk::new(&folder, is_synced);
     let disk = disk.map_err(|source| wal::Error::Io { action: "make", path: folder.clone(), source })?;
-    let log = wal::Log::open_on(Arc::new(timed::TimedDisk { disk, metrics: metrics.clone() }), config, committed)?;
+    let metrics = metrics.clone();
+    let disk = disk.timed(move |took| metrics.synced(took));
+    let log = wal::Log::open_on(Arc::new(disk), config, committed)?;
     for cut in log.cuts() {
         eprintln!(
             "日志末尾有未完成的写入（未曾应答），已截去 {} 字节 / the log ended in a write that nobody was answered for: {} bytes of {} were cut off",

@@ -306,6 +306,19 @@ fn cut_at_any_byte_the_log_has_exactly_the_frames_before_and_goes_on() {
 }
 
 #[test]
+fn every_sync_of_a_folder_is_told() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let syncs = Arc::new(Mutex::new(0));
+    let told = syncs.clone();
+    let disk = crate::LocalDisk::new(folder.path(), true).expect("a folder").timed(move |_| *told.lock() += 1);
+    let log = Log::open_on(Arc::new(disk), CONFIG, 0).expect("a log");
+    let before = *syncs.lock();
+    let ticket = append(&log, 1).expect("appended");
+    log.wait(&ticket).expect("synced");
+    assert_eq!(*syncs.lock(), before + 1);
+}
+
+#[test]
 fn a_torn_end_is_seen_and_left_as_it_is() {
     let folder = tempfile::TempDir::new().expect("a folder");
     assert_eq!(torn(&folder.path().join("none")).expect("no folder is no fault"), []);
