@@ -2,7 +2,7 @@
 //! with the session.
 
 use std::io::{BufRead, BufReader};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ fn a_stream_tells_each_reader_what_is_theirs_goes_on_after_a_break_and_ends_with
     assert_eq!(server.post("/api/v1/logout", &with, &json!({})).status, 204);
     for stream in [&own, &lost, &fourth] {
         stream.until("end");
-        assert!(stream.events.recv_timeout(PATIENCE).is_err(), "the stream is closed");
+        assert_eq!(stream.events.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the stream is closed");
     }
     document.check_problem(&server.get("/api/v1/live", Some(&counselor)), 401, "a stream of a session that ended");
 }
