@@ -45,6 +45,7 @@ const routes: RouteRecordRaw[] = [
   {path: "/models", component: () => import("./pages/ModelsPage.vue"), meta: {page: "models", title: "nav.models"}},
   {path: "/models/:model", component: () => import("./pages/ModelPage.vue"), meta: {page: "models", title: "nav.models"}},
   {path: "/runs", component: () => import("./pages/RunsPage.vue"), meta: {page: "runs", title: "nav.runs"}},
+  {path: "/pipelines", component: () => import("./pages/PipelinesPage.vue"), meta: {page: "pipelines", title: "nav.pipelines"}},
   {path: "/import", component: () => import("./pages/ImportPage.vue"), meta: {page: "import", title: "nav.import"}},
   {path: "/me", component: () => import("./pages/MePage.vue"), meta: {page: "me", title: "nav.me"}},
   // The link of a message: the server marks it as read and says where the work waits.
@@ -54,7 +55,7 @@ const routes: RouteRecordRaw[] = [
 ];
 
 /** Order of the navigation; the first a reader may see is their first page. */
-export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "screening", "ledger", "aid", "referrals", "tickets", "models", "catalog", "runs", "import", "death"] as const;
+export const navigation = ["cockpit", "care", "students", "me", "lists", "observe", "screening", "ledger", "aid", "referrals", "tickets", "models", "catalog", "runs", "pipelines", "import", "death"] as const;
 
 /** Pages of `Me.pages` that open a route which is more than one page's: a shift has cases and no care notes. */
 const alike: Record<string, readonly string[]> = {care: ["care", "cases"], duty: ["care", "cases", "roster"]};

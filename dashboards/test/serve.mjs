@@ -105,6 +105,16 @@ const routes = [
   [/^\/catalog\/quality$/, "catalog", () => sample("quality")],
   [/^\/catalog$/, "catalog", () => sample("catalog")],
   [/^\/runs$/, "runs", () => sample("runs")],
+  [/^\/pipelines$/, "pipelines", () => ({
+    now: new Date().toISOString(),
+    stream: {log_bytes: 0, log_bytes_max: 268435456, log_rows: 0, oldest_at: null, commit_seconds: 30, disk_free_bytes: 50 * 2 ** 30, sentences: []},
+    rows: [{
+      pipeline: "gate_event", about: "门禁通行", owner: "logistics_security_office", shape: "event", doors: ["files", "push"], usual_delay_s: 300,
+      occurred_at: new Date().toISOString(), known_at: new Date().toISOString(), committed_at: new Date().toISOString(), lag_s: -10800, hour_rows: 12000,
+      hour_bytes: 3145728, rows_n: 480000, rows_in: 480120, rows_quarantined: 120, waiting: [{reason: "time", rows: 120, last_hour: 40}], state: "watch",
+      sentences: [{code: "clock_ahead", urgency: "watch", text_zh: "来源时钟快 3 小时", text_en: "the clock of the source runs 3 h ahead", todo_zh: "请来源系统校时（NTP）", todo_en: "have the source set its clock (NTP)"}],
+    }],
+  })],
   [/^\/channels$/, "runs", () => ({rows: [], drill: {last_at: null, due_at: null, is_late: false, text_zh: null, text_en: null}})],
   [/^\/me\/help$/, "me", () => ({emergency_zh: "有立即危险先拨110/120和学校24小时值班电话。", emergency_en: "In immediate danger call 110 or 120 and the school's 24-hour number first.", reach_max: 200, rows: []})],
   [/^\/notices$/, null, () => ({rows: []})],

@@ -14,6 +14,7 @@ mod identifiers;
 mod import;
 mod incremental;
 mod lists;
+mod live;
 mod measures;
 mod messages;
 mod models;

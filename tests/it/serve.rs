@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{campus, copy, demo, output, sql, yizhan};
+use crate::support::{campus, copy, demo, output, said, sql, yizhan};
 
 const PASSWORD: &str = "yizhan-demo";
+/// What a monitor sends to read `/metrics`.
+const METRICS_TOKEN: &str = "a-token-of-a-monitor";
 const ROLES: [&str; 16] = [
     "aid_centre",
     "hospital",
@@ -65,7 +67,8 @@ impl Server {
         let listen = format!("127.0.0.1:{port}");
         let said = std::fs::File::create(data.path().join("said.txt")).expect("a file");
         let process = yizhan(data.path(), args)
-            .args(["--listen", &listen])
+            .args(["--listen", &listen, "--set", "serve.metrics_token_env=MONITOR_TOKEN"])
+            .env("MONITOR_TOKEN", METRICS_TOKEN)
             .stdout(Stdio::null())
             .stderr(said)
             .spawn()
@@ -153,10 +156,11 @@ impl Document {
         Self(server.get("/api/openapi.json", None).body)
     }
 
-    /// Paths with their GET operation.
+    /// Paths with their GET operation; a stream that never ends is no answer to read.
     fn reads(&self) -> Vec<(String, &Value)> {
         let paths = self.0["paths"].as_object().expect("paths");
-        paths.iter().filter_map(|(path, it)| Some((path.clone(), it.get("get")?))).collect()
+        let reads = paths.iter().filter_map(|(path, it)| Some((path.clone(), it.get("get")?)));
+        reads.filter(|(_, it)| it["responses"]["200"]["content"].get("text/event-stream").is_none()).collect()
     }
 
     #[track_caller]
@@ -327,6 +331,74 @@ fn nobody_reads_beyond_their_scope() {
     let first = own.iter().next().expect("a student");
     assert_eq!(server.get(&format!("/api/v1/students/{first}/portrait"), Some(&counselor)).status, 200);
     document.check_problem(&server.get("/api/v1/students?colege=C01", Some(&counselor)), 400, "a parameter that there is not");
+}
+
+#[test]
+fn a_monitor_and_the_doctor_read_how_it_stands_and_find_nobody_in_it() {
+    let mut server = Server::start();
+    let document = Document::of(&server);
+    document.check_problem(&server.get("/metrics", None), 401, "figures without a token");
+    let cookie = server.login("administrator");
+    document.check_problem(&server.get("/metrics", Some(&cookie)), 401, "figures with a session");
+    let ask = |token: &str| {
+        let request = ureq::get(format!("{}/metrics", server.url)).config().http_status_as_error(false).build();
+        answer(request.header("authorization", format!("Bearer {token}")).call().expect("the server answers"))
+    };
+    document.check_problem(&ask("a-token-of-somebody"), 401, "figures with a wrong token");
+    let told = ask(METRICS_TOKEN);
+    assert_eq!((told.status, told.kind.split(';').next()), (200, Some("application/openmetrics-text")));
+    let text = String::from_utf8(told.bytes).expect("text");
+    let figure = |name: &str| {
+        let line = text.lines().find(|it| it.starts_with(name)).unwrap_or_else(|| panic!("{name} is missing in\n{text}"));
+        line.rsplit(' ').next().and_then(|it| it.parse::<f64>().ok()).unwrap_or_else(|| panic!("{line} has no figure"))
+    };
+    let rows = sql(server.data.path(), "SELECT count(*) AS n FROM raw_gate_event")[0]["n"].as_f64().expect("a count");
+    assert_eq!(figure("yizhan_rows_total{pipeline=\"gate_event\",outcome=\"kept\"}"), rows);
+    assert!(0.0 < figure("yizhan_requests_total{method=\"POST\",route=\"/api/v1/login\",status=\"200\"}"));
+    assert!(0.0 < figure("yizhan_log_held_max_bytes"));
+    figure("yizhan_lag_seconds{pipeline=\"gate_event\",clock=\"occurred_at\"}");
+    // Keys of persons have fifteen digits, their numbers ten: no label has either.
+    for line in text.lines() {
+        let labels = line.split_once('{').and_then(|it| it.1.split_once('}')).map_or("", |it| it.0);
+        let longest = labels.split(|it: char| !it.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+        assert!(longest < 8, "{line}");
+    }
+    // The page says the same in words, to operators only.
+    let page = server.get("/api/v1/pipelines", Some(&cookie));
+    let gate =
+        page.body["rows"].as_array().expect("rows").iter().find(|it| it["pipeline"] == "gate_event").expect("the gates").clone();
+    assert_eq!(gate["rows_n"].as_f64(), Some(rows));
+    assert!(gate["sentences"][0]["text_zh"].is_string(), "{gate}");
+    let leader = server.login("leader");
+    document.check_problem(&server.get("/api/v1/pipelines", Some(&leader)), 403, "the page of another role");
+
+    // Beside the server, and after it was killed: this is a demonstration, and it says so.
+    let doctor = |data: &std::path::Path| {
+        let (code, lines, said) = said(&mut yizhan(data, &["doctor", "--json"]));
+        assert_eq!(code, 2, "{lines:?} {said}");
+        let found =
+            lines.iter().map(|it| format!("{} {}", it["about"].as_str().unwrap_or("?"), it["code"].as_str().unwrap_or("?")));
+        found.collect::<Vec<String>>()
+    };
+    let beside = doctor(server.data.path());
+    for line in
+        ["writer ok", "settings mint", "accounts demo_accounts", "tables ok", "clock ok", "backup unknown", "stream stream"]
+    {
+        assert!(beside.iter().any(|it| it == line), "{line} is missing in {beside:?}");
+    }
+    server.stop();
+    let data = server.data.path();
+    std::fs::write(data.join("last-backup"), "").expect("written");
+    for entry in std::fs::read_dir(data.join("lake/dim_student")).expect("a table") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("_delta_log") {
+            std::fs::remove_dir_all(path).expect("removed");
+        }
+    }
+    let after = doctor(data);
+    for line in ["writer left", "backup ok", "dim_student missing"] {
+        assert!(after.iter().any(|it| it == line), "{line} is missing in {after:?}");
+    }
 }
 
 #[test]

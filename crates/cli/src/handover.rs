@@ -52,6 +52,11 @@ pub(crate) fn note(data: &Path, address: &Address) -> anyhow::Result<Noted> {
     Ok(Noted { path })
 }
 
+/// Where a server noted that it is; it may have died since.
+pub(crate) fn noted(data: &Path) -> Option<Address> {
+    serde_json::from_str(&std::fs::read_to_string(path(data)).ok()?).ok()
+}
+
 /// Hands work over if the lake is locked by a server that answers; the error stands if there is none.
 pub(crate) fn hand_over(common: &Common, error: anyhow::Error, order: &Order) -> anyhow::Result<Done> {
     let is_locked = error.chain().any(|it| matches!(it.downcast_ref::<lake::Error>(), Some(lake::Error::Locked { .. })));

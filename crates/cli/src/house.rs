@@ -35,6 +35,8 @@ pub(crate) struct House {
     pub(crate) streams: crate::stream::Streams,
     /// Dates what is taken.
     known: KnownClock,
+    /// Counts and times of this process, for a monitor.
+    pub(crate) metrics: Arc<serve::Metrics>,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -99,8 +101,9 @@ impl House {
             },
         })
         .await?;
+        let metrics = Arc::new(serve::Metrics::new());
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics).await?)),
             Access::Read => None,
         };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
@@ -135,6 +138,7 @@ impl House {
             lanes,
             streams: crate::stream::Streams::default(),
             known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
+            metrics,
             fixed_now_us,
         })
     }

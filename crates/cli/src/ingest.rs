@@ -90,6 +90,7 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
             // Before all others, whoever is asked for: what was approved an hour ago counts now.
             if let Some(register) = house.project.pipelines.iter().find(|it| it.name() == approval::REGISTER) {
                 let report = one(house, register, &persons, request, bars, None).await?;
+                noted(house, &report);
                 reports.extend(Some(report).filter(|it| speaks(it, is_named(register))));
             }
             Some(Approvals::read(house, request.input).await?)
@@ -101,10 +102,34 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
         let is_taken = approvals.is_some() && pipeline.name() == approval::REGISTER;
         if !is_taken && (request.pipelines.is_empty() || is_named(pipeline)) {
             let report = one(house, pipeline, &persons, request, bars, approvals.as_ref()).await?;
+            noted(house, &report);
             reports.extend(Some(report).filter(|it| speaks(it, is_named(pipeline))));
         }
     }
     Ok(reports)
+}
+
+/// Remembers what a source failed at, until a run in which it fails no more.
+fn noted(house: &House, report: &Report) {
+    let failure = |zh: &str, en: &str, why: &str, todo_zh: &str, todo_en: &str| serve::Failure {
+        since_us: chrono::Utc::now().timestamp_micros(),
+        zh: format!("{zh}：{why}"),
+        en: format!("{en}: {why}"),
+        todo_zh: todo_zh.to_owned(),
+        todo_en: todo_en.to_owned(),
+    };
+    let name = &report.pipeline;
+    if let Some(why) = report.refused.first() {
+        let (todo_zh, todo_en) =
+            ("按所述修正文件、约定或审批后再次运行", "mend file, contract or approval as it says, and run again");
+        house.metrics.failed(name, failure("整份被拒", "refused whole", why, todo_zh, todo_en));
+    } else if let Some(why) = report.unreached.first() {
+        let (todo_zh, todo_en) =
+            ("检查来源数据库与网络；下一次运行会补取", "look at the source's database and the network; the next run catches up");
+        house.metrics.failed(name, failure("来源未应答", "the source did not answer", why, todo_zh, todo_en));
+    } else {
+        house.metrics.mended(name);
+    }
 }
 
 /// Refuses a name that no pipeline has.
@@ -253,6 +278,8 @@ async fn one(
         match taken {
             Ok(taken) => {
                 rows += taken.counts.rows_in;
+                let bytes: u64 = taken.parts.iter().map(|it| it.batch.get_array_memory_size() as u64).sum();
+                house.metrics.took(name, taken.counts.rows_in, bytes);
                 group.push((file.file_no, taken));
                 if house.settings.ingest.commit_rows <= rows {
                     if let Some(written) = written.take() {

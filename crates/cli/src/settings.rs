@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) notify: notify::Config,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
+    pub(crate) live: Live,
 }
 
 /// What the school decides about casework.
@@ -201,6 +202,17 @@ pub(crate) struct Serve {
     pub(crate) run_at: NaiveTime,
     pub(crate) is_demo: bool,
     pub(crate) import_bytes_max: Bytes,
+    /// Environment variable with the token of a monitor; empty shows `/metrics` to nobody.
+    pub(crate) metrics_token_env: String,
+}
+
+/// What bounds live updates of open pages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Live {
+    pub(crate) events_kept: usize,
+    pub(crate) streams_max: usize,
+    pub(crate) session_streams_max: usize,
 }
 
 /// A size as people write it: `"256 MiB"`.

@@ -14,6 +14,7 @@ mod commit;
 pub(crate) mod config;
 mod door;
 mod drop_folder;
+mod feeds;
 mod inside;
 mod mqtt;
 mod nats;
@@ -37,6 +38,7 @@ use crate::settings::{Place, Settings};
 pub(crate) use broker::usual_tls;
 pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
+pub(crate) use feeds::{Feeds, Seen, look};
 pub(crate) use inside::open_doors;
 pub(crate) use tail::Tail;
 
@@ -77,7 +79,12 @@ pub(crate) fn folder(place: &Place) -> PathBuf {
 }
 
 /// Opens the log beside a lake that is held for writing.
-pub(crate) async fn open(place: &Place, settings: &Settings, lake: &lake::Lake) -> anyhow::Result<wal::Log> {
+pub(crate) async fn open(
+    place: &Place,
+    settings: &Settings,
+    lake: &lake::Lake,
+    metrics: &Arc<serve::Metrics>,
+) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
     // Also tables of pipelines that are gone: they may come back, and would then hold other rows' positions.
     for table in lake.tables()?.into_iter().filter(|it| it.starts_with("raw_")) {
@@ -85,7 +92,12 @@ pub(crate) async fn open(place: &Place, settings: &Settings, lake: &lake::Lake) 
     }
     let config = wal::Config { bytes_max: settings.stream.bytes_max.0, segment_bytes: settings.stream.segment_bytes.0 };
     let is_synced = matches!(settings.lake.durability, crate::settings::Durability::Fsync);
-    let log = wal::Log::open(&folder(place), is_synced, config, committed)?;
+    let folder = folder(place);
+    let disk = wal::LocalDisk::new(&folder, is_synced);
+    let disk = disk.map_err(|source| wal::Error::Io { action: "make", path: folder.clone(), source })?;
+    let metrics = metrics.clone();
+    let disk = disk.timed(move |took| metrics.synced(took));
+    let log = wal::Log::open_on(Arc::new(disk), config, committed)?;
     for cut in log.cuts() {
         eprintln!(
             "日志末尾有未完成的写入（未曾应答），已截去 {} 字节 / the log ended in a write that nobody was answered for: {} bytes of {} were cut off",

@@ -49,6 +49,16 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
 }
 
 impl Reader {
+    /// The reader of a session's token while the session lives. Asking does not prolong it.
+    pub(crate) async fn of_token(state: &State, token: &str) -> Result<Option<Self>, Problem> {
+        let now_us = chrono::Utc::now().timestamp_micros();
+        let Some(session) = state.parts.store.sessions().look(token, now_us).await? else { return Ok(None) };
+        let Some(account) = state.parts.store.accounts().get(&session.account).await? else { return Ok(None) };
+        let grant = account.grants.iter().find(|it| it.role == session.role).cloned();
+        let grant = grant.filter(|_| !account.is_disabled);
+        Ok(grant.map(|grant| Self { account, grant, state: state.clone() }))
+    }
+
     /// A session of `policy` for the active role: the only way to rows.
     pub(crate) async fn session(&self) -> Result<Session, Problem> {
         let sessions = &self.state.parts.sessions;

@@ -8,6 +8,9 @@ mod app;
 mod audit;
 mod error;
 mod imports;
+mod live;
+mod metrics;
+mod pipelines;
 mod portrait;
 mod pushes;
 mod rooms;
@@ -31,6 +34,9 @@ pub use access::{note_read, principal};
 pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
+pub use live::{Live, LiveLimits, Topic};
+pub use metrics::Metrics;
+pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Urgency, Waiting, span};
 pub use portrait::portrait;
 pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes, StreamDoor};
 pub use state::{
@@ -117,6 +123,7 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/notices", get(routes::notices::list))
         .route("/notices/{message_id}/acknowledge", post(routes::notices::acknowledge))
         .route("/runs", get(routes::runs::list))
+        .route("/pipelines", get(routes::pipelines::list))
         .route("/me/models", get(routes::models::own))
         .route("/models", get(routes::models::list))
         .route("/models/{model}", get(routes::models::one))
@@ -132,17 +139,21 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .merge(uploads)
         .merge(events)
+        // It never ends by itself, so it has no time limit.
+        .route("/live", get(routes::live::live))
         .fallback(error::no_such_path)
         .layer(middleware::map_response(no_store));
     Router::new()
         .nest("/api/v1", api)
         .route("/notices/{message_id}", get(routes::notices::open))
+        .route("/metrics", get(routes::metrics::metrics))
         .route("/api/openapi.json", get(routes::openapi::document))
         .route("/api/{*path}", get(error::no_such_path))
         .fallback(app::file)
         .layer(middleware::map_response(security_headers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), metrics::count))
         .with_state(state)
 }
 
@@ -152,6 +163,12 @@ pub fn router(config: Config, parts: Parts) -> Router {
 /// If the address cannot be listened on.
 pub async fn serve(config: Config, parts: Parts, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     let listen = config.listen.clone();
+    let live = parts.live.clone();
+    // Streams end first: a server that stops waits for every request under way, and they would never end.
+    let shutdown = async move {
+        shutdown.await;
+        live.close();
+    };
     let listener =
         tokio::net::TcpListener::bind(&listen).await.map_err(|source| Error::Listen { listen: listen.clone(), source })?;
     axum::serve(listener, router(config, parts))

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::pipelines::Pipelines;
 use crate::pushes::Pushes;
 use crate::rooms::Rooms;
 
@@ -49,6 +52,8 @@ pub struct Config {
     pub pushes_max: usize,
     /// Token by which other processes of this machine's owner hand work over; `None` refuses it.
     pub hand_over_token: Option<String>,
+    /// Token of a monitor that may read `/metrics`; `None` shows them to nobody.
+    pub metrics_token: Option<String>,
 }
 
 /// One way by which messages leave.
@@ -109,6 +114,12 @@ pub struct Parts {
     pub imports: Arc<dyn Imports>,
     /// Takes events that are pushed.
     pub pushes: Arc<dyn Pushes>,
+    /// What changed, for open pages.
+    pub live: Arc<Live>,
+    /// Counts and times of this process.
+    pub metrics: Arc<Metrics>,
+    /// Looks how the sources stand.
+    pub pipelines: Arc<dyn Pipelines>,
 }
 
 impl Deref for Parts {

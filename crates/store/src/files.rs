@@ -192,6 +192,24 @@ impl FileRegister {
         Ok(why.flatten())
     }
 
+    /// Returns the file of the newest number and why it was refused; none if it landed, or is still on its way.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn newest_refused(&self, pipeline: &str) -> Result<Option<(FileEntry, String)>, Error> {
+        let sql = select(
+            "WHERE pipeline = $1 AND state = 'refused' AND file_no = (SELECT max(file_no) FROM file_register WHERE pipeline = $1)",
+        );
+        let row: Option<EntryRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(pipeline)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "file_register"))?;
+        let Some(entry) = row.map(FileEntry::try_from).transpose()? else { return Ok(None) };
+        let why = self.refused_why(pipeline, entry.file_no).await?.unwrap_or_default();
+        Ok(Some((entry, why)))
+    }
+
     /// Returns the counts of everything that has landed.
     ///
     /// # Errors

@@ -77,6 +77,21 @@ impl Sessions {
         Ok(token)
     }
 
+    /// Returns the session of a token if it lives. Looking is no use: it prolongs nothing.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn look(&self, token: &str, now_us: i64) -> Result<Option<SessionRow>, Error> {
+        let row: Option<(String, String, i64, i64)> =
+            sqlx::query_as("SELECT account, role, created_us, used_us FROM session WHERE token_hash = $1")
+                .bind(token_hash(token))
+                .fetch_optional(self.database.read())
+                .await
+                .map_err(Error::database("read", "session"))?;
+        let living = row.filter(|it| now_us < it.3 + IDLE_US && now_us < it.2 + ABSOLUTE_US);
+        Ok(living.map(|(account, role, created_us, _)| SessionRow { account, role, created_us }))
+    }
+
     /// Returns the session of a token and notes that it was used.
     ///
     /// It ends 30 minutes after its last use and 12 hours after its beginning.
@@ -211,6 +226,21 @@ mod tests {
         assert_eq!(sessions.find(&token, 88 * MINUTE_US).await.unwrap(), None);
         // Ended for good, even for a clock that goes back.
         assert_eq!(sessions.find(&token, 59 * MINUTE_US).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn looking_at_a_session_prolongs_nothing() {
+        let scene = Scene::new();
+        let sessions = account(&scene, &["leader"]).await.sessions();
+        let token = sessions.create("lin", "leader", 0).await.unwrap();
+        let expected = SessionRow { account: "lin".to_owned(), role: "leader".to_owned(), created_us: 0 };
+        assert_eq!(sessions.look(&token, 29 * MINUTE_US).await.unwrap(), Some(expected));
+        assert_eq!(sessions.look(&token, 31 * MINUTE_US).await.unwrap(), None);
+        assert_eq!(sessions.look("another", 0).await.unwrap(), None);
+        sessions.find(&token, 29 * MINUTE_US).await.unwrap();
+        assert!(sessions.look(&token, 58 * MINUTE_US).await.unwrap().is_some(), "it was used meanwhile");
+        sessions.revoke(&token).await.unwrap();
+        assert_eq!(sessions.look(&token, 30 * MINUTE_US).await.unwrap(), None);
     }
 
     #[tokio::test]

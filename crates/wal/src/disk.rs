@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A file being written at its end.
 pub trait DiskFile: Send + Sync {
@@ -77,6 +79,17 @@ pub struct LocalDisk {
     folder: PathBuf,
     /// Without it a kill is still harmless, a power cut is not.
     is_synced: bool,
+    on_sync: OnSync,
+}
+
+/// Who is told how long a sync took, if anybody is.
+#[derive(Clone, Default)]
+struct OnSync(Option<Arc<dyn Fn(Duration) + Send + Sync>>);
+
+impl fmt::Debug for OnSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnSync").field(&self.0.is_some()).finish()
+    }
 }
 
 impl LocalDisk {
@@ -89,13 +102,19 @@ impl LocalDisk {
         if is_synced && let Some(parent) = folder.parent().filter(|it| !it.as_os_str().is_empty()) {
             File::open(parent)?.sync_all()?;
         }
-        Ok(Self { folder: folder.to_owned(), is_synced })
+        Ok(Self { folder: folder.to_owned(), is_synced, on_sync: OnSync::default() })
+    }
+
+    /// The same, telling somebody how long each sync of a file took: what senders wait for.
+    pub fn timed(self, told: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self { on_sync: OnSync(Some(Arc::new(told))), ..self }
     }
 }
 
 struct LocalFile {
     file: File,
     is_synced: bool,
+    on_sync: OnSync,
 }
 
 impl DiskFile for LocalFile {
@@ -104,7 +123,15 @@ impl DiskFile for LocalFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if self.is_synced { self.file.sync_data() } else { Ok(()) }
+        if !self.is_synced {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let done = self.file.sync_data();
+        if let Some(told) = &self.on_sync.0 {
+            told(began.elapsed());
+        }
+        done
     }
 }
 
@@ -123,7 +150,8 @@ impl Disk for LocalDisk {
         options.append(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Box::new(LocalFile { file: options.open(self.folder.join(name))?, is_synced: self.is_synced }))
+        let file = options.open(self.folder.join(name))?;
+        Ok(Box::new(LocalFile { file, is_synced: self.is_synced, on_sync: self.on_sync.clone() }))
     }
 
     fn cut(&self, name: &str, length: u64) -> io::Result<()> {

@@ -16,5 +16,5 @@ mod tests;
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::Error;
 pub use frame::Frame;
-pub use log::{Config, Kept, Log, Ticket, peek};
+pub use log::{Config, Kept, Log, Ticket, peek, torn};
 pub use segment::Cut;

@@ -538,6 +538,33 @@ pub fn peek(folder: &Path) -> Result<Vec<Arc<Kept>>, Error> {
     Ok(frames)
 }
 
+/// Torn ends of a folder's files, which the next opening for writing will cut off; nothing is changed. While somebody
+/// writes, the end of the newest file may be torn for a moment.
+///
+/// # Errors
+/// [`Error::Damaged`] if frames that were answered for cannot be read, or the folder cannot be.
+pub fn torn(folder: &Path) -> Result<Vec<Cut>, Error> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let disk = LocalDisk::new(folder, false).map_err(|source| Error::Io { action: "find", path: folder.to_owned(), source })?;
+    let names = names(&disk)?;
+    let mut cuts = Vec::new();
+    for (place, (first, name)) in names.iter().enumerate() {
+        let bytes = match disk.read(name) {
+            // The writer has forgotten it meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            read => read.map_err(io("read", &disk, name))?,
+        };
+        let path = folder.join(name);
+        let read = segment::read(path.clone(), *first, &bytes, place + 1 == names.len())?;
+        if let Some(offset) = read.torn_at {
+            cuts.push(Cut { path, offset, bytes: bytes.len() as u64 - offset });
+        }
+    }
+    Ok(cuts)
+}
+
 fn names(disk: &dyn Disk) -> Result<Vec<(i64, String)>, Error> {
     let names = disk.list().map_err(io("list", disk, ""))?;
     let mut names: Vec<(i64, String)> = names.into_iter().filter_map(|it| Some((segment::first_of(&it)?, it))).collect();

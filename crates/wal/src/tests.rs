@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::disk::{Disk, DiskFile};
 use crate::segment::HEAD;
-use crate::{Config, Error, Frame, Log, Ticket};
+use crate::{Config, Error, Frame, Log, Ticket, torn};
 
 #[derive(Debug, Default, Clone)]
 struct Bytes {
@@ -347,6 +347,43 @@ fn cut_at_any_byte_the_log_has_exactly_the_frames_before_and_goes_on() {
         let again = open(&cut, 0).expect("whole");
         assert_eq!(ids(&again).into_values().collect::<Vec<_>>(), (1..=expected).chain([90]).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn every_sync_of_a_folder_is_told() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let syncs = Arc::new(Mutex::new(0));
+    let told = syncs.clone();
+    let disk = crate::LocalDisk::new(folder.path(), true).expect("a folder").timed(move |_| *told.lock() += 1);
+    let log = Log::open_on(Arc::new(disk), CONFIG, 0).expect("a log");
+    let synced = |id| {
+        let ticket = append(&log, id).expect("appended");
+        log.wait(&ticket).expect("synced");
+        *syncs.lock()
+    };
+    // The first frame begins a file, whose head is synced too.
+    let before = synced(1);
+    assert_eq!(synced(2), before + 1);
+}
+
+#[test]
+fn a_torn_end_is_seen_and_left_as_it_is() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    assert_eq!(torn(&folder.path().join("none")).expect("no folder is no fault"), []);
+    let log = Log::open(folder.path(), false, CONFIG, 0).expect("a log");
+    let tickets = [append(&log, 1).expect("appended"), append(&log, 2).expect("appended")];
+    tickets.iter().for_each(|it| log.wait(it).expect("synced"));
+    drop(log);
+    assert_eq!(torn(folder.path()).expect("a log"), []);
+    let names = std::fs::read_dir(folder.path()).expect("a folder");
+    let file = names.map(|it| it.expect("a file").path()).max().expect("a file");
+    let length = std::fs::metadata(&file).expect("a file").len() - 3;
+    std::fs::OpenOptions::new().write(true).open(&file).and_then(|it| it.set_len(length)).expect("cut");
+    let cuts = torn(folder.path()).expect("a torn end is no damage");
+    assert_eq!(cuts.len(), 1);
+    assert_eq!(std::fs::metadata(&file).expect("a file").len(), length, "looking cuts nothing off");
+    let log = Log::open(folder.path(), false, CONFIG, 0).expect("a log");
+    assert_eq!(log.cuts(), cuts);
 }
 
 #[test]

@@ -1121,6 +1121,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed, as it changes: server-sent events */
+        get: operations["get_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How every source stands, and what to do */
+        get: operations["get_pipelines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -3510,6 +3544,106 @@ export interface components {
             text_zh: string | null;
             text_en: string | null;
         };
+        /** @description The data of one event: what changed, and nothing of what it holds. */
+        LiveChange: {
+            /** @description Name of the table, key of the case; none for topics that are one thing. */
+            id: string | null;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description The stream and its sources. */
+        PipelinePage: {
+            /** Format: date-time */
+            now: string;
+            stream: components["schemas"]["StreamState"];
+            rows: components["schemas"]["PipelineState"][];
+        };
+        /** @description The log of pushed events and the disk below it. */
+        StreamState: {
+            /** Format: int64 */
+            log_bytes: number;
+            /**
+             * Format: int64
+             * @description Above it senders are asked to wait.
+             */
+            log_bytes_max: number;
+            /**
+             * Format: int64
+             * @description Rows that no table has yet.
+             */
+            log_rows: number;
+            /** Format: date-time */
+            oldest_at: string | null;
+            /** Format: int64 */
+            commit_seconds: number;
+            /** Format: int64 */
+            disk_free_bytes: number | null;
+            sentences: components["schemas"]["PipelineSentence"][];
+        };
+        /** @description One source. */
+        PipelineState: {
+            pipeline: string;
+            about: string;
+            owner: string;
+            /** @enum {string} */
+            shape: "event" | "state";
+            /** @description files, database, push, platform. */
+            doors: string[];
+            /** Format: int64 */
+            usual_delay_s: number;
+            /**
+             * Format: date-time
+             * @description The newest fact.
+             */
+            occurred_at: string | null;
+            /**
+             * Format: date-time
+             * @description The newest instant at which a row was known.
+             */
+            known_at: string | null;
+            /** Format: date-time */
+            committed_at: string | null;
+            /**
+             * Format: int64
+             * @description Now less the newest fact; below 0 where a clock is ahead.
+             */
+            lag_s: number | null;
+            /** Format: int64 */
+            hour_rows: number;
+            /**
+             * Format: int64
+             * @description As they lie in memory.
+             */
+            hour_bytes: number;
+            /** Format: int64 */
+            rows_n: number;
+            /** Format: int64 */
+            rows_in: number;
+            /** Format: int64 */
+            rows_quarantined: number;
+            waiting: components["schemas"]["QuarantineWaiting"][];
+            /** @enum {string} */
+            state: "ok" | "watch" | "act";
+            sentences: components["schemas"]["PipelineSentence"][];
+        };
+        /** @description Rows that wait in quarantine for one reason. */
+        QuarantineWaiting: {
+            reason: string;
+            /** Format: int64 */
+            rows: number;
+            /** Format: int64 */
+            last_hour: number;
+        };
+        /** @description One sentence, and what to do. */
+        PipelineSentence: {
+            code: string;
+            /** @enum {string} */
+            urgency: "ok" | "watch" | "act";
+            text_zh: string;
+            text_en: string;
+            todo_zh: string;
+            todo_en: string;
+        };
         /** @description Ways by which messages to staff leave, in the order of the settings. */
         NoticeChannels: {
             rows: components["schemas"]["NoticeChannel"][];
@@ -3921,6 +4055,12 @@ export type OwnMessage = components['schemas']['OwnMessage'];
 export type OwnMessages = components['schemas']['OwnMessages'];
 export type NoticeChannel = components['schemas']['NoticeChannel'];
 export type NoticeDrill = components['schemas']['NoticeDrill'];
+export type LiveChange = components['schemas']['LiveChange'];
+export type PipelinePage = components['schemas']['PipelinePage'];
+export type StreamState = components['schemas']['StreamState'];
+export type PipelineState = components['schemas']['PipelineState'];
+export type QuarantineWaiting = components['schemas']['QuarantineWaiting'];
+export type PipelineSentence = components['schemas']['PipelineSentence'];
 export type NoticeChannels = components['schemas']['NoticeChannels'];
 export type TalkHours = components['schemas']['TalkHours'];
 export type TalkHoursColleague = components['schemas']['TalkHoursColleague'];
@@ -6430,6 +6570,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnansweredContacts"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live: {
+        parameters: {
+            query?: {
+                /** @description The same, where the header cannot be set. */
+                after?: string;
+            };
+            header?: {
+                /** @description Name of the last event that was heard; what came after it is told first. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events by topic: table, case, cases, runs, channels, pipelines, each with an identity and a version and nothing else; only what the reader may see at that moment is told. hello begins a stream, beat is a sign of life, reset asks to load anew what is shown (too much was missed), end says that the session is over. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveChange"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pipelines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts and instants; no row of anybody. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelinePage"];
                 };
             };
             /** @description Problem document (RFC 9457) */

@@ -19,10 +19,10 @@ use crate::settings::{Place, Settings};
 use crate::talks::{Truth, talk};
 
 /// Printed on the login page; the demo holds nobody's data.
-const PASSWORD: &str = "yizhan-demo";
+pub(super) const PASSWORD: &str = "yizhan-demo";
 const FIRST_DAY: &str = "2025-09-01";
 /// Takes what the first hands over; no login of a role of its own.
-const SECOND_COUNSELOR: &str = "counselor2";
+pub(super) const SECOND_COUNSELOR: &str = "counselor2";
 /// How long the psychologist of the demo is on shift.
 const SHIFT_DAYS: i64 = 28;
 

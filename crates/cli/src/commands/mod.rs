@@ -4,6 +4,7 @@ mod cases;
 mod check;
 mod config;
 mod demo;
+mod doctor;
 mod ingest;
 mod init;
 mod notify;
@@ -106,6 +107,8 @@ enum Command {
     Token(token::Token),
     /// Checks the project's files without touching data.
     Check(check::Check),
+    /// Says what is well and what is not, and what to do: settings, disk, clock, log, sources, tables, backup (体检).
+    Doctor(doctor::Doctor),
     /// Prints the settings.
     Config(config::Config),
     /// Prints completions for a shell.
@@ -137,6 +140,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(it) => it.run(&common).await,
         Command::Token(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
+        Command::Doctor(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "yizhan", &mut std::io::stdout());

@@ -9,14 +9,15 @@ use anyhow::Context;
 use async_trait::async_trait;
 use chrono::{Days, NaiveDateTime, Utc};
 use clap::Args;
-use serve::{Catalog, DemoLogin, Done, Jobs, Order};
+use serve::{Catalog, DemoLogin, Done, Jobs, Live, LiveLimits, Order, Topic};
 use tokio::sync::{Mutex, watch};
 
 use super::{Common, ingest, quarantine, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
-use crate::stream::{self, Doorstep, Pushing};
+use crate::stream::{self, Doorstep, Feeds, Pushing};
+use crate::telling;
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -48,10 +49,22 @@ pub(crate) async fn serve_house(
     let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
     let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
     let (rules, rules_now) = watch::channel(working_days::rules(&house).await?);
-    let jobs =
-        Arc::new(HouseJobs { house: house.clone(), input: house.input(input.as_ref()), one_at_a_time: Mutex::new(()), rules });
+    let bounds = &house.settings.live;
+    let live = Arc::new(Live::new(LiveLimits {
+        ring: bounds.events_kept,
+        streams: bounds.streams_max,
+        session_streams: bounds.session_streams_max,
+    }));
+    let jobs = Arc::new(HouseJobs {
+        house: house.clone(),
+        input: house.input(input.as_ref()),
+        one_at_a_time: Mutex::new(()),
+        rules,
+        live: live.clone(),
+    });
     // A secret that is missing is known now and not on the night on which it is needed.
     let channels = crate::messages::channels(&house)?;
+    let metrics_token = metrics_token(&house.settings.serve.metrics_token_env)?;
     let token = handover::token()?;
     let address = Address { url: format!("http://{listen}"), token: token.clone(), pid: std::process::id() };
     let noted = handover::note(&house.place.data, &address)?;
@@ -79,6 +92,7 @@ pub(crate) async fn serve_house(
         pushes_max: house.settings.stream.requests_max,
         import_bytes_max: usize::try_from(house.settings.serve.import_bytes_max.0).unwrap_or(usize::MAX),
         hand_over_token: Some(token),
+        metrics_token,
     };
     let door = Arc::new(Doorstep::new(house.clone(), house.input(input.as_ref()))?);
     let parts = serve::Parts {
@@ -92,16 +106,20 @@ pub(crate) async fn serve_house(
         jobs: jobs.clone(),
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
         pushes: Arc::new(Pushing(door.clone())),
+        live: live.clone(),
+        metrics: house.metrics.clone(),
+        pipelines: Arc::new(Feeds::new(house.clone())),
     };
     let doors = stream::open_doors(&house, &door)?;
+    let telling = tokio::spawn(telling::run(house.clone(), live.clone()));
     let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
     // Whoever pretends that it is another time asks nobody to come.
-    let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone())));
+    let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone(), live)));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    for task in [schedule, care, Some(committer)].into_iter().flatten().chain(doors) {
+    for task in [schedule, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
         task.abort();
     }
     // What stays in the log after a failure here is committed by the next start.
@@ -112,6 +130,21 @@ pub(crate) async fn serve_house(
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
     let _ = jobs.one_at_a_time.lock().await;
     result.context("the server stopped")
+}
+
+/// Token of a monitor, if the settings name a variable for it; a guess of a few letters is none.
+fn metrics_token(variable: &str) -> anyhow::Result<Option<String>> {
+    const BYTES_MIN: usize = 16;
+    if variable.is_empty() {
+        return Ok(None);
+    }
+    match std::env::var(variable) {
+        Ok(token) if BYTES_MIN <= token.trim().len() => Ok(Some(token.trim().to_owned())),
+        _ => anyhow::bail!(crate::exit::Caller(format!(
+            "serve.metrics_token_env 指定的变量 {variable} 未设置，或不足 {BYTES_MIN} 个字符 / serve.metrics_token_env names \
+             {variable}, which is not set or has fewer than {BYTES_MIN} characters"
+        ))),
+    }
 }
 
 /// What casework's clock is ahead of the wall's. Where the data end on a fixed day, cases go on from there, and never
@@ -146,6 +179,7 @@ struct HouseJobs {
     one_at_a_time: Mutex<()>,
     /// Follows the calendar of the lake.
     rules: watch::Sender<casework::Rules>,
+    live: Arc<Live>,
 }
 
 #[async_trait]
@@ -165,6 +199,7 @@ impl Jobs for HouseJobs {
             done.messages.push(format!("错误 / error: {error:#}"));
             done.exit_code = crate::exit::code(&error);
         }
+        self.live.publish(Topic::Runs { version: Utc::now().timestamp_micros() });
         match working_days::rules(&self.house).await {
             Ok(rules) => drop(self.rules.send_replace(rules)),
             Err(error) => done.messages.push(format!("校历未能读取，仍用原有工作日 / the calendar was not read: {error:#}")),
@@ -200,14 +235,14 @@ async fn schedule(jobs: Arc<HouseJobs>) {
 const CARE_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Escalates cases that are late and takes the next step of every message, several times a minute.
-async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Receiver<casework::Rules>) {
+async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Receiver<casework::Rules>, live: Arc<Live>) {
     // What was put off was so under the settings of before.
     if let Err(error) = house.store.messages().bring_back().await {
         tracing::error!(error = format!("{error:#}"), "messages that were put off wait until their time");
     }
     loop {
         let now = rules.borrow().clone();
-        if let Err(error) = care_once(&house, &channels, &now).await {
+        if let Err(error) = care_once(&house, &channels, &now, &live).await {
             // The next round tries all of it again.
             tracing::error!(error = format!("{error:#}"), "casework and messages");
         }
@@ -215,11 +250,12 @@ async fn care(house: Arc<House>, channels: notify::Channels, rules: watch::Recei
     }
 }
 
-async fn care_once(house: &House, channels: &notify::Channels, rules: &casework::Rules) -> anyhow::Result<()> {
+async fn care_once(house: &House, channels: &notify::Channels, rules: &casework::Rules, live: &Live) -> anyhow::Result<()> {
     crate::cases::escalate(house, rules).await?;
     let round = crate::messages::round(house, channels).await?;
     if 0 < round.sent_n + round.failed_n + round.to_call_n + round.settled_n {
         tracing::info!(?round, "messages");
+        live.publish(Topic::Channels { version: Utc::now().timestamp_micros() });
     }
     Ok(())
 }

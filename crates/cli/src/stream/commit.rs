@@ -26,11 +26,13 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Commits every so many seconds or bytes until it is told to stop.
 pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
     let mut pause = RETRY_PAUSE;
+    let mut failing = BTreeSet::new();
     loop {
-        match commit(&house).await {
+        match super::feeds::timed(&house, commit(&house)).await {
             Ok(committed) => {
                 pause = RETRY_PAUSE;
                 door.forget(&committed);
+                super::feeds::remember(&house, &committed.stuck, &mut failing);
                 if !committed.stuck.is_empty() {
                     // What stays may be so much that the log calls for a commit with every request.
                     tokio::time::sleep(RETRY_PAUSE).await;

@@ -173,6 +173,8 @@ impl Doorstep {
             Ok(wal::Frame { pipeline: name.clone(), note: serde_json::to_vec(&note)?, batches })
         };
         let ticket = self.log.append(make).map_err(|error| self.not_appended(&error))?;
+        let bytes: u64 = taken.parts.iter().map(|it| it.batch.get_array_memory_size() as u64).sum();
+        self.house.metrics.took(name, rows_in, bytes);
         let ticket = Arc::new(ticket);
         if let Some(place) = place {
             let recent = Recent { body_hash, answer: answer.clone(), ticket: ticket.clone() };

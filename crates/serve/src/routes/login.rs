@@ -55,6 +55,7 @@ pub(crate) async fn login(
 pub(crate) async fn logout(Shared(state): Shared<State>, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(token) = token(&headers) {
         state.parts.store.sessions().revoke(&token).await?;
+        state.parts.live.recheck();
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     let gone = HeaderValue::from_static("yizhan_session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");

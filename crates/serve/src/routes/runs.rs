@@ -29,17 +29,21 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "runs": shown })))
 }
 
+/// Whether another process of this machine's owner asks: it has the word that stands in the data folder.
+pub(crate) fn is_owner(state: &State, headers: &HeaderMap) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok()).and_then(|it| it.strip_prefix("Bearer "));
+    match (&state.config.hand_over_token, given) {
+        (Some(token), Some(given)) => blake3::hash(token.as_bytes()) == blake3::hash(given.as_bytes()),
+        _ => false,
+    }
+}
+
 pub(crate) async fn run(
     Shared(state): Shared<State>,
     headers: HeaderMap,
     body: Result<Json<Order>, JsonRejection>,
 ) -> Result<Json<Done>, Problem> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok()).and_then(|it| it.strip_prefix("Bearer "));
-    let is_owner = match (&state.config.hand_over_token, given) {
-        (Some(token), Some(given)) => blake3::hash(token.as_bytes()) == blake3::hash(given.as_bytes()),
-        _ => false,
-    };
-    if !is_owner {
+    if !is_owner(&state, &headers) {
         return Err(Problem::unauthorized());
     }
     let Json(order) = body?;

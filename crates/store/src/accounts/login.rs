@@ -67,6 +67,28 @@ impl Accounts {
         Ok(account)
     }
 
+    /// Which of some accounts a password would open: to find passwords that everybody knows. Nobody is logged in by it, and
+    /// no try is counted.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn opened_by(&self, accounts: &[&str], password: &str) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for account in accounts {
+            let hash: Option<Option<String>> =
+                sqlx::query_scalar("SELECT password_hash FROM account WHERE account = $1 AND is_disabled = 0")
+                    .bind(*account)
+                    .fetch_optional(self.database.read())
+                    .await
+                    .map_err(Error::database("read", "account"))?;
+            let Some(Some(hash)) = hash else { continue };
+            if self.hashing.is_right(password, Some(hash)).await? {
+                found.push((*account).to_owned());
+            }
+        }
+        Ok(found)
+    }
+
     async fn charge(&self, account: &str, now_us: i64) -> Result<(), LoginError> {
         let mut tx = self.database.begin("login_failure").await?;
         let kept: Option<String> = sqlx::query_scalar("SELECT failed_us FROM login_failure WHERE account = $1")

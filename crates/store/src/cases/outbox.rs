@@ -110,6 +110,18 @@ impl Cases {
             .map_err(Error::database("read", "outbox"))
     }
 
+    /// Number of the newest fact of any topic; 0 before the first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn outbox_head(&self) -> Result<i64, Error> {
+        let seq: Option<i64> = sqlx::query_scalar("SELECT seq FROM outbox_head WHERE head = 'head'")
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "outbox_head"))?;
+        Ok(seq.unwrap_or(0))
+    }
+
     /// Removes facts of a topic that the lake has committed, up to a position; returns how many.
     ///
     /// # Errors

@@ -268,3 +268,17 @@ async fn two_tasks_never_share_a_number() {
     given.sort_unstable();
     assert_eq!(given, (1..=20).collect::<Vec<i64>>());
 }
+
+#[tokio::test]
+async fn the_newest_number_tells_whether_a_source_is_refused_now() {
+    let scene = Scene::new();
+    let files = scene.open().await.files();
+    assert_eq!(files.newest_refused("card_txn").await.unwrap(), None);
+    let bad = new(number(&files, "a.csv", "bad").await);
+    files.refuse("card_txn", bad.file_no, "a column nobody declared").await.unwrap();
+    let (entry, why) = files.newest_refused("card_txn").await.unwrap().expect("it was refused");
+    assert_eq!((entry.path.as_str(), why.as_str()), ("a.csv", "a column nobody declared"));
+    assert_eq!(files.newest_refused("gate_event").await.unwrap(), None);
+    take(&files, "a.csv", "mended").await;
+    assert_eq!(files.newest_refused("card_txn").await.unwrap(), None);
+}

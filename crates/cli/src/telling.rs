@@ -1,0 +1,164 @@
+//! Looks what changed, and tells it to open pages: tables of screens, cases, sources.
+//!
+//! Whoever wrote it (this process, a command beside it, a person in the web app) makes no difference: the lake's folders
+//! and the numbered facts of the store are looked at every other second. Pages look for themselves every few minutes as
+//! well, so that something missed here is late and not lost.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serve::{Live, Topic};
+
+use crate::house::House;
+
+/// Pause between two looks.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
+
+/// Looks after which sources are told of: they change all the time.
+const LOOKS_A_PIPELINE: u32 = 5;
+
+/// Cases that are told of by name at once; the night moves hundreds.
+const CASES_BY_NAME: usize = 50;
+
+/// Prefixes of the tables that screens are made of.
+const SHOWN: [&str; 5] = ["cockpit_", "list_", "warning_", "quality_", "model_"];
+
+const CASE_STATE: &str = "case_state";
+
+/// What was last seen.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the log of a table was last written to.
+    written: HashMap<String, SystemTime>,
+    versions: HashMap<String, i64>,
+    /// The newest fact of a case.
+    fact: i64,
+    /// The newest frame of the log of pushed events.
+    frame: i64,
+    /// Looks since sources were last told of, and whether there is something to tell.
+    looks: u32,
+    has_delivered: bool,
+}
+
+/// Looks and tells until it is stopped.
+pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
+    let mut seen = Seen::default();
+    // Pages that open now show what there is now.
+    let first = look(&house, &mut seen, true).await;
+    let mut failed = first.is_err();
+    loop {
+        tokio::time::sleep(LOOK_PAUSE).await;
+        match look(&house, &mut seen, false).await {
+            Ok(topics) => {
+                failed = false;
+                topics.into_iter().for_each(|it| live.publish(it));
+            }
+            Err(error) if !failed => {
+                failed = true;
+                tracing::warn!(error = format!("{error:#}"), "open pages are told nothing until the store and the lake answer");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// What changed since the last look.
+async fn look(house: &House, seen: &mut Seen, is_first: bool) -> anyhow::Result<Vec<Topic>> {
+    let mut topics = Vec::new();
+    for table in written(house, seen).await? {
+        let Some(snapshot) = house.lake.snapshot(&table).await? else { continue };
+        if seen.versions.insert(table.clone(), snapshot.version) == Some(snapshot.version) {
+            continue;
+        }
+        if table.starts_with("raw_") || table == crate::ingest::QUARANTINE {
+            seen.has_delivered = true;
+        } else {
+            topics.push(Topic::Table { table, version: snapshot.version });
+        }
+    }
+    let cases = house.store.cases();
+    if is_first {
+        seen.fact = cases.outbox_head().await?;
+    }
+    let facts = cases.outbox(CASE_STATE, seen.fact, CASES_BY_NAME + 1).await?;
+    if let Some(last) = facts.last() {
+        seen.fact = last.seq;
+        topics.extend(moved(&facts));
+    }
+    let frame = house.log.as_ref().map_or(0, |it| it.synced());
+    seen.has_delivered |= frame != seen.frame;
+    seen.frame = frame;
+    seen.looks += 1;
+    if seen.has_delivered && LOOKS_A_PIPELINE <= seen.looks {
+        (seen.has_delivered, seen.looks) = (false, 0);
+        topics.push(Topic::Pipelines { version: chrono::Utc::now().timestamp_micros() });
+    }
+    Ok(if is_first { Vec::new() } else { topics })
+}
+
+/// Tables whose logs were written to since the last look.
+async fn written(house: &House, seen: &mut Seen) -> anyhow::Result<Vec<String>> {
+    let shown = |it: &str| SHOWN.iter().any(|prefix| it.starts_with(prefix));
+    let built = house.graph.nodes().iter().map(|it| it.name.clone()).filter(|it| shown(it));
+    let raw = house.project.pipelines.iter().map(schema::Pipeline::raw_table);
+    let tables: Vec<String> = built.chain(raw).chain([crate::ingest::QUARANTINE.to_owned()]).collect();
+    let root: PathBuf = house.lake.root().to_owned();
+    let times = tokio::task::spawn_blocking(move || {
+        let at = |table: &String| std::fs::metadata(root.join(table).join("_delta_log")).and_then(|it| it.modified()).ok();
+        tables.into_iter().filter_map(|it| Some((at(&it)?, it))).collect::<Vec<_>>()
+    })
+    .await?;
+    Ok(times.into_iter().filter(|(at, table)| seen.written.insert(table.clone(), *at) != Some(*at)).map(|it| it.1).collect())
+}
+
+#[derive(Deserialize)]
+struct Moved {
+    thread_key: i64,
+    version: i64,
+}
+
+/// Which cases moved: by name if they are few, each once.
+fn moved(facts: &[store::Fact]) -> Vec<Topic> {
+    let newest = facts.last().map_or(0, |it| it.seq);
+    if CASES_BY_NAME < facts.len() {
+        return vec![Topic::Cases { version: newest }];
+    }
+    let read: Option<Vec<Moved>> = facts.iter().map(|it| serde_json::from_str(&it.body).ok()).collect();
+    match read {
+        Some(read) => {
+            let cases: BTreeMap<i64, i64> = read.into_iter().map(|it| (it.thread_key, it.version)).collect();
+            cases.into_iter().map(|(thread_key, version)| Topic::Case { thread_key, version }).collect()
+        }
+        // A fact of another version of the program: something moved, whatever it was.
+        None => vec![Topic::Cases { version: newest }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(seq: i64, thread_key: i64, version: i64) -> store::Fact {
+        let body = serde_json::json!({ "thread_key": thread_key, "student_key": 1, "version": version }).to_string();
+        store::Fact { seq, at_us: 0, topic: CASE_STATE.to_owned(), body }
+    }
+
+    #[test]
+    fn a_case_that_moved_twice_is_told_once_with_its_newest_version() {
+        let told = moved(&[fact(1, 7, 1), fact(2, 9, 4), fact(3, 7, 2)]);
+        let expected = [Topic::Case { thread_key: 7, version: 2 }, Topic::Case { thread_key: 9, version: 4 }];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn hundreds_of_cases_are_told_as_one_and_so_is_what_cannot_be_read() {
+        let many: Vec<store::Fact> =
+            (1..=i64::try_from(CASES_BY_NAME).expect("a number") + 1).map(|it| fact(it, it, 1)).collect();
+        assert_eq!(moved(&many), [Topic::Cases { version: 51 }]);
+        let odd = store::Fact { seq: 4, at_us: 0, topic: CASE_STATE.to_owned(), body: "{}".to_owned() };
+        assert_eq!(moved(&[fact(3, 7, 2), odd]), [Topic::Cases { version: 4 }]);
+    }
+}

@@ -1,0 +1,212 @@
+//! `GET /api/v1/live`: one stream a browser that says what changed (server-sent events).
+//!
+//! Every event is held against who the reader is at that moment: session, role, policy, casework. A stream ends with its
+//! session, and does not prolong it: a page that is only left open signs out as before.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use policy::{Role, RowRule};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::access::{Reader, token};
+use crate::error::{Problem, Query};
+use crate::live::{Full, Place, Since, Topic};
+use crate::state::State;
+
+/// Pause between two signs of life; a session that ended elsewhere is noticed by then.
+const BEAT: Duration = Duration::from_secs(15);
+/// How long a browser waits before it comes back.
+const COME_BACK: Duration = Duration::from_secs(3);
+/// Seconds after which a refused stream is worth another try; the page polls meanwhile.
+const RETRY_AFTER_S: u64 = 60;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Name of the last event that was seen, where the header `Last-Event-ID` cannot be set.
+    after: Option<String>,
+}
+
+pub(crate) async fn live(
+    Shared(state): Shared<State>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let token = token(&headers).ok_or_else(Problem::unauthorized)?;
+    if Reader::of_token(&state, &token).await?.is_none() {
+        return Err(Problem::unauthorized());
+    }
+    let live = state.parts.live.clone();
+    let place = live.enter(blake3::hash(token.as_bytes()).to_hex().as_str()).map_err(|full| {
+        let (status, code, text) = match full {
+            Full::Session => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "打开的实时连接过多，页面改为定时更新 / too many live streams of this session: the page polls instead",
+            ),
+            Full::Server => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_streams",
+                "实时连接已满，页面改为定时更新 / there is no room for another live stream: the page polls instead",
+            ),
+        };
+        Problem::new(status, code, text).after(Some(RETRY_AFTER_S))
+    })?;
+    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()).map(str::to_owned).or(asked.after);
+    let mut wakes = live.wakes();
+    let found = last.as_deref().map(|it| live.find(it));
+    let cursor = found.flatten().unwrap_or_else(|| live.newest());
+    let greeting = match found {
+        // What it shows may be older than anything that is kept.
+        Some(None) => "reset",
+        _ => "hello",
+    };
+    let greeting = Event::default().event(greeting).id(live.name(cursor)).retry(COME_BACK).data("{}");
+    wakes.mark_changed();
+    let mut beat = interval_at(Instant::now() + BEAT, BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let listening =
+        Listening { state, token, cursor, wakes, beat, ready: VecDeque::from([greeting]), is_over: false, _place: place };
+    let mut response = Sse::new(stream::unfold(listening, Listening::next)).into_response();
+    // Proxies keep answers back until they are long enough; this one never ends.
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// One open stream.
+struct Listening {
+    state: State,
+    token: String,
+    /// Number of the last event that was looked at.
+    cursor: u64,
+    wakes: watch::Receiver<u64>,
+    beat: Interval,
+    ready: VecDeque<Event>,
+    is_over: bool,
+    _place: Place,
+}
+
+impl Listening {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if self.is_over {
+                return None;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Waits until there is something to look at, and makes ready what the reader may hear of it.
+    async fn wait(&mut self) {
+        let is_beat = tokio::select! {
+            _ = self.wakes.changed() => false,
+            _ = self.beat.tick() => true,
+        };
+        let live = self.state.parts.live.clone();
+        if live.is_closed() {
+            self.is_over = true;
+            return;
+        }
+        let reader = match Reader::of_token(&self.state, &self.token).await {
+            Ok(Some(reader)) => reader,
+            Ok(None) => {
+                self.ready.push_back(Event::default().event("end").data("{}"));
+                self.is_over = true;
+                return;
+            }
+            // Nobody is told anything while it cannot be said who they are; the next beat tries again.
+            Err(_) => return,
+        };
+        if is_beat {
+            self.ready.push_back(Event::default().event("beat").data("{}"));
+        }
+        let events = match live.since(self.cursor) {
+            Since::Events(events) => events,
+            Since::TooLong(newest) => {
+                self.cursor = newest;
+                self.ready.push_back(Event::default().event("reset").id(live.name(newest)).data("{}"));
+                return;
+            }
+        };
+        for (number, topic) in events {
+            match may_hear(&reader, &topic).await {
+                Ok(true) => self.ready.push_back(told(&topic, live.name(number))),
+                Ok(false) => {}
+                // It stays before the cursor and is asked about again.
+                Err(_) => return,
+            }
+            self.cursor = number;
+        }
+    }
+}
+
+fn told(topic: &Topic, name: String) -> Event {
+    let (kind, id, version) = topic.told();
+    Event::default().event(kind).id(name).data(json!({ "id": id, "version": version }).to_string())
+}
+
+/// Whether a reader may know that something changed: as much as they would see if they asked for it now.
+async fn may_hear(reader: &Reader, topic: &Topic) -> Result<bool, Problem> {
+    match topic {
+        Topic::Table { table, .. } => {
+            let role = reader.state.parts.sessions.policies().role(&reader.grant.role);
+            Ok(role.is_some_and(|it| reads(it, table)))
+        }
+        Topic::Case { thread_key, .. } => {
+            if reader.require_cases().is_err() {
+                return Ok(false);
+            }
+            let (cases, labels) = (reader.state.parts.store.cases(), &reader.state.config.labels);
+            let view = cases.view(*thread_key, &reader.who()?, labels, reader.now_us()).await?;
+            // Whoever only learns that another profession follows up does not learn when it does.
+            Ok(view.is_some_and(|it| it.row.is_some()))
+        }
+        Topic::Cases { .. } => Ok(reader.require_cases().is_ok()),
+        Topic::Runs { .. } | Topic::Channels { .. } => Ok(reader.require_page("runs").is_ok()),
+        Topic::Pipelines { .. } => Ok(reader.require_page("pipelines").is_ok()),
+    }
+}
+
+/// Whether a role reads rows of a table: no rule, no rows, and so no news of it.
+fn reads(role: &Role, table: &str) -> bool {
+    role.rule(table).is_some_and(|(_, rule)| rule.rows != RowRule::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_role_hears_of_the_tables_that_it_reads() {
+        let text = r#"
+            role = "leader"
+            title_zh = "校领导"
+            title_en = "Leader"
+            about = "Figures only."
+            clearance = "internal"
+
+            [tables]
+            "cockpit_*" = { rows = "all" }
+            cockpit_hidden = { rows = "absent" }
+            cockpit_known = { rows = "none" }
+        "#;
+        let role = Role::parse(Path::new("leader.toml"), text).expect("a role");
+        let heard = ["cockpit_data", "cockpit_hidden", "cockpit_known", "warning_student"].map(|it| reads(&role, it));
+        assert_eq!(heard, [true, false, false, false]);
+    }
+}
