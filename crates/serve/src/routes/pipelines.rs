@@ -38,7 +38,7 @@ pub(crate) async fn look(state: &State) -> Result<Operation, Problem> {
         Problem::not_ready()
     })?;
     for door in state.parts.pushes.doors() {
-        let fed = operation.pipelines.iter_mut().filter(|it| door.pipeline.split(", ").any(|name| name == it.pipeline));
+        let fed = operation.pipelines.iter_mut().filter(|it| door.pipeline.split_whitespace().any(|name| name == it.pipeline));
         for it in fed {
             it.doors.push(door.door.clone());
             if door.open_since_us.is_none() && it.failure.is_none() {
