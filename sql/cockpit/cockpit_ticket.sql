@@ -90,29 +90,34 @@ counted AS (
         sum(CASE WHEN is_raised AND state = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_n,
         sum(CASE WHEN is_overdue THEN 1 ELSE 0 END) AS overdue_n,
         sum(CASE WHEN is_closed THEN 1 ELSE 0 END) AS closed_n,
+        count(DISTINCT CASE WHEN is_raised OR is_due OR is_closed OR is_overdue THEN student_key END) AS people_n,
         median(CASE WHEN is_closed THEN (closed_s - submitted_s) / 3600 END) AS median_hours
     FROM marked
     GROUP BY grouped_by, coalesce(group_value, ''), period
 ),
 
--- One figure a row, so that what is told of colleges beside the whole is decided in one place for all of them.
+-- What two figures differ by is a figure too: it stands or falls with both. One figure a row, so that what is told of colleges beside the whole is decided in one place for all of them.
 cell AS (
     SELECT
         counted.*,
         figure.figure,
+        figure.kin,
         counted.grouped_by = 'college' AS is_part,
         CASE figure.figure
             WHEN 'ticket' THEN ticket_n
             WHEN 'due' THEN due_n
             WHEN 'on_time' THEN on_time_n
+            WHEN 'late' THEN due_n - on_time_n
             WHEN 'dispatched' THEN dispatched_n
             WHEN 'responded' THEN responded_n
             WHEN 'resolved' THEN resolved_n
             WHEN 'followed_up' THEN followed_up_n
             WHEN 'rated' THEN rated_n
             WHEN 'satisfied' THEN satisfied_n
+            WHEN 'unsatisfied' THEN rated_n - satisfied_n
             WHEN 'confirmed' THEN confirmed_n
             WHEN 'solved' THEN solved_n
+            WHEN 'unsolved' THEN confirmed_n - solved_n
             WHEN 'reopened' THEN reopened_n
             WHEN 'proactive' THEN proactive_n
             WHEN 'withdrawn' THEN withdrawn_n
@@ -120,11 +125,16 @@ cell AS (
             ELSE closed_n
         END AS n
     FROM counted
-    CROSS JOIN (VALUES ('ticket'), ('due'), ('on_time'), ('dispatched'), ('responded'), ('resolved'), ('followed_up'), ('rated'), ('satisfied'), ('confirmed'), ('solved'), ('reopened'), ('proactive'), ('withdrawn'), ('overdue'), ('closed')) AS figure (figure)
+    CROSS JOIN (VALUES ('ticket', 'ticket'), ('due', 'due'), ('on_time', 'due'), ('late', 'due'), ('dispatched', 'dispatched'), ('responded', 'responded'), ('resolved', 'resolved'), ('followed_up', 'followed_up'), ('rated', 'rated'), ('satisfied', 'rated'), ('unsatisfied', 'rated'), ('confirmed', 'confirmed'), ('solved', 'confirmed'), ('unsolved', 'confirmed'), ('reopened', 'reopened'), ('proactive', 'proactive'), ('withdrawn', 'withdrawn'), ('overdue', 'overdue'), ('closed', 'closed')) AS figure (figure, kin)
 ),
 
+-- Many requests of few students are as few.
 marked_cell AS (
-    SELECT *, is_part AND n BETWEEN 1 AND ${k_default} - 1 AS is_small FROM cell
+    SELECT
+        *,
+        max(CASE WHEN is_part AND n > 0 AND (n < ${k_default} OR people_n < ${k_default}) THEN 1 ELSE 0 END)
+            OVER (PARTITION BY grouped_by, group_value, period, kin) = 1 AS is_small
+    FROM cell
 ),
 
 ranked AS (
@@ -143,8 +153,13 @@ ranked AS (
 judged AS (
     SELECT
         *,
-        NOT is_part OR (NOT is_small AND NOT (place = 1 AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n)))) AS is_told
+        NOT is_part OR (NOT is_small AND NOT (place = 1 AND (small_n = 1 OR (small_n > 1 AND small_sum <= small_n)))) AS is_alone_told
     FROM ranked
+),
+
+told AS (
+    SELECT *, min(CASE WHEN is_alone_told THEN 1 ELSE 0 END) OVER (PARTITION BY grouped_by, group_value, period, kin) = 1 AS is_told
+    FROM judged
 )
 
 -- The counts stand on every figure's row: to join them again would count the requests once more.
@@ -168,5 +183,5 @@ SELECT
     max(CASE WHEN figure = 'withdrawn' AND is_told THEN n END) AS withdrawn_n,
     max(CASE WHEN figure = 'overdue' AND is_told THEN n END) AS overdue_n,
     max(CASE WHEN figure = 'closed' AND is_told THEN median_hours END) AS median_hours
-FROM judged
+FROM told
 GROUP BY grouped_by, group_value, period

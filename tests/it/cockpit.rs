@@ -118,7 +118,8 @@ fn a_college_that_is_short_of_hours_for_a_few_says_so_without_a_number() {
 const NIGHTS: &str = "(SELECT *, due_n - back_n AS missed_n FROM cockpit_night)";
 
 /// Requests of colleges beside all of them.
-const REQUESTS: &str = "(SELECT *, CASE grouped_by WHEN 'all' THEN 'all' ELSE group_value END AS college \
+const REQUESTS: &str = "(SELECT *, due_n - on_time_n AS late_n, rated_n - satisfied_n AS unsatisfied_n, \
+                        confirmed_n - solved_n AS unsolved_n, CASE grouped_by WHEN 'all' THEN 'all' ELSE group_value END AS college \
                         FROM cockpit_ticket WHERE grouped_by IN ('all', 'college'))";
 
 /// Who has no counselor; the parts of the university beside its boarders add up to what the colleges tell.
@@ -126,7 +127,10 @@ const UNOWNED: &str = "(SELECT as_of_on, scope, CASE WHEN part = 'boarder' THEN 
                        CASE WHEN count(unowned_n) = count(*) THEN sum(unowned_n) END AS unowned_n FROM cockpit_population \
                        GROUP BY as_of_on, scope, CASE WHEN part = 'boarder' THEN part ELSE 'elsewhere' END)";
 
-const OF_REQUESTS: [&str; 15] = [
+const OF_REQUESTS: [&str; 18] = [
+    "late_n",
+    "unsatisfied_n",
+    "unsolved_n",
     "ticket_n",
     "due_n",
     "on_time_n",

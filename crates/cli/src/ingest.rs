@@ -111,23 +111,28 @@ pub(crate) async fn ingest(house: &House, request: &Request<'_>, bars: &Bars) ->
 
 /// Remembers what a source failed at, until a run in which it fails no more.
 fn noted(house: &House, report: &Report) {
-    let failure = |zh: &str, en: &str, why: &str, todo_zh: &str, todo_en: &str| serve::Failure {
+    let failure = |zh: String, en: String, todo_zh: &str, todo_en: &str| serve::Failure {
         since_us: chrono::Utc::now().timestamp_micros(),
-        zh: format!("{zh}：{why}"),
-        en: format!("{en}: {why}"),
+        zh,
+        en,
         todo_zh: todo_zh.to_owned(),
         todo_en: todo_en.to_owned(),
     };
     let name = &report.pipeline;
-    if let Some(why) = report.refused.first() {
-        let (todo_zh, todo_en) =
-            ("按所述修正文件、约定或审批后再次运行", "mend file, contract or approval as it says, and run again");
-        house.metrics.failed(name, failure("整份被拒", "refused whole", why, todo_zh, todo_en));
+    if !report.refused.is_empty() {
+        // Why may quote a cell: that is for whoever runs the ingest, not for a page of operators.
+        let (todo_zh, todo_en) = (
+            "原因见 yizhan ingest 的输出；修正文件、约定或审批后再次运行",
+            "see what `yizhan ingest` says; mend file, contract or approval and run again",
+        );
+        house.metrics.failed(name, failure("有文件整份被拒".to_owned(), "a file was refused whole".to_owned(), todo_zh, todo_en));
     } else if let Some(why) = report.unreached.first() {
         let (todo_zh, todo_en) =
             ("检查来源数据库与网络；下一次运行会补取", "look at the source's database and the network; the next run catches up");
-        house.metrics.failed(name, failure("来源未应答", "the source did not answer", why, todo_zh, todo_en));
-    } else {
+        house
+            .metrics
+            .failed(name, failure(format!("来源未应答：{why}"), format!("the source did not answer: {why}"), todo_zh, todo_en));
+    } else if house.streams.stuck(name).is_none() {
         house.metrics.mended(name);
     }
 }

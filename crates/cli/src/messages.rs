@@ -167,7 +167,9 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                 }
                 let language = house.settings.notify.language;
                 // The last rung may see nothing of such work: it is told that somebody is to be called.
-                let is_last = level == route.levels.len() && (open.kind == "help_asked" || open.report_key.is_some());
+                // Whoever was asked before in a higher office may see it, whenever their turn comes.
+                let may_see = route.levels.iter().flatten().any(|it| it.staff_key == to);
+                let is_last = level == route.levels.len() && !may_see && (open.kind == "help_asked" || open.report_key.is_some());
                 let said = if is_last { Message { kind: Kind::CallSomebody, ..message } } else { message };
                 let sent = channels.send(&channel, &said, to, language, &people.addresses(to)).await;
                 let reach = if sent.is_ok() { Reach::Sent } else { Reach::Failed };

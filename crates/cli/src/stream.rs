@@ -138,7 +138,7 @@ impl Streams {
     }
 
     /// Why the rows of a pipeline stay in the log, if they do.
-    fn stuck(&self, pipeline: &str) -> Option<Stuck> {
+    pub(crate) fn stuck(&self, pipeline: &str) -> Option<Stuck> {
         self.0.lock().stuck.iter().find(|it| it.pipeline == pipeline).cloned()
     }
 }

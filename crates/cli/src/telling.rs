@@ -46,30 +46,41 @@ struct Seen {
 /// Looks and tells until it is stopped.
 pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
     let mut seen = Seen::default();
-    // Pages that open now show what there is now.
-    let first = look(&house, &mut seen, true).await;
-    let mut failed = first.is_err();
+    // Pages that open now show what there is now: the first whole look tells nothing.
+    let (mut is_first, mut failed) = (true, false);
     loop {
-        tokio::time::sleep(LOOK_PAUSE).await;
-        match look(&house, &mut seen, false).await {
-            Ok(topics) => {
-                failed = false;
-                topics.into_iter().for_each(|it| live.publish(it));
-            }
+        let mut topics = Vec::new();
+        let looked = look(&house, &mut seen, is_first, &mut topics).await;
+        if !is_first {
+            // What was found before something failed is told as well: it would not be found again.
+            topics.into_iter().for_each(|it| live.publish(it));
+        }
+        match looked {
+            Ok(()) => (is_first, failed) = (false, false),
             Err(error) if !failed => {
                 failed = true;
-                tracing::warn!(error = format!("{error:#}"), "open pages are told nothing until the store and the lake answer");
+                tracing::warn!(error = format!("{error:#}"), "open pages are told less until the store and the lake answer");
             }
             Err(_) => {}
         }
+        tokio::time::sleep(LOOK_PAUSE).await;
     }
 }
 
 /// What changed since the last look.
-async fn look(house: &House, seen: &mut Seen, is_first: bool) -> anyhow::Result<Vec<Topic>> {
-    let mut topics = Vec::new();
+async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<Topic>) -> anyhow::Result<()> {
+    let mut unread = None;
     for table in written(house, seen).await? {
-        let Some(snapshot) = house.lake.snapshot(&table).await? else { continue };
+        let snapshot = match house.lake.snapshot(&table).await {
+            Ok(Some(it)) => it,
+            Ok(None) => continue,
+            Err(error) => {
+                // The next look finds it again.
+                seen.written.remove(&table);
+                unread = Some(error);
+                continue;
+            }
+        };
         if seen.versions.insert(table.clone(), snapshot.version) == Some(snapshot.version) {
             continue;
         }
@@ -96,7 +107,7 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool) -> anyhow::Result<
         (seen.has_delivered, seen.looks) = (false, 0);
         topics.push(Topic::Pipelines { version: chrono::Utc::now().timestamp_micros() });
     }
-    Ok(if is_first { Vec::new() } else { topics })
+    unread.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Tables whose logs were written to since the last look.

@@ -83,7 +83,9 @@ impl Door<'_> {
         let mut rows = Rows::new(self, Encoding::Utf8)?;
         let mut taker = jsonl::Lines::new(&rows.slots);
         for message in messages {
-            for event in elements(message).unwrap_or_else(|_| lines(message)) {
+            let events = elements(message).unwrap_or_else(|_| lines(message));
+            let events = if MESSAGE_ROWS_MAX < events.len() { vec![message.as_slice()] } else { events };
+            for event in events {
                 let row_no = rows.next_row_no(file)?;
                 taker.take(event, row_no, &mut rows);
             }
@@ -93,6 +95,10 @@ impl Door<'_> {
         Ok(taken)
     }
 }
+
+/// Events of one message; one with more is one bad row, for a broker cannot be asked to send it in parts, and millions of
+/// refused rows would make a frame that the log never takes.
+const MESSAGE_ROWS_MAX: usize = 2_000;
 
 fn lines(body: &[u8]) -> Vec<&[u8]> {
     let (mut rest, mut found) = (body, Vec::new());

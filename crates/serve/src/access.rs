@@ -29,13 +29,20 @@ pub(crate) struct Reader {
     pub(crate) state: State,
 }
 
+/// Header of a request that no person made.
+const UNATTENDED: &str = "x-yizhan-unattended";
+
 impl FromRequestParts<State> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut RequestParts, state: &State) -> Result<Self, Problem> {
         let token = token(&parts.headers).ok_or_else(Problem::unauthorized)?;
         let now_us = chrono::Utc::now().timestamp_micros();
-        let session = state.parts.store.sessions().find(&token, now_us).await?.ok_or_else(Problem::unauthorized)?;
+        let sessions = state.parts.store.sessions();
+        // What a page asks by itself while nobody sits before it does not keep the session alive.
+        let is_unattended = parts.headers.contains_key(UNATTENDED);
+        let found = if is_unattended { sessions.look(&token, now_us).await? } else { sessions.find(&token, now_us).await? };
+        let session = found.ok_or_else(Problem::unauthorized)?;
         let account = state.parts.store.accounts().get(&session.account).await?.ok_or_else(Problem::unauthorized)?;
         let grant = account.grants.iter().find(|it| it.role == session.role).cloned().ok_or_else(Problem::unauthorized)?;
         Ok(Self { account, grant, state: state.clone() })

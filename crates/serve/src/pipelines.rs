@@ -276,8 +276,9 @@ impl PipelineState {
         let hour: i64 = self.waiting.iter().map(|it| it.last_hour).sum();
         let waiting: i64 = self.waiting.iter().map(|it| it.rows).sum();
         if 0 < waiting {
-            let share = hour as f64 / (hour as f64 + self.hour_rows as f64).max(1.0);
-            let is_much = 0 < hour && self.reject_share_max < share;
+            // What was taken counts the refused ones; a process that took nothing cannot say what share they are.
+            let taken = self.hour_rows.max(hour.unsigned_abs());
+            let is_much = 0 < hour && 0 < self.hour_rows && self.reject_share_max < hour as f64 / taken as f64;
             let main = self.waiting.iter().max_by_key(|it| it.rows).map(|it| it.reason.clone()).unwrap_or_default();
             said.push(Sentence::new(
                 if is_much { "refusing" } else { "waiting" },

@@ -348,12 +348,14 @@ impl Messages {
         let sql = format!(
             "SELECT {COLUMNS} FROM message WHERE kind <> 'drill' AND coalesce(fate, '') <> 'overtaken' AND message_id IN \
              (SELECT d.message_id FROM message_delivery d WHERE d.to_key = $1 AND d.created_us >= $2) \
-             ORDER BY created_us DESC, message_id DESC LIMIT $3"
+             AND (coalesce(fate, '') <> 'answered' OR settled_us >= $4) \
+             ORDER BY CASE WHEN coalesce(fate, '') = 'answered' THEN 1 ELSE 0 END, created_us DESC, message_id DESC LIMIT $3"
         );
         let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(to_key)
             .bind(since_us)
             .bind(limit as i64)
+            .bind(taken_since_us)
             .fetch_all(self.database.read())
             .await
             .map_err(Error::database("read", "message"))?;
@@ -370,6 +372,7 @@ impl Messages {
                 found.push(OwnMessage { message, taken: first.map(|(at_us, by)| (by, at_us)) });
             }
         }
+        found.sort_by_key(|it| std::cmp::Reverse((it.message.created_us, it.message.message_id)));
         Ok(found)
     }
 

@@ -52,8 +52,21 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
+/** When somebody last used mouse or keys: what a page asks by itself after that keeps no session alive. */
+let touchedAt = Date.now();
+for (const it of ["pointerdown", "keydown"]) {
+  globalThis.addEventListener?.(it, () => (touchedAt = Date.now()), {capture: true, passive: true});
+}
+const ATTENDED_MS = 60_000;
+
+function unattended(): Record<string, string> {
+  const isAway = globalThis.document?.hidden === true || Date.now() - touchedAt > ATTENDED_MS;
+  return isAway ? {"x-yizhan-unattended": "1"} : {};
+}
+
 export async function get<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
-  const response = await send(address(path, params), signal ? {signal} : {});
+  const headers = unattended();
+  const response = await send(address(path, params), signal ? {signal, headers} : {headers});
   return (await response.json()) as T;
 }
 

@@ -3505,6 +3505,8 @@ export interface components {
             taken_by: string | null;
             /** @description Whether the reader is who took it on. */
             is_mine: boolean;
+            /** @description Whether the reader may take it on: it waits, and the reader may see the work. */
+            may_take: boolean;
             /** @description Whom to call, the first to be tried first, where the reader may see nothing of the work; else empty. */
             calls: components["schemas"]["MessageCallee"][];
         };
@@ -5458,7 +5460,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The idempotency key was used for another body. */
+            /** @description The idempotency key was used for another body, or too many of the events are bad. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5469,6 +5471,17 @@ export interface operations {
             };
             /** @description The log is full until the next commit, or too many push at once. */
             429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full; nothing of the request was kept. */
+            507: {
                 headers: {
                     /** @description Seconds. */
                     "Retry-After"?: number;

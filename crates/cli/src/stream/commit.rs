@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{RecordBatch, new_null_array};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{Schema, SchemaRef};
 use lake::{Commit, TableSpec};
 use schema::{Pipeline, quarantine_schema, raw_schema, raw_sort};
@@ -152,8 +152,8 @@ async fn every(house: &House, log: &Arc<wal::Log>) -> anyhow::Result<Committed> 
         };
         waits_from = waits_from.min(frames.first().map_or(last, |it| it.position));
         match crate::exit::code(&error) {
-            // The disk refuses everybody, and may not the next time.
-            75 => refused = refused.or(Some(error)),
+            // It refuses everybody, and may not the next time.
+            75 if super::is_disk_full(&error) => refused = refused.or(Some(error)),
             _ => {
                 let it = Stuck::of(name, &error);
                 tracing::error!(pipeline = name, error = format!("{error:#}"), "rows that no table takes stay in the log");
@@ -214,7 +214,7 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
     crate::reshape::fit(house, pipeline).await?;
     let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
     let mut known_us = 0;
-    for kept in new {
+    for kept in &new {
         known_us = known_us.max(Note::of(&kept.frame)?.at_us);
         for (day, batch) in parts(pipeline, kept)? {
             days.entry(day).or_default().push(batch);
@@ -247,13 +247,16 @@ pub(super) fn parts(pipeline: &Pipeline, kept: &Kept) -> anyhow::Result<Vec<(Opt
     let fields = raw_schema(pipeline).fields().iter().filter(|it| it.name() != "occurred_on").cloned().collect::<Vec<_>>();
     let schema = Arc::new(Schema::new(fields));
     let batches = kept.frame.batches.iter().skip(1);
-    note.days.iter().copied().zip(batches).map(|(day, batch)| Ok((day, fitted(batch, &schema)?))).collect()
+    // A frame of when the source was one of events has days, and a table of states has none.
+    let is_event = pipeline.is_event();
+    note.days.iter().copied().zip(batches).map(|(day, batch)| Ok((day.filter(|_| is_event), fitted(batch, &schema)?))).collect()
 }
 
 /// A batch in the columns of a schema: what it lacks is empty, what it has beyond stays out.
 fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
     let column = |field: &arrow::datatypes::FieldRef| match batch.column_by_name(field.name()) {
-        Some(column) => cast(column, field.data_type()),
+        // Else what does not parse under a contract that was changed since would be empty without a word.
+        Some(column) => cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..CastOptions::default() }),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
     let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;

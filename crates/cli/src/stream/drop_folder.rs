@@ -7,7 +7,7 @@
 //! 2. its rows are in the log, synced, under the hash of its bytes: the same bytes are never taken twice;
 //! 3. it is renamed into `done/`; or, if it cannot be taken, the reason is written into `refused/` and it follows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,7 +131,8 @@ async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> R
         take(door, folder, &path).await?;
     }
     let files = folder.files(&folder.root).map_err(failed)?;
-    seen.retain(|path, _| files.contains(path));
+    let there: HashSet<&PathBuf> = files.iter().collect();
+    seen.retain(|path, _| there.contains(path));
     door.board.behind(&folder.name, files.len() as u64);
     for path in files {
         // Somebody may take a file back at any time.
@@ -196,8 +197,15 @@ async fn take(door: &Arc<Doorstep>, folder: &Arc<Folder>, path: &Path) -> Result
             pass("drop.done");
             Ok(())
         }
-        Err(why) if matches!(why.kind, PushRefusalKind::Body | PushRefusalKind::TooLarge | PushRefusalKind::KeyReused) => {
-            door.board.trouble(&folder.name, &format!("文件被退回：{}", why.zh), &format!("a file was refused: {}", why.en));
+        Err(why)
+            if matches!(
+                why.kind,
+                PushRefusalKind::Body | PushRefusalKind::TooLarge | PushRefusalKind::KeyReused | PushRefusalKind::Bad
+            ) =>
+        {
+            // What was refused may quote a cell, and this is read by people who see no person's data.
+            let (zh, en) = ("有文件被退回，原因在 refused/ 中该文件旁", "a file was refused; why stands beside it in refused/");
+            door.board.trouble(&folder.name, zh, en);
             folder.refuse(path, &hash, &why).map_err(failed)
         }
         Err(why) => Err(why),

@@ -31,10 +31,14 @@ struct Newest {
     known_us: Option<i64>,
 }
 
+/// Versions of the tables of refused rows, the part of an hour in which they were counted, and the counts.
+type Refused = (Vec<Option<(String, i64)>>, i64, BTreeMap<String, Vec<Waiting>>);
+
 /// What was looked up before.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     newest: HashMap<String, Newest>,
+    waiting: Option<Refused>,
 }
 
 /// Looks for the server, once for all who ask at the same time.
@@ -68,7 +72,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
     // First the log, then the tables: what a commit moves in between stands in both and is left out of the first.
     let tail = tail(house).await?;
     let now_us = now_us(house).await?;
-    let mut waiting = waiting(house, chrono::Utc::now().timestamp_micros() - HOUR_US).await?;
+    let mut waiting = refused_rows(house, seen).await?;
     let pushed: HashMap<String, store::Counts> =
         house.store.pushes().counts().await?.into_iter().map(|it| (it.pipeline, it.counts)).collect();
     let mut operation = Operation {
@@ -145,11 +149,13 @@ fn told(house: &House, pipeline: &Pipeline) -> PipelineState {
 }
 
 /// A file that was refused whole, as the register of files remembers it.
-fn refused((file, why): (store::FileEntry, String)) -> Failure {
+///
+/// Neither its name nor why is told here: both may quote somebody's number.
+fn refused((file, _): (store::FileEntry, String)) -> Failure {
     Failure {
         since_us: file.modified_us,
-        zh: format!("文件 {} 整份被拒：{why}", file.path),
-        en: format!("the file {} was refused whole: {why}", file.path),
+        zh: "最新的文件整份被拒，原因见 yizhan ingest 的输出".to_owned(),
+        en: "the newest file was refused whole; `yizhan ingest` says why".to_owned(),
         todo_zh: "修正文件或约定后再次运行；它会取得新的编号".to_owned(),
         todo_en: "mend the file or the contract and run again; it takes a new number".to_owned(),
     }
@@ -201,6 +207,22 @@ async fn newest(house: &House, snapshot: lake::Snapshot, seen: &mut Seen) -> any
 fn latest(batch: &RecordBatch, column: &str) -> Option<i64> {
     let instants = batch.column_by_name(column)?.as_primitive_opt::<TimestampMicrosecondType>()?;
     instants.iter().flatten().max()
+}
+
+/// What waits in quarantine, counted anew when it changed; what is of the last hour is right to five minutes.
+async fn refused_rows(house: &House, seen: &mut Seen) -> anyhow::Result<BTreeMap<String, Vec<Waiting>>> {
+    let mut versions = Vec::new();
+    for table in [QUARANTINE, REPLAYED] {
+        versions.push(house.lake.snapshot(table).await?.map(|it| (it.id.clone(), it.version)));
+    }
+    let at_us = chrono::Utc::now().timestamp_micros();
+    let part = at_us / (HOUR_US / 12);
+    if let Some((_, _, found)) = seen.waiting.as_ref().filter(|it| it.0 == versions && it.1 == part) {
+        return Ok(found.clone());
+    }
+    let found = waiting(house, at_us - HOUR_US).await?;
+    seen.waiting = Some((versions, part, found.clone()));
+    Ok(found)
 }
 
 /// Rows that wait in quarantine, by pipeline: those that no replay has brought in.

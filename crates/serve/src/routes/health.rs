@@ -22,7 +22,14 @@ pub(crate) async fn health(Shared(state): Shared<State>) -> Result<Json<Value>, 
     let mut warnings = Vec::new();
     warnings.extend(due.words().map(|it| json!({ "code": "drill_due", "text_zh": it.zh, "text_en": it.en })));
     let streams = state.parts.pushes.warnings();
-    warnings.extend(streams.into_iter().map(|it| json!({ "code": it.code, "text_zh": it.zh, "text_en": it.en })));
+    warnings.extend(streams.into_iter().map(|it| match it.code {
+        // Why is for operators: this is read without a login.
+        "not_committed" => json!({
+            "code": it.code, "text_zh": "有来源推送的数据留在日志中，未丢失；原因见“数据管道”页",
+            "text_en": "pushed rows of a source stay in the log and are not lost; the page of pipelines says why",
+        }),
+        _ => json!({ "code": it.code, "text_zh": it.zh, "text_en": it.en }),
+    }));
     warnings.extend(state.parts.pushes.doors().iter().filter_map(shut));
     let failed = last.is_some_and(|it| it.result == store::RunResult::Failed);
     Ok(Json(json!({

@@ -145,7 +145,8 @@ impl Listening {
             match may_hear(&reader, &topic).await {
                 Ok(true) => self.ready.push_back(told(&topic, live.name(number))),
                 Ok(false) => {}
-                // It stays before the cursor and is asked about again.
+                // It stays before the cursor and is asked about again until the next beat; then the pages' own looks find it.
+                Err(_) if is_beat => {}
                 Err(_) => return,
             }
             self.cursor = number;

@@ -43,32 +43,33 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
         {
             continue;
         }
-        let calls = if it.taken.is_none() { calls(&reader, &it.message, &accounts).await? } else { Vec::new() };
+        let calls = if it.taken.is_none() { calls(&reader, &it.message, &accounts).await? } else { None };
         let taker = it.taken.and_then(|(by, _)| accounts.iter().find(|account| account.person_key == Some(by)));
         rows.push(json!({
             "message_id": it.message.message_id.to_string(), "kind": it.message.kind,
             "created_at": instant(it.message.created_us),
             "taken_at": it.taken.and_then(|(_, at_us)| instant(at_us)),
             "taken_by": taker.map(|account| &account.display_name),
-            "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)), "calls": calls,
+            "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)),
+            "may_take": it.taken.is_none() && calls.is_none(), "calls": calls.unwrap_or_default(),
         }));
     }
     Ok(Json(json!({ "rows": rows })))
 }
 
 /// Whom a reader calls who was asked last and may see nothing of the work: those who may, the first to be tried first. Of
-/// the student nothing is said.
-async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> Result<Vec<Value>, Problem> {
+/// the student nothing is said. `None` for whoever may see it.
+async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> Result<Option<Vec<Value>>, Problem> {
     let store = &reader.state.parts.store;
     let now_us = reader.now_us();
     let asked = match (message.kind.as_str(), message.thread_key) {
         ("help_asked", Some(thread_key)) => store.cases().asked_for_help(thread_key, now_us).await?,
         _ if message.report_key.is_some() => store.cases().asked_to_place(now_us).await?,
-        _ => return Ok(Vec::new()),
+        _ => return Ok(None),
     };
     let people: Vec<&String> = asked.levels.iter().flatten().collect();
     if people.contains(&&reader.account.account) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let found: Vec<&Account> = people.iter().filter_map(|it| accounts.iter().find(|account| account.account == **it)).collect();
     let keys: Vec<i64> = found.iter().filter_map(|it| it.person_key).collect();
@@ -77,7 +78,7 @@ async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> 
         let phone = it.person_key.and_then(|key| phones.get(&key)?.get("phone").cloned());
         json!({ "display_name": it.display_name, "phone": phone })
     });
-    Ok(rows.collect())
+    Ok(Some(rows.collect()))
 }
 
 /// The page on which the work waits.
@@ -113,6 +114,13 @@ pub(crate) async fn open(
 /// Notes that the reader takes on what a message is about; nobody else is asked then.
 pub(crate) async fn acknowledge(reader: Reader, Path(message_id): Path<String>) -> Result<StatusCode, Problem> {
     let id: i64 = message_id.parse().map_err(|_| Problem::not_found())?;
+    let store = &reader.state.parts.store;
+    let message = store.messages().get(id).await?.ok_or_else(Problem::not_found)?;
+    let accounts = store.accounts().list().await?;
+    if calls(&reader, &message, &accounts).await?.is_some() {
+        // Whoever can only call somebody does not end the asking of those who can do the work.
+        return Err(Problem::forbidden());
+    }
     reach(&reader, id, Reach::Acknowledged).await?;
     Ok(StatusCode::NO_CONTENT)
 }
