@@ -115,6 +115,8 @@ pub(crate) async fn open(
 pub(crate) async fn acknowledge(reader: Reader, Path(message_id): Path<String>) -> Result<StatusCode, Problem> {
     let id: i64 = message_id.parse().map_err(|_| Problem::not_found())?;
     let store = &reader.state.parts.store;
+    // Whoever it was not sent to hears that there is nothing.
+    reach(&reader, id, Reach::Read).await?;
     let message = store.messages().get(id).await?.ok_or_else(Problem::not_found)?;
     let accounts = store.accounts().list().await?;
     if calls(&reader, &message, &accounts).await?.is_some() {
