@@ -25,7 +25,7 @@ const DEVICE = [0.99, 0.97, 0.95, 0.9];
 const REPAIR = [0, 2, 4, 7];
 
 /** Which of the five steps of the ramp a value stands on. */
-function step(value: number, view: MatrixView): number {
+export function step(value: number, view: MatrixView): number {
   const at = view === "repair" ? REPAIR.findIndex((it) => value <= it) : (view === "device" ? DEVICE : NIGHT).findIndex((it) => value >= it);
   return at < 0 ? 4 : at;
 }

@@ -8,8 +8,8 @@ use crate::access::Reader;
 use crate::error::{Problem, Query};
 use crate::rows::{self, Row, cell, number, text};
 
-/// Figures of the first screen whose sources are not connected.
-const NOT_BUILT: [&str; 8] = [
+/// Figures of the first screen beyond the nightly ones: where a source is not connected its figure is named, not drawn.
+const FROM_SOURCES: [&str; 8] = [
     "resolution_rate",
     "leader_frontline",
     "duty_attainment",
@@ -75,10 +75,23 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
             json!([]),
         ));
     }
+    let contact = read("cockpit_contact", "scope").await?;
+    figures.extend(of_scope(&contact, scope).map(|it| talk_figure(it, &at)));
+    if scope == "university" {
+        let duty = read("cockpit_duty", "scope").await?;
+        figures.extend(of_scope(&duty, scope).and_then(|it| reception_figure(it, &at)));
+        let activities = read("cockpit_activity", "dimension").await?;
+        let enrolled = of_scope(&contact, scope).and_then(|it| number(it, "student_n"));
+        figures.extend(activity_figure(&activities, enrolled, &at));
+    }
+    let offers = read("cockpit_warning", "scope").await?;
+    figures.extend(of_scope(&offers, scope).map(|it| shortfall_figure(it, &at)));
     if let Some(data) = data.first() {
         figures.push(data_figure(data, reader.state.parts.data_item_n().await?, &at));
     }
     let colleges: Vec<Value> = colleges(&people, &nights, &tickets);
+    let is_drawn = |name: &str| figures.iter().any(|it| it["figure"] == name);
+    let not_built: Vec<&str> = FROM_SOURCES.into_iter().filter(|it| !is_drawn(it)).collect();
     Ok(Json(json!({
         "as_of_on": as_of_on,
         "as_of_at": at,
@@ -95,7 +108,7 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
             "category": cell(it, "category"), "building": text(it, "building_name").or_else(|| text(it, "building_id")),
             "open_n": cell(it, "open_n"), "oldest_days": cell(it, "oldest_days"),
         })).collect::<Vec<_>>(),
-        "not_built": NOT_BUILT,
+        "not_built": not_built,
     })))
 }
 
@@ -246,6 +259,52 @@ pub(crate) fn ticket_figures(now: Option<&Row>, before: Option<&Row>, at: &str) 
             json!([]),
         ),
     ]
+}
+
+fn of_scope<'a>(rows: &'a [Row], scope: &str) -> Option<&'a Row> {
+    rows.iter().find(|it| text(it, "scope").as_deref() == Some(scope))
+}
+
+/// Who was talked with in 28 days, and how long ago the last talk lies.
+fn talk_figure(it: &Row, at: &str) -> Value {
+    let value = share(number(it, "met_n"), number(it, "student_n"));
+    let parts = json!([
+        { "part": "gap_days_p50", "value": cell(it, "gap_days_p50") },
+        { "part": "room_n", "value": cell(it, "room_n") },
+    ]);
+    let status = if value.is_null() { "suppressed" } else { "ok" };
+    figure("talk_coverage", "share", value, cell(it, "met_n"), cell(it, "student_n"), Value::Null, Value::Null, at, status, parts)
+}
+
+/// Rostered reception days that were held; a school without a roster has no such figure.
+fn reception_figure(it: &Row, at: &str) -> Option<Value> {
+    let (held, due) = (cell(it, "reception_held_n"), cell(it, "reception_due_n"));
+    let value = share(number(it, "reception_held_n"), number(it, "reception_due_n"));
+    let plans = json!([{ "part": "reviewed_share", "value": share(number(it, "reviewed_n"), number(it, "plan_n")) }]);
+    (!value.is_null()).then(|| figure("leader_frontline", "share", value, held, due, Value::Null, Value::Null, at, "ok", plans))
+}
+
+/// Students who came to any activity of 60 days, and to those of each dimension.
+fn activity_figure(activities: &[Row], enrolled: Option<f64>, at: &str) -> Option<Value> {
+    let of = |it: &Row| share(number(it, "participant_n"), enrolled);
+    let is_whole = |it: &&Row| text(it, "dimension").as_deref() == Some("all");
+    let whole = activities.iter().find(is_whole)?;
+    let part = |it: &Row| json!({ "part": format!("{}_share", text(it, "dimension").unwrap_or_default()), "value": of(it) });
+    let parts: Vec<Value> = activities.iter().filter(|it| !is_whole(it)).map(part).collect();
+    let value = of(whole);
+    let status = if value.is_null() { "suppressed" } else { "ok" };
+    let named = "five_education_participation";
+    Some(figure(named, "share", value, cell(whole, "participant_n"), json!(enrolled), Value::Null, Value::Null, at, status, json!(parts)))
+}
+
+/// Students of whom something was found and for whom nobody has hours; one to nine are not told.
+fn shortfall_figure(it: &Row, at: &str) -> Value {
+    let (value, status) = match text(it, "shortfall_status").as_deref() {
+        Some("none") => (json!(0), "ok"),
+        Some("few") | None => (Value::Null, "suppressed"),
+        Some(_) => (cell(it, "shortfall_n"), "ok"),
+    };
+    figure("capacity_shortfall", "person", value.clone(), value, Value::Null, Value::Null, Value::Null, at, status, json!([]))
 }
 
 fn data_figure(data: &Row, data_item_n: usize, at: &str) -> Value {
