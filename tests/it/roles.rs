@@ -409,6 +409,18 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
         figures["figures"].as_array().expect("figures").iter().find(|it| it["figure"] == "unverified_absence").expect("it");
     let absent = figure["value"].as_f64().expect("a count");
     assert_eq!(figure["parts"][0], json!({ "part": "verified_rate", "value": 1.0 / absent }));
+    let drawn: Vec<String> = figures["figures"].as_array().expect("figures").iter().map(|it| word(&it["figure"])).collect();
+    let named: Vec<String> = figures["not_built"].as_array().expect("names").iter().map(word).collect();
+    assert!(named.iter().all(|it| !drawn.contains(it)), "drawn, and said to have no source: {named:?}");
+    for it in ["talk_coverage", "leader_frontline", "five_education_participation", "capacity_shortfall"] {
+        assert!(drawn.iter().any(|name| name == it), "{it} is not drawn: {drawn:?}");
+    }
+    let talks = figures["figures"].as_array().expect("figures").iter().find(|it| it["figure"] == "talk_coverage").expect("it");
+    let counted = sql(
+        server.data.path(),
+        "SELECT met_n, student_n FROM cockpit_contact WHERE scope = 'university' AND as_of_on = (SELECT max(as_of_on) FROM cockpit_contact)",
+    );
+    assert_eq!((&talks["numerator"], &talks["denominator"]), (&counted[0]["met_n"], &counted[0]["student_n"]));
     let tutor = Desk::of(&server, &document, "tutor");
     tutor.is_told(&tutor.send(named, &body("in_room", Value::Null)), 403, "no list of a tutor");
     leader.is_told(&leader.send(named, &body("in_room", Value::Null)), 403, "no work of a leader");
