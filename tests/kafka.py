@@ -70,8 +70,10 @@ class Mock:
     def topic(self, name, partitions):
         assert self.lib.rd_kafka_mock_topic_create(self.cluster, name.encode(), partitions, 1) == 0, name
 
-    def delete(self, name):
+    def anew(self, name, partitions):
+        """Makes a topic anew at once: who asks for it in between would have it made as the cluster usually does."""
         assert self.lib.rd_kafka_mock_topic_delete(self.cluster, name.encode()) == 0, name
+        self.topic(name, partitions)
 
     def leader(self, topic, partition, broker):
         assert self.lib.rd_kafka_mock_partition_set_leader(self.cluster, topic.encode(), partition, broker) == 0
