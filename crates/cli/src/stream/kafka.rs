@@ -207,14 +207,14 @@ impl Entry {
             )),
         }
     }
+}
 
-    /// Of the partitions that there are those that are read, and those that the settings name and nobody has.
-    fn wanted(&self, found: &BTreeSet<i32>) -> (Vec<i32>, Vec<i32>) {
-        if self.config.partitions.is_empty() {
-            return (found.iter().copied().collect(), Vec::new());
-        }
-        self.config.partitions.iter().partition(|it| found.contains(*it))
+/// Of the partitions that there are those that are read, and those that the settings name and nobody has.
+fn wanted(named: &[i32], found: &BTreeSet<i32>) -> (Vec<i32>, Vec<i32>) {
+    if named.is_empty() {
+        return (found.iter().copied().collect(), Vec::new());
     }
+    named.iter().copied().partition(|it| found.contains(it))
 }
 
 /// Whether brokers take a text for the name of a topic.
@@ -262,7 +262,7 @@ async fn attend(it: Arc<Entry>) {
             }
         };
         pause.reset();
-        let (wanted, missing) = it.wanted(&found);
+        let (wanted, missing) = wanted(&it.config.partitions, &found);
         for partition in wanted {
             if begun.insert(partition) {
                 let source = format!("{}/{}/{partition}", it.source, it.config.topic);
@@ -509,6 +509,13 @@ mod tests {
             assert_eq!(is_topic(text), expected, "{text}");
         }
         assert!(!is_topic(&"x".repeat(250)));
+    }
+
+    #[test]
+    fn all_partitions_are_read_unless_some_are_named() {
+        let found = BTreeSet::from([0, 1, 2]);
+        assert_eq!(wanted(&[], &found), (vec![0, 1, 2], vec![]));
+        assert_eq!(wanted(&[2, 7], &found), (vec![2], vec![7]));
     }
 
     #[test]
