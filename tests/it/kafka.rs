@@ -171,6 +171,7 @@ fn messages_of_kafka_are_read_by_position_whatever_fails_in_between() {
     }
     sent.passages(&mut broker, 70..75, now);
     until("what the new leader has", &gates, || staged(&gates) == all(75));
+    until("open doors before the outage", &gates, || !is_shut(&server));
     broker.tell(&json!(["down", 1]));
     until("a word of the door", &gates, || is_shut(&server));
     broker.tell(&json!(["up", 1]));
@@ -178,6 +179,7 @@ fn messages_of_kafka_are_read_by_position_whatever_fails_in_between() {
     until("what came after the broker", &gates, || staged(&gates) == all(80));
     until("open doors", &gates, || !is_shut(&server));
     let expected = sent.0.len() as u64 - 2;
+    until("every message once more", &gates, || expected <= raw());
     assert_eq!((raw(), refused()), (expected, 1), "no fault brings a message twice");
 
     // A topic that was made anew is not read: its offsets mean other messages.
