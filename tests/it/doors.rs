@@ -13,18 +13,18 @@ use tempfile::TempDir;
 use crate::crash::{Gates, passage};
 use crate::support::{binary, repository, write};
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-fn project(folder: &TempDir, more: &str) -> Gates {
+pub(crate) fn project(folder: &TempDir, more: &str) -> Gates {
     let settings = format!("[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\n{more}");
     Gates::new(binary(), folder.path(), &settings)
 }
 
 /// Looks again and again until something holds.
 #[track_caller]
-fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(90), "{what} never came: {}", gates.complaint());
@@ -33,7 +33,7 @@ fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
 }
 
 /// What stands in staging of the gates, by number of the event: each must be there once.
-fn staged(gates: &Gates) -> Vec<u64> {
+pub(crate) fn staged(gates: &Gates) -> Vec<u64> {
     let staged = gates.staged();
     let twice: Vec<_> = staged.iter().filter(|it| *it.1 != 1).collect();
     assert!(twice.is_empty(), "more than once: {twice:?}");
@@ -43,7 +43,7 @@ fn staged(gates: &Gates) -> Vec<u64> {
 }
 
 /// How a door stands, as the server tells without a login.
-fn warnings(url: &str) -> Vec<Value> {
+pub(crate) fn warnings(url: &str) -> Vec<Value> {
     let Ok(mut answer) = ureq::get(format!("{url}/api/v1/health")).call() else { return Vec::new() };
     let text = answer.body_mut().read_to_string().unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -150,7 +150,7 @@ impl Drop for Broker {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port()
 }
 
@@ -196,7 +196,7 @@ impl Broker {
 }
 
 /// Certificates of an authority of our own, and of a broker on this machine.
-fn certificates(folder: &Path) {
+pub(crate) fn certificates(folder: &Path) {
     let openssl = |args: &str| done(Command::new("openssl").args(args.split(' ')).current_dir(folder));
     write(&folder.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
     openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority");
@@ -324,7 +324,7 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
 }
 
 /// Plays two days of a small campus into a broker; says how many events it took.
-fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 {
+pub(crate) fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 {
     let days = ["simulate", "--students", "30", "--days", "2", "--seed", "5", "--format", "json"];
     let mut command = gates.command(&days);
     command.args(["--live", "--to", to, "--topic", topic, "--speed", "0"]).env("YIZHAN_PUSH_TOKEN", password);

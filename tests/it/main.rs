@@ -13,6 +13,7 @@ mod doors;
 mod identifiers;
 mod import;
 mod incremental;
+mod kafka;
 mod lists;
 mod live;
 mod measures;

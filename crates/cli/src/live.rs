@@ -35,8 +35,8 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     /// Simulated seconds in a real one; 0 is as fast as the door takes it.
     pub(crate) speed: f64,
-    /// Where events go at a broker.
-    pub(crate) topic: String,
+    /// Where events go at a broker; as is usual there if it is not said.
+    pub(crate) topic: Option<String>,
 }
 
 /// What was played.
@@ -180,6 +180,7 @@ impl Player<'_> {
                     self.played.events += batch.len() as u64;
                     return Ok(());
                 }
+                Err(error) if error.is::<Caller>() => return Err(error),
                 Err(error) if PATIENCE < began.elapsed() => return Err(error.context("the broker does not answer")),
                 Err(_) => {}
             }

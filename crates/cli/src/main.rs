@@ -44,7 +44,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse_from(set_first(std::env::args_os()));
     let filter = tracing_subscriber::EnvFilter::try_from_env("YIZHAN_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("warn,deltalake_core=error,buoyant_kernel=error,delta_kernel=error")
+        tracing_subscriber::EnvFilter::new("warn,deltalake_core=error,buoyant_kernel=error,delta_kernel=error,rskafka=off")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build() {

@@ -87,6 +87,7 @@ pub(crate) struct Stream {
     pub(crate) requests_max: usize,
     pub(crate) answers_kept_days: u32,
     pub(crate) drop: crate::stream::config::DropFolder,
+    pub(crate) kafka: Vec<crate::stream::config::Kafka>,
     pub(crate) mqtt: Vec<crate::stream::config::Mqtt>,
     pub(crate) nats: Vec<crate::stream::config::Nats>,
 }

@@ -16,6 +16,7 @@ mod door;
 mod drop_folder;
 mod feeds;
 mod inside;
+mod kafka;
 mod mqtt;
 mod nats;
 mod parcel;
@@ -40,6 +41,7 @@ pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use feeds::{Feeds, Seen, look};
 pub(crate) use inside::open_doors;
+pub(crate) use kafka::client as kafka_client;
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.

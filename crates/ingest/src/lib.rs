@@ -52,7 +52,7 @@ pub use mended::{REASON_HEAD, Table, correction, delimited_text, is_mendable, ta
 pub use persons::{Normalise, PersonConfig, Persons};
 pub use plain::Plain;
 pub use postgres::{Pulled, database_url, pull};
-pub use pushed::PushForm;
+pub use pushed::{PushForm, cloud_event_data};
 pub use reject::Reason;
 pub use said::{Said, example, file_words, reason_words, shape_words, type_words};
 pub use taken::{Counts, Part, Taken};

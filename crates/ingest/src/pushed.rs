@@ -96,6 +96,14 @@ impl Door<'_> {
     }
 }
 
+/// What a CloudEvent in structured form holds, without its envelope; `None` if it is none, or none of JSON.
+///
+/// For brokers whose messages say of themselves what they are.
+#[must_use]
+pub fn cloud_event_data(message: &[u8]) -> Option<&[u8]> {
+    enveloped(message).map(|it| it.data)
+}
+
 /// Events of one message; one with more is one bad row, for a broker cannot be asked to send it in parts, and millions of
 /// refused rows would make a frame that the log never takes.
 const MESSAGE_ROWS_MAX: usize = 2_000;
@@ -248,6 +256,7 @@ mod tests {
             "3",
         ] {
             assert!(enveloped(wrong.as_bytes()).is_none(), "{wrong}");
+            assert_eq!(cloud_event_data(wrong.as_bytes()), None, "{wrong}");
         }
     }
 }

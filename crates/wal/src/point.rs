@@ -34,7 +34,7 @@ mod armed {
 }
 
 /// All places, for whoever tries each.
-pub const ALL: [&str; 25] = [
+pub const ALL: [&str; 26] = [
     "log.append.before",
     "log.append.after",
     "log.sync.before",
@@ -57,6 +57,7 @@ pub const ALL: [&str; 25] = [
     "drop.kept",
     "drop.done",
     "drop.refused",
+    "kafka.kept",
     "mqtt.kept",
     "mqtt.acked",
     "nats.kept",

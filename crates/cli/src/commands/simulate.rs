@@ -32,13 +32,14 @@ pub(crate) struct Simulate {
     /// the last day ends now.
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     live: Option<String>,
-    /// Where to play with --live, if not said there: http://, or a broker: mqtt://, mqtts://, nats://, tls:// (user@ before the
-    /// host, the password in YIZHAN_PUSH_TOKEN).
+    /// Where to play with --live, if not said there: http://, or a broker: kafka://, kafkas://, mqtt://, mqtts://, nats://, tls://
+    /// (user@ before the host, the password in YIZHAN_PUSH_TOKEN).
     #[arg(long, value_name = "URL", requires = "live")]
     to: Option<String>,
-    /// Topic at a broker: {pipeline} and names of the event's values in braces are filled in; NATS reads / as a dot.
-    #[arg(long, value_name = "TOPIC", default_value = "yizhan/{pipeline}/{device_id}", requires = "live")]
-    topic: String,
+    /// Topic at a broker: {pipeline} and names of the event's values in braces are filled in; NATS and Kafka read / as a dot.
+    /// Usually yizhan/{pipeline}/{device_id}, at Kafka yizhan.{pipeline}.
+    #[arg(long, value_name = "TOPIC", requires = "live")]
+    topic: Option<String>,
     /// Simulated seconds in a real one; 0 is as fast as the server takes it.
     #[arg(long, value_name = "X", default_value_t = 60.0, requires = "live")]
     speed: f64,

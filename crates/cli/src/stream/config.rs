@@ -45,6 +45,71 @@ pub(crate) struct Mqtt {
     key_file: Option<PathBuf>,
 }
 
+/// `[[stream.kafka]]`: a topic of brokers that speak the Kafka protocol, read by position.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kafka {
+    /// Its name among the doors; with another name it is read from its beginning.
+    pub(crate) name: String,
+    /// Brokers that are asked first, all of one scheme: `kafkas://host:9093`, or `kafka://` on this machine.
+    pub(crate) urls: Vec<String>,
+    /// The topic.
+    pub(crate) topic: String,
+    /// Partitions of it, each with a worker of its own; all of them, and those that are added later, if none is named.
+    #[serde(default)]
+    pub(crate) partitions: Vec<i32>,
+    /// The pipeline that it feeds.
+    pub(crate) pipeline: String,
+    /// How user and password are proved.
+    #[serde(default)]
+    pub(crate) sasl: Sasl,
+    #[serde(default)]
+    plain: bool,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Option<SecretSource>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cert_file: Option<PathBuf>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+/// How a user of Kafka proves to be one. With SCRAM the password never crosses the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum Sasl {
+    #[default]
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "plain")]
+    Plain,
+}
+
+impl Kafka {
+    /// The brokers one by one: what is said of trust and user holds for each.
+    pub(super) fn brokers(&self) -> impl Iterator<Item = Broker<'_>> {
+        self.urls.iter().map(move |url| Broker {
+            setting: self.setting(),
+            url,
+            plain: self.plain,
+            user: &self.user,
+            password: self.password.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            cert_file: self.cert_file.as_ref(),
+            key_file: self.key_file.as_ref(),
+        })
+    }
+
+    /// The setting, as messages name it.
+    pub(super) fn setting(&self) -> String {
+        format!("stream.kafka \"{}\"", self.name)
+    }
+}
+
 /// `[[stream.nats]]`: a stream of NATS JetStream, read by position.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::door::{Doorstep, refused};
 use super::parcel::Parcel;
-use super::{drop_folder, mqtt, nats};
+use super::{drop_folder, kafka, mqtt, nats};
 use crate::approval;
 use crate::house::House;
 
@@ -42,6 +42,7 @@ impl Pause {
 pub(crate) fn open_doors(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
     let mut tasks = Vec::new();
     tasks.extend(drop_folder::open(house, door)?);
+    tasks.extend(kafka::open(house, door)?);
     tasks.extend(mqtt::open(house, door)?);
     tasks.extend(nats::open(house, door)?);
     Ok(tasks)
@@ -65,6 +66,20 @@ impl Doorstep {
         let admitted = Admitted { pipeline: pipeline.to_owned(), device_group: group.to_owned() };
         let answer = self.put(admitted, parcel.clone()).await?;
         Ok(serde_json::from_str(&answer).unwrap_or_default())
+    }
+
+    /// Tries until a parcel of a source that is read by position is in the log; the source waits meanwhile.
+    pub(super) async fn keep(self: &Arc<Self>, source: &str, pipeline: &str, parcel: &Arc<Parcel>) {
+        let mut pause = Pause::new();
+        loop {
+            match self.give(pipeline, source, parcel).await {
+                Ok(answer) => return self.board.took(source, answer["rows_in"].as_u64().unwrap_or(0)),
+                Err(refusal) => {
+                    self.board.waits(source, &refusal);
+                    tokio::time::sleep(pause.grown()).await;
+                }
+            }
+        }
     }
 }
 

@@ -308,7 +308,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
         if let Some(last) = batch.last {
             let next = Reached { source: it.source.clone(), position: sequence(last), born_us: found.born_us };
             let parcel = Parcel { cargo: Cargo::Messages(batch.messages), key: None, reached: Some(next.clone()) };
-            keep(it, &Arc::new(parcel)).await;
+            it.door.keep(&it.source, &it.config.pipeline, &Arc::new(parcel)).await;
             *reached = Some(next);
             it.door.board.behind(&it.source, batch.pending);
             pass("nats.kept");
@@ -376,24 +376,6 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
         batch.messages.push(message.payload.to_vec());
     }
     batch
-}
-
-/// Tries until it is in the log.
-async fn keep(it: &Shard, parcel: &Arc<Parcel>) {
-    let mut pause = Pause::new();
-    let group = &it.source;
-    loop {
-        match it.door.give(&it.config.pipeline, group, parcel).await {
-            Ok(answer) => {
-                it.door.board.took(&it.source, answer["rows_in"].as_u64().unwrap_or(0));
-                return;
-            }
-            Err(refusal) => {
-                it.door.board.waits(&it.source, &refusal);
-                tokio::time::sleep(pause.grown()).await;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ pub(crate) struct Reached {
     /// `<source>/<shard>`, as it stands in the table's commits.
     pub(crate) source: String,
     pub(crate) position: i64,
-    /// When that source was made: one that was made anew counts from one again.
+    /// When that source was made: one that was made anew counts from one again. Where a source does not say, the instant of
+    /// the message at the position: in one that was made anew another one stands there.
     pub(crate) born_us: i64,
 }
 

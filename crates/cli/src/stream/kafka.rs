@@ -1,0 +1,561 @@
+//! Brokers that speak the Kafka protocol, by position: the offset goes with the rows into the log and the table's commit.
+//!
+//! A shard is one partition, with a worker of its own, assigned by hand: no group is joined and no offset is left with the
+//! brokers. It reads in order, from behind the last message that is in log or lake. Offsets that are missing in between are
+//! no loss: a compacted topic and the marks of transactions leave such gaps. A partition that ends below our position, or
+//! holds another message there, is another one. It is told and not read, for its offsets mean other messages.
+//!
+//! Topics do not say when they were made, so the instant of the last message taken is kept in the place of it.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rskafka::BackoffConfig;
+use rskafka::client::error::{Error as KafkaError, ProtocolError};
+use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
+use rskafka::record::{Record, RecordAndOffset};
+use tokio::task::{JoinHandle, JoinSet};
+use wal::point::pass;
+
+use super::broker::Schemes;
+use super::config::{Kafka, Sasl};
+use super::door::Doorstep;
+use super::inside::{Pause, check_name, check_pipeline};
+use super::parcel::{Cargo, Parcel, Reached};
+use super::positions;
+use crate::exit::Caller;
+use crate::house::House;
+
+const SCHEMES: Schemes = Schemes { plain: ("kafka", 9092), tls: ("kafkas", 9093) };
+/// Messages that are taken with one sync.
+const BATCH_MAX: usize = 500;
+/// How long a broker waits for a message before it says that there is none.
+const WAIT_MS: i32 = 500;
+/// For an answer, whatever the library tries meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the library asks again by itself before it says what is wrong.
+const RETRY: Duration = Duration::from_secs(3);
+/// Between two looks at a partition that has nothing for us where its end is further on.
+const GATHER: Duration = Duration::from_millis(300);
+/// Until a leader that was just elected knows how far its copies go.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Of the message at our position.
+const LOOK_BYTES: i32 = 64 << 10;
+/// A broker gives less than it could when it is asked for less than a usual batch.
+const FETCH_BYTES_MIN: usize = 1 << 20;
+/// A connection that held for so long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+/// Between two looks for new partitions, and at one that was refused.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Begins a task for every topic of the settings.
+pub(super) fn open(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for config in &house.settings.stream.kafka {
+        let it = Entry::new(house, door, config)?;
+        if entries.iter().any(|other| other.source == it.source) {
+            anyhow::bail!(Caller(format!("{}：name 重复 / {}: the name is used twice", config.setting(), config.setting())));
+        }
+        entries.push(it);
+    }
+    let begun = entries.into_iter().map(|it| {
+        it.door.board.begin(&it.source, &it.config.pipeline);
+        tokio::spawn(attend(Arc::new(it)))
+    });
+    Ok(begun.collect())
+}
+
+/// A client of some brokers, which says what is wrong after a few seconds.
+pub(crate) async fn client(
+    brokers: Vec<String>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    sasl: Option<SaslConfig>,
+) -> Result<Client, KafkaError> {
+    let backoff = BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(1),
+        base: 3.0,
+        deadline: Some(RETRY),
+    };
+    let mut builder = ClientBuilder::new(brokers).client_id("yizhan").backoff_config(backoff);
+    if let Some(tls) = tls {
+        builder = builder.tls_config(tls);
+    }
+    if let Some(sasl) = sasl {
+        builder = builder.sasl_config(sasl);
+    }
+    builder.build().await
+}
+
+/// One entry of the settings.
+struct Entry {
+    door: Arc<Doorstep>,
+    config: Kafka,
+    /// `kafka/<name>`: its name among the doors.
+    source: String,
+    table: String,
+    brokers: Vec<String>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    sasl: Option<SaslConfig>,
+    /// Bytes of messages that go into the log together.
+    bytes_max: usize,
+    /// Bytes that are asked for at once, as they lie at the broker.
+    fetch_bytes: i32,
+}
+
+/// One partition of its topic.
+struct Shard {
+    entry: Arc<Entry>,
+    partition: i32,
+    /// `kafka/<name>/<topic>/<partition>`: its name among the doors, and the application of its positions in the table.
+    source: String,
+}
+
+/// Why a session ended.
+enum Ended {
+    /// The brokers do not answer, or not as they should: another session, after a pause.
+    Lost { zh: String, en: String },
+    /// Our position is not within what the partition has: look where it is.
+    Elsewhere,
+    /// It is not the partition that our position is of.
+    Stopped { zh: String, en: String },
+}
+
+impl Ended {
+    fn words(self) -> (String, String) {
+        match self {
+            Ended::Lost { zh, en } | Ended::Stopped { zh, en } => (zh, en),
+            Ended::Elsewhere => ("位置不在分区之内".to_owned(), "the position is not within the partition".to_owned()),
+        }
+    }
+}
+
+impl Entry {
+    fn new(house: &House, door: &Arc<Doorstep>, config: &Kafka) -> anyhow::Result<Self> {
+        let setting = config.setting();
+        check_name(&setting, &config.name)?;
+        check_pipeline(house, &setting, &config.pipeline)?;
+        if !is_topic(&config.topic) {
+            anyhow::bail!(Caller(format!(
+                "{setting}：topic 只能用字母、数字、.、_ 和 -，不是通配 / {setting}: a topic has letters, digits, ., _ and - only, and is no \
+                 pattern"
+            )));
+        }
+        let named: BTreeSet<i32> = config.partitions.iter().copied().collect();
+        if named.len() != config.partitions.len() || named.iter().any(|it| *it < 0) {
+            anyhow::bail!(Caller(format!(
+                "{setting}：partitions 是不重复的分区号，如 [0, 1]；不写则读取全部 / {setting}: partitions are numbers, each once, such as \
+                 [0, 1]; without it all are read"
+            )));
+        }
+        let mut addresses = Vec::new();
+        for broker in config.brokers() {
+            addresses.push(broker.address(&SCHEMES)?);
+        }
+        let has_tls = addresses.iter().any(|it| it.has_tls);
+        let Some(broker) = config.brokers().next().filter(|_| addresses.iter().all(|it| it.has_tls == has_tls)) else {
+            anyhow::bail!(Caller(format!(
+                "{setting}：urls 至少写一个代理，且须全用 kafkas:// 或全用 kafka:// / {setting}: urls names one broker or more, all of them \
+                 kafkas:// or all of them kafka://"
+            )));
+        };
+        let sasl = broker.login()?.map(|(user, password)| {
+            let it = Credentials::new(user, password);
+            match config.sasl {
+                Sasl::ScramSha512 => SaslConfig::ScramSha512(it),
+                Sasl::ScramSha256 => SaslConfig::ScramSha256(it),
+                Sasl::Plain => SaslConfig::Plain(it),
+            }
+        });
+        let tls = has_tls.then(|| broker.tls(&house.place.project)).transpose()?.map(Arc::new);
+        let pipeline = house.project.pipelines.iter().find(|it| it.name() == config.pipeline);
+        let bytes_max = usize::try_from(house.settings.stream.body_bytes_max.0).unwrap_or(usize::MAX);
+        Ok(Self {
+            door: door.clone(),
+            config: config.clone(),
+            source: format!("kafka/{}", config.name),
+            table: pipeline.map(schema::Pipeline::raw_table).unwrap_or_default(),
+            brokers: addresses.iter().map(|it| format!("{}:{}", it.host, it.port)).collect(),
+            tls,
+            sasl,
+            bytes_max,
+            fetch_bytes: i32::try_from(bytes_max.max(FETCH_BYTES_MIN)).unwrap_or(i32::MAX),
+        })
+    }
+
+    async fn connect(&self) -> Result<Client, Ended> {
+        let why = match tokio::time::timeout(PATIENCE, client(self.brokers.clone(), self.tls.clone(), self.sasl.clone())).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "timeout".to_owned(),
+        };
+        Err(lost(&format!("无法连接 Kafka：{why}"), &format!("could not connect to Kafka: {why}")))
+    }
+
+    /// The partitions of the topic. All topics are asked for: who asks for one by its name makes some brokers create it.
+    async fn partitions(&self, client: &Client) -> Result<BTreeSet<i32>, Ended> {
+        let topic = &self.config.topic;
+        let listed = answer(client.list_topics()).await?;
+        match listed.into_iter().find(|it| it.name == *topic).map(|it| it.partitions).filter(|it| !it.is_empty()) {
+            Some(partitions) => Ok(partitions),
+            None => Err(lost(
+                &format!("没有主题 {topic}，或 user 无权读取"),
+                &format!("there is no topic {topic}, or the user may not read it"),
+            )),
+        }
+    }
+}
+
+/// Of the partitions that there are those that are read, and those that the settings name and nobody has.
+fn wanted(named: &[i32], found: &BTreeSet<i32>) -> (Vec<i32>, Vec<i32>) {
+    if named.is_empty() {
+        return (found.iter().copied().collect(), Vec::new());
+    }
+    named.iter().copied().partition(|it| found.contains(it))
+}
+
+/// Whether brokers take a text for the name of a topic.
+fn is_topic(text: &str) -> bool {
+    let is_fit = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-');
+    (1..=249).contains(&text.len()) && text.chars().all(is_fit) && !matches!(text, "." | "..")
+}
+
+fn lost(zh: &str, en: &str) -> Ended {
+    Ended::Lost { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+fn silent(why: &dyn std::fmt::Display) -> Ended {
+    lost(&format!("Kafka 没有应答：{why}"), &format!("Kafka does not answer: {why}"))
+}
+
+/// What the brokers answered, or why there is none.
+async fn answer<T>(asked: impl Future<Output = Result<T, KafkaError>>) -> Result<T, Ended> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(it)) => Ok(it),
+        Ok(Err(KafkaError::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. })) => Err(Ended::Elsewhere),
+        Ok(Err(error)) => Err(silent(&error)),
+        Err(_) => Err(silent(&"timeout")),
+    }
+}
+
+/// Looks for the partitions of a topic again and again, and begins a worker for each that is new.
+async fn attend(it: Arc<Entry>) {
+    let mut pause = Pause::new();
+    let mut begun = BTreeSet::new();
+    // They end with it.
+    let mut workers = JoinSet::new();
+    loop {
+        let found = match it.connect().await {
+            Ok(client) => it.partitions(&client).await,
+            Err(ended) => Err(ended),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(ended) => {
+                let (zh, en) = ended.words();
+                it.door.board.lost(&it.source, &zh, &en);
+                tokio::time::sleep(pause.grown()).await;
+                continue;
+            }
+        };
+        pause.reset();
+        let (wanted, missing) = wanted(&it.config.partitions, &found);
+        for partition in wanted {
+            if begun.insert(partition) {
+                let source = format!("{}/{}/{partition}", it.source, it.config.topic);
+                it.door.board.begin(&source, &it.config.pipeline);
+                workers.spawn(run(Shard { entry: it.clone(), partition, source }));
+            }
+        }
+        if missing.is_empty() {
+            it.door.board.open(&it.source);
+        } else {
+            let topic = &it.config.topic;
+            let zh = format!("主题 {topic} 没有分区 {missing:?}：请改正 partitions");
+            it.door.board.lost(&it.source, &zh, &format!("topic {topic} has no partitions {missing:?}: mend `partitions`"));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn run(it: Shard) {
+    let mut pause = Pause::new();
+    let door = &it.entry.door;
+    // Known once: after that it moves with what was taken.
+    let mut reached = loop {
+        match positions::reached(&door.house, &it.entry.table, &it.source).await {
+            Ok(reached) => break reached,
+            Err(error) => {
+                door.board.lost(&it.source, "未能读出已收到的位置", &format!("could not read the position: {error:#}"));
+                tokio::time::sleep(pause.grown()).await;
+            }
+        }
+    };
+    pause.reset();
+    loop {
+        let began = Instant::now();
+        let Err(ended) = session(&it, &mut reached).await;
+        if GOOD < began.elapsed() {
+            pause.reset();
+        }
+        match ended {
+            Ended::Elsewhere => tokio::time::sleep(SETTLE).await,
+            Ended::Lost { zh, en } => {
+                door.board.lost(&it.source, &zh, &en);
+                tokio::time::sleep(pause.grown()).await;
+            }
+            Ended::Stopped { zh, en } => {
+                door.board.stopped(&it.source, &zh, &en);
+                // Somebody may put back what the brokers lost.
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// One client until its end.
+async fn session(it: &Shard, reached: &mut Option<Reached>) -> Result<Infallible, Ended> {
+    let entry = &it.entry;
+    let board = &entry.door.board;
+    let brokers = entry.connect().await?;
+    if !entry.partitions(&brokers).await?.contains(&it.partition) {
+        let Shard { partition, .. } = it;
+        return Err(lost(&format!("分区 {partition} 已不存在"), &format!("partition {partition} is gone")));
+    }
+    let topic = entry.config.topic.clone();
+    let client = answer(brokers.partition_client(topic, it.partition, UnknownTopicHandling::Error)).await?;
+    let mut next = place(it, &client, reached.as_ref()).await?;
+    board.open(&it.source);
+    loop {
+        let (records, end) = answer(client.fetch_records(next, 1..entry.fetch_bytes, WAIT_MS)).await?;
+        if end < next {
+            return Err(Ended::Elsewhere);
+        }
+        let behind = |next: i64| u64::try_from(end - next).unwrap_or(0);
+        let has_none = records.is_empty();
+        for part in parts(records, entry.bytes_max) {
+            let now = Reached { source: it.source.clone(), position: part.last, born_us: part.at_us };
+            let parcel = Parcel { cargo: Cargo::Messages(part.messages), key: None, reached: Some(now.clone()) };
+            entry.door.keep(&it.source, &entry.config.pipeline, &Arc::new(parcel)).await;
+            next = now.position + 1;
+            *reached = Some(now);
+            board.behind(&it.source, behind(next));
+            pass("kafka.kept");
+        }
+        if has_none {
+            board.behind(&it.source, behind(next));
+            // What stands there is no message: the mark of a transaction, or one that is not decided.
+            if next < end {
+                tokio::time::sleep(GATHER).await;
+            }
+        }
+    }
+}
+
+/// What a partition has at our position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    /// The first offset that it still has, or our position if that is there.
+    first: i64,
+    /// The offset of the message that comes next.
+    end: i64,
+    /// The instant of the message at our position; none if it was removed, as a compacted topic does.
+    at_us: Option<i64>,
+}
+
+async fn look(client: &PartitionClient, position: i64) -> Result<Found, Ended> {
+    match answer(client.fetch_records(position, 1..LOOK_BYTES, 0)).await {
+        Ok((records, end)) => {
+            let there = records.first().filter(|it| it.offset == position);
+            Ok(Found { first: position, end, at_us: there.map(|it| it.record.timestamp.timestamp_micros()) })
+        }
+        Err(Ended::Elsewhere) => {
+            let first = answer(client.get_offset(OffsetAt::Earliest)).await?;
+            let end = answer(client.get_offset(OffsetAt::Latest)).await?;
+            Ok(Found { first, end, at_us: None })
+        }
+        Err(ended) => Err(ended),
+    }
+}
+
+/// The offset from which a partition is read on.
+async fn place(it: &Shard, client: &PartitionClient, reached: Option<&Reached>) -> Result<i64, Ended> {
+    let Some(reached) = reached else { return answer(client.get_offset(OffsetAt::Earliest)).await };
+    let name = format!("{}/{}", it.entry.config.topic, it.partition);
+    let mut found = look(client, reached.position).await?;
+    if refused(reached, found, &name).is_some() {
+        tokio::time::sleep(SETTLE).await;
+        found = look(client, reached.position).await?;
+    }
+    if let Some((zh, en)) = refused(reached, found, &name) {
+        return Err(Ended::Stopped { zh, en });
+    }
+    let next = reached.position + 1;
+    if found.first <= next {
+        return Ok(next);
+    }
+    let (n, last) = (found.first - next, found.first - 1);
+    let zh = format!("{name} 在读到之前已清除至多 {n} 条消息（位置 {next} 至 {last}）：请延长其保留期，并请来源补送");
+    let en = format!(
+        "up to {n} messages of {name} (offsets {next} to {last}) were removed before they were read: keep them for longer, and ask \
+         the source to send them again"
+    );
+    tracing::warn!(door = it.source.as_str(), why = en.as_str(), "it goes on behind a loss");
+    it.entry.door.board.trouble(&it.source, &zh, &en);
+    Ok(found.first)
+}
+
+/// Whether a partition is the one that our position is of, in both languages if it is not.
+fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, String)> {
+    let Reached { position, born_us, .. } = reached;
+    let Found { first, end, at_us } = found;
+    let how = (
+        "请恢复它的数据；若确实换了新主题，请给这一项另起一个 name，将从头读取，重复的按约定的键剔除",
+        "put its data back; if it really is a new topic give this entry another name: it is read from its beginning, and what came \
+         before is set aside by the contract's key",
+    );
+    if *position < first {
+        return None;
+    }
+    if end <= *position {
+        return Some((
+            format!("{name} 的下一个位置是 {end}，而已收到 {position}：代理丢失了数据或主题被重新建立，没有从头读取：{}", how.0),
+            format!(
+                "{name} goes on at {end}, and {position} was taken: the brokers lost data or the topic was made anew; nothing was \
+                 read from its beginning: {}",
+                how.1
+            ),
+        ));
+    }
+    // Nothing is known of positions that were kept without an instant.
+    if *born_us != 0 && at_us.is_some_and(|it| it != *born_us) {
+        return Some((
+            format!("{name} 的位置 {position} 上是另一条消息：主题被重新建立过，没有从头读取：{}", how.0),
+            format!(
+                "{name} has another message at {position} than the one that was taken: the topic was made anew; nothing was read \
+                 from its beginning: {}",
+                how.1
+            ),
+        ));
+    }
+    None
+}
+
+/// Messages that go into the log together, and where the partition stands after them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Part {
+    messages: Vec<Vec<u8>>,
+    /// Offset of the last one.
+    last: i64,
+    /// Its instant, as producer or broker gave it.
+    at_us: i64,
+}
+
+/// Cuts what was fetched: compressed, a batch of a few bytes may hold more than the log takes at once.
+fn parts(records: Vec<RecordAndOffset>, bytes_max: usize) -> Vec<Part> {
+    let mut found: Vec<Part> = Vec::new();
+    let mut bytes = 0;
+    for RecordAndOffset { record, offset } in records {
+        let at_us = record.timestamp.timestamp_micros();
+        let message = content(record);
+        bytes += message.len();
+        match found.last_mut().filter(|it| it.messages.len() < BATCH_MAX && bytes <= bytes_max) {
+            Some(part) => {
+                part.messages.push(message);
+                (part.last, part.at_us) = (offset, at_us);
+            }
+            None => {
+                bytes = message.len();
+                found.push(Part { messages: vec![message], last: offset, at_us });
+            }
+        }
+    }
+    found
+}
+
+/// What a message says: nothing for one that only marks a key as removed, the data of one that says that it is a CloudEvent.
+fn content(record: Record) -> Vec<u8> {
+    let value = record.value.unwrap_or_default();
+    let says = record.headers.iter().find(|it| it.0.eq_ignore_ascii_case("content-type"));
+    if says.is_some_and(|it| it.1.starts_with(b"application/cloudevents"))
+        && let Some(data) = ::ingest::cloud_event_data(&value)
+    {
+        return data.to_vec();
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn record(offset: i64, value: Option<&str>, kind: &str) -> RecordAndOffset {
+        let headers = BTreeMap::from([("content-type".to_owned(), kind.as_bytes().to_vec())]);
+        let value = value.map(|it| it.as_bytes().to_vec());
+        let timestamp = chrono::DateTime::from_timestamp_micros(offset * 1_000).expect("an instant");
+        RecordAndOffset { record: Record { key: None, value, headers, timestamp }, offset }
+    }
+
+    #[test]
+    fn a_topic_is_named_and_no_pattern() {
+        for (text, expected) in
+            [("gates.passage", true), ("a-b_c.7", true), ("", false), ("..", false), ("gates.*", false), ("门禁", false)]
+        {
+            assert_eq!(is_topic(text), expected, "{text}");
+        }
+        assert!(!is_topic(&"x".repeat(250)));
+    }
+
+    #[test]
+    fn all_partitions_are_read_unless_some_are_named() {
+        let found = BTreeSet::from([0, 1, 2]);
+        assert_eq!(wanted(&[], &found), (vec![0, 1, 2], vec![]));
+        assert_eq!(wanted(&[2, 7], &found), (vec![2], vec![7]));
+    }
+
+    #[test]
+    fn a_partition_that_is_shorter_or_another_one_is_not_read() {
+        let reached = Reached { source: "kafka/gates/gates/0".to_owned(), position: 40, born_us: 7 };
+        let found = Found { first: 40, end: 41, at_us: Some(7) };
+        assert_eq!(refused(&reached, found, "gates/0"), None);
+        let gone = Found { first: 60, end: 90, at_us: None };
+        assert_eq!(refused(&reached, gone, "gates/0"), None, "old messages may go");
+        assert_eq!(refused(&reached, Found { end: 90, at_us: None, ..found }, "gates/0"), None, "so may one in between");
+        let unknown = Reached { born_us: 0, ..reached.clone() };
+        assert_eq!(refused(&unknown, found, "gates/0"), None);
+        let (_, shorter) = refused(&reached, Found { end: 40, at_us: None, ..found }, "gates/0").expect("refused");
+        assert!(shorter.contains("goes on at 40"), "{shorter}");
+        let (_, anew) = refused(&reached, Found { end: 400, at_us: Some(8), ..found }, "gates/0").expect("refused");
+        assert!(anew.contains("another message"), "{anew}");
+        let empty = Found { first: 0, end: 0, at_us: None };
+        assert!(refused(&reached, empty, "gates/0").is_some());
+    }
+
+    #[test]
+    fn what_was_fetched_is_cut_by_number_and_bytes_and_gaps_stay_gaps() {
+        let records = [3, 4, 9, 10].map(|it| record(it, Some("four"), ""));
+        let told: Vec<(usize, i64, i64)> =
+            parts(records.to_vec(), 8).iter().map(|it| (it.messages.len(), it.last, it.at_us)).collect();
+        assert_eq!(told, [(2, 4, 4_000), (2, 10, 10_000)]);
+        let large = parts(vec![record(1, Some("more than eight"), ""), record(2, Some("x"), "")], 8);
+        assert_eq!(large.iter().map(|it| it.last).collect::<Vec<_>>(), [1, 2], "one that is too large goes alone");
+        let many: Vec<RecordAndOffset> = (0..1_001).map(|it| record(it, Some("x"), "")).collect();
+        assert_eq!(parts(many, 1 << 20).iter().map(|it| it.last).collect::<Vec<_>>(), [499, 999, 1_000]);
+        assert!(parts(Vec::new(), 8).is_empty());
+    }
+
+    #[test]
+    fn a_message_without_a_value_holds_nothing_and_an_envelope_is_taken_off_where_the_header_says_so() {
+        let event = r#"{"specversion":"1.0","id":"7","source":"gate/3","type":"passage","data":{"a":1}}"#;
+        let text = |value: Option<&str>, kind: &str| String::from_utf8(content(record(0, value, kind).record)).expect("text");
+        assert_eq!(text(None, "application/json"), "");
+        assert_eq!(text(Some(event), "application/cloudevents+json; charset=utf-8"), r#"{"a":1}"#);
+        assert_eq!(text(Some(event), "application/json"), event);
+        assert_eq!(text(Some("no JSON"), "application/cloudevents+json"), "no JSON", "it waits in quarantine as it came");
+    }
+}
