@@ -30,6 +30,7 @@ pub(crate) fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql:
         is_cached: false,
         is_kept: false,
         is_versioned: false,
+        is_live: false,
     }
 }
 
