@@ -418,7 +418,10 @@ impl Model {
                 );
             }
             if front.complete_at.is_some() {
-                return refuse("live", "a live list says with a column from_at since when each of its rows holds, and no complete_at");
+                return refuse(
+                    "live",
+                    "a live list says with a column from_at since when each of its rows holds, and no complete_at",
+                );
             }
         }
         for step in front.first_step_zh.iter().chain(&front.first_step_en) {

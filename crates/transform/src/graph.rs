@@ -299,7 +299,9 @@ impl Graph {
                     ));
                 }
                 if let Some(label) = stored.iter().find(|it| self.node(it).is_some_and(Node::is_label)) {
-                    return refuse(format!("reads label \"{label}\": an outcome is for training and evaluation, and never an input"));
+                    return refuse(format!(
+                        "reads label \"{label}\": an outcome is for training and evaluation, and never an input"
+                    ));
                 }
             }
             let is_input = node.materialized == Materialized::AsOf && !matches!(node.origin, Origin::Scores | Origin::Audit);
