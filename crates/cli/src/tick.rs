@@ -137,10 +137,10 @@ async fn next_change(house: &House, list: &str, now_us: i64) -> anyhow::Result<O
     let Some(table) = house.engine.table(list).await? else { return Ok(None) };
     let schema = table.schema();
     let context = house.engine.context();
-    context.register_table("list", table)?;
+    context.register_table("held", table)?;
     let mut next: Option<i64> = None;
     for column in HOLDS.iter().filter(|it| schema.field_with_name(it).is_ok()) {
-        let query = format!("SELECT min({column}) AS at FROM list WHERE CAST({column} AS BIGINT) > {now_us}");
+        let query = format!("SELECT min({column}) AS next FROM held WHERE CAST({column} AS BIGINT) > {now_us}");
         for batch in context.sql(&query).await?.collect().await? {
             let instants = batch.column(0).as_primitive_opt::<TimestampMicrosecondType>();
             let at = instants.and_then(|it| it.iter().flatten().min());
