@@ -1,6 +1,7 @@
 /*---
 kind     = "list"
 live     = true
+tell     = true
 about    = "Gates that many people entered by within ten minutes of the open day, against the gate's own past at that hour (门口聚集). A number at a place and nobody's name: what it is has to be looked at."
 about_zh = "当日十分钟内进入人次明显多于该门同一时段以往的门口。只有地点和人次，没有任何人的信息；是什么情况需到现场看。"
 title_zh = "门口聚集"

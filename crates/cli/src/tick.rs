@@ -17,15 +17,26 @@ use tokio::sync::Mutex;
 use transform::{Action, Builder};
 
 use crate::house::House;
+use crate::settings::Now;
 
 /// Columns of a live list by which a row begins and ceases to hold without that any row came.
 const HOLDS: [&str; 2] = ["from_at", "until_at"];
+
+/// Rows of one list that are told of at most.
+const TOLD_MAX: usize = 1_000;
 
 /// What the tables are made of: the open day, and the versions of the raw tables.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Base {
     open_on: i32,
     versions: BTreeMap<String, (String, i64)>,
+}
+
+/// A live list of which whoever is on duty is told.
+struct Told {
+    list: String,
+    /// Columns that make a row one.
+    grain: Vec<String>,
 }
 
 /// What a tick has to know of those before it.
@@ -46,6 +57,8 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
         return;
     }
     let raw = house.graph.raw_of(&tables);
+    // Where the data are of another day nobody is sent anywhere.
+    let told = if house.settings.clock.now == Now::Wall { told(&house) } else { Vec::new() };
     // A project is read once a process, so its queries are planned once: they would cost more than most ticks.
     let builder = match house.builder().await {
         Ok(it) => it,
@@ -74,6 +87,12 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
             }
         }
         let now_us = Utc::now().timestamp_micros();
+        for it in &told {
+            // What is not told now is told by the next tick: the store remembers what was.
+            if let Err(error) = tell(&house, it, now_us).await {
+                tracing::error!(list = it.list, error = format!("{error:#}"), "nobody was told of a list");
+            }
+        }
         for list in take_due(&mut before.due_us, now_us) {
             match next_change(&house, &list, now_us).await {
                 Ok(next) => before.due_us.extend(next.map(|it| (list.clone(), it))),
@@ -148,6 +167,39 @@ async fn next_change(house: &House, list: &str, now_us: i64) -> anyhow::Result<O
         }
     }
     Ok(next)
+}
+
+fn told(house: &House) -> Vec<Told> {
+    let models = house.project.models.iter().filter(|it| it.front.tell);
+    models.map(|it| Told { list: it.name.clone(), grain: it.front.grain.clone() }).collect()
+}
+
+/// Tells of the rows of a list that hold now and that nobody was told of before: one message, however many they are.
+async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
+    let Some(table) = house.engine.table(&told.list).await? else { return Ok(()) };
+    let schema = table.schema();
+    let has = |name: &str| schema.field_with_name(name).is_ok();
+    // A gate that falls silent again another day is another row.
+    let key = told.grain.iter().map(String::as_str).chain(has(HOLDS[0]).then_some(HOLDS[0]));
+    let key = key.map(|it| format!("CAST({it} AS VARCHAR)")).collect::<Vec<_>>().join(", ");
+    let (from, until) = (has(HOLDS[0]), has(HOLDS[1]));
+    let from = if from { format!(" AND CAST(from_at AS BIGINT) <= {now_us}") } else { String::new() };
+    let until = if until { format!(" AND CAST(until_at AS BIGINT) > {now_us}") } else { String::new() };
+    let context = house.engine.context();
+    context.register_table("held", table)?;
+    let query = format!("SELECT concat_ws('|', {key}) AS item FROM held WHERE TRUE{from}{until} ORDER BY item LIMIT {TOLD_MAX}");
+    let mut items = Vec::new();
+    for batch in context.sql(&query).await?.collect().await? {
+        let texts = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
+        items.extend(texts.as_string::<i32>().iter().flatten().map(str::to_owned));
+    }
+    if !items.is_empty() {
+        let new_n = house.store.messages().tell_list(&told.list, &items, house.now_us()).await?;
+        if 0 < new_n {
+            tracing::info!(list = told.list, new_n, "whoever is on duty is told of a list");
+        }
+    }
+    Ok(())
 }
 
 /// The lists that changed by now because of the clock; they are due no more.

@@ -55,6 +55,9 @@ pub struct FrontMatter {
     /// says how things stand on the open day, which is then what `$as_of` means. Lists that are live are `whole`.
     #[serde(default)]
     pub live: bool,
+    /// Live lists about no person: whoever is on duty is told once of each row, in words that say nothing of it.
+    #[serde(default)]
+    pub tell: bool,
     /// Days before a dirty day that a `day` model also reads.
     #[serde(default)]
     pub lookback: Option<Span>,
@@ -423,6 +426,9 @@ impl Model {
                     "a live list says with a column from_at since when each of its rows holds, and no complete_at",
                 );
             }
+        }
+        if front.tell && !(front.live && front.kind == Kind::List && front.subject.is_none()) {
+            return refuse("tell", "only of a live list that is about no person is anybody told by the tick");
         }
         for step in front.first_step_zh.iter().chain(&front.first_step_en) {
             if let Some(word) = crate::forbidden(step).first() {

@@ -163,3 +163,19 @@ fn what_is_live_reads_nothing_that_is_written_once_a_date() {
     let error = Graph::new(&pipelines, &[dated, list], None).expect_err("refused").to_string();
     assert!(error.contains("is live and reads \"apple_dated\""), "{error}");
 }
+
+#[test]
+fn live_is_a_word_of_stored_tables_and_tell_one_of_lists_about_nobody() {
+    let refused = |head: &str| {
+        let text = format!(
+            "/*---\nabout = \"Apples.\"\nowner = \"office\"\ngrain = [\"id\"]\n{head}\n---*/\nSELECT id FROM stg_apple\n"
+        );
+        Model::parse(Path::new("sql/x.sql"), &text, &Default::default()).map_or_else(|it| it.to_string(), |_| String::new())
+    };
+    assert_eq!(refused("kind = \"list\"\nlive = true\ntell = true"), "");
+    assert_eq!(refused("kind = \"table\"\nlive = true\nmaterialized = \"day\""), "");
+    assert!(refused("kind = \"table\"\nlive = true\nmaterialized = \"as_of\"").contains("written once"));
+    assert!(refused("kind = \"list\"\nlive = true\ncomplete_at = \"23:30\"").contains("from_at"));
+    assert!(refused("kind = \"list\"\nlive = true\ntell = true\nsubject = \"student_key\"").contains("about no person"));
+    assert!(refused("kind = \"list\"\ntell = true").contains("about no person"));
+}
