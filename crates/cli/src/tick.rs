@@ -22,6 +22,9 @@ use crate::settings::Now;
 /// Columns of a live list by which a row begins and ceases to hold without that any row came.
 const HOLDS: [&str; 2] = ["from_at", "until_at"];
 
+/// The pause after a tick is at least so many times as long as the tick was.
+const IDLE_TIMES: u32 = 4;
+
 /// Rows of one list that are told of at most.
 const TOLD_MAX: usize = 1_000;
 
@@ -68,8 +71,11 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
         }
     };
     let mut before = Before::default();
+    let mut took = Duration::ZERO;
     loop {
-        tokio::time::sleep(every).await;
+        // A fifth of the time at most: what is pushed and who reads have to get on as well.
+        tokio::time::sleep(every.max(IDLE_TIMES * took)).await;
+        let began = Instant::now();
         {
             // A run under way builds the same tables; the next tick finds what it has left.
             let Ok(_one) = one_at_a_time.try_lock() else { continue };
@@ -86,6 +92,7 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
                 }
             }
         }
+        took = began.elapsed();
         let now_us = Utc::now().timestamp_micros();
         for it in &told {
             // What is not told now is told by the next tick: the store remembers what was.
@@ -158,7 +165,8 @@ async fn next_change(house: &House, list: &str, now_us: i64) -> anyhow::Result<O
     let context = house.engine.context();
     context.register_table("held", table)?;
     let mut next: Option<i64> = None;
-    for column in HOLDS.iter().filter(|it| schema.field_with_name(it).is_ok()) {
+    let columns: Vec<&str> = HOLDS.into_iter().filter(|it| schema.field_with_name(it).is_ok()).collect();
+    for column in columns {
         let query = format!("SELECT min({column}) AS next FROM held WHERE CAST({column} AS BIGINT) > {now_us}");
         for batch in context.sql(&query).await?.collect().await? {
             let instants = batch.column(0).as_primitive_opt::<TimestampMicrosecondType>();
