@@ -94,7 +94,7 @@ const routes = [
     return {about: "本人数据副本 / a copy of your own data", portrait: sample("portrait"), archive: sample("archive"), record: sample("record").rows};
   }],
   [/^\/warnings$/, "care", () => sample("warnings")],
-  [/^\/lists$/, "lists", () => ({lists: sample("lists").lists.map((it) => ({built_at: null, complete_from: null, is_complete: true, ...it}))})],
+  [/^\/lists$/, "lists", () => ({lists: sample("lists").lists.map((it) => ({built_at: null, complete_from: null, is_complete: true, is_live: false, ...it}))})],
   [/^\/lists\/([^/]+)$/, "lists", ({match}) => {
     const head = sample("lists").lists.find((it) => it.list === match[1]);
     if (head === undefined) throw new Refusal(404, "not_found", "没有这份清单 / No such list");
@@ -107,11 +107,11 @@ const routes = [
   [/^\/runs$/, "runs", () => sample("runs")],
   [/^\/pipelines$/, "pipelines", () => ({
     now: new Date().toISOString(),
-    stream: {log_bytes: 0, log_bytes_max: 268435456, log_rows: 0, oldest_at: null, commit_seconds: 30, disk_free_bytes: 50 * 2 ** 30, sentences: []},
+    stream: {log_bytes: 0, log_bytes_max: 268435456, log_rows: 0, oldest_at: null, commit_seconds: 30, disk_free_bytes: 50 * 2 ** 30, sentences: [], tick: {at: new Date().toISOString(), seconds: 0.4, tables: [{table: "list_gate_fault", rows_n: 2}]}},
     rows: [{
       pipeline: "gate_event", about: "门禁通行", owner: "logistics_security_office", shape: "event", doors: ["files", "push"], usual_delay_s: 300,
       occurred_at: new Date().toISOString(), known_at: new Date().toISOString(), committed_at: new Date().toISOString(), lag_s: -10800, hour_rows: 12000,
-      hour_bytes: 3145728, rows_n: 480000, rows_in: 480120, rows_quarantined: 120, waiting: [{reason: "time", rows: 120, last_hour: 40}], state: "watch",
+      hour_bytes: 3145728, rows_n: 480000, rows_in: 480120, rows_quarantined: 120, waiting: [{reason: "time", rows: 120, last_hour: 40}], late: [{on: "2025-10-30", rows_n: 7}], state: "watch",
       sentences: [{code: "clock_ahead", urgency: "watch", text_zh: "来源时钟快 3 小时", text_en: "the clock of the source runs 3 h ahead", todo_zh: "请来源系统校时（NTP）", todo_en: "have the source set its clock (NTP)"}],
     }],
   })],

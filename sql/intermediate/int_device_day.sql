@@ -3,6 +3,7 @@ kind         = "table"
 about        = "How much of one campus day each device was alive, as it was known (设备日在线)."
 owner        = "network_center"
 materialized = "student_day"
+live         = true
 grain        = ["device_id", "occurred_on"]
 purpose      = ["portrait", "trend_warning", "cockpit"]
 

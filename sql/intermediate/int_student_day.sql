@@ -3,6 +3,7 @@ kind         = "table"
 about        = "What the devices saw of one student on one campus day, as it was known (学生日汇总)."
 owner        = "platform"
 materialized = "student_day"
+live         = true
 grain        = ["student_key", "occurred_on"]
 subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]

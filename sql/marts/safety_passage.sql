@@ -3,6 +3,7 @@ kind         = "table"
 about        = "The last gate that each student passed on a campus day, by any way of passage: for who looks for somebody in a safety check, and nothing else (安全核实: 当日最后通行)."
 owner        = "logistics_security_office"
 materialized = "day"
+live         = true
 grain        = ["student_key", "occurred_on"]
 subject      = "student_key"
 purpose      = ["public_safety"]

@@ -30,6 +30,7 @@ mod roll;
 mod rollover;
 mod serve;
 mod support;
+mod tick;
 mod truth;
 mod walk;
 mod warnings;

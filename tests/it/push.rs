@@ -17,7 +17,7 @@ fn project(folder: &TempDir, more: &str) -> Gates {
 }
 
 /// Commits only when the server stops.
-const NO_COMMIT: &str = "[stream]\ncommit_seconds = 3600";
+const NO_COMMIT: &str = "[stream]\ncommit_seconds = 3600\ntick_seconds = 0";
 
 fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
@@ -197,7 +197,10 @@ fn no_number_stands_in_a_log_that_was_not_committed() {
 #[test]
 fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     let folder = TempDir::new().expect("a folder");
-    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbody_bytes_max = \"4 KiB\"\nrows_max = 10\nrejects_max = 2");
+    let gates = project(
+        &folder,
+        "[stream]\ncommit_seconds = 3600\ntick_seconds = 0\nbody_bytes_max = \"4 KiB\"\nrows_max = 10\nrejects_max = 2",
+    );
     let server = gates.serve(None).expect("it starts");
     let good = passage("G1", 1, now_ms(), 1);
     let json = "application/json";
@@ -241,7 +244,8 @@ fn who_may_not_push_is_told_why_and_nothing_is_kept() {
 #[test]
 fn above_the_mark_senders_wait_and_nothing_is_lost() {
     let folder = TempDir::new().expect("a folder");
-    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\nbytes_max = \"24 KiB\"\nsegment_bytes = \"8 KiB\"");
+    let gates =
+        project(&folder, "[stream]\ncommit_seconds = 3600\ntick_seconds = 0\nbytes_max = \"24 KiB\"\nsegment_bytes = \"8 KiB\"");
     let server = gates.serve(None).expect("it starts");
     let (mut seq, mut refused) = (0, 0);
     while refused < 3 {

@@ -131,8 +131,8 @@ const ROUTES: &str = "
     college_secretary 200      200   403      200        403        403    403   200     403    403     403    403
     college_office    200      403   403      403        403        403    403   200     403    403     403    403
     dorm_keeper       403      403   403      403        403        403    200   403     403    403     403    403
-    security          403      200   403      200        403        403    403   403     403    403     403    403
-    duty_office       403      200   403      200        403        200    403   403     403    403     403    403
+    security          403      200   403      200        403        403    200   403     403    403     403    403
+    duty_office       403      200   403      200        403        200    200   403     403    403     403    403
 ";
 
 #[test]
@@ -156,7 +156,10 @@ fn every_route_answers_a_role_as_its_work_needs() {
         let lists = desk.get("/lists", "/lists");
         lists["lists"].as_array().expect("lists").iter().map(|it| word(&it["list"])).collect()
     };
-    assert_eq!(names(&Desk::of(&server, &document, "dorm_keeper")), ["holiday_stay", "resident", "unverified_absence"]);
+    assert_eq!(
+        names(&Desk::of(&server, &document, "dorm_keeper")),
+        ["holiday_stay", "late_tonight", "out_tonight", "resident", "unverified_absence"]
+    );
     assert_eq!(names(&Desk::of(&server, &document, "tutor")), ["class_absence", "internship_contact"]);
     assert!(!names(&Desk::of(&server, &document, "psychologist")).contains(&"device_offline".to_owned()));
 

@@ -27,6 +27,7 @@ mod stream;
 mod tables;
 mod talks;
 mod telling;
+mod tick;
 mod tuning;
 mod visits;
 mod working_days;

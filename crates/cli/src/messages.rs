@@ -26,6 +26,8 @@ const ADDRESSES: [(&str, AddressKind); 4] = [
 
 /// How long a message that reaches nobody stays open: somebody may be put on the roster yet.
 const REACHES_NOBODY_US: i64 = 7 * casework::DAY_US;
+/// The same of a live list: what was so two hours ago is looked up on its page, and sends nobody anywhere.
+const LIST_REACHES_NOBODY_US: i64 = 2 * casework::HOUR_US;
 
 /// How long a message that reaches nobody is left alone, unless it is urgent: whoever comes on the roster waits for it.
 const LOOK_AGAIN_US: i64 = 10 * casework::MINUTE_US;
@@ -146,6 +148,7 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
         (Some(thread_key), _) if open.kind == "help_asked" => cases.asked_for_help(thread_key, now_us).await?,
         (Some(thread_key), _) => cases.asked_about(thread_key, now_us).await?,
         (None, Some(hand_over_key)) => cases.asked_to_take(hand_over_key).await?,
+        (None, None) if open.kind == "list_ready" => cases.asked_to_look(now_us).await?,
         (None, None) => match open.follow_up_key {
             Some(follow_up_key) => cases.asked_to_contact(follow_up_key, now_us).await?,
             None => cases.asked_to_place(now_us).await?,
@@ -202,13 +205,14 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
                 return Ok(());
             }
             Action::Exhausted { .. } => {
+                let patience_us = if open.kind == "list_ready" { LIST_REACHES_NOBODY_US } else { REACHES_NOBODY_US };
                 let has_asked = deliveries.iter().any(|it| it.channel != TELEPHONE && it.state() != notify::State::Failed);
                 if !has_asked && 0 < messages.forget_failed(open.message_id).await? {
                     // Every channel was out of order: that is no answer, so everybody is asked anew in a while.
                     round.unreached_n += 1;
                     let pause_us = if urgency(open) < URGENT { LOOK_AGAIN_US } else { TRY_AGAIN_US };
                     messages.put_off(open.message_id, now_us + pause_us).await?;
-                } else if has_asked || open.created_us + REACHES_NOBODY_US <= now_us {
+                } else if has_asked || open.created_us + patience_us <= now_us {
                     messages.settle(open.message_id, Fate::GivenUp, now_us).await?;
                     round.settled_n += 1;
                     tracing::error!(message_id = open.message_id, "everybody was asked and nobody answered");
@@ -237,6 +241,7 @@ fn message(open: &OpenMessage, route: &Route) -> anyhow::Result<Message> {
         ("crisis_declared", Some(key), _) => (Kind::CrisisDeclared, Target::Crisis(key)),
         ("hand_over_asked", _, Some(key)) => (Kind::HandOverAsked, Target::HandOver(key)),
         ("follow_up_due", _, Some(key)) => (Kind::FollowUpDue, Target::FollowUp(key)),
+        ("list_ready", ..) => (Kind::ListReady, Target::List(open.message_id)),
         (other, ..) => anyhow::bail!("message {} is of the kind \"{other}\", which nobody sends", open.message_id),
     };
     let severity = open.severity.map(|it| u8::try_from(it).map_err(|it| it.to_string()).and_then(Severity::try_from));

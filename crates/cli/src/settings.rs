@@ -78,6 +78,7 @@ pub(crate) struct Ingest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stream {
     pub(crate) commit_seconds: u64,
+    pub(crate) tick_seconds: u64,
     pub(crate) commit_bytes: Bytes,
     pub(crate) bytes_max: Bytes,
     pub(crate) segment_bytes: Bytes,

@@ -51,6 +51,13 @@ pub struct FrontMatter {
     /// Views: kept in memory while the tables of one as-of date are built, because several read it.
     #[serde(default)]
     pub cached: bool,
+    /// Kept up to date by the tick while a day goes on (实时): a `day` or `student_day` table, or one that is made whole and
+    /// says how things stand on the open day, which is then what `$as_of` means. Lists that are live are `whole`.
+    #[serde(default)]
+    pub live: bool,
+    /// Live lists about no person: whoever is on duty is told once of each row, in words that say nothing of it.
+    #[serde(default)]
+    pub tell: bool,
     /// Days before a dirty day that a `day` model also reads.
     #[serde(default)]
     pub lookback: Option<Span>,
@@ -365,6 +372,7 @@ impl Model {
     /// How the model is stored; the kind decides where the front matter does not.
     pub fn materialized(&self) -> Materialized {
         self.front.materialized.unwrap_or(match self.front.kind {
+            Kind::List if self.front.live => Materialized::Whole,
             Kind::Measure | Kind::Rule | Kind::Trend | Kind::Risk | Kind::Tag | Kind::List => Materialized::AsOf,
             Kind::Check => Materialized::View,
             Kind::Table | Kind::Label => Materialized::Whole,
@@ -402,6 +410,25 @@ impl Model {
         }
         if front.first_step_zh.is_some() != front.first_step_en.is_some() {
             return refuse("first_step_zh", "a first step is said in both languages, or left to the thread");
+        }
+        if front.live {
+            let is_stored = matches!(self.materialized(), Materialized::Whole | Materialized::Day | Materialized::StudentDay);
+            if !matches!(front.kind, Kind::Table | Kind::List) || !is_stored {
+                return refuse(
+                    "live",
+                    "only a table or list that is stored whole or by day is kept up to date by the tick: what is as of a date is \
+                     written once",
+                );
+            }
+            if front.complete_at.is_some() {
+                return refuse(
+                    "live",
+                    "a live list says with a column from_at since when each of its rows holds, and no complete_at",
+                );
+            }
+        }
+        if front.tell && !(front.live && front.kind == Kind::List && front.subject.is_none()) {
+            return refuse("tell", "only of a live list that is about no person is anybody told by the tick");
         }
         for step in front.first_step_zh.iter().chain(&front.first_step_en) {
             if let Some(word) = crate::forbidden(step).first() {

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
 pub use live::{Live, LiveLimits, Topic};
 pub use metrics::Metrics;
-pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Urgency, Waiting, span};
+pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Ticked, Urgency, Waiting, span};
 pub use portrait::portrait;
 pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes, StreamDoor};
 pub use state::{

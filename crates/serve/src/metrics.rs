@@ -18,7 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::pipelines::{Failure, Operation};
+use crate::pipelines::{Failure, Operation, Ticked};
 use crate::state::State;
 
 type Labels<const N: usize> = [(&'static str, String); N];
@@ -39,6 +39,9 @@ pub struct Metrics {
     sync_seconds: Histogram,
     commit_seconds: Histogram,
     commit_failures: Counter,
+    tick_seconds: Histogram,
+    tick_rows: Family<Labels<1>, Counter>,
+    tick_failures: Counter,
     rows: Family<Labels<2>, Counter>,
     waiting: Family<Labels<2>, Figure>,
     lag_seconds: Family<Labels<2>, Figure>,
@@ -50,6 +53,7 @@ pub struct Metrics {
     streams: Figure,
     hour: Mutex<HashMap<String, VecDeque<Minute>>>,
     failures: Mutex<BTreeMap<String, Failure>>,
+    last_tick: Mutex<Option<Ticked>>,
 }
 
 /// What came in one minute.
@@ -87,6 +91,9 @@ impl Metrics {
             sync_seconds: seconds(),
             commit_seconds: seconds(),
             commit_failures: Counter::default(),
+            tick_seconds: seconds(),
+            tick_rows: Family::default(),
+            tick_failures: Counter::default(),
             rows: Family::default(),
             waiting: Family::default(),
             lag_seconds: Family::default(),
@@ -98,6 +105,7 @@ impl Metrics {
             streams: Figure::default(),
             hour: Mutex::default(),
             failures: Mutex::default(),
+            last_tick: Mutex::default(),
         };
         let to = &mut it.registry;
         to.register("requests", "Requests by route, method and status", it.requests.clone());
@@ -107,6 +115,9 @@ impl Metrics {
         to.register_with_unit("log_sync", "Syncs of the log of pushed events", Unit::Seconds, it.sync_seconds.clone());
         to.register_with_unit("commit", "Commits of the log into the lake", Unit::Seconds, it.commit_seconds.clone());
         to.register("commit_failures", "Commits that failed", it.commit_failures.clone());
+        to.register_with_unit("tick", "Builds of live tables while a day goes on", Unit::Seconds, it.tick_seconds.clone());
+        to.register("tick_rows", "Rows that they wrote, by table", it.tick_rows.clone());
+        to.register("tick_failures", "Such builds that failed", it.tick_failures.clone());
         to.register("rows", "Rows of files and of what was pushed, by what became of them", it.rows.clone());
         to.register("quarantine_rows", "Rows that wait in quarantine, by reason", it.waiting.clone());
         to.register_with_unit(
@@ -168,6 +179,25 @@ impl Metrics {
     /// Notes how long a commit of the log took.
     pub fn committed(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Notes what a tick built.
+    pub fn ticked(&self, tick: Ticked) {
+        self.tick_seconds.observe(tick.seconds);
+        for (table, rows) in &tick.tables {
+            self.tick_rows.get_or_create(&[("table", table.clone())]).inc_by(u64::try_from(*rows).unwrap_or(0));
+        }
+        *self.last_tick.lock() = Some(tick);
+    }
+
+    /// Counts a tick that failed.
+    pub fn tick_failed(&self) {
+        self.tick_failures.inc();
+    }
+
+    /// The last tick that built something.
+    pub fn last_tick(&self) -> Option<Ticked> {
+        self.last_tick.lock().clone()
     }
 
     /// Notes that something failed: a pipeline by its name, the commit of the log under an empty one. It is shown until
@@ -302,6 +332,23 @@ mod tests {
             assert!(text.lines().any(|it| it == line), "{line} is missing in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn a_tick_is_timed_counted_by_table_and_remembered() {
+        let metrics = Metrics::new();
+        assert_eq!(metrics.last_tick(), None);
+        let tick =
+            Ticked { at_us: 7, seconds: 0.2, tables: vec![("list_gate_crowd".to_owned(), 3), ("safety_passage".to_owned(), 0)] };
+        metrics.ticked(tick.clone());
+        metrics.tick_failed();
+        assert_eq!(metrics.last_tick(), Some(tick));
+        let text = metrics.text(&operation(), 0).expect("text");
+        for line in
+            ["yizhan_tick_seconds_count 1", "yizhan_tick_rows_total{table=\"list_gate_crowd\"} 3", "yizhan_tick_failures_total 1"]
+        {
+            assert!(text.lines().any(|it| it == line), "{line} is missing in\n{text}");
+        }
     }
 
     #[test]

@@ -35,6 +35,19 @@ pub struct Operation {
     pub disk_free_bytes: Option<u64>,
     /// Why the log is not committed.
     pub failure: Option<Failure>,
+    /// The last tick that built something.
+    pub tick: Option<Ticked>,
+}
+
+/// What a tick built: tables that follow what comes while the day goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ticked {
+    /// When it was done, in microseconds since 1970.
+    pub at_us: i64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Tables with the rows that were written.
+    pub tables: Vec<(String, i64)>,
 }
 
 /// One source.
@@ -70,6 +83,8 @@ pub struct PipelineState {
     pub counts: store::Counts,
     /// Rows that wait in quarantine, by reason.
     pub waiting: Vec<Waiting>,
+    /// Rows of the last two weeks that became known after their campus day had ended, by day since 1970, the newest first.
+    pub late: Vec<(i32, i64)>,
     /// What fails now.
     pub failure: Option<Failure>,
 }

@@ -369,6 +369,8 @@ pub struct ListWords {
     pub about_en: String,
     /// Who works it off.
     pub owner: String,
+    /// Whether it follows what comes while the day goes on.
+    pub is_live: bool,
     /// Local minute of the night from which on a list of a night may be read as complete.
     pub complete_minute: Option<i64>,
     /// Columns that make a row one, by which it is ordered.

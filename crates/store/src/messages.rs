@@ -16,13 +16,16 @@ use crate::error::Error;
 /// Most messages that are handed out at once.
 const MESSAGES_MAX: usize = 1_000;
 
+/// How long it is remembered which rows of a list were told of; live lists look back four weeks.
+const TOLD_KEPT_US: i64 = 90 * casework::DAY_US;
+
 /// A message that waits for somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenMessage {
     /// Number of the message; it stands in the link.
     pub message_id: i64,
     /// What happened, as a code: `new_thread`, `help_asked`, `safety_step_due`, `crisis_declared`, `overdue`, `hand_over_asked`,
-    /// `follow_up_due`, `drill`.
+    /// `follow_up_due`, `list_ready`, `drill`.
     pub kind: String,
     /// How grave, 1 to 4; none for a safety check.
     pub severity: Option<i64>,
@@ -346,7 +349,7 @@ impl Messages {
     /// If the store cannot be read.
     pub async fn sent_to(&self, to_key: i64, since_us: i64, taken_since_us: i64, limit: usize) -> Result<Vec<OwnMessage>, Error> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM message WHERE kind <> 'drill' AND coalesce(fate, '') <> 'overtaken' AND message_id IN \
+            "SELECT {COLUMNS} FROM message WHERE kind NOT IN ('drill', 'list_ready') AND coalesce(fate, '') <> 'overtaken' AND message_id IN \
              (SELECT d.message_id FROM message_delivery d WHERE d.to_key = $1 AND d.created_us >= $2) \
              AND (coalesce(fate, '') <> 'answered' OR settled_us >= $4) \
              ORDER BY CASE WHEN coalesce(fate, '') = 'answered' THEN 1 ELSE 0 END, created_us DESC, message_id DESC LIMIT $3"
@@ -550,6 +553,44 @@ impl Messages {
         }
         tx.commit().await.map_err(Error::database("write", "message"))?;
         Ok(due.len())
+    }
+
+    /// Makes one message for all rows of a list that nobody was told of before, and remembers them; returns how many these
+    /// were. What was told so long ago that no list holds it any more is forgotten.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn tell_list(&self, list: &str, items: &[String], now: i64) -> Result<u64, Error> {
+        let mut tx = self.database.begin("list_told").await?;
+        let mut new_n = 0;
+        for item in items {
+            let told = sqlx::query(
+                "INSERT INTO list_told (list, item, told_us) VALUES ($1, $2, $3) ON CONFLICT (list, item) DO NOTHING",
+            )
+            .bind(list)
+            .bind(item.as_str())
+            .bind(now)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "list_told"))?;
+            new_n += told.rows_affected();
+        }
+        if 0 < new_n {
+            let message_id = next_key(&mut tx, "message", "message_id").await?;
+            sqlx::query("INSERT INTO message (message_id, kind, is_of_machine, created_us) VALUES ($1, 'list_ready', 1, $2)")
+                .bind(message_id)
+                .bind(now)
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::database("write", "message"))?;
+        }
+        sqlx::query("DELETE FROM list_told WHERE told_us < $1")
+            .bind(now - TOLD_KEPT_US)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "list_told"))?;
+        tx.commit().await.map_err(Error::database("write", "list_told"))?;
+        Ok(new_n)
     }
 
     /// Says whether somebody has worked on the case since the step that a message is about, or it is over; of a contact,

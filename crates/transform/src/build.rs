@@ -125,7 +125,7 @@ impl<'a> Builder<'a> {
                     0 => Action::Fresh,
                     n => Action::Partitions(n),
                 },
-                _ => match self.need(node, is_full).await? {
+                _ => match self.need_on(node, as_of_on, is_full).await? {
                     Need::Nothing => Action::Fresh,
                     Need::All(why) => Action::All(why.to_owned()),
                     Need::Days(days) => Action::Partitions(days.len()),
@@ -157,9 +157,9 @@ impl<'a> Builder<'a> {
         for (done, node) in plain.into_iter().enumerate() {
             progress(Progress { table: node.name.clone(), done, total });
             let began = Instant::now();
-            let need = self.need(node, is_full).await?;
+            let need = self.need_on(node, as_of_on, is_full).await?;
             let (action, rows) = match node.materialized {
-                Materialized::Whole => self.build_whole(node, need).await?,
+                Materialized::Whole => self.build_whole(node, need, as_of_on).await?,
                 _ => self.build_days(node, need).await?,
             };
             built.push(Built { table: node.name.clone(), action, rows, seconds: began.elapsed().as_secs_f64() });
@@ -256,11 +256,17 @@ impl<'a> Builder<'a> {
         Ok(self.graph.nodes().iter().filter(is_wanted).collect())
     }
 
-    async fn build_whole(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
+    async fn build_whole(&self, node: &Node, need: Need, as_of_on: i32) -> Result<(Action, i64), Error> {
         let Need::All(why) = need else { return Ok((Action::Fresh, 0)) };
-        let made = self.made(node).await?;
-        let context = self.whole_context(node).await?;
-        let batch = self.query(node, &context, &node.sql).await?;
+        let mut made = self.made(node).await?;
+        let batch = if node.is_of_open_day() {
+            made.dates.insert(as_of_on);
+            let context = self.open_context(node, as_of_on).await?;
+            self.query(node, &context, &with_as_of(&node.sql, as_of_on)).await?
+        } else {
+            let context = self.whole_context(node).await?;
+            self.query(node, &context, &node.sql).await?
+        };
         let rows = batch.num_rows() as i64;
         let file = self.write(node, None, &batch)?;
         self.replace(node, Replace::All, vec![file], &made).await?;

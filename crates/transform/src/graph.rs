@@ -238,6 +238,17 @@ impl Graph {
         found
     }
 
+    /// The tables that the tick keeps up to date; what they are made of is built with them.
+    pub fn live(&self) -> Vec<String> {
+        self.nodes.iter().filter(|it| it.is_live).map(|it| it.name.clone()).collect()
+    }
+
+    /// The raw tables that some tables are made of.
+    pub fn raw_of(&self, tables: &[String]) -> BTreeSet<String> {
+        let upstream = tables.iter().flat_map(|it| self.upstream(it));
+        upstream.filter(|it| self.node(it).is_some_and(|it| it.origin == Origin::Raw)).collect()
+    }
+
     /// The stored tables without as-of dates that follow from the rows of some pipelines.
     pub fn made_of(&self, pipelines: &[String]) -> Vec<String> {
         let raw: Vec<String> = pipelines.iter().map(|it| format!("raw_{it}")).collect();
@@ -276,6 +287,21 @@ impl Graph {
                             "a table by day may only read tables by day, and \"{input}\" changes without a day: join it later"
                         ));
                     }
+                }
+            }
+            if node.is_live {
+                // A tick builds what it needs with all that is above it, and a date that is written once is not the tick's.
+                let stored = self.upstream(&node.name);
+                let dated = stored.iter().find(|it| self.node(it).is_some_and(|it| it.materialized == Materialized::AsOf));
+                if let Some(input) = dated {
+                    return refuse(format!(
+                        "is live and reads \"{input}\", which is written once a date: read staging, or tables by day, instead"
+                    ));
+                }
+                if let Some(label) = stored.iter().find(|it| self.node(it).is_some_and(Node::is_label)) {
+                    return refuse(format!(
+                        "reads label \"{label}\": an outcome is for training and evaluation, and never an input"
+                    ));
                 }
             }
             let is_input = node.materialized == Materialized::AsOf && !matches!(node.origin, Origin::Scores | Origin::Audit);

@@ -91,6 +91,29 @@ impl Builder<'_> {
         Ok(context)
     }
 
+    /// A context for a table of the open day: of everything the version that holds now, whenever it became known. Views are
+    /// those of the as-of tables, with the open day for their date.
+    pub(crate) async fn open_context(&self, node: &Node, open_on: i32) -> Result<SessionContext, Error> {
+        let context = self.engine.context();
+        for input in self.in_order(node) {
+            let has = |name: &str| self.schemas[&input.name].field_with_name(name).is_ok();
+            let filter = match input.materialized {
+                Materialized::StudentDay => " WHERE superseded_on IS NULL",
+                _ if input.is_versioned && input.origin != Origin::Raw && has("superseded_at") => " WHERE superseded_at IS NULL",
+                _ => "",
+            };
+            let source = if input.is_stored() {
+                let provider = self.provider(&input.name).await?;
+                context.register_table(uncut(&input.name), provider).map_err(Error::query("build", &input.path))?;
+                uncut(&input.name)
+            } else {
+                format!("({}) AS inner_view", with_as_of(&input.sql, open_on))
+            };
+            self.view(&context, input, &format!("SELECT * FROM {source}{filter}")).await?;
+        }
+        Ok(context)
+    }
+
     /// The tables that some as-of tables meet, and these themselves, each behind what it is made of.
     ///
     /// They are registered one after the other while a date is built: a view over a table of that date can only be

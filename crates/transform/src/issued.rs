@@ -30,6 +30,7 @@ pub(crate) fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql:
         is_cached: false,
         is_kept: false,
         is_versioned: false,
+        is_live: false,
     }
 }
 
@@ -344,7 +345,8 @@ pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
             |from: u32, to: u32| format!("sum(CASE WHEN minute_of_day >= {from} AND minute_of_day < {to} THEN 1 ELSE 0 END)");
         format!(
             "SELECT '{name}' AS source, count(*) AS rows_n, {night} AS night_n, {morning} AS morning_n, {afternoon} AS afternoon_n, \
-             {evening} AS evening_n, sum(CASE WHEN known_lag(known_at, occurred_on) > 2 THEN 1 ELSE 0 END) AS late_n, occurred_on \
+             {evening} AS evening_n, sum(CASE WHEN known_lag(known_at, occurred_on) > 2 THEN 1 ELSE 0 END) AS late_n, \
+             sum(CASE WHEN known_lag(known_at, occurred_on) > 1 AND NOT is_known_assumed THEN 1 ELSE 0 END) AS after_end_n, occurred_on \
              FROM raw_{name} GROUP BY occurred_on",
             night = hours(0, 360),
             morning = hours(360, 720),
@@ -356,6 +358,7 @@ pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
     let about = "What each source of events delivered on each campus day, by part of the day (数据到达日统计).";
     let mut node = as_of("quality_source_day", about, "", &["source"], branches.join(" UNION ALL "), Origin::Query);
     node.materialized = Materialized::Day;
+    node.is_live = true;
     node.subject = None;
     node.purpose = vec!["cockpit".to_owned()];
     let words = [
@@ -366,6 +369,7 @@ pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
         ("afternoon_n", "Rows from 12:00 to 18:00."),
         ("evening_n", "Rows from 18:00 to 24:00."),
         ("late_n", "Rows that became known two days or more after their own."),
+        ("after_end_n", "Rows that became known after the day had ended: tables as of the next date were made without them."),
         ("occurred_on", "Campus day."),
     ];
     node.columns = words.into_iter().map(|(name, about)| (name.to_owned(), column(about, Class::Internal))).collect();

@@ -68,6 +68,8 @@ pub struct Node {
     pub(crate) is_kept: bool,
     /// Rows are versions with `known_at` and `superseded_at`.
     pub(crate) is_versioned: bool,
+    /// The tick keeps it up to date while a day goes on.
+    pub(crate) is_live: bool,
 }
 
 impl Node {
@@ -91,6 +93,7 @@ impl Node {
             is_cached: false,
             is_kept: false,
             is_versioned: false,
+            is_live: false,
         }
     }
 
@@ -188,6 +191,7 @@ impl Node {
         node.lookback_days = front.lookback.map_or(0, |it| it.days() as i32);
         node.cadence = front.cadence;
         node.is_cached = front.cached;
+        node.is_live = front.live;
         // A staging table that a project writes itself carries versions as a generated one does.
         node.is_versioned = node.name.starts_with("stg_");
         node
@@ -205,6 +209,11 @@ impl Node {
     /// Whether the node is a label: outcomes, which only evaluation may read.
     pub(crate) fn is_label(&self) -> bool {
         self.kind == "label"
+    }
+
+    /// Whether it says how things stand on the open day, which `$as_of` then is: nothing of it is kept when the day is over.
+    pub(crate) fn is_of_open_day(&self) -> bool {
+        self.is_live && self.materialized == Materialized::Whole
     }
 
     /// Whether rows are stored.

@@ -109,6 +109,9 @@ impl Builder<'_> {
             let metadata: BTreeMap<_, _> = field.metadata().iter().collect();
             add(&format!("{} {} {metadata:?}", field.name(), field.data_type()));
         }
+        if node.is_of_open_day() {
+            add("of the open day");
+        }
         if matches!(node.origin, Origin::Drift | Origin::Scores | Origin::Audit) {
             for risk in self.graph.risks() {
                 add(&format!("{:?} {:?} {:?}", risk.model.front, risk.horizon, risk.label.front));
@@ -183,6 +186,17 @@ impl Builder<'_> {
             }
         }
         Ok(if days.is_empty() { Need::Nothing } else { Need::Days(days) })
+    }
+
+    /// The same as of a date: a table that says how things stand on the open day is made anew when another one begins.
+    pub(crate) async fn need_on(&self, node: &Node, open_on: i32, is_full: bool) -> Result<Need, Error> {
+        let need = self.need(node, is_full).await?;
+        if !node.is_of_open_day() || need != Need::Nothing {
+            return Ok(need);
+        }
+        let made = self.snapshot(&node.name).await?.as_ref().and_then(Made::read);
+        let is_of_today = made.is_some_and(|it| it.dates == BTreeSet::from([open_on]));
+        Ok(if is_of_today { Need::Nothing } else { Need::All("another day began") })
     }
 
     /// The newest version of a table; of a raw one, while a build is under way, the version that the build found.

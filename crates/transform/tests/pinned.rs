@@ -1,4 +1,5 @@
-//! A build reads the raw tables as they were when it began, whatever is committed to them meanwhile.
+//! A build reads the raw tables as they were when it began, whatever is committed to them meanwhile; and what is made of the
+//! open day is made anew when rows came or the day is another.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use arrow::datatypes::{DataType, Schema};
 use engine::{Config, Engine};
 use lake::{Commit, Durability, Lake, TableSpec};
 use schema::time::CampusClock;
-use schema::{Pipeline, raw_schema, raw_sort};
+use schema::{Model, Pipeline, raw_schema, raw_sort};
 use serde::Deserialize;
 use tokio::runtime::Handle;
-use transform::{Builder, Graph};
+use transform::{Action, Builder, Graph};
 
 #[derive(Deserialize)]
 struct Defaults {
@@ -63,6 +64,21 @@ async fn add(lake: &Lake, pipeline: &Pipeline, n: i64) {
     lake.append(&spec, vec![file], Commit { data_change: true, ..Commit::default() }).await.expect("appended");
 }
 
+fn config_of_builds() -> transform::Config {
+    let defaults = include_str!("../../cli/default.toml");
+    let defaults: Defaults = schema::parse_toml(Path::new("default.toml"), defaults).expect("settings");
+    transform::Config { chunk_rows: 1_000, as_of_days: 1, warning: defaults.warning }
+}
+
+/// A list, or a table, of the apples.
+fn model(name: &str, head: &str, query: &str) -> Model {
+    let text = format!("/*---\nabout = \"Apples.\"\nowner = \"office\"\npurpose = [\"portrait\"]\n{head}\n---*/\n{query}\n");
+    Model::parse(Path::new(&format!("sql/{name}.sql")), &text, &Default::default()).expect("a model")
+}
+
+const LIVE: &str =
+    "kind = \"list\"\nlive = true\ngrain = [\"id\"]\n[columns]\nday = { about = \"Open day.\", class = \"internal\" }";
+
 async fn rows(lake: &Lake, table: &str) -> i64 {
     lake.snapshot(table).await.expect("readable").expect("a table").rows()
 }
@@ -79,9 +95,7 @@ async fn rows_that_are_committed_while_a_build_runs_are_the_next_builds() {
     let config = Config { memory_bytes: 64 << 20, partitions: 1, spill_dir: folder.path().join("spill") };
     let engine = Engine::new(config, lake.clone(), None, clock).expect("an engine");
     let graph = Graph::new(&pipelines, &[], None).expect("a graph");
-    let defaults = include_str!("../../cli/default.toml");
-    let defaults: Defaults = schema::parse_toml(Path::new("default.toml"), defaults).expect("settings");
-    let config = transform::Config { chunk_rows: 1_000, as_of_days: 1, warning: defaults.warning };
+    let config = config_of_builds();
     let builder = Builder::new(&engine, &graph, &pipelines, config).await.expect("a builder");
 
     // When the first table is begun, a row is committed to what each of them is made of.
@@ -106,4 +120,62 @@ async fn rows_that_are_committed_while_a_build_runs_are_the_next_builds() {
     assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (2, 2));
     builder.build(20_000, &[], false, &|_| {}).await.expect("built");
     assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_of_the_open_day_is_made_anew_when_rows_came_or_the_day_is_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = Lake::open(lake::Config { root: folder.path().join("lake"), durability: Durability::Os }).await.expect("a lake");
+    let pipelines = [pipeline("apple"), pipeline("pear")];
+    add(&lake, &pipelines[0], 1).await;
+    let clock = CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::MIN);
+    let config = Config { memory_bytes: 64 << 20, partitions: 1, spill_dir: folder.path().join("spill") };
+    let engine = Engine::new(config, lake.clone(), None, clock).expect("an engine");
+    let models = [model("list_apple", LIVE, "SELECT id, $as_of AS day FROM stg_apple")];
+    let graph = Graph::new(&pipelines, &models, None).expect("a graph");
+    // A tick looks at these raw tables and no others.
+    let live = graph.live();
+    assert_eq!(live, ["list_apple"]);
+    assert_eq!(graph.raw_of(&live).into_iter().collect::<Vec<_>>(), ["raw_apple"]);
+    let builder = Builder::new(&engine, &graph, &pipelines, config_of_builds()).await.expect("a builder");
+    let build = async |day: i32| -> Action {
+        let built = builder.build(day, &live, false, &|_| {}).await.expect("built");
+        assert_eq!(built.iter().map(|it| it.table.as_str()).collect::<Vec<_>>(), ["stg_apple", "list_apple"]);
+        built[1].action.clone()
+    };
+    assert_eq!(build(20_000).await, Action::All("never built".to_owned()));
+    assert_eq!(build(20_000).await, Action::Fresh);
+    add(&lake, &pipelines[1], 1).await;
+    assert_eq!(build(20_000).await, Action::Fresh, "of another source");
+    add(&lake, &pipelines[0], 2).await;
+    assert_eq!(build(20_000).await, Action::All("an input changed".to_owned()));
+    assert_eq!(rows(&lake, "list_apple").await, 2);
+    // The open day is part of what it is made of, and so a night that builds it finds it made.
+    assert_eq!(build(20_001).await, Action::All("another day began".to_owned()));
+    assert_eq!(build(20_001).await, Action::Fresh);
+}
+
+#[test]
+fn what_is_live_reads_nothing_that_is_written_once_a_date() {
+    let pipelines = [pipeline("apple")];
+    let dated = model("apple_dated", "kind = \"table\"\nmaterialized = \"as_of\"\ngrain = [\"id\"]", "SELECT id FROM stg_apple");
+    let list = model("list_apple", LIVE, "SELECT id, $as_of AS day FROM apple_dated");
+    let error = Graph::new(&pipelines, &[dated, list], None).expect_err("refused").to_string();
+    assert!(error.contains("is live and reads \"apple_dated\""), "{error}");
+}
+
+#[test]
+fn live_is_a_word_of_stored_tables_and_tell_one_of_lists_about_nobody() {
+    let refused = |head: &str| {
+        let text = format!(
+            "/*---\nabout = \"Apples.\"\nowner = \"office\"\ngrain = [\"id\"]\n{head}\n---*/\nSELECT id FROM stg_apple\n"
+        );
+        Model::parse(Path::new("sql/x.sql"), &text, &Default::default()).map_or_else(|it| it.to_string(), |_| String::new())
+    };
+    assert_eq!(refused("kind = \"list\"\nlive = true\ntell = true"), "");
+    assert_eq!(refused("kind = \"table\"\nlive = true\nmaterialized = \"day\""), "");
+    assert!(refused("kind = \"table\"\nlive = true\nmaterialized = \"as_of\"").contains("written once"));
+    assert!(refused("kind = \"list\"\nlive = true\ncomplete_at = \"23:30\"").contains("from_at"));
+    assert!(refused("kind = \"list\"\nlive = true\ntell = true\nsubject = \"student_key\"").contains("about no person"));
+    assert!(refused("kind = \"list\"\ntell = true").contains("about no person"));
 }

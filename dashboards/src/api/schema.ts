@@ -1713,6 +1713,8 @@ export interface components {
             complete_from: string | null;
             /** @description False for a list of a night that was built before. */
             is_complete: boolean;
+            /** @description Follows what comes while the day goes on; each row holds at this moment. */
+            is_live: boolean;
         };
         /** @description The work lists of the reader's role. */
         ListIndex: {
@@ -1753,6 +1755,8 @@ export interface components {
             complete_from: string | null;
             /** @description False for a list of a night that was built before. */
             is_complete: boolean;
+            /** @description Follows what comes while the day goes on; each row holds at this moment. */
+            is_live: boolean;
         };
         /** @description Requests of a category. */
         TicketCategory: {
@@ -3581,6 +3585,19 @@ export interface components {
             /** Format: int64 */
             disk_free_bytes: number | null;
             sentences: components["schemas"]["PipelineSentence"][];
+            /** @description The last build of live tables in this process. */
+            tick: components["schemas"]["Tick"] | null;
+        };
+        /** @description A build of tables that follow what comes while the day goes on. */
+        Tick: {
+            /** Format: date-time */
+            at: string | null;
+            seconds: number;
+            tables: {
+                table: string;
+                /** Format: int64 */
+                rows_n: number;
+            }[];
         };
         /** @description One source. */
         PipelineState: {
@@ -3627,6 +3644,15 @@ export interface components {
             /** @enum {string} */
             state: "ok" | "watch" | "act";
             sentences: components["schemas"]["PipelineSentence"][];
+            /** @description Late rows of the last two weeks, by day, the newest first: tables as of a date before they came were made without them. */
+            late: components["schemas"]["LateDay"][];
+        };
+        /** @description Rows of a campus day that became known after it had ended. */
+        LateDay: {
+            /** Format: date */
+            on: string;
+            /** Format: int64 */
+            rows_n: number;
         };
         /** @description Rows that wait in quarantine for one reason. */
         QuarantineWaiting: {
@@ -4060,7 +4086,9 @@ export type NoticeDrill = components['schemas']['NoticeDrill'];
 export type LiveChange = components['schemas']['LiveChange'];
 export type PipelinePage = components['schemas']['PipelinePage'];
 export type StreamState = components['schemas']['StreamState'];
+export type Tick = components['schemas']['Tick'];
 export type PipelineState = components['schemas']['PipelineState'];
+export type LateDay = components['schemas']['LateDay'];
 export type QuarantineWaiting = components['schemas']['QuarantineWaiting'];
 export type PipelineSentence = components['schemas']['PipelineSentence'];
 export type NoticeChannels = components['schemas']['NoticeChannels'];

@@ -18,6 +18,7 @@ use crate::house::{Access, House};
 use crate::import::Wizard;
 use crate::stream::{self, Doorstep, Feeds, Pushing};
 use crate::telling;
+use crate::tick;
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ pub(crate) async fn serve_house(
     let jobs = Arc::new(HouseJobs {
         house: house.clone(),
         input: house.input(input.as_ref()),
-        one_at_a_time: Mutex::new(()),
+        one_at_a_time: Arc::default(),
         rules,
         live: live.clone(),
     });
@@ -115,11 +116,13 @@ pub(crate) async fn serve_house(
     let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
+    let tick = tick::run(house.clone(), live.clone(), jobs.one_at_a_time.clone());
+    let tick = house.fixed_now_us.is_none().then(|| tokio::spawn(tick));
     // Whoever pretends that it is another time asks nobody to come.
     let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone(), live)));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    for task in [schedule, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
+    for task in [schedule, tick, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
         task.abort();
     }
     // What stays in the log after a failure here is committed by the next start.
@@ -176,7 +179,7 @@ async fn shutdown() {
 struct HouseJobs {
     house: Arc<House>,
     input: PathBuf,
-    one_at_a_time: Mutex<()>,
+    one_at_a_time: Arc<Mutex<()>>,
     /// Follows the calendar of the lake.
     rules: watch::Sender<casework::Rules>,
     live: Arc<Live>,
@@ -389,6 +392,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             about_zh: front.and_then(|it| it.about_zh.clone()).unwrap_or_else(|| node.about.clone()),
             about_en: node.about.clone(),
             owner: node.owner.clone(),
+            is_live: front.is_some_and(|it| it.live),
             complete_minute: front.and_then(|it| it.complete_at.as_deref()).and_then(minute_of_day),
             grain: node.grain.clone(),
             heads: node

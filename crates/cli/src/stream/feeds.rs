@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use async_trait::async_trait;
 use schema::{Pipeline, SourceKind};
 use serve::{Failure, Operation, PipelineState, Pipelines, Waiting};
@@ -34,11 +34,15 @@ struct Newest {
 /// Versions of the tables of refused rows, the part of an hour in which they were counted, and the counts.
 type Refused = (Vec<Option<(String, i64)>>, i64, BTreeMap<String, Vec<Waiting>>);
 
+/// The version of the table of deliveries, and the late rows that it counts, by source and day.
+type Late = ((String, i64), HashMap<String, Vec<(i32, i64)>>);
+
 /// What was looked up before.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     newest: HashMap<String, Newest>,
     waiting: Option<Refused>,
+    late: Option<Late>,
 }
 
 /// Looks for the server, once for all who ask at the same time.
@@ -73,6 +77,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
     let tail = tail(house).await?;
     let now_us = now_us(house).await?;
     let mut waiting = refused_rows(house, seen).await?;
+    let late = late_rows(house, seen).await?;
     let pushed: HashMap<String, store::Counts> =
         house.store.pushes().counts().await?.into_iter().map(|it| (it.pipeline, it.counts)).collect();
     let mut operation = Operation {
@@ -82,6 +87,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         commit_seconds: house.settings.stream.commit_seconds,
         disk_free_bytes: crate::disk::free_bytes(&house.place.data),
         failure: house.metrics.failure(""),
+        tick: house.metrics.last_tick(),
         ..Operation::default()
     };
     for pipeline in &house.project.pipelines {
@@ -117,6 +123,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
             state.failure = house.store.files().newest_refused(name).await?.map(refused);
         }
         state.waiting = waiting.remove(name).unwrap_or_default();
+        state.late = late.get(name).cloned().unwrap_or_default();
         operation.pipelines.push(state);
     }
     operation.pipelines.sort_by(|a, b| a.pipeline.cmp(&b.pipeline));
@@ -255,6 +262,40 @@ async fn waiting(house: &House, hour_us: i64) -> anyhow::Result<BTreeMap<String,
             found.entry(pipelines.value(row).to_owned()).or_default().push(it);
         }
     }
+    Ok(found)
+}
+
+/// Rows that became known after their day had ended, as the last build of the table of deliveries counted them.
+async fn late_rows(house: &House, seen: &mut Seen) -> anyhow::Result<HashMap<String, Vec<(i32, i64)>>> {
+    const TABLE: &str = "quality_source_day";
+    const DAYS: i32 = 14;
+    let Some(snapshot) = house.lake.snapshot(TABLE).await? else { return Ok(HashMap::new()) };
+    // A lake of before this count was kept has none until its next build.
+    if snapshot.schema.field_with_name("after_end_n").is_err() {
+        return Ok(HashMap::new());
+    }
+    let version = (snapshot.id.clone(), snapshot.version);
+    if let Some((_, found)) = seen.late.as_ref().filter(|it| it.0 == version) {
+        return Ok(found.clone());
+    }
+    let newest = snapshot.files.iter().filter_map(|it| it.partition).max().unwrap_or_default();
+    let context = house.engine.context();
+    context.register_table("found", house.engine.pin(snapshot)?)?;
+    let query = format!(
+        "SELECT source, arrow_cast(occurred_on, 'Int32') AS day, after_end_n FROM found \
+         WHERE after_end_n > 0 AND arrow_cast(occurred_on, 'Int32') > {} ORDER BY source, day DESC",
+        newest - DAYS
+    );
+    let mut found: HashMap<String, Vec<(i32, i64)>> = HashMap::new();
+    for batch in context.sql(&query).await?.collect().await? {
+        let sources = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
+        let sources = sources.as_string::<i32>();
+        let (days, rows) = (batch.column(1).as_primitive::<Int32Type>(), batch.column(2).as_primitive::<Int64Type>());
+        for row in 0..batch.num_rows() {
+            found.entry(sources.value(row).to_owned()).or_default().push((days.value(row), rows.value(row)));
+        }
+    }
+    seen.late = Some((version, found.clone()));
     Ok(found)
 }
 

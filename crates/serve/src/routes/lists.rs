@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::Path;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::scalar::ScalarValue;
 use serde_json::{Map, Value, json};
 
 use super::health::instant;
@@ -12,7 +14,7 @@ use crate::rows::{self, cell, number, text};
 
 const ROWS_MAX: usize = 5000;
 /// Columns of a list that are no column of its table on a screen.
-const HIDDEN: [&str; 3] = ["as_of_on", "student_key", "complete_minute"];
+const HIDDEN: [&str; 5] = ["as_of_on", "student_key", "complete_minute", "until_at", "slot"];
 
 /// From when on a list may be read as complete, and when it was built. A list of a night is complete half an hour after the
 /// doors have closed: one that was built before says so, and nobody on it has been proven missing.
@@ -38,14 +40,59 @@ fn latest(of_list: Option<i64>, of_rows: impl Iterator<Item = Option<f64>>) -> O
     of_rows.map(|it| it.map_or(of_list, |minute| minute as i64)).max().or(Some(of_list))
 }
 
+/// Which rows of a live list hold at this moment: from `from_at` until `until_at`, where it has them. What a role may not see
+/// of these is NULL, and a row of which nobody can say that it holds is not shown.
+fn holding(schema: &SchemaRef) -> String {
+    let has = |name: &str| schema.field_with_name(name).is_ok();
+    let parts = [("from_at", "from_at <= $now"), ("until_at", "until_at > $now")];
+    let held: Vec<&str> = parts.into_iter().filter(|it| has(it.0)).map(|it| it.1).collect();
+    if held.is_empty() { String::new() } else { format!(" WHERE {}", held.join(" AND ")) }
+}
+
+/// The instant by which a live list is read, if its rows are held against one.
+fn moment(condition: &str, now_us: i64) -> Vec<(&'static str, ScalarValue)> {
+    let now = || ("now", ScalarValue::TimestampMicrosecond(Some(now_us), Some("UTC".into())));
+    (!condition.is_empty()).then(now).into_iter().collect()
+}
+
+/// The campus day that goes on, and when the table of a live list was last written.
+async fn written(reader: &Reader, table: &str) -> Result<(String, Value), Problem> {
+    let day = reader.state.config.campus.clock().moment(reader.now_us()).occurred_on;
+    let snapshot = reader.state.parts.lake.snapshot(table).await.map_err(|error| {
+        tracing::error!(?error, table, "when a list was written");
+        Problem::not_ready()
+    })?;
+    let at_us = snapshot.and_then(|it| it.files.iter().map(|it| it.modified_ms * 1_000).max());
+    // A list of nobody has no file.
+    let at_us = at_us.or_else(|| reader.state.parts.metrics.last_tick().map(|it| it.at_us));
+    let on = schema::time::days_date(day).map(|it| it.to_string()).unwrap_or_default();
+    Ok((on, json!(at_us.and_then(instant))))
+}
+
 pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
     let session = reader.session().await?;
-    let as_of_on = rows::built_on(&session).await?;
+    let mut dated: Option<String> = None;
     let mut lists = Vec::new();
     for words in &reader.state.parts.catalog.lists {
         let table = format!("list_{}", words.list);
         let Ok(columns) = session.schema(&table).await else { continue };
+        if words.is_live {
+            let condition = holding(&columns);
+            let sql = format!("SELECT count(*) AS n FROM {table}{condition}");
+            let count = rows::rows(&session, &sql, moment(&condition, reader.now_us())).await?;
+            let (on, built_at) = written(&reader, &table).await?;
+            lists.push(json!({
+                "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh,
+                "about_en": words.about_en, "owner": words.owner, "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")),
+                "as_of_on": on, "built_at": built_at, "complete_from": null, "is_complete": true, "is_live": true,
+            }));
+            continue;
+        }
+        if dated.is_none() {
+            dated = Some(rows::built_on(&session).await?);
+        }
+        let as_of_on = dated.clone().unwrap_or_default();
         let of_rows = if columns.field_with_name("complete_minute").is_ok() {
             "max(complete_minute) AS complete_minute, count(complete_minute) AS known_n"
         } else {
@@ -65,7 +112,7 @@ pub(crate) async fn index(reader: Reader) -> Result<Json<Value>, Problem> {
         lists.push(json!({
             "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en, "owner": words.owner,
             "rows_n": count.first().map_or(Value::Null, |it| cell(it, "n")), "as_of_on": as_of_on,
-            "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete,
+            "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete, "is_live": false,
         }));
     }
     Ok(Json(json!({ "lists": lists })))
@@ -77,11 +124,20 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     let words = reader.state.parts.catalog.lists.iter().find(|it| it.list == list).ok_or_else(Problem::not_found)?;
     let table = format!("list_{}", words.list);
     let schema = session.schema(&table).await?;
-    let as_of_on = rows::built_on(&session).await?;
     let has_persons = schema.field_with_name("student_key").is_ok();
     let order = words.grain.join(", ");
-    let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY {order} LIMIT {ROWS_MAX}");
-    let found = rows::rows(&session, &sql, vec![("on", rows::date(&as_of_on)?)]).await?;
+    let (as_of_on, found, written_at) = if words.is_live {
+        let condition = holding(&schema);
+        let sql = format!("SELECT * FROM {table}{condition} ORDER BY {order} LIMIT {ROWS_MAX}");
+        let found = rows::rows(&session, &sql, moment(&condition, reader.now_us())).await?;
+        let (on, built_at) = written(&reader, &table).await?;
+        (on, found, Some(built_at))
+    } else {
+        let on = rows::built_on(&session).await?;
+        let sql = format!("SELECT * FROM {table} WHERE as_of_on = $on ORDER BY {order} LIMIT {ROWS_MAX}");
+        let found = rows::rows(&session, &sql, vec![("on", rows::date(&on)?)]).await?;
+        (on, found, None)
+    };
     let keys: Vec<i64> = found.iter().filter_map(|it| text(it, "student_key")?.parse().ok()).collect();
     let names = rows::names(&reader.state.parts, &session, &keys).await?;
     let shown: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).filter(|it| !HIDDEN.contains(it)).collect();
@@ -103,7 +159,10 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
     }
     let night_on = found.first().and_then(|it| text(it, "night_on")).unwrap_or_else(|| as_of_on.clone());
     let complete_minute = latest(words.complete_minute, found.iter().map(|it| number(it, "complete_minute")));
-    let (built_at, complete_from, is_complete) = completeness(&reader, complete_minute, &night_on).await?;
+    let (built_at, complete_from, is_complete) = match written_at {
+        Some(at) => (at, Value::Null, true),
+        None => completeness(&reader, complete_minute, &night_on).await?,
+    };
     // The same of sheets that were filled in since the list was made.
     let sheet = if words.list == visits::LIST { visits::sheet(&reader) } else { Value::Null };
     let sheets = match found.first().and_then(|it| text(it, "plan_on")).filter(|_| !sheet.is_null()) {
@@ -133,13 +192,30 @@ pub(crate) async fn one(reader: Reader, Path(list): Path<String>) -> Result<Json
         })
         .collect();
     Ok(Json(
-        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices), "sheet": sheet, "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete }),
+        json!({ "list": words.list, "title_zh": words.title_zh, "title_en": words.title_en, "as_of_on": as_of_on, "columns": columns, "rows": rows, "answers": is_answered.then(absences::choices), "sheet": sheet, "built_at": built_at, "complete_from": complete_from, "is_complete": is_complete, "is_live": words.is_live }),
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::latest;
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+
+    use super::{holding, latest, moment};
+
+    #[test]
+    fn a_live_list_shows_what_holds_now_and_asks_for_an_instant_only_where_it_needs_one() {
+        let of = |names: &[&str]| {
+            let fields: Vec<Field> = names.iter().map(|it| Field::new(*it, DataType::Int64, true)).collect();
+            holding(&Arc::new(Schema::new(fields)))
+        };
+        assert_eq!(of(&["device_id"]), "");
+        assert_eq!(of(&["device_id", "from_at"]), " WHERE from_at <= $now");
+        assert_eq!(of(&["until_at", "from_at"]), " WHERE from_at <= $now AND until_at > $now");
+        assert!(moment("", 7).is_empty());
+        assert_eq!(moment(&of(&["from_at"]), 7).len(), 1);
+    }
 
     #[test]
     fn a_list_is_complete_with_the_building_that_closes_last() {

@@ -87,6 +87,7 @@ fn page_of(message: &OpenMessage) -> String {
         Some(thread_key) => format!("/care?case={thread_key}"),
         // A contact or a hand-over waits on the page of duties.
         None if message.follow_up_key.or(message.hand_over_key).is_some() => "/duty".to_owned(),
+        None if message.kind == "list_ready" => "/lists".to_owned(),
         None => "/care".to_owned(),
     }
 }

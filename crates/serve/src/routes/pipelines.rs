@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::health::instant;
 use crate::access::Reader;
 use crate::error::Problem;
-use crate::pipelines::{Failure, Operation, PipelineState, Urgency};
+use crate::pipelines::{Failure, Operation, PipelineState, Ticked, Urgency};
 use crate::pushes::StreamDoor;
 use crate::state::State;
 
@@ -25,7 +25,7 @@ pub(crate) async fn list(Shared(state): Shared<State>, request: Request) -> Resu
         "stream": {
             "log_bytes": it.log_bytes, "log_bytes_max": it.log_bytes_max, "log_rows": it.log_rows,
             "oldest_at": at(it.log_oldest_us), "commit_seconds": it.commit_seconds, "disk_free_bytes": it.disk_free_bytes,
-            "sentences": it.sentences(),
+            "sentences": it.sentences(), "tick": it.tick.as_ref().map(tick),
         },
         "rows": it.pipelines.iter().map(|one| row(one, it.now_us)).collect::<Vec<_>>(),
     })))
@@ -66,6 +66,11 @@ fn shut(door: &StreamDoor) -> Option<Failure> {
     })
 }
 
+fn tick(it: &Ticked) -> Value {
+    let tables = it.tables.iter().map(|(table, rows)| json!({ "table": table, "rows_n": rows })).collect::<Vec<_>>();
+    json!({ "at": instant(it.at_us), "seconds": it.seconds, "tables": tables })
+}
+
 fn row(it: &PipelineState, now_us: i64) -> Value {
     let sentences = it.sentences(now_us);
     let at = |at_us: Option<i64>| at_us.and_then(instant);
@@ -76,6 +81,7 @@ fn row(it: &PipelineState, now_us: i64) -> Value {
         "lag_s": it.lag_us(now_us).map(|it| it / 1_000_000),
         "hour_rows": it.hour_rows, "hour_bytes": it.hour_bytes, "rows_n": it.rows,
         "rows_in": it.counts.rows_in, "rows_quarantined": it.counts.rows_quarantined, "waiting": it.waiting,
+        "late": it.late.iter().filter_map(|(on, rows)| Some(json!({ "on": schema::time::days_date(*on)?.to_string(), "rows_n": rows }))).collect::<Vec<_>>(),
         "state": sentences.first().map_or(Urgency::Ok, |it| it.urgency), "sentences": sentences,
     })
 }

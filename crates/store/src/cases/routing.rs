@@ -119,6 +119,20 @@ impl Cases {
         Ok(distinct(vec![first, heads], duty))
     }
 
+    /// Returns whom to tell that a list about no person has something new: security and the university's duty office on duty
+    /// now, each before their backup.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn asked_to_look(&self, now: i64) -> Result<Asked, Error> {
+        let mut first = Vec::new();
+        for post in [Post::SecurityOffice, Post::DutyOffice] {
+            let shifts = self.on_duty(post, now).await?;
+            first.extend(shifts.into_iter().flat_map(|it| std::iter::once(it.account).chain(it.backup)));
+        }
+        Ok(distinct(vec![first], Vec::new()))
+    }
+
     /// Psychology's night post now, each before their backup.
     async fn psychology_on_duty(&self, now: i64) -> Result<Vec<String>, Error> {
         let night = self.on_duty(Post::PsychologyNight, now).await?;

@@ -214,3 +214,33 @@ async fn before_the_duty_office_the_head_of_psychology_is_asked() {
     // With nobody on shift the head is the first to be asked.
     assert_eq!(cases.asked_to_place(DAY_US).await.unwrap().levels, [names(&["qian"])]);
 }
+
+#[tokio::test]
+async fn each_row_of_a_list_is_told_once_whatever_is_started_anew_in_between() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let rows = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+    let list = "list_gate_fault";
+    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7", "G2|silent|7"]), 10).await.unwrap(), 2);
+    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7"]), 11).await.unwrap(), 0);
+    let ready = || ("list_ready".to_owned(), None, true);
+    assert_eq!(told(&store).await, [ready()], "one message, however many rows");
+    let store = scene.reopen(store).await;
+    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7", "G1|silent|9"]), 12).await.unwrap(), 1);
+    assert_eq!(store.messages().tell_list("list_gate_crowd", &rows(&["G1|silent|7"]), 13).await.unwrap(), 1);
+    assert_eq!(told(&store).await, [ready(), ready(), ready()]);
+}
+
+#[tokio::test]
+async fn of_a_list_about_nobody_security_and_the_duty_office_are_told() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let cases = store.cases();
+    assert_eq!(cases.asked_to_look(5).await.unwrap(), Asked { levels: Vec::new(), duty: Vec::new() });
+    for (post, account) in [(Post::PsychologyNight, "wang"), (Post::DutyOffice, "gao"), (Post::SecurityOffice, "shi")] {
+        let shift = DutyShift { post, account: account.to_owned(), backup: None, from_us: 0, until_us: DAY_US };
+        cases.roster(&shift).await.unwrap();
+    }
+    let levels = vec![vec!["shi".to_owned(), "gao".to_owned()]];
+    assert_eq!(cases.asked_to_look(5).await.unwrap(), Asked { levels, duty: Vec::new() });
+}

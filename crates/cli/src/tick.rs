@@ -1,0 +1,233 @@
+//! The tick (实时更新): while a day goes on, what is marked `live` follows the rows that came.
+//!
+//! It is an ordinary build of some tables by the planner of the nightly run: what came since is found in the logs of the
+//! tables, days that late rows fell into are among it, and nothing is made of anything else than a nightly build makes it of.
+//! So the night finds these tables as it would have left them itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampMicrosecondType;
+use chrono::Utc;
+use datafusion::catalog::TableProvider;
+use serve::{Live, Ticked, Topic};
+use tokio::sync::Mutex;
+use transform::{Action, Builder};
+
+use crate::house::House;
+use crate::settings::Now;
+
+/// Columns of a live list by which a row begins and ceases to hold without that any row came.
+const HOLDS: [&str; 2] = ["from_at", "until_at"];
+
+/// The pause after a tick is at least so many times as long as the tick was.
+const IDLE_TIMES: u32 = 4;
+
+/// Rows of one list that are told of at most.
+const TOLD_MAX: usize = 1_000;
+
+/// What the tables are made of: the open day, and the versions of the raw tables.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Base {
+    open_on: i32,
+    versions: BTreeMap<String, (String, i64)>,
+}
+
+/// A live list of which whoever is on duty is told.
+struct Told {
+    list: String,
+    /// Columns that make a row one.
+    grain: Vec<String>,
+}
+
+/// What a tick has to know of those before it.
+#[derive(Debug, Default)]
+struct Before {
+    /// What the tables were last built from; nothing before the first build, and after one that failed.
+    base: Option<Base>,
+    /// When a list next changes because of the clock, in microseconds since 1970.
+    due_us: BTreeMap<String, i64>,
+    failed: bool,
+}
+
+/// Ticks until it is stopped. `one_at_a_time` is held by whatever else builds.
+pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<Mutex<()>>) {
+    let every = Duration::from_secs(house.settings.stream.tick_seconds);
+    let tables = house.graph.live();
+    if every.is_zero() || tables.is_empty() {
+        return;
+    }
+    let raw = house.graph.raw_of(&tables);
+    // Where the data are of another day nobody is sent anywhere.
+    let told = if house.settings.clock.now == Now::Wall { told(&house) } else { Vec::new() };
+    // A project is read once a process, so its queries are planned once: they would cost more than most ticks.
+    let builder = match house.builder().await {
+        Ok(it) => it,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "lists are not kept up to date during the day");
+            return;
+        }
+    };
+    let mut before = Before::default();
+    let mut took = Duration::ZERO;
+    loop {
+        // A fifth of the time at most: what is pushed and who reads have to get on as well.
+        tokio::time::sleep(every.max(IDLE_TIMES * took)).await;
+        let began = Instant::now();
+        {
+            // A run under way builds the same tables; the next tick finds what it has left.
+            let Ok(_one) = one_at_a_time.try_lock() else { continue };
+            match once(&house, &builder, &tables, &raw, &mut before).await {
+                Ok(()) => before.failed = false,
+                Err(error) => {
+                    // Whatever was half done is found by the next one: each table is made in one commit.
+                    before.base = None;
+                    house.metrics.tick_failed();
+                    if !before.failed {
+                        tracing::error!(error = format!("{error:#}"), "lists are not up to date; every tick tries again");
+                    }
+                    before.failed = true;
+                }
+            }
+        }
+        took = began.elapsed();
+        let now_us = Utc::now().timestamp_micros();
+        for it in &told {
+            // What is not told now is told by the next tick: the store remembers what was.
+            if let Err(error) = tell(&house, it, now_us).await {
+                tracing::error!(list = it.list, error = format!("{error:#}"), "nobody was told of a list");
+            }
+        }
+        for list in take_due(&mut before.due_us, now_us) {
+            match next_change(&house, &list, now_us).await {
+                Ok(next) => before.due_us.extend(next.map(|it| (list.clone(), it))),
+                Err(error) => tracing::error!(list, error = format!("{error:#}"), "when a list changes next"),
+            }
+            live.publish(Topic::Table { table: list, version: now_us });
+        }
+    }
+}
+
+/// Builds what is stale, if rows came or another day began.
+async fn once(
+    house: &House,
+    builder: &Builder<'_>,
+    tables: &[String],
+    raw: &BTreeSet<String>,
+    before: &mut Before,
+) -> anyhow::Result<()> {
+    if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
+        crate::stream::commit(house).await?;
+    }
+    let base = Base { open_on: house.as_of_on().await?, versions: versions(house, raw).await? };
+    if before.base.as_ref() == Some(&base) {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let built = builder.build(base.open_on, tables, false, &|_| {}).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let now_us = Utc::now().timestamp_micros();
+    let lists: Vec<&String> = tables.iter().filter(|it| it.starts_with("list_")).collect();
+    let is_first = before.base.is_none();
+    for list in lists {
+        // One that was not built anew changes when it would have.
+        let is_new = built.iter().any(|it| it.table == *list && it.action != Action::Fresh);
+        if is_first || is_new {
+            before.due_us.remove(list);
+            before.due_us.extend(next_change(house, list, now_us).await?.map(|it| (list.clone(), it)));
+        }
+    }
+    before.base = Some(base);
+    let made: Vec<(String, i64)> =
+        built.into_iter().filter(|it| it.action != Action::Fresh).map(|it| (it.table, it.rows)).collect();
+    if !made.is_empty() {
+        house.metrics.ticked(Ticked { at_us: now_us, seconds, tables: made });
+    }
+    Ok(())
+}
+
+async fn versions(house: &House, raw: &BTreeSet<String>) -> anyhow::Result<BTreeMap<String, (String, i64)>> {
+    let mut versions = BTreeMap::new();
+    for table in raw {
+        if let Some(it) = house.lake.snapshot(table).await? {
+            versions.insert(table.clone(), (it.id, it.version));
+        }
+    }
+    Ok(versions)
+}
+
+/// When a row of a list next begins or ceases to hold; `None` if the clock changes nothing of it.
+async fn next_change(house: &House, list: &str, now_us: i64) -> anyhow::Result<Option<i64>> {
+    let Some(table) = house.engine.table(list).await? else { return Ok(None) };
+    let schema = table.schema();
+    let context = house.engine.context();
+    context.register_table("held", table)?;
+    let mut next: Option<i64> = None;
+    let columns: Vec<&str> = HOLDS.into_iter().filter(|it| schema.field_with_name(it).is_ok()).collect();
+    for column in columns {
+        let query = format!("SELECT min({column}) AS next FROM held WHERE CAST({column} AS BIGINT) > {now_us}");
+        for batch in context.sql(&query).await?.collect().await? {
+            let instants = batch.column(0).as_primitive_opt::<TimestampMicrosecondType>();
+            let at = instants.and_then(|it| it.iter().flatten().min());
+            next = next.into_iter().chain(at).min();
+        }
+    }
+    Ok(next)
+}
+
+fn told(house: &House) -> Vec<Told> {
+    let models = house.project.models.iter().filter(|it| it.front.tell);
+    models.map(|it| Told { list: it.name.clone(), grain: it.front.grain.clone() }).collect()
+}
+
+/// Tells of the rows of a list that hold now and that nobody was told of before: one message, however many they are.
+async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
+    let Some(table) = house.engine.table(&told.list).await? else { return Ok(()) };
+    let schema = table.schema();
+    let has = |name: &str| schema.field_with_name(name).is_ok();
+    // A gate that falls silent again another day is another row.
+    let key = told.grain.iter().map(String::as_str).chain(has(HOLDS[0]).then_some(HOLDS[0]));
+    let key = key.map(|it| format!("CAST({it} AS VARCHAR)")).collect::<Vec<_>>().join(", ");
+    let (from, until) = (has(HOLDS[0]), has(HOLDS[1]));
+    let from = if from { format!(" AND CAST(from_at AS BIGINT) <= {now_us}") } else { String::new() };
+    let until = if until { format!(" AND CAST(until_at AS BIGINT) > {now_us}") } else { String::new() };
+    let context = house.engine.context();
+    context.register_table("held", table)?;
+    let query = format!("SELECT concat_ws('|', {key}) AS item FROM held WHERE TRUE{from}{until} ORDER BY item LIMIT {TOLD_MAX}");
+    let mut items = Vec::new();
+    for batch in context.sql(&query).await?.collect().await? {
+        let texts = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
+        items.extend(texts.as_string::<i32>().iter().flatten().map(str::to_owned));
+    }
+    if !items.is_empty() {
+        let new_n = house.store.messages().tell_list(&told.list, &items, house.now_us()).await?;
+        if 0 < new_n {
+            tracing::info!(list = told.list, new_n, "whoever is on duty is told of a list");
+        }
+    }
+    Ok(())
+}
+
+/// The lists that changed by now because of the clock; they are due no more.
+fn take_due(due_us: &mut BTreeMap<String, i64>, now_us: i64) -> Vec<String> {
+    let now: Vec<String> = due_us.iter().filter(|it| *it.1 <= now_us).map(|it| it.0.clone()).collect();
+    due_us.retain(|_, at_us| now_us < *at_us);
+    now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_due_once_when_its_hour_has_come() {
+        let mut due_us = BTreeMap::from([("list_a".to_owned(), 10), ("list_b".to_owned(), 20)]);
+        assert_eq!(take_due(&mut due_us, 9), Vec::<String>::new());
+        assert_eq!(take_due(&mut due_us, 10), ["list_a"]);
+        assert_eq!(take_due(&mut due_us, 15), Vec::<String>::new());
+        assert_eq!(take_due(&mut due_us, 30), ["list_b"]);
+        assert!(due_us.is_empty());
+    }
+}

@@ -1,0 +1,25 @@
+/*---
+kind         = "table"
+about        = "Passages of each gate by ten minutes of a campus day, for what is unusual at a gate and for no person (门禁通行量)."
+owner        = "logistics_security_office"
+materialized = "day"
+live         = true
+grain        = ["device_id", "occurred_on", "slot"]
+purpose      = ["public_safety", "operations"]
+
+[columns]
+device_id   = { about = "Gate.", class = "internal" }
+occurred_on = { about = "Campus day.", class = "internal" }
+slot        = { about = "Ten minutes of the day, counted from 00:00.", class = "internal" }
+passage_n   = { about = "Passages, by any way.", class = "trace" }
+in_n        = { about = "Of them entries.", class = "trace" }
+---*/
+
+SELECT
+    device_id,
+    occurred_on,
+    CAST(minute_of_day / 10 AS BIGINT) AS slot,
+    count(*) AS passage_n,
+    sum(CASE WHEN direction = 'in' THEN 1 ELSE 0 END) AS in_n
+FROM stg_gate_event
+GROUP BY device_id, occurred_on, CAST(minute_of_day / 10 AS BIGINT)

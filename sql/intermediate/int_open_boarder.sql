@@ -1,0 +1,135 @@
+/*---
+kind         = "table"
+about        = "Whoever lives in a dormitory on the open day: bed, closing time, and what explains that they are not there tonight. For live lists; what is as of a date reads dim_student (当日住宿生)."
+owner        = "logistics_security_office"
+materialized = "view"
+grain        = ["student_key"]
+subject      = "student_key"
+purpose      = ["public_safety"]
+
+[columns]
+college_name   = { about = "Name of the college." }
+building_id    = { about = "Building of the student's bed." }
+building_name  = { about = "Name of that building." }
+floor          = { about = "Floor of the bed." }
+room_id        = { about = "Room of the bed." }
+closes_minute  = { unit = "minutes", about = "When the building's gates close, since 00:00 of the night's own date; empty where the register does not say." }
+closing_minute = { unit = "minutes", about = "Until when somebody counts as back there." }
+is_away        = { about = "An approved leave or an internship covers the night." }
+is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered." }
+is_found_in    = { about = "Somebody found the student in the room tonight." }
+---*/
+
+WITH bed AS (
+    SELECT
+        stg_bed_assignment.student_key,
+        stg_bed_assignment.room_id,
+        room.floor,
+        room.building_id,
+        building.building_name,
+        row_number() OVER (
+            PARTITION BY stg_bed_assignment.student_key ORDER BY stg_bed_assignment.moved_in_on DESC, stg_bed_assignment.room_id
+        ) AS place
+    FROM stg_bed_assignment
+    LEFT JOIN stg_room AS room ON room.room_id = stg_bed_assignment.room_id
+    LEFT JOIN stg_building AS building ON building.building_id = room.building_id
+    WHERE stg_bed_assignment.moved_in_on <= $as_of
+        AND (stg_bed_assignment.moved_out_on IS NULL OR stg_bed_assignment.moved_out_on > $as_of)
+),
+
+-- Of whom a death was entered is looked for by no list.
+gone AS (
+    SELECT DISTINCT student_key
+    FROM stg_student_departure
+    WHERE gone_on <= $as_of
+),
+
+span AS (
+    SELECT
+        student_key,
+        status,
+        row_number() OVER (PARTITION BY student_key ORDER BY valid_from DESC, span_id DESC) AS place
+    FROM stg_enrollment_span
+    WHERE valid_from <= $as_of AND (valid_to IS NULL OR valid_to >= $as_of)
+),
+
+-- Whom register or span says not to study here is not expected tonight.
+enrolled AS (
+    SELECT
+        stg_student.student_key,
+        stg_student.college,
+        stg_student.class,
+        stg_student.grade,
+        coalesce(stg_student.campus, '') AS campus
+    FROM stg_student
+    LEFT JOIN span ON span.student_key = stg_student.student_key AND span.place = 1
+    LEFT ANTI JOIN gone ON gone.student_key = stg_student.student_key
+    WHERE stg_student.boarder = 'boarder'
+        AND stg_student.status IN ('enrolled', 'extended')
+        AND coalesce(span.status, 'enrolled') IN ('enrolled', 'extended')
+),
+
+away AS (
+    SELECT student_key
+    FROM stg_leave_record
+    WHERE begins_at < day_start($as_of) + INTERVAL '24' HOUR
+        AND ends_at >= day_start($as_of) + INTERVAL '18' HOUR
+        AND (returned_at IS NULL OR returned_at >= day_start($as_of) + INTERVAL '18' HOUR)
+
+    UNION
+
+    SELECT student_key
+    FROM stg_internship_placement
+    WHERE begins_on <= $as_of AND ends_on >= $as_of
+),
+
+-- One row that says holiday is enough: the kinder reading, where rows of the calendar differ.
+free_tonight AS (
+    SELECT DISTINCT enrolled.campus, enrolled.grade
+    FROM enrolled
+    INNER JOIN stg_calendar_day AS calendar ON coalesce(calendar.campus, enrolled.campus) = enrolled.campus
+        AND coalesce(calendar.cohort_scope, CAST(enrolled.grade AS VARCHAR)) = CAST(enrolled.grade AS VARCHAR)
+    WHERE calendar.kind IN ('holiday', 'vacation')
+        AND (calendar.date = $as_of OR calendar.date = $as_of + INTERVAL '1' DAY)
+),
+
+staying AS (
+    SELECT DISTINCT student_key
+    FROM stg_holiday_stay
+    WHERE begins_on <= $as_of AND ends_on >= $as_of
+),
+
+found_in AS (
+    SELECT student_key
+    FROM stg_night_check
+    WHERE occurred_on = $as_of AND result = 'in'
+
+    UNION
+
+    SELECT student_key
+    FROM int_absence_check
+    WHERE occurred_on = $as_of AND result IN ('in_room', 'excused', 'contacted')
+)
+
+SELECT
+    enrolled.student_key,
+    org_unit.unit_name AS college_name,
+    enrolled.class,
+    bed.building_id,
+    bed.building_name,
+    bed.floor,
+    bed.room_id,
+    int_building_closing.closes_minute,
+    int_building_closing.closing_minute,
+    away.student_key IS NOT NULL AS is_away,
+    free_tonight.grade IS NOT NULL AND staying.student_key IS NULL AS is_free,
+    found_in.student_key IS NOT NULL AS is_found_in
+FROM enrolled
+INNER JOIN bed ON bed.student_key = enrolled.student_key AND bed.place = 1
+LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = enrolled.college
+LEFT JOIN int_building_closing ON int_building_closing.building_id = bed.building_id
+LEFT JOIN away ON away.student_key = enrolled.student_key
+LEFT JOIN free_tonight ON free_tonight.grade = enrolled.grade AND free_tonight.campus = enrolled.campus
+LEFT JOIN staying ON staying.student_key = enrolled.student_key
+LEFT JOIN found_in ON found_in.student_key = enrolled.student_key
+WHERE bed.building_id IS NOT NULL
