@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod brokers;
 mod care;
 mod cases;
 mod casework;
@@ -28,6 +29,7 @@ mod roles;
 mod roll;
 mod rollover;
 mod serve;
+mod sources;
 mod support;
 mod truth;
 mod walk;

@@ -145,6 +145,7 @@ async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> R
         if taking.exists() {
             continue;
         }
+        pass("drop.found");
         fs::rename(&path, &taking).map_err(failed)?;
         seen.remove(&path);
         pass("drop.claimed");
