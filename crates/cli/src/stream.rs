@@ -21,6 +21,8 @@ mod nats;
 mod parcel;
 mod positions;
 mod tail;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 
