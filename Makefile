@@ -72,7 +72,7 @@ brokers:
 	  else echo "缺少 $$it：apt-get install mosquitto nats-server openssl / $$it is missing: install it"; exit 1; fi; done
 
 # Ratios are told of release builds only.
-bench: tools python release
+bench: tools python brokers release
 	$(PYTHON) -m pip install --quiet --target .venv/bench -r benches/requirements.txt
 	PYTHONPATH=.venv/bench $(PYTHON) benches/card_ingest.py --yizhan target/release/yizhan
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan
@@ -86,6 +86,8 @@ bench: tools python release
 	CARGO_TARGET_DIR=target cargo build --release --workspace --example resample --example oulad --example measure_models
 	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/offers
 	target/release/examples/measure_models
+	target/release/yizhan demo --students 2000 --days 61 --build-only --data .venv/stream
+	PYTHONPATH=.venv/bench $(PYTHON) benches/stream.py --yizhan target/release/yizhan --data .venv/stream
 	@if [ -n "$${OULAD:-}" ]; then PYTHONPATH=.venv/bench $(PYTHON) benches/oulad.py --example target/release/examples/oulad --data "$$OULAD"; \
 	  else echo "OULAD=目录 make bench 还比较公开数据 / also compares on the public data of that folder"; fi
 
