@@ -371,7 +371,7 @@ async fn fed(deeds: &[Deed]) -> (PathBuf, Vec<Step>, Vec<Frame>, Vec<(usize, i64
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn whenever_the_power_fails_a_log_that_is_read_from_the_tables_position_brings_each_row_in_once(
