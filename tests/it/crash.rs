@@ -288,7 +288,7 @@ impl Sender {
             let first = format!("{first}.");
             wal::point::ALL.iter().copied().filter(move |it| it.starts_with(&first))
         };
-        of(&self.name).chain(of("commit")).chain(of("log")).chain(of("answer")).collect()
+        of(&self.name).chain(of("answer")).chain(of("log")).chain(of("commit")).collect()
     }
 
     /// Where the program ends at the next kill of this source; every other kill is at random.

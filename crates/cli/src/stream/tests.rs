@@ -195,13 +195,19 @@ proptest! {
         seeds in prop::collection::vec(any::<u64>(), 2),
     ) {
         run(move || async move {
-            let names = ["first", "latest"].map(|kind| [0, 1, 2].map(|n| (kind, format!("{kind}_{n}")))).concat();
             let stage = Stage::new(&[]);
-            names.iter().for_each(|(kind, name)| stage.agree(name, &contract(name, kind)));
+            let mut names = Vec::new();
+            for kind in ["first", "latest"] {
+                for n in 0..3 {
+                    let name = format!("{kind}_{n}");
+                    stage.agree(&name, &contract(&name, kind));
+                    names.push(name);
+                }
+            }
             // Of one number there may be several states, of one day or of two.
             let events: Vec<String> = drawn.iter().map(|it| event(it.0, ["a", "b", "c"][it.1], it.2)).collect();
             let mut opened = stage.open().await;
-            for (nth, (_, name)) in names.iter().enumerate() {
+            for (nth, name) in names.iter().enumerate() {
                 match nth % 3 {
                     // One request with everything as it came.
                     0 => drop(opened.push(name, &events).await),
