@@ -6,13 +6,15 @@ PYTHON := .venv/bin/python
 
 SEED ?= 1
 KILLS ?= 20
+EVENTS ?= 20000
+SOURCES ?=
 
 .PHONY: help demo test crash bench check release tools app python chromium postgres brokers shots
 
 help:
 	@echo "make demo     示例校园：从原始导出到驾驶舱 / a synthetic campus, from raw exports to the cockpit on http://127.0.0.1:8080"
 	@echo "make test     全部测试 / all tests"
-	@echo "make crash    推送事件时反复杀掉进程（KILLS=次数） / kills the server while events are pushed, KILLS=n times"
+	@echo "make crash    事件从各来源到达时反复杀掉进程（KILLS=次数 EVENTS=事件数 SOURCES=来源） / kills the server while events come by every source"
 	@echo "make bench    与同类并排测量 / throughput beside the peers"
 	@echo "make check    只检查文件 / checks files only"
 	@echo "make release  发布版二进制 / the release binary at target/release/yizhan"
@@ -40,9 +42,9 @@ test: app python chromium postgres brokers
 	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan
 
 # Nothing that was answered for may be lost or doubled; the last line is `N passed, M failed`.
-crash: app
+crash: app brokers
 	cargo build --workspace --bins
-	KILLS=$(KILLS) SEED=$(SEED) $(TARGET)/debug/crash
+	KILLS=$(KILLS) EVENTS=$(EVENTS) SOURCES=$(SOURCES) SEED=$(SEED) $(TARGET)/debug/crash
 
 # Tests and benches read the lake with other readers, from a Python of their own.
 python:
@@ -70,7 +72,7 @@ brokers:
 	  else echo "缺少 $$it：apt-get install mosquitto nats-server openssl / $$it is missing: install it"; exit 1; fi; done
 
 # Ratios are told of release builds only.
-bench: tools python release
+bench: tools python brokers release
 	$(PYTHON) -m pip install --quiet --target .venv/bench -r benches/requirements.txt
 	PYTHONPATH=.venv/bench $(PYTHON) benches/card_ingest.py --yizhan target/release/yizhan
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan
@@ -84,6 +86,8 @@ bench: tools python release
 	CARGO_TARGET_DIR=target cargo build --release --workspace --example resample --example oulad --example measure_models
 	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/offers
 	target/release/examples/measure_models
+	target/release/yizhan demo --students 2000 --days 61 --build-only --data .venv/stream
+	PYTHONPATH=.venv/bench $(PYTHON) benches/stream.py --yizhan target/release/yizhan --data .venv/stream
 	@if [ -n "$${OULAD:-}" ]; then PYTHONPATH=.venv/bench $(PYTHON) benches/oulad.py --example target/release/examples/oulad --data "$$OULAD"; \
 	  else echo "OULAD=目录 make bench 还比较公开数据 / also compares on the public data of that folder"; fi
 

@@ -1,9 +1,14 @@
-//! Kills the server while events are pushed, again and again, and counts what is left: `make crash KILLS=200`.
+//! Kills the server while events come by every way in, again and again, and counts what is left:
+//! `make crash KILLS=200 EVENTS=1000000`.
 //!
-//! A sender is what a gate is: it sends batches out of order, sends some of them twice, and sends again under the same key
-//! whatever it got no answer for. After every kill all that was answered for must be in staging, once, and nothing else.
+//! A sender is what a gate is: it sends batches out of order, hours and days late, some of them twice, and sends again
+//! whatever nobody answered for. The kills go over the sources in turn, at random and at the places that a debug build can
+//! be told to end at. After a kill nothing may be there twice, nothing may be there that nobody sent, and nothing may be
+//! gone that was there or that the program itself answered for; in the end all that anybody answered for is there, once.
+//!
+//! What was sent is remembered as ranges of numbers, so that a million events cost as much memory as a thousand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,36 +16,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::sources::{self, Sent, Source};
+
 /// A device and the number of its event.
 pub(crate) type Event = (String, u64);
-
-/// Places at which the program may end itself, as `crates/wal/src/point.rs` names them, and when.
-const POINTS: [&str; 24] = [
-    "log.append.before:9",
-    "log.append.after:12",
-    "log.sync.before:7",
-    "log.sync.after:11",
-    "log.close.before:2",
-    "log.close.after:1",
-    "log.open.before:2",
-    "log.open.after:1",
-    "log.truncate.before:2",
-    "log.truncate.middle:1",
-    "log.truncate.after:1",
-    "commit.rejects.before:2",
-    "commit.rejects.after:2",
-    "commit.rows.before:1",
-    "commit.rows.after:1",
-    "commit.rows.after:2",
-    "commit.keys.before:1",
-    "commit.keys.after:2",
-    "answer.before:5",
-    "log.sync.before:1",
-    "log.sync.after:1",
-    "commit.rows.before:2",
-    "commit.keys.after:1",
-    "log.truncate.middle:2",
-];
 
 /// Numbers that repeat with their seed.
 pub(crate) struct Draw(u64);
@@ -56,14 +35,6 @@ impl Draw {
         self.0 ^= self.0 << 17;
         self.0 % n
     }
-}
-
-/// What one request holds.
-#[derive(Clone)]
-struct Batch {
-    key: String,
-    body: String,
-    events: Vec<Event>,
 }
 
 /// A project to which events of gates are pushed, and its program.
@@ -135,6 +106,10 @@ impl Gates {
         gates
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.arg("--project").arg(&self.folder).args(args).env_remove("YIZHAN_LOG").env_remove("YIZHAN_FAILPOINT");
@@ -197,120 +172,204 @@ pub(crate) fn passage(device: &str, seq: u64, at_ms: i64, person: u64) -> String
     )
 }
 
-/// The sender: what it still has to send, and what it was answered for.
+/// What is killed, how often, and over how much.
+pub(crate) struct Wanted {
+    pub(crate) kills: usize,
+    /// Events of all sources together.
+    pub(crate) events: u64,
+    pub(crate) seed: u64,
+    /// Names of the sources, as [`sources::ALL`] has them.
+    pub(crate) sources: Vec<String>,
+}
+
+/// Small files and many commits, so that a kill meets each of them.
+const SETTINGS: &str =
+    "[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\nsegment_bytes = \"32 KiB\"\ncommit_bytes = \"64 KiB\"";
+
+/// Numbers that are counted together.
+const BLOCK: u64 = 1_000;
+
+/// Batches that nobody has answered for, and the newest of those that somebody has.
+const REMEMBERED: usize = 16;
+
+/// Numbers that are sent together, and so many before them once more.
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    from: u64,
+    to: u64,
+    again: u64,
+}
+
+/// The sender of one source: what it has sent and what it still has to send.
 struct Sender {
+    name: String,
+    source: Box<dyn Source>,
     draw: Draw,
-    next: u64,
     begin_ms: i64,
+    batch_max: u64,
+    /// Every number below it belongs to a batch.
+    next: u64,
+    /// Batches that nobody has answered for.
     waiting: Vec<Batch>,
-    sent: Vec<Batch>,
-    answered: BTreeSet<Event>,
-    tried: BTreeSet<Event>,
+    sent: VecDeque<Batch>,
+    /// Events of it that were in staging after the last kill.
+    seen: u64,
+    kills: usize,
 }
 
 impl Sender {
     fn fresh(&mut self) -> Batch {
-        let n = 1 + self.draw.below(20);
-        let mut events = Vec::new();
-        let mut rows = Vec::new();
-        for _ in 0..n {
-            self.next += 1;
-            let device = format!("G{}", self.next % 7);
-            // Of the last three days in no order; the instant follows from the number, so that a copy is the same event.
-            let at_ms = self.begin_ms - (self.next.wrapping_mul(2_654_435_761) % 259_200_000) as i64;
-            rows.push(passage(&device, self.next, at_ms, self.next % 300));
-            events.push((device, self.next));
-        }
+        let from = self.next;
+        self.next += 1 + self.draw.below(self.batch_max);
         // Some of what went before comes once more, in another batch.
-        if let Some(before) = self.sent.last().filter(|_| self.next % 3 == 0) {
-            rows.extend(before.body.lines().take(3).map(str::to_owned));
-            events.extend(before.events.iter().take(3).cloned());
-        }
-        Batch { key: format!("batch-{}", self.next), body: rows.join("\n"), events }
+        let again = if self.draw.below(3) == 0 { from.min(3) } else { 0 };
+        Batch { from, to: self.next, again }
     }
 
-    /// Sends until the server is gone or the time is over; says whether all that waited was answered.
-    fn send(&mut self, server: &mut Living, token: &str, until: Instant) -> bool {
-        while Instant::now() < until {
-            let again = self.draw.below(5) == 0;
-            let batch = match self.waiting.pop() {
-                Some(batch) => batch,
-                None if again && !self.sent.is_empty() => {
-                    let at = self.draw.below(self.sent.len() as u64) as usize;
-                    self.sent[at].clone()
-                }
-                None => self.fresh(),
-            };
-            self.tried.extend(batch.events.iter().cloned());
-            let bearer = format!("Bearer {token}");
-            let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/x-ndjson")];
-            // Some senders know no keys.
-            if batch.key.len() % 2 == 0 {
-                headers.push(("idempotency-key", batch.key.as_str()));
+    /// The rows of a batch, the same every time, in no order of their numbers.
+    fn rows(&self, batch: Batch) -> Vec<String> {
+        let mut numbers: Vec<u64> = (batch.from - batch.again..batch.to).collect();
+        numbers.sort_by_key(|it| it.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let row = |n: &u64| {
+            // Of the last three days in no order; the instant follows from the number, so that a copy is the same event.
+            let at_ms = self.begin_ms - (n.wrapping_mul(2_654_435_761) % 259_200_000) as i64;
+            passage(&format!("{}-{}", self.name, n % 7), *n, at_ms, n % 300)
+        };
+        numbers.iter().map(row).collect()
+    }
+
+    /// Events that somebody has answered for.
+    fn acknowledged(&self) -> u64 {
+        self.next - self.waiting.iter().map(|it| it.to - it.from).sum::<u64>()
+    }
+
+    /// Sends until there are so many numbers and the time is over, or the server is gone. With `is_all` until nothing waits.
+    fn send(&mut self, gates: &Gates, server: &mut Living, up_to: u64, until: Instant, is_all: bool) {
+        while self.next < up_to || Instant::now() < until || (is_all && !self.waiting.is_empty()) {
+            if server.is_dead() {
+                return;
             }
-            match server.push("/api/v1/events/gate_event", &headers, batch.body.as_bytes()) {
-                Some((202, ..)) => {
-                    self.answered.extend(batch.events.iter().cloned());
-                    self.sent.push(batch);
-                }
-                Some((429 | 503 | 507, ..)) => {
+            let (batch, is_new) = if !self.waiting.is_empty() && (up_to <= self.next || self.draw.below(3) == 0) {
+                let at = self.draw.below(self.waiting.len() as u64) as usize;
+                (self.waiting.swap_remove(at), true)
+            } else if self.next < up_to {
+                let batch = self.fresh();
+                if self.waiting.len() < REMEMBERED && self.draw.below(8) == 0 {
+                    // It comes after batches that were made after it.
                     self.waiting.push(batch);
-                    std::thread::sleep(Duration::from_millis(50));
+                    continue;
                 }
-                Some((status, _, text)) => panic!("{status} {text}"),
-                None => {
-                    self.waiting.push(batch);
-                    if server.is_dead() {
-                        return false;
+                (batch, true)
+            } else {
+                // Nothing is left: what was answered for comes once more.
+                std::thread::sleep(Duration::from_millis(30));
+                let Some(batch) = self.sent.get(self.draw.below(self.sent.len().max(1) as u64) as usize).copied() else {
+                    continue;
+                };
+                (batch, false)
+            };
+            let rows = self.rows(batch);
+            match self.source.send(gates, server, &format!("{}-{}", self.name, batch.from), &rows) {
+                Sent::Acknowledged if is_new => {
+                    self.sent.push_back(batch);
+                    if REMEMBERED < self.sent.len() {
+                        self.sent.pop_front();
                     }
                 }
+                Sent::Again if is_new => self.waiting.push(batch),
+                Sent::Acknowledged | Sent::Again => {}
             }
         }
-        self.waiting.is_empty()
+    }
+
+    /// The places at which the program ends while this source sends: its own first.
+    fn points(&self) -> Vec<&'static str> {
+        let of = |first: &str| {
+            let first = format!("{first}.");
+            wal::point::ALL.iter().copied().filter(move |it| it.starts_with(&first))
+        };
+        of(&self.name).chain(of("answer")).chain(of("log")).chain(of("commit")).collect()
+    }
+
+    /// Where the program ends at the next kill of this source; every other kill is at random.
+    fn next_point(&mut self) -> Option<String> {
+        let (nth, points) = (self.kills, self.points());
+        self.kills += 1;
+        let point = points[(nth / 2) % points.len()];
+        // Files begin, end and go rarely, and so do commits.
+        let is_often =
+            ["log.append", "log.sync", "answer"].iter().any(|it| point.starts_with(it)) || point.starts_with(&self.name);
+        let passed = 1 + self.draw.below(if is_often { 6 } else { 2 });
+        (nth % 2 == 1).then(|| format!("{point}:{passed}"))
     }
 }
 
-/// Kills a server so often while events are pushed; one line a kill that lost or made something.
-pub(crate) fn kills(binary: PathBuf, folder: &Path, n: usize, seed: u64) -> (usize, Vec<String>) {
-    let more =
-        "[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\nsegment_bytes = \"32 KiB\"\ncommit_bytes = \"64 KiB\"";
-    let gates = Gates::new(binary, folder, more);
+/// What staging has of some numbers of a source.
+#[derive(Debug, Default, Clone, Copy)]
+struct Found {
+    rows: u64,
+    events: u64,
+    /// Events that are in no batch that nobody has answered for.
+    sure: u64,
+    newest: u64,
+    /// Rows whose device has not this number.
+    odd: u64,
+}
+
+/// Kills a server so often while events come; one line a kill that lost or made something.
+pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, Vec<String>) {
+    let n = wanted.kills;
+    let share = wanted.events.div_ceil(wanted.sources.len().max(1) as u64);
+    let a_kill = (wanted.events / n.max(1) as u64).max(1);
     let begin_ms = chrono::Utc::now().timestamp_millis();
-    let mut sender = Sender {
-        draw: Draw::new(seed),
-        next: 0,
+    let sender = |(at, name): (usize, &String)| Sender {
+        name: name.clone(),
+        source: sources::begin(name, &folder.join(name)),
+        draw: Draw::new(wanted.seed + 1_000 * at as u64),
         begin_ms,
+        batch_max: (a_kill / 20).clamp(20, 400),
+        next: 0,
         waiting: Vec::new(),
-        sent: Vec::new(),
-        answered: BTreeSet::new(),
-        tried: BTreeSet::new(),
+        sent: VecDeque::new(),
+        seen: 0,
+        kills: 0,
     };
+    let mut senders: Vec<Sender> = wanted.sources.iter().enumerate().map(sender).collect();
+    let settings: String = senders.iter().map(|it| it.source.settings()).collect();
+    let project = folder.join("project");
+    let gates = Gates::new(binary, &project, &format!("{SETTINGS}\n{settings}"));
     let mut failed = Vec::new();
     for kill in 0..n {
-        let point = (kill % 2 == 1).then(|| POINTS[(kill / 2) % POINTS.len()]);
-        let how = point.unwrap_or("at random");
-        if let Some(mut server) = gates.serve(point) {
-            let most_ms = if point.is_some() { 8_000 } else { 100 + sender.draw.below(2_500) };
-            sender.send(&mut server, &gates.token, Instant::now() + Duration::from_millis(most_ms));
+        let place = kill % senders.len();
+        let sender = &mut senders[place];
+        let nth = sender.kills;
+        let point = sender.next_point();
+        if nth % 3 == 2 {
+            sender.source.restart();
+        }
+        if let Some(mut server) = gates.serve(point.as_deref()) {
+            let (events, ms) = match point {
+                Some(_) => (a_kill, 4_000),
+                None => (1 + sender.draw.below(2 * a_kill), sender.draw.below(1_200)),
+            };
+            // The last kills come while the last events do.
+            let up_to = (sender.next + events).min(share);
+            sender.send(&gates, &mut server, up_to, Instant::now() + Duration::from_millis(ms), false);
             server.kill();
         }
-        let wrong = judged(&gates, &sender);
+        let how = point.as_deref().unwrap_or("at random");
+        let (name, acknowledged) = (sender.name.clone(), sender.acknowledged());
+        // What a broker keeps may still come: there it is enough to look every other time.
+        let wrong = if sender.source.is_ours() || nth % 2 == 1 { judged(&gates, &mut senders, false) } else { Vec::new() };
         println!(
-            "kill {}: {how}, {} events answered for{}",
+            "kill {} of {n}: {name}, {how}, {acknowledged} events of it answered for{}",
             kill + 1,
-            sender.answered.len(),
             if wrong.is_empty() { "" } else { ": WRONG" }
         );
-        failed.extend(wrong.into_iter().take(1).map(|it| format!("kill {} ({how}): {it}", kill + 1)));
+        failed.extend(wrong.into_iter().take(1).map(|it| format!("kill {} ({name}, {how}): {it}", kill + 1)));
     }
-    // In the end everything is answered for, committed, and the same.
-    let mut server = gates.serve(None).unwrap_or_else(|| panic!("it does not start: {}", gates.complaint()));
-    while !sender.waiting.is_empty() {
-        sender.send(&mut server, &gates.token, Instant::now() + Duration::from_millis(300));
-    }
-    server.stop();
-    failed.extend(judged(&gates, &sender).into_iter().map(|it| format!("at the end: {it}")));
-    let waits = std::fs::read_dir(folder.join("data/log")).expect("a log").filter_map(Result::ok);
+    failed.extend(ended(&gates, &mut senders, share).into_iter().map(|it| format!("at the end: {it}")));
+    let waits = std::fs::read_dir(project.join("data/log")).expect("a log").filter_map(Result::ok);
     let waits = waits.filter(|it| it.metadata().is_ok_and(|it| 100 < it.len())).count();
     if 0 < waits {
         failed.push(format!("a server that stopped in order left {waits} files of the log"));
@@ -318,20 +377,96 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, n: usize, seed: u64) -> (usi
     (n - failed.len().min(n), failed)
 }
 
-/// What is wrong with staging after a kill.
-fn judged(gates: &Gates, sender: &Sender) -> Vec<String> {
-    let staged = gates.staged();
-    let mut wrong = Vec::new();
-    let lost: Vec<&Event> = sender.answered.iter().filter(|it| !staged.contains_key(*it)).collect();
-    if let Some(first) = lost.first() {
-        wrong.push(format!("{} events were answered for and are gone, {first:?} among them", lost.len()));
+/// In the end everything is sent, answered for, committed, and the same. What is wrong with it.
+fn ended(gates: &Gates, senders: &mut [Sender], share: u64) -> Vec<String> {
+    let mut server = gates.serve(None).unwrap_or_else(|| panic!("it does not start: {}", gates.complaint()));
+    for sender in &mut *senders {
+        sender.send(gates, &mut server, share, Instant::now(), true);
+        println!("{}: {} events answered for", sender.name, sender.acknowledged());
     }
-    for (event, n) in &staged {
-        if *n != 1 {
-            wrong.push(format!("{event:?} is there {n} times"));
+    let expected: u64 = senders.iter().map(|it| it.next).sum();
+    let (mut most, mut grew) = (0, Instant::now());
+    while most < expected && grew.elapsed() < Duration::from_secs(90) && !server.is_dead() {
+        let events: u64 = found(gates, senders).values().map(|it| it.events).sum();
+        if most < events {
+            println!("{events} of {expected} events are there");
+            (most, grew) = (events, Instant::now());
         }
-        if !sender.tried.contains(event) {
-            wrong.push(format!("nobody sent {event:?}"));
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    server.stop();
+    judged(gates, senders, true)
+}
+
+/// What stands in staging, by source and by block of numbers.
+fn found(gates: &Gates, senders: &[Sender]) -> BTreeMap<(String, u64), Found> {
+    let waiting = senders.iter().flat_map(|sender| {
+        let name = &sender.name;
+        let range =
+            move |it: &Batch| format!("(device_id LIKE '{name}-%' AND event_seq >= {} AND event_seq < {})", it.from, it.to);
+        sender.waiting.iter().map(range)
+    });
+    let waiting = waiting.chain(["false".to_owned()]).collect::<Vec<_>>().join(" OR ");
+    let source = "split_part(device_id, '-', 1)";
+    let rows = gates.sql(&format!(
+        "SELECT {source} AS source, event_seq / {BLOCK} AS block, count(*) AS rows_n, count(DISTINCT event_seq) AS events_n, \
+         count(DISTINCT CASE WHEN {waiting} THEN NULL ELSE event_seq END) AS sure_n, max(event_seq) AS newest, \
+         sum(CASE WHEN device_id = concat({source}, '-', CAST(event_seq % 7 AS VARCHAR)) THEN 0 ELSE 1 END) AS odd_n \
+         FROM stg_gate_event GROUP BY {source}, event_seq / {BLOCK}"
+    ));
+    let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{name} of {row}"));
+    let block = |row: &Value| {
+        let found = Found {
+            rows: number(row, "rows_n"),
+            events: number(row, "events_n"),
+            sure: number(row, "sure_n"),
+            newest: number(row, "newest"),
+            odd: number(row, "odd_n"),
+        };
+        ((row["source"].as_str().unwrap_or_default().to_owned(), number(row, "block")), found)
+    };
+    rows.iter().map(block).collect()
+}
+
+/// What is wrong with staging after a kill, or in the end.
+fn judged(gates: &Gates, senders: &mut [Sender], is_end: bool) -> Vec<String> {
+    let found = found(gates, senders);
+    let mut wrong = Vec::new();
+    for ((source, block), it) in &found {
+        let Some(sender) = senders.iter().find(|it| it.name == *source) else {
+            wrong.push(format!("nobody sends as {source}"));
+            continue;
+        };
+        if sender.next <= it.newest || it.odd != 0 {
+            wrong.push(format!("nobody sent event {} of {source}, {} rows stand under another device", it.newest, it.odd));
+        }
+        if it.rows != it.events {
+            let from = block * BLOCK;
+            wrong.push(format!("{source} from {from} on: {} rows of {} events", it.rows, it.events));
+        }
+    }
+    for sender in senders {
+        let name = &sender.name;
+        let mut events = 0;
+        for block in 0..sender.next.div_ceil(BLOCK) {
+            let (from, to) = (block * BLOCK, sender.next.min((block + 1) * BLOCK));
+            let it = found.get(&(name.clone(), block)).copied().unwrap_or_default();
+            events += it.events;
+            let waits: u64 = sender.waiting.iter().map(|it| it.to.min(to).saturating_sub(it.from.max(from))).sum();
+            let lost = (to - from - waits).saturating_sub(it.sure);
+            if lost != 0 && (is_end || sender.source.is_ours()) {
+                wrong.push(format!("{lost} events of {name} from {from} on were answered for and are gone"));
+            }
+        }
+        if events < sender.seen {
+            wrong.push(format!("{} events of {name} were there and are gone", sender.seen - events));
+        }
+        sender.seen = events;
+        if let Some(rows) = sender.source.raw_rows().filter(|_| is_end) {
+            let raw = gates.sql(&format!("SELECT count(*) AS n FROM raw_gate_event WHERE device_id LIKE '{name}-%'"));
+            if raw[0]["n"].as_u64() != Some(rows) {
+                wrong.push(format!("{rows} rows of {name} were sent, and the raw table has {}", raw[0]["n"]));
+            }
         }
     }
     wrong

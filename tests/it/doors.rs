@@ -1,15 +1,14 @@
 //! The doors of the stream that are no HTTP: whatever is killed in between, what was taken is in staging, once.
 
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use async_nats::jetstream;
-use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use rumqttc::MqttOptions;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::brokers::{Broker, done, free_port, make_stream, program, publish_all, publish_mqtt};
 use crate::crash::{Gates, passage};
 use crate::support::{binary, repository, write};
 
@@ -136,65 +135,6 @@ fn files_of_the_drop_folder_enter_once_whatever_is_killed() {
     assert_eq!(names(&inbox.join("done")).len(), points.len() + 1);
 }
 
-/// A program of a broker, which may be killed and begun again at the same port.
-struct Broker {
-    program: &'static str,
-    args: Vec<String>,
-    port: u16,
-    process: Child,
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port()
-}
-
-/// A program by its name, or where a system keeps what an administrator runs.
-fn program(name: &str) -> Command {
-    let sbin = Path::new("/usr/sbin").join(name);
-    Command::new(if sbin.exists() { sbin } else { PathBuf::from(name) })
-}
-
-#[track_caller]
-fn done(command: &mut Command) {
-    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: `make brokers` installs it"));
-    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
-}
-
-impl Broker {
-    fn start(program: &'static str, args: Vec<String>, port: u16) -> Self {
-        let process = Self::begin(program, &args, port);
-        Self { program, args, port, process }
-    }
-
-    fn begin(name: &str, args: &[String], port: u16) -> Child {
-        let mut command = program(name);
-        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}: `make brokers` installs it"));
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "{name} does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        process
-    }
-
-    fn kill(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-
-    fn again(&mut self) {
-        self.kill();
-        self.process = Self::begin(self.program, &self.args, self.port);
-    }
-}
-
 /// Certificates of an authority of our own, and of a broker on this machine.
 pub(crate) fn certificates(folder: &Path) {
     let openssl = |args: &str| done(Command::new("openssl").args(args.split(' ')).current_dir(folder));
@@ -208,19 +148,7 @@ pub(crate) fn certificates(folder: &Path) {
 fn publish(port: u16, messages: &[(String, String, bool)]) {
     let mut options = MqttOptions::new("gate", "127.0.0.1", port);
     options.set_credentials("gate", "secret of the gates");
-    let (client, mut connection) = Client::new(options, messages.len() + 8);
-    for (topic, content, is_retained) in messages {
-        client.publish(topic, QoS::AtLeastOnce, *is_retained, content.as_bytes()).expect("queued");
-    }
-    let mut waiting = messages.len();
-    for event in connection.iter() {
-        if matches!(event.expect("the broker takes it"), Event::Incoming(Packet::PubAck(_))) {
-            waiting -= 1;
-        }
-        if waiting == 0 {
-            return;
-        }
-    }
+    publish_mqtt(options, messages);
 }
 
 #[test]
@@ -334,45 +262,6 @@ pub(crate) fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 
     told["events"].as_u64().expect("a count")
 }
 
-/// What a gate does with JetStream: publishes, and asks whether it was kept.
-async fn jetstream_at(port: u16) -> jetstream::Context {
-    let began = Instant::now();
-    loop {
-        match async_nats::connect(format!("nats://127.0.0.1:{port}")).await {
-            Ok(client) => return jetstream::new(client),
-            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-fn make_stream(runtime: &tokio::runtime::Runtime, port: u16) {
-    runtime.block_on(async {
-        let config = jetstream::stream::Config {
-            name: "GATES".to_owned(),
-            subjects: vec!["gates.>".to_owned()],
-            ..jetstream::stream::Config::default()
-        };
-        // Right after its start a server may still be setting up.
-        let began = Instant::now();
-        while let Err(error) = jetstream_at(port).await.create_stream(config.clone()).await {
-            assert!(began.elapsed() < Duration::from_secs(30), "{error}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-}
-
-/// Publishes, and returns once the broker has kept all of them.
-fn send(runtime: &tokio::runtime::Runtime, port: u16, messages: &[(String, String)]) {
-    runtime.block_on(async {
-        let context = jetstream_at(port).await;
-        for (subject, content) in messages {
-            let kept = context.publish(subject.clone(), content.clone().into()).await.expect("published");
-            kept.await.expect("kept");
-        }
-    });
-}
-
 #[test]
 fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_told() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -381,7 +270,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     let store = folder.path().join("store");
     let args = format!("-js -a 127.0.0.1 -p {port} -sd {}", store.display());
     let mut broker = Broker::start("nats-server", args.split(' ').map(str::to_owned).collect(), port);
-    make_stream(&runtime, port);
+    make_stream(&runtime, port, "GATES", "gates.>");
 
     let project_folder = TempDir::new().expect("a folder");
     let door = format!(
@@ -403,7 +292,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     let sent = std::cell::Cell::new(0);
     let send = |range: std::ops::Range<u64>| {
         let messages = events(range);
-        send(&runtime, port, &messages);
+        publish_all(&runtime, port, &messages);
         sent.set(sent.get() + messages.len() as u64);
     };
     send(0..20);
@@ -437,7 +326,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     broker.kill();
     std::fs::remove_dir_all(&store).expect("it forgets");
     broker.again();
-    make_stream(&runtime, port);
+    make_stream(&runtime, port, "GATES", "gates.>");
     send(70..75);
     until("a word of both doors", &gates, || {
         let told = warnings(&server.url);

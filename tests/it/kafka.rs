@@ -7,8 +7,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::brokers::free_port;
 use crate::crash::{Gates, Living, passage};
-use crate::doors::{certificates, free_port, now_ms, play, project, staged, until, warnings};
+use crate::doors::{certificates, now_ms, play, project, staged, until, warnings};
 use crate::support::{repository, write};
 
 /// A broker that speaks the Kafka protocol, in a process of its own: `tests/kafka.py`.

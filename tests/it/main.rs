@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod brokers;
 mod care;
 mod cases;
 mod casework;
@@ -29,6 +30,7 @@ mod roles;
 mod roll;
 mod rollover;
 mod serve;
+mod sources;
 mod support;
 mod tick;
 mod truth;

@@ -1,12 +1,11 @@
 //! Events that are pushed: answered for once they survive, seen at once, in the lake once, and refused with a reason.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::crash::{self, Gates, Living, passage};
+use crate::crash::{self, Gates, Living, Wanted, passage};
 use crate::support::{binary, write};
 
 /// A clock on the wall that reads 2026 at the least: events of the cases are of then.
@@ -347,10 +346,12 @@ fn batch_and_stream_differ_only_in_how_the_bytes_arrive() {
 }
 
 #[test]
-fn killed_again_and_again_nothing_is_lost_and_nothing_doubled() {
+fn killed_again_and_again_nothing_is_lost_and_nothing_doubled_from_any_source() {
     let folder = TempDir::new().expect("a folder");
-    let (passed, failed) = crash::kills(binary(), Path::new(folder.path()), 5, 3);
-    assert_eq!((passed, failed), (5, Vec::<String>::new()));
+    let sources: Vec<String> = crate::sources::ALL.iter().map(|it| (*it).to_owned()).collect();
+    let wanted = Wanted { kills: 5 * sources.len(), events: 2_000, seed: 3, sources };
+    let (passed, failed) = crash::kills(binary(), folder.path(), &wanted);
+    assert_eq!((passed, failed), (wanted.kills, Vec::<String>::new()));
 }
 
 /// A register by hand that comes in files and is pushed to; `states` are those it knows.

@@ -22,6 +22,8 @@ mod nats;
 mod parcel;
 mod positions;
 mod tail;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 

@@ -172,4 +172,46 @@ mod tests {
         let odd = store::Fact { seq: 4, at_us: 0, topic: CASE_STATE.to_owned(), body: "{}".to_owned() };
         assert_eq!(moved(&[fact(3, 7, 2), odd]), [Topic::Cases { version: 4 }]);
     }
+
+    #[test]
+    fn a_look_that_fails_loses_nothing_of_what_is_told_later() {
+        use crate::stream::tests::{Stage, contract, event, run};
+
+        run(|| async {
+            let stage =
+                Stage::new(&[("thing", contract("thing", "first").as_str()), ("other", contract("other", "first").as_str())]);
+            let opened = stage.open().await;
+            let log = stage.path("data/lake/raw_thing/_delta_log");
+            let damage = || {
+                std::fs::create_dir_all(&log).expect("a folder");
+                std::fs::write(log.join("00000000000000000000.json"), "no entry").expect("written");
+            };
+            let mut seen = Seen::default();
+            let mut unheard = Vec::new();
+            damage();
+            look(&opened.house, &mut seen, true, &mut unheard).await.expect_err("a table cannot be read");
+            std::fs::remove_dir_all(stage.path("data/lake/raw_thing")).expect("it was there");
+            look(&opened.house, &mut seen, true, &mut unheard).await.expect("all can be read");
+            assert_eq!(unheard, [], "nothing is there yet");
+            let moves = |topics: &[Topic]| topics.iter().filter(|it| matches!(it, Topic::Pipelines { .. })).count();
+
+            // What comes after the first whole look is told.
+            opened.push("other", &[event(1, "a", 0)]).await;
+            let mut topics = Vec::new();
+            for _ in 0..LOOKS_A_PIPELINE {
+                look(&opened.house, &mut seen, false, &mut topics).await.expect("all can be read");
+            }
+            assert_eq!(moves(&topics), 1, "{topics:?}");
+
+            // And it is told while one table cannot be read, which is looked at again each time.
+            damage();
+            opened.push("other", &[event(2, "a", 0)]).await;
+            topics.clear();
+            for _ in 0..LOOKS_A_PIPELINE {
+                look(&opened.house, &mut seen, false, &mut topics).await.expect_err("a table cannot be read");
+            }
+            assert_eq!(moves(&topics), 1, "{topics:?}");
+            assert!(!seen.written.contains_key("raw_thing"), "the next look finds it again");
+        });
+    }
 }

@@ -226,6 +226,8 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
+    // The files are there, and no commit names them or the position that they reach.
+    pass("commit.staged");
     positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us)).await
 }
 

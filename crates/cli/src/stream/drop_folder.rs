@@ -145,6 +145,7 @@ async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> R
         if taking.exists() {
             continue;
         }
+        pass("drop.found");
         fs::rename(&path, &taking).map_err(failed)?;
         seen.remove(&path);
         pass("drop.claimed");
@@ -369,5 +370,44 @@ mod tests {
         file.set_modified(SystemTime::now() - DAY * 2).expect("a time");
         folder.sweep().expect("swept");
         assert!(!done.exists() && moved.exists());
+    }
+
+    #[test]
+    fn a_file_of_too_many_bad_rows_is_refused_and_keeps_no_other_waiting() {
+        use crate::stream::tests::{Stage, contract, event, run};
+
+        run(|| async {
+            // The project takes two bad rows of a file, and this one has three.
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            let root = TempDir::new().expect("a folder");
+            let of_thing = Folder { pipeline: "thing".to_owned(), bytes_max: 1 << 20, ..folder(&root, Duration::ZERO) };
+            let of_thing = Arc::new(of_thing);
+            let write = |name: &str, lines: &[String], age: u64| {
+                let path = put(&root, name, Duration::from_secs(age));
+                let modified = Shape::of(&path).expect("a shape").changed;
+                fs::write(&path, lines.join("\n")).expect("written");
+                fs::File::options().append(true).open(&path).expect("a file").set_modified(modified).expect("a time");
+            };
+            let bad = "{\"id\":\"7\"}".to_owned();
+            write("bad.jsonl", &[event(1, "a", 0), bad.clone(), bad.clone(), bad.clone()], 50);
+            write("good.jsonl", &[event(2, "a", 0), event(3, "a", 0), bad.clone(), bad], 5);
+            round(&opened.door, &of_thing, &mut Seen::new()).await.expect("nothing waits");
+            let names = |below: &str| -> Vec<String> {
+                let found = fs::read_dir(root.path().join(below)).expect("a folder");
+                let mut names: Vec<String> =
+                    found.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+                names.sort();
+                names
+            };
+            let (done, refused) = (names(DONE), names(REFUSED));
+            assert!(done.len() == 1 && done[0].ends_with("-good.jsonl"), "{done:?}");
+            assert!(refused.len() == 2 && refused[0].ends_with("-bad.jsonl"), "{refused:?}");
+            let words = fs::read_to_string(root.path().join(REFUSED).join(&refused[1])).expect("a reason");
+            assert!(words.lines().count() == 2 && words.contains("3 rows"), "{words}");
+            assert_eq!(names(TAKING), Vec::<String>::new());
+            let told = opened.read("SELECT id FROM raw_thing ORDER BY id").await;
+            assert!(told.contains("| 2  |") && told.contains("| 3  |") && !told.contains("| 1  |"), "{told}");
+        });
     }
 }

@@ -308,6 +308,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
         if let Some(last) = batch.last {
             let next = Reached { source: it.source.clone(), position: sequence(last), born_us: found.born_us };
             let parcel = Parcel { cargo: Cargo::Messages(batch.messages), key: None, reached: Some(next.clone()) };
+            pass("nats.read");
             it.door.keep(&it.source, &it.config.pipeline, &Arc::new(parcel)).await;
             *reached = Some(next);
             it.door.board.behind(&it.source, batch.pending);

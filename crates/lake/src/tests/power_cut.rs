@@ -1,13 +1,16 @@
 //! Power cuts, one after every single thing that is done to the disk.
 //!
 //! A recording disk keeps a journal. An image of the disk after `n` steps is made twice: once with nothing but what
-//! was synced, once with every name in place and only the synced bytes in them, which file systems do as well.
+//! was synced, once with every name in place and only the synced bytes in them, which file systems do as well. Where
+//! what is done is drawn at random, so is what a cut leaves: any of the names, and any share of the bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::Upkeep;
@@ -175,6 +178,10 @@ async fn an_append_whose_answer_was_lost_is_found_and_not_repeated() {
 enum Left {
     Nothing,
     Names,
+    /// Of the names that came, went or changed since they were synced any, a bit for each.
+    Any(u64),
+    /// All names, of the unsynced bytes this share.
+    Torn(f64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -206,16 +213,32 @@ fn image(root: &Path, steps: &[Step], left: Left) -> TempDir {
             }
         }
     }
+    let all: BTreeSet<&PathBuf> = names.keys().chain(durable.keys()).collect();
+    let chosen = all.into_iter().enumerate().filter_map(|(place, path)| {
+        let is_old = match left {
+            Left::Nothing => true,
+            Left::Any(bits) => bits >> (place % 64) & 1 == 0,
+            Left::Names | Left::Torn(_) => false,
+        };
+        let entry = if is_old { durable.get(path) } else { names.get(path) };
+        Some((path, *entry?))
+    });
+    let content = |id: usize| {
+        let (all, synced) = (bytes.get(&id).map_or(&[][..], Vec::as_slice), synced.get(&id).map_or(0, Vec::len));
+        let more = match left {
+            Left::Torn(share) => ((all.len() - synced) as f64 * share) as usize,
+            Left::Nothing | Left::Names | Left::Any(_) => 0,
+        };
+        &all[..synced + more]
+    };
     let target = tempfile::tempdir().expect("a temporary folder");
     // Sorted by path, so a folder comes before what is in it; without its folder a file is lost.
-    for (path, entry) in if matches!(left, Left::Nothing) { durable } else { names } {
+    for (path, entry) in chosen {
         let path = target.path().join(path.strip_prefix(root).expect("below the lake"));
         if path.parent().is_some_and(Path::is_dir) {
             match entry {
                 Entry::Folder => std::fs::create_dir(path).expect("a new folder"),
-                Entry::File(id) => {
-                    std::fs::write(path, synced.get(&id).map_or(&[][..], Vec::as_slice)).expect("a file");
-                }
+                Entry::File(id) => std::fs::write(path, content(id)).expect("a file"),
             }
         }
     }
@@ -287,4 +310,89 @@ async fn without_syncs_the_same_cut_loses_what_was_answered() {
     let image = image(&run.root, &run.steps, Left::Nothing);
     let lake = Lake::open(config(image.path())).await.expect("an empty lake");
     assert!(lake.snapshot(&spec().name).await.expect("no log").is_none(), "the test above can fail");
+}
+
+/// What is done to a table that a log feeds.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    /// So many rows of one day, under the next position.
+    Append(i32, i64),
+    Compact,
+    Checkpoint,
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        6 => (0..3_i32, 1..6_i64).prop_map(|it| Deed::Append(it.0, it.1)),
+        1 => Just(Deed::Compact),
+        1 => Just(Deed::Checkpoint),
+    ];
+    prop::collection::vec(deed, 1..8)
+}
+
+fn left() -> impl Strategy<Value = Left> {
+    prop_oneof![Just(Left::Nothing), Just(Left::Names), any::<u64>().prop_map(Left::Any), (0.0..=1.0).prop_map(Left::Torn)]
+}
+
+/// A frame of the log: its day and its rows. Its position is its place, counted from one.
+type Frame = (i32, Range<i64>);
+
+/// Does it on a disk that forgets; frames, steps, and after how many of them which position was answered.
+async fn fed(deeds: &[Deed]) -> (PathBuf, Vec<Step>, Vec<Frame>, Vec<(usize, i64)>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = Arc::new(Mutex::new(Journal::default()));
+    let disk = DropsUnsynced { local: LocalDisk { is_synced: false }, journal: Arc::clone(&journal), is_deaf_to_syncs: false };
+    let lake = Lake::open_on(folder.path().to_owned(), Arc::new(disk)).await.expect("a lake");
+    let (mut frames, mut answered, mut checkpointed): (Vec<Frame>, _, _) = (Vec::new(), Vec::new(), 0);
+    for deed in deeds {
+        match *deed {
+            Deed::Append(day, n) => {
+                let from = frames.last().map_or(0, |it| it.1.end);
+                frames.push((MONDAY + day, from..from + n));
+                let position = frames.len() as i64;
+                append(&lake, MONDAY + day, from..from + n, position).await;
+                answered.push((journal.lock().expect("no panic").steps.len(), position));
+            }
+            Deed::Compact => {
+                let upkeep = Upkeep { small_files_max: 1, ..Upkeep::default() };
+                lake.upkeep(&spec().name, upkeep).await.expect("upkeep");
+            }
+            Deed::Checkpoint => {
+                let version = lake.snapshot(&spec().name).await.expect("a readable log").map_or(0, |it| it.version);
+                if checkpointed < version {
+                    lake.checkpoint(&lake.slot(&spec().name).expect("a slot"), version).await.expect("a checkpoint");
+                    checkpointed = version;
+                }
+            }
+        }
+    }
+    let steps = journal.lock().expect("no panic").steps.clone();
+    (lake.root().to_owned(), steps, frames, answered)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whenever_the_power_fails_a_log_that_is_read_from_the_tables_position_brings_each_row_in_once(
+        deeds in deeds(), at in 0.0..=1.0_f64, left in left(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (root, steps, frames, answered) = fed(&deeds).await;
+            let n = (steps.len() as f64 * at) as usize;
+            let image = image(&root, &steps[..n], left);
+            let lake = Lake::open(config(image.path())).await.unwrap_or_else(|it| panic!("step {n}: {it}"));
+            let position = lake.position(&spec().name, APP).await.expect("a readable log").unwrap_or(0);
+            let kept = answered.iter().filter(|it| it.0 <= n).map(|it| it.1).max().unwrap_or(0);
+            assert!(kept <= position, "step {n}: position {kept} was answered, {position} is left");
+            // The log forgets a frame only after its table has answered, so it still has all above.
+            for (place, (day, rows)) in frames.iter().enumerate().skip(position as usize) {
+                append(&lake, *day, rows.clone(), place as i64 + 1).await;
+            }
+            let all = frames.last().map_or(0, |it| it.1.end);
+            let found = lake.snapshot(&spec().name).await.expect("a readable log").as_ref().map(sorted_students);
+            assert_eq!(found.unwrap_or_default(), (0..all).collect::<Vec<_>>(), "step {n}");
+        });
+    }
 }

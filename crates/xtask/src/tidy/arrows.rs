@@ -42,7 +42,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "notify",
         ],
     ),
-    ("it", &["testkit", "schema", "casework", "store"]),
+    ("it", &["testkit", "schema", "casework", "store", "wal"]),
     ("xtask", &["schema"]),
 ];
 
