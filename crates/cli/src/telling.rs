@@ -1,7 +1,7 @@
 //! Looks what changed, and tells it to open pages: tables of screens, cases, sources.
 //!
 //! Whoever wrote it (this process, a command beside it, a person in the web app) makes no difference: the lake's folders
-//! and the numbered facts of the store are looked at every other second. Pages look for themselves every few minutes as
+//! and the numbered facts of the store are looked at twice a second. Pages look for themselves every few minutes as
 //! well, so that something missed here is late and not lost.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,10 +15,10 @@ use serve::{Live, Topic};
 use crate::house::House;
 
 /// Pause between two looks.
-const LOOK_PAUSE: Duration = Duration::from_secs(2);
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
-/// Looks after which sources are told of: they change all the time.
-const LOOKS_A_PIPELINE: u32 = 5;
+/// Looks from one word about sources to the next: they change all the time, and an event is on the screen within two seconds.
+const LOOKS_A_PIPELINE: u32 = 3;
 
 /// Cases that are told of by name at once; the night moves hundreds.
 const CASES_BY_NAME: usize = 50;
