@@ -20,6 +20,7 @@ mod mqtt;
 mod nats;
 mod parcel;
 mod positions;
+mod replication;
 mod tail;
 
 use std::path::PathBuf;

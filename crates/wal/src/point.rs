@@ -34,7 +34,7 @@ mod armed {
 }
 
 /// All places, for whoever tries each.
-pub const ALL: [&str; 25] = [
+pub const ALL: &[&str] = &[
     "log.append.before",
     "log.append.after",
     "log.sync.before",
@@ -57,6 +57,10 @@ pub const ALL: [&str; 25] = [
     "drop.kept",
     "drop.done",
     "drop.refused",
+    "replication.slot",
+    "replication.copied",
+    "replication.kept",
+    "replication.advanced",
     "mqtt.kept",
     "mqtt.acked",
     "nats.kept",
