@@ -17,14 +17,14 @@ fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-fn project(folder: &TempDir, more: &str) -> Gates {
+pub(crate) fn project(folder: &TempDir, more: &str) -> Gates {
     let settings = format!("[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\n{more}");
     Gates::new(binary(), folder.path(), &settings)
 }
 
 /// Looks again and again until something holds.
 #[track_caller]
-fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, gates: &Gates, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(90), "{what} never came: {}", gates.complaint());
@@ -43,7 +43,7 @@ fn staged(gates: &Gates) -> Vec<u64> {
 }
 
 /// How a door stands, as the server tells without a login.
-fn warnings(url: &str) -> Vec<Value> {
+pub(crate) fn warnings(url: &str) -> Vec<Value> {
     let Ok(mut answer) = ureq::get(format!("{url}/api/v1/health")).call() else { return Vec::new() };
     let text = answer.body_mut().read_to_string().unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
