@@ -172,9 +172,13 @@ impl Replica {
         Ok(it)
     }
 
+    /// Runs statements that stand behind one another.
     async fn run(&mut self, sql: &'static str) -> Result<(), Said> {
-        let done = sqlx::raw_sql(sql).execute(&mut self.connection).await;
-        done.map(|_| ()).map_err(|error| unread(&self.server, &error))
+        for one in sql.split("; ") {
+            let done = sqlx::query(one).persistent(false).execute(&mut self.connection).await;
+            done.map_err(|error| unread(&self.server, &error))?;
+        }
+        Ok(())
     }
 
     /// Ends the connection; what was read is not changed by how.
