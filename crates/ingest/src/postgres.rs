@@ -22,7 +22,7 @@ pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(15);
 /// Texts that do not depend on the server's settings, whatever way the rows come.
 pub(crate) const TEXTS: &str = "SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET IntervalStyle TO 'postgres'";
 /// One snapshot for all that is read in it; nothing is written.
-pub(crate) const SNAPSHOT: &str = "BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// What a database gave, in the form in which [`Door::take_bytes`](crate::Door::take_bytes) takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

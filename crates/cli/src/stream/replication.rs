@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 use wal::point::pass;
 
-use self::fit::{check_published, refused, unfit};
+use self::fit::{check_approvals, check_published, refused, unfit};
 use self::reader::{Reader, Way, copy};
 use super::broker::is_here;
 use super::config::Postgres;
@@ -245,6 +245,7 @@ async fn known(it: &Entry) -> anyhow::Result<Vec<Option<Reached>>> {
 /// One connection until its end.
 async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallible, Ended> {
     let slot = &it.config.slot;
+    check_approvals(it).await?;
     let mut replica = Replica::connect(&it.address).await?;
     let standing = replica.standing(slot).await?;
     if let Some(said) = unfit(&standing, slot) {

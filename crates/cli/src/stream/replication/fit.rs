@@ -3,7 +3,14 @@
 use ::ingest::{Replica, Said, Standing};
 
 use super::{Ended, Entry};
+use crate::approval;
 use crate::stream::parcel::Reached;
+
+/// What has to be said to whoever publishes a table: its own users would notice first.
+const KEYLESS: (&str, &str) = (
+    "没有主键的表须先执行 ALTER TABLE … REPLICA IDENTITY FULL，否则发布后它自己的更新会出错",
+    "a table without a primary key first needs ALTER TABLE … REPLICA IDENTITY FULL, else its own updates fail once it is published",
+);
 
 /// Whether a server is the one that our positions are of, and its slot whole: what to say if not.
 pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &str) -> Option<Said> {
@@ -64,9 +71,13 @@ pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &s
     }
     if position < found.confirmed {
         return Some(Said::new(
-            format!("复制槽 {slot} 越过了已收到的位置：有别的程序读走了变更，没有读取。请停掉它；然后{}", anew.0),
             format!(
-                "slot {slot} stands beyond what was taken: somebody else read changes from it; nothing was read. Stop them; then {}",
+                "复制槽 {slot} 越过了已收到的位置：有别的程序读走了变更，或从 tables 去掉过一张表，没有读取。请核实；然后{}",
+                anew.0
+            ),
+            format!(
+                "slot {slot} stands beyond what was taken: somebody else read changes from it, or a table was taken out of `tables`; nothing was \
+                 read. Look which; then {}",
                 anew.1
             ),
         ));
@@ -97,6 +108,19 @@ pub(super) fn unfit(standing: &Standing, slot: &str) -> Option<Said> {
     None
 }
 
+/// Looks whether every pipeline may come in. Without that a database is not even asked: it would have to keep a copy open.
+pub(super) async fn check_approvals(it: &Entry) -> Result<(), Ended> {
+    for shard in it.shards.iter().filter(|it| it.pipeline.name() != approval::REGISTER) {
+        let lacking = it.door.lacking(&shard.pipeline).await.map_err(|error| {
+            Ended::Lost(Said::new("未能查阅数据使用审批", format!("could not look up the approvals: {error:#}")))
+        })?;
+        if let Some((zh, en)) = lacking {
+            return Err(Ended::Lost(Said::new(zh, en)));
+        }
+    }
+    Ok(())
+}
+
 /// Looks whether every table is published, and with all of its rows.
 pub(super) async fn check_published(it: &Entry, replica: &mut Replica) -> Result<(), Ended> {
     let publication = &it.config.publication;
@@ -105,8 +129,8 @@ pub(super) async fn check_published(it: &Entry, replica: &mut Replica) -> Result
         let tables: Vec<&str> = it.shards.iter().map(|it| it.table.as_str()).collect();
         let sql = format!("CREATE PUBLICATION {publication} FOR TABLE {}", tables.join(", "));
         return Err(Ended::Lost(Said::new(
-            format!("没有发布 {publication}，或其中没有表：请在数据库执行 {sql}"),
-            format!("there is no publication {publication}, or no table in it: in the database, {sql}"),
+            format!("没有发布 {publication}，或其中没有表：请在数据库执行 {sql}；{}", KEYLESS.0),
+            format!("there is no publication {publication}, or no table in it: in the database, {sql}; {}", KEYLESS.1),
         )));
     }
     for shard in &it.shards {
@@ -122,8 +146,8 @@ pub(super) async fn check_published(it: &Entry, replica: &mut Replica) -> Result
             None => {
                 let sql = format!("ALTER PUBLICATION {publication} ADD TABLE {table}");
                 return Err(Ended::Lost(Said::new(
-                    format!("发布 {publication} 里没有 {table}：请在数据库执行 {sql}"),
-                    format!("publication {publication} does not have {table}: in the database, {sql}"),
+                    format!("发布 {publication} 里没有 {table}：请在数据库执行 {sql}；{}", KEYLESS.0),
+                    format!("publication {publication} does not have {table}: in the database, {sql}; {}", KEYLESS.1),
                 )));
             }
         }
