@@ -170,8 +170,9 @@ fn changes_of_a_database_enter_once_and_are_the_rows_that_a_pull_brings() {
     server.stop();
 
     // The pull brings the same rows: no value has another hash.
-    std::fs::create_dir_all(folder.path().join("input")).expect("a folder");
-    let mut pull = gates.command(&["ingest", "office_repair", "--format", "json"]);
+    let exports = TempDir::new().expect("a folder");
+    let mut pull = gates.command(&["ingest", "office_repair", "--format", "json", "--input"]);
+    pull.arg(exports.path());
     let (code, lines, wrong) = said(pull.env("OFFICE_DATABASE_URL", database.url()));
     assert_eq!(code, 0, "{wrong}");
     let rows_in: u64 = lines.iter().filter_map(|it| it["rows_in"].as_u64()).sum();
