@@ -25,6 +25,7 @@ mod push;
 mod quarantine;
 mod reaching;
 mod readers;
+mod replication;
 mod restart;
 mod roles;
 mod roll;

@@ -358,7 +358,12 @@ async fn candidates(house: &House, pipeline: &Pipeline, input: &Path) -> anyhow:
 ///
 /// The watermark stands in the name under which the pull is registered, so it moves with the rows and never without them:
 /// a pull that did not land is made again.
+///
+/// One whose address no variable holds comes by replication only.
 async fn pulled(house: &House, pipeline: &Pipeline) -> anyhow::Result<Vec<Candidate>> {
+    if pipeline.pipeline.source.url_env.is_none() {
+        return Ok(Vec::new());
+    }
     let entries = house.store.files().list(Some(pipeline.name())).await?;
     let landed = entries.iter().filter(|it| it.state == FileState::Landed).max_by_key(|it| it.file_no);
     let high = landed.and_then(|it| it.path.split_once('@')).map(|it| it.1.to_owned()).filter(|it| !it.is_empty());

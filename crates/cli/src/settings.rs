@@ -91,6 +91,7 @@ pub(crate) struct Stream {
     pub(crate) kafka: Vec<crate::stream::config::Kafka>,
     pub(crate) mqtt: Vec<crate::stream::config::Mqtt>,
     pub(crate) nats: Vec<crate::stream::config::Nats>,
+    pub(crate) postgres: Vec<crate::stream::config::Postgres>,
 }
 
 /// Whether a source needs an approval of its use to enter.

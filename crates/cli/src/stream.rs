@@ -21,6 +21,7 @@ mod mqtt;
 mod nats;
 mod parcel;
 mod positions;
+mod replication;
 mod tail;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -28,11 +28,13 @@ mod old_workbook;
 mod order;
 mod parquet;
 mod persons;
+mod pgoutput;
 mod plain;
 mod postgres;
 mod progress;
 mod pushed;
 mod reject;
+mod replica;
 mod row_hash;
 mod rows;
 mod said;
@@ -50,9 +52,13 @@ pub use files::{files, hash_bytes, hash_file};
 pub use guess::{ColumnGuess, Guess, Guessed, SURE, guess};
 pub use mended::{REASON_HEAD, Table, correction, delimited_text, is_mendable, table};
 pub use persons::{Normalise, PersonConfig, Persons};
+pub use pgoutput::{Change, Datum, Relation, change};
 pub use plain::Plain;
 pub use postgres::{Pulled, database_url, pull};
 pub use pushed::{PushForm, cloud_event_data};
 pub use reject::Reason;
+pub use replica::{
+    Came, Changes, CopiedRows, Copying, Look, Replica, ReplicaAddress, ReplicaTrust, RowWriter, Slot, Snapshot, Standing,
+};
 pub use said::{Said, example, file_words, reason_words, shape_words, type_words};
 pub use taken::{Counts, Part, Taken};

@@ -18,7 +18,11 @@ use url::Url;
 use crate::{Error, Limits, head};
 
 /// How long a server may take to answer at all.
-const CONNECT_MAX: Duration = Duration::from_secs(15);
+pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(15);
+/// Texts that do not depend on the server's settings, whatever way the rows come.
+pub(crate) const TEXTS: &str = "SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO, YMD'; SET IntervalStyle TO 'postgres'";
+/// One snapshot for all that is read in it; nothing is written.
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// What a database gave, in the form in which [`Door::take_bytes`](crate::Door::take_bytes) takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +70,9 @@ pub async fn pull(pipeline: &Pipeline, url: &str, high: Option<&str>, limits: &L
         Ok(connected) => connected.map_err(|it| refuse("connect to", it.into()))?,
         Err(_) => return Err(refuse("connect to", format!("no answer within {} s", CONNECT_MAX.as_secs()).into())),
     };
-    // One snapshot for columns and rows, and texts that do not depend on the server's settings.
-    let begin = "BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
-                 SET LOCAL TimeZone TO 'UTC'; SET LOCAL DateStyle TO 'ISO, YMD'; SET LOCAL IntervalStyle TO 'postgres'";
-    sqlx::raw_sql(begin).execute(&mut connection).await.map_err(unread)?;
+    for begin in [TEXTS, SNAPSHOT] {
+        sqlx::raw_sql(begin).execute(&mut connection).await.map_err(unread)?;
+    }
 
     let found = match &pipeline.pipeline.source.query {
         Some(_) => columns_of_query(pipeline, &mut connection, unread).await?,
@@ -79,14 +82,7 @@ pub async fn pull(pipeline: &Pipeline, url: &str, high: Option<&str>, limits: &L
     if found.is_empty() {
         return Err(Error::NoTable { pipeline: pipeline.name().to_owned(), table: display });
     }
-    let heads: Vec<String> = found.iter().map(|it| it.name.clone()).collect();
-    let places = head::bind(pipeline, &heads, &display)?;
-    let asked: Vec<(Asked<'_>, &Found)> = pipeline
-        .columns
-        .iter()
-        .zip(&places)
-        .filter_map(|((name, column), place)| Some((Asked { name, type_: column.type_ }, &found[(*place)?])))
-        .collect();
+    let asked = asked(pipeline, &found, &display)?;
     let watermark = Watermark::of(pipeline, &asked)?;
     let high = high.filter(|_| watermark.is_some());
 
@@ -147,6 +143,14 @@ fn options(pipeline: &Pipeline, url: &str) -> Result<PgConnectOptions, Error> {
     PgConnectOptions::from_url(&url).map_err(|_| refuse())
 }
 
+/// The declared columns that a table or query has; it has no others.
+pub(crate) fn asked<'a>(pipeline: &'a Pipeline, found: &'a [Found], display: &str) -> Result<Vec<(Asked<'a>, &'a Found)>, Error> {
+    let heads: Vec<String> = found.iter().map(|it| it.name.clone()).collect();
+    let places = head::bind(pipeline, &heads, display)?;
+    let both = pipeline.columns.iter().zip(&places);
+    Ok(both.filter_map(|((name, column), place)| Some((Asked { name, type_: column.type_ }, &found[(*place)?]))).collect())
+}
+
 /// Table or query as messages name it.
 fn display(pipeline: &Pipeline) -> String {
     let source = &pipeline.pipeline.source;
@@ -154,14 +158,15 @@ fn display(pipeline: &Pipeline) -> String {
 }
 
 /// A column of the database.
-struct Found {
-    name: String,
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) name: String,
     /// Name of its type, as PostgreSQL has it: `timestamptz`, `int8`.
-    type_: String,
+    pub(crate) type_: String,
 }
 
 /// A declared column.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     name: &'a str,
     type_: ColumnType,
 }
@@ -290,15 +295,17 @@ fn from(pipeline: &Pipeline) -> String {
     match (&source.query, &source.table) {
         // A line end, because a query may end with a comment.
         (Some(query), _) => format!("(\n{}\n) AS pulled", bare(query)),
-        (None, table) => {
-            let parts = table.as_deref().unwrap_or_default().split('.');
-            parts.map(quoted).collect::<Vec<_>>().join(".")
-        }
+        (None, table) => quoted_table(table.as_deref().unwrap_or_default()),
     }
 }
 
+/// `schema.table` as SQL reads it.
+pub(crate) fn quoted_table(table: &str) -> String {
+    table.split('.').map(quoted).collect::<Vec<_>>().join(".")
+}
+
 /// A column as text; an instant within the calendar as microseconds UTC.
-fn value(asked: &Asked<'_>, found: &Found) -> String {
+pub(crate) fn value(asked: &Asked<'_>, found: &Found) -> String {
     let column = quoted(&found.name);
     if !is_instant(asked, found) {
         return format!("{column}::text");
@@ -315,24 +322,25 @@ fn is_instant(asked: &Asked<'_>, found: &Found) -> bool {
 }
 
 /// A name as SQL reads it, whatever is in it.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// How a column stands in a line.
-struct Line {
+#[derive(Debug)]
+pub(crate) struct Line {
     /// `"head":`
     key: String,
     is_instant: bool,
 }
 
 impl Line {
-    fn new(asked: &Asked<'_>, found: &Found) -> Self {
+    pub(crate) fn new(asked: &Asked<'_>, found: &Found) -> Self {
         Self { key: format!("{}:", serde_json::Value::from(found.name.as_str())), is_instant: is_instant(asked, found) }
     }
 }
 
-fn write_line(lines: &[Line], row: &PgRow, bytes: &mut Vec<u8>) -> Result<(), sqlx::Error> {
+pub(crate) fn write_line(lines: &[Line], row: &PgRow, bytes: &mut Vec<u8>) -> Result<(), sqlx::Error> {
     bytes.push(b'{');
     let mut comma = "";
     for (at, line) in lines.iter().enumerate() {

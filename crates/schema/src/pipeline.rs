@@ -532,11 +532,8 @@ impl Pipeline {
         if let Err((key, message)) = self.check_source() {
             return refuse(format!("pipeline.source.{key}"), message);
         }
-        if self.pipeline.push && (self.is_pulled() || self.pipeline.export == Export::Full) {
-            return refuse(
-                "pipeline.push".into(),
-                "a database, the platform's own facts and a full register are not pushed".into(),
-            );
+        if self.pipeline.push && (self.topic().is_some() || self.pipeline.export == Export::Full) {
+            return refuse("pipeline.push".into(), "the platform's own facts and a full register are not pushed".into());
         }
         if let Some(late_max) = self.contract.late_max {
             if !self.is_event() {
@@ -722,7 +719,9 @@ impl Pipeline {
                         && !it.starts_with(|it: char| it.is_ascii_digit())
                         && it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
                 };
-                if !source.url_env.as_deref().is_some_and(is_variable) {
+                // What comes by replication only is not asked for, and its address stands in the settings.
+                let is_only_pushed = self.pipeline.push && source.url_env.is_none();
+                if !is_only_pushed && !source.url_env.as_deref().is_some_and(is_variable) {
                     let message = "name the environment variable that holds the address, e.g. \"SIS_DATABASE_URL\"; \
                                    the address itself has a password and belongs in no file";
                     return Err(("url_env", message.into()));
@@ -931,8 +930,13 @@ mod tests {
     fn only_events_are_late_and_only_changes_are_pushed() {
         let csv = r#"format = "csv", path = "*""#;
         check(&format!("{csv} }}\npush = true\n#"), "", "sound");
-        check(&format!("{csv} }}\npush = true\nexport = \"full\"\n#"), "", "pipeline.push: a database");
-        check(&format!(r#"kind = "outbox", topic = "x" }}{}push = true{}#"#, '\n', '\n'), "", "pipeline.push: a database");
+        check(&format!("{csv} }}\npush = true\nexport = \"full\"\n#"), "", "pipeline.push: the platform's own facts");
+        let outbox = format!(r#"kind = "outbox", topic = "x" }}{}push = true{}#"#, '\n', '\n');
+        check(&outbox, "", "pipeline.push: the platform's own facts");
+        let replicated = |source: &str| format!("kind = \"postgres\", table = \"s\"{source} }}\npush = true\n#");
+        check(&replicated(""), "", "sound");
+        check(&replicated(", url_env = \"X\""), "", "sound");
+        check(&replicated(", url_env = \"no variable\""), "", "pipeline.source.url_env: name the environment variable");
         let late = |shape: &str, late: &str| {
             let text = format!(
                 r#"

@@ -52,6 +52,12 @@ pub struct StreamDoor {
     pub taken_at_us: Option<i64>,
     /// Files or messages that wait at the source, where it says so.
     pub waiting_n: Option<u64>,
+    /// Bytes that wait at the source, where it counts those: of a database, what it wrote since.
+    pub waiting_bytes: Option<u64>,
+    /// Bytes that the source keeps for this door: of a database, how far a slot holds its log back.
+    pub held_bytes: Option<u64>,
+    /// Rows that the source removed since the server started; here they stay. `None` where a source cannot say so.
+    pub removed_n: Option<u64>,
 }
 
 /// Who may push where.

@@ -27,6 +27,15 @@ impl Server {
     /// If the machine has no server, or it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with settings of the server, such as `-c wal_level=logical`.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn start_with(more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("temporary folder");
         let mut server = Self { folder, port: 0 };
         let password = server.folder.path().join("password");
@@ -44,7 +53,7 @@ impl Server {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
             let options = format!(
                 "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets} -c fsync=off \
-                 -c max_connections=300 -c max_locks_per_transaction=256"
+                 -c max_connections=300 -c max_locks_per_transaction=256 {more}"
             );
             let mut start = program("pg_ctl");
             start.args(["-D", &data, "-l", &log, "-o", &options, "-w", "-t", "60", "start"]);

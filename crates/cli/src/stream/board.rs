@@ -87,6 +87,19 @@ impl Board {
     pub(super) fn behind(&self, door: &str, waiting_n: u64) {
         self.change(door, |it| it.waiting_n = Some(waiting_n));
     }
+
+    /// So many bytes wait at the source, and so many it keeps for us.
+    pub(super) fn holds(&self, door: &str, waiting_bytes: u64, held_bytes: u64) {
+        self.change(door, |it| {
+            it.waiting_bytes = Some(waiting_bytes);
+            it.held_bytes = Some(held_bytes);
+        });
+    }
+
+    /// So many rows were removed at the source.
+    pub(super) fn removed(&self, door: &str, rows_n: u64) {
+        self.change(door, |it| it.removed_n = Some(it.removed_n.unwrap_or(0) + rows_n));
+    }
 }
 
 #[cfg(test)]

@@ -39,8 +39,18 @@ pub(crate) fn usual_tls() -> anyhow::Result<rustls::ClientConfig> {
     broker.tls(Path::new(""))
 }
 
+/// Whether a host is this machine.
+pub(super) fn is_here(host: &str) -> bool {
+    // Schemes that the library does not know have hosts that it does not look into.
+    match Host::parse(host) {
+        Ok(Host::Ipv4(it)) => it.is_loopback(),
+        Ok(Host::Ipv6(it)) => it.is_loopback(),
+        _ => host == "localhost",
+    }
+}
+
 impl Broker<'_> {
-    fn wrong(&self, zh: &str, en: &str) -> anyhow::Error {
+    pub(super) fn wrong(&self, zh: &str, en: &str) -> anyhow::Error {
         Caller(format!("{}：{zh} / {}: {en}", self.setting, self.setting)).into()
     }
 
@@ -61,13 +71,7 @@ impl Broker<'_> {
             return Err(shape());
         }
         let host = url.host_str().filter(|it| !it.is_empty()).ok_or_else(shape)?.to_owned();
-        // Schemes that the library does not know have hosts that it does not look into.
-        let is_here = match Host::parse(&host) {
-            Ok(Host::Ipv4(it)) => it.is_loopback(),
-            Ok(Host::Ipv6(it)) => it.is_loopback(),
-            _ => host == "localhost",
-        };
-        if !has_tls && !is_here && !self.plain {
+        if !has_tls && !is_here(&host) && !self.plain {
             return Err(self.wrong(
                 &format!("{host} 在另一台机器上，学号会以明文经过网络：请改用 {}://，确知风险时写 plain = true", tls.0),
                 &format!(

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use notify::SecretSource;
 use serde::Deserialize;
 
+use crate::settings::Bytes;
+
 /// `[stream.drop]`: a folder into which devices and scripts put files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,6 +144,56 @@ impl Nats {
     pub(super) fn broker(&self) -> Broker<'_> {
         Broker {
             setting: format!("stream.nats \"{}\"", self.name),
+            url: &self.url,
+            plain: self.plain,
+            user: &self.user,
+            password: self.password.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            cert_file: self.cert_file.as_ref(),
+            key_file: self.key_file.as_ref(),
+        }
+    }
+}
+
+/// `[[stream.postgres]]`: changes of a database's tables by logical replication, read by position.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Postgres {
+    /// Its name among the doors; with another name its tables are copied anew.
+    pub(crate) name: String,
+    /// Address of the database: `postgres://host:5432/database`.
+    pub(crate) url: String,
+    /// The publication, which the database's administrator makes.
+    pub(crate) publication: String,
+    /// The slot, which is made if there is none of the name.
+    pub(crate) slot: String,
+    /// Tables as `schema.table`, and the pipeline that each feeds.
+    pub(crate) tables: BTreeMap<String, String>,
+    /// With more of its log kept for the slot the server's disk is in danger, and we say so.
+    #[serde(default = "held_bytes_max")]
+    pub(crate) held_bytes_max: Bytes,
+    #[serde(default)]
+    plain: bool,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Option<SecretSource>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    cert_file: Option<PathBuf>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+fn held_bytes_max() -> Bytes {
+    Bytes(1 << 30)
+}
+
+impl Postgres {
+    pub(super) fn broker(&self) -> Broker<'_> {
+        Broker {
+            setting: format!("stream.postgres \"{}\"", self.name),
             url: &self.url,
             plain: self.plain,
             user: &self.user,

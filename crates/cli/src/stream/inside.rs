@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::door::{Doorstep, refused};
 use super::parcel::Parcel;
-use super::{drop_folder, kafka, mqtt, nats};
+use super::{drop_folder, kafka, mqtt, nats, replication};
 use crate::approval;
 use crate::house::House;
 
@@ -44,6 +44,7 @@ pub(crate) fn open_doors(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Re
     tasks.extend(drop_folder::open(house, door)?);
     tasks.extend(kafka::open(house, door)?);
     tasks.extend(mqtt::open(house, door)?);
+    tasks.extend(replication::open(house, door)?);
     tasks.extend(nats::open(house, door)?);
     Ok(tasks)
 }

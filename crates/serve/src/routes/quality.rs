@@ -64,5 +64,6 @@ fn door(it: &StreamDoor) -> Value {
         "door": it.door, "pipeline": it.pipeline, "state": state, "open_since": at(it.open_since_us),
         "error_at": at(it.error_at_us), "error_zh": it.error_zh, "error_en": it.error_en,
         "taken_n": it.taken_n, "taken_at": at(it.taken_at_us), "waiting_n": it.waiting_n,
+        "waiting_bytes": it.waiting_bytes, "held_bytes": it.held_bytes, "removed_n": it.removed_n,
     })
 }

@@ -1,0 +1,197 @@
+//! Whether a server gives what is asked of it: before its first row, and whether it is still the one that it was.
+
+use ::ingest::{Replica, Said, Standing};
+
+use super::{Ended, Entry};
+use crate::approval;
+use crate::stream::parcel::Reached;
+
+/// What has to be said to whoever publishes a table: its own users would notice first.
+const KEYLESS: (&str, &str) = (
+    "没有主键的表须先执行 ALTER TABLE … REPLICA IDENTITY FULL，否则发布后它自己的更新会出错",
+    "a table without a primary key first needs ALTER TABLE … REPLICA IDENTITY FULL, else its own updates fail once it is published",
+);
+
+/// Whether a server is the one that our positions are of, and its slot whole: what to say if not.
+pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &str) -> Option<Said> {
+    let anew = (
+        "给这一项另起一个 name：各表将重新整表复制，已有的行按约定的键剔除",
+        "give this entry another name: the tables are copied anew, and rows that are here already are set aside by the contract's key",
+    );
+    let known: Vec<&Reached> = reached.iter().flatten().collect();
+    let Some(position) = known.iter().map(|it| it.position).max() else {
+        // Nothing was read yet: whatever the slot gives, a copy is made after it.
+        let lost = standing.slot.as_ref().is_some_and(|it| it.is_lost);
+        return lost.then(|| {
+            Said::new(
+                format!("复制槽 {slot} 已失效：请执行 SELECT pg_drop_replication_slot('{slot}')，将重新建立"),
+                format!("slot {slot} is lost: SELECT pg_drop_replication_slot('{slot}'), and it is made anew"),
+            )
+        });
+    };
+    if known.iter().any(|it| it.born_us != standing.system) {
+        return Some(Said::new(
+            format!("这是另一台数据库服务器（系统标识不同），没有读取：请接回原来的服务器；若确实换了，{}", anew.0),
+            format!(
+                "this is another server (its system identifier differs), and nothing was read: connect the one before; if it really was \
+                 replaced, {}",
+                anew.1
+            ),
+        ));
+    }
+    let Some(found) = &standing.slot else {
+        return Some(Said::new(
+            format!("复制槽 {slot} 不见了，期间的变更无从得知，没有读取：{}", anew.0),
+            format!("slot {slot} is gone, and nobody knows what changed since; nothing was read: {}", anew.1),
+        ));
+    };
+    if found.is_lost {
+        return Some(Said::new(
+            format!(
+                "复制槽 {slot} 已失效：服务器为腾出磁盘丢弃了所需的日志（max_slot_wal_keep_size）。请执行 SELECT \
+                 pg_drop_replication_slot('{slot}')，并{}",
+                anew.0
+            ),
+            format!(
+                "slot {slot} is lost: the server threw away the log that it needed (max_slot_wal_keep_size). SELECT \
+                 pg_drop_replication_slot('{slot}'), and {}",
+                anew.1
+            ),
+        ));
+    }
+    if standing.flushed < position {
+        return Some(Said::new(
+            format!("服务器的日志比已收到的位置短：它恢复到了较早的备份，没有读取。请恢复其数据；若确实如此，{}", anew.0),
+            format!(
+                "the server's log ends before what was taken: it was put back to an earlier backup; nothing was read. Put its data back; \
+                 if it has to stay so, {}",
+                anew.1
+            ),
+        ));
+    }
+    if position < found.confirmed {
+        return Some(Said::new(
+            format!(
+                "复制槽 {slot} 越过了已收到的位置：有别的程序读走了变更，或从 tables 去掉过一张表，没有读取。请核实；然后{}",
+                anew.0
+            ),
+            format!(
+                "slot {slot} stands beyond what was taken: somebody else read changes from it, or a table was taken out of `tables`; nothing was \
+                 read. Look which; then {}",
+                anew.1
+            ),
+        ));
+    }
+    None
+}
+
+/// What has to be so at the server before anything is read.
+pub(super) fn unfit(standing: &Standing, slot: &str) -> Option<Said> {
+    if standing.is_standby {
+        return Some(Said::new(
+            "这是备用服务器：请把 url 指向主服务器",
+            "this server follows another one: let `url` name the one that it follows",
+        ));
+    }
+    if standing.wal_level != "logical" {
+        return Some(Said::new(
+            format!("wal_level 为 {}：请执行 ALTER SYSTEM SET wal_level = logical 并重启数据库", standing.wal_level),
+            format!("wal_level is {}: ALTER SYSTEM SET wal_level = logical, and restart the database", standing.wal_level),
+        ));
+    }
+    if standing.slot.as_ref().is_some_and(|it| !it.is_ours) {
+        return Some(Said::new(
+            format!("复制槽 {slot} 属于另一个数据库，或不是 pgoutput：请换一个 slot"),
+            format!("slot {slot} is of another database or not of pgoutput: take another slot"),
+        ));
+    }
+    None
+}
+
+/// Looks whether every pipeline may come in. Without that a database is not even asked: it would have to keep a copy open.
+pub(super) async fn check_approvals(it: &Entry) -> Result<(), Ended> {
+    for shard in it.shards.iter().filter(|it| it.pipeline.name() != approval::REGISTER) {
+        let lacking = it.door.lacking(&shard.pipeline).await.map_err(|error| {
+            Ended::Lost(Said::new("未能查阅数据使用审批", format!("could not look up the approvals: {error:#}")))
+        })?;
+        if let Some((zh, en)) = lacking {
+            return Err(Ended::Lost(Said::new(zh, en)));
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether every table is published, and with all of its rows.
+pub(super) async fn check_published(it: &Entry, replica: &mut Replica) -> Result<(), Ended> {
+    let publication = &it.config.publication;
+    let published = replica.published(publication).await?;
+    if published.is_empty() {
+        let tables: Vec<&str> = it.shards.iter().map(|it| it.table.as_str()).collect();
+        let sql = format!("CREATE PUBLICATION {publication} FOR TABLE {}", tables.join(", "));
+        return Err(Ended::Lost(Said::new(
+            format!("没有发布 {publication}，或其中没有表：请在数据库执行 {sql}；{}", KEYLESS.0),
+            format!("there is no publication {publication}, or no table in it: in the database, {sql}; {}", KEYLESS.1),
+        )));
+    }
+    for shard in &it.shards {
+        let table = &shard.table;
+        match published.get(table) {
+            Some(false) => {}
+            Some(true) => {
+                return Err(Ended::Lost(Said::new(
+                    format!("发布 {publication} 只含 {table} 的部分行（WHERE）：请改为发布整表"),
+                    format!("publication {publication} leaves out rows of {table} (WHERE): publish the whole table"),
+                )));
+            }
+            None => {
+                let sql = format!("ALTER PUBLICATION {publication} ADD TABLE {table}");
+                return Err(Ended::Lost(Said::new(
+                    format!("发布 {publication} 里没有 {table}：请在数据库执行 {sql}；{}", KEYLESS.0),
+                    format!("publication {publication} does not have {table}: in the database, {sql}; {}", KEYLESS.1),
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ::ingest::Slot;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_not_what_the_positions_are_of_is_not_read() {
+        let reached = |position| Some(Reached { source: "postgres/office/public.repair".to_owned(), position, born_us: 7 });
+        let slot = Slot { is_ours: true, is_lost: false, confirmed: 40, held_bytes: 0 };
+        let sound =
+            Standing { system: 7, is_standby: false, wal_level: "logical".to_owned(), flushed: 50, slot: Some(slot.clone()) };
+        let taken = [reached(30), reached(40), None];
+        let said = |standing: &Standing| refused(standing, &taken, "s").map(|it| it.en).unwrap_or_default();
+        assert_eq!(said(&sound), "");
+        assert!(said(&Standing { system: 8, ..sound.clone() }).contains("another server"));
+        assert!(said(&Standing { slot: None, ..sound.clone() }).contains("slot s is gone"));
+        assert!(said(&Standing { flushed: 39, ..sound.clone() }).contains("earlier backup"));
+        let beyond = Slot { confirmed: 41, ..slot.clone() };
+        assert!(said(&Standing { slot: Some(beyond), ..sound.clone() }).contains("somebody else read changes"));
+        let lost = Standing { slot: Some(Slot { is_lost: true, ..slot }), ..sound.clone() };
+        assert!(said(&lost).contains("threw away the log"));
+        // Before anything was read there is nothing to compare.
+        assert_eq!(refused(&Standing { slot: None, ..sound.clone() }, &[None], "s"), None);
+        assert_eq!(refused(&sound, &[None], "s"), None);
+        assert!(refused(&lost, &[None], "s").is_some());
+        assert_eq!(unfit(&sound, "s"), None);
+        for (standing, word) in [
+            (Standing { is_standby: true, ..sound.clone() }, "follows another"),
+            (Standing { wal_level: "replica".to_owned(), ..sound.clone() }, "ALTER SYSTEM SET wal_level = logical"),
+            (
+                Standing { slot: Some(Slot { is_ours: false, confirmed: 0, is_lost: false, held_bytes: 0 }), ..sound },
+                "another slot",
+            ),
+        ] {
+            let said = unfit(&standing, "s").expect("unfit");
+            assert!(said.en.contains(word), "{}", said.en);
+        }
+    }
+}

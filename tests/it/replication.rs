@@ -1,0 +1,204 @@
+//! Changes of a real PostgreSQL server by logical replication: whatever is killed in between, each is there once.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::postgres::{PASSWORD, Server, USER};
+
+use crate::crash::Gates;
+use crate::doors::{project, until, warnings};
+use crate::support::{said, write};
+
+const CONTRACT: &str = r#"
+[pipeline]
+name = "office_repair"
+about = "Repairs of rooms, as the office's own database changes them."
+shape = "state"
+owner = "logistics_office"
+purpose = ["service"]
+retention = "4y"
+push = true
+source = { kind = "postgres", url_env = "OFFICE_DATABASE_URL", table = "public.repair", watermark = "updated_at" }
+
+[contract]
+version = 1
+key = ["repair_id"]
+usual_delay = "1h"
+on_conflict = "latest"
+
+[columns]
+repair_id = { type = "text", required = true, class = "internal", about = "Number of the repair." }
+student_id = { type = "text", required = true, person = "student", class = "identity", about = "Who asked." }
+state = { type = "text", required = true, class = "internal", about = "How it stands." }
+room = { type = "text", class = "internal", about = "Which room." }
+cost = { type = "float64", class = "internal", about = "What it cost." }
+paid = { type = "boolean", class = "internal", about = "Whether it was paid." }
+host = { type = "text", class = "internal", about = "From where it was asked for." }
+seen_at = { type = "timestamp", class = "internal", about = "When somebody looked, by the clock of the campus." }
+updated_at = { type = "timestamp", required = true, class = "internal", about = "Last change." }
+note = { type = "text", class = "internal", about = "What is broken." }
+"#;
+
+const TABLE: &str = "CREATE TABLE repair (repair_id text PRIMARY KEY, student_id text, state text, room char(6), cost numeric(8, 2), \
+     paid boolean, host inet, seen_at timestamp, updated_at timestamptz, note text); \
+     ALTER TABLE repair ALTER note SET STORAGE EXTERNAL; CREATE PUBLICATION office FOR TABLE repair";
+
+/// A row with a value of every kind that a server writes in its own way.
+fn insert(id: &str) -> String {
+    format!(
+        "INSERT INTO repair VALUES ('{id}', '2023000001', 'open', 'A1', 12.50, true, '10.0.0.1', '2025-10-01 09:30:00.25', \
+         '2025-10-01 10:00+08', repeat('x', 9000));"
+    )
+}
+
+struct Office {
+    server: Server,
+    folder: TempDir,
+    gates: Gates,
+}
+
+impl Office {
+    fn new() -> Self {
+        let server = Server::start_with("-c wal_level=logical");
+        server.run(TABLE);
+        let folder = TempDir::new().expect("a folder");
+        write(&folder.path().join("pipelines/office_repair.toml"), CONTRACT);
+        let secret = folder.path().join("secret");
+        write(&secret, PASSWORD);
+        #[cfg(unix)]
+        std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+        let door = format!(
+            "[[stream.postgres]]\nname = \"office\"\nurl = \"postgres://127.0.0.1:{}/postgres\"\npublication = \"office\"\n\
+             slot = \"yizhan\"\ntables = {{ \"public.repair\" = \"office_repair\" }}\nuser = \"{USER}\"\n\
+             password = {{ file = \"{}\" }}\n",
+            server.port,
+            secret.display()
+        );
+        let gates = project(&folder, &door);
+        Self { server, folder, gates }
+    }
+
+    /// Rows of a query; none while a table is not there yet.
+    fn rows(&self, query: &str) -> Vec<Value> {
+        let out = self.gates.said(&["sql", query, "--format", "json"]);
+        String::from_utf8_lossy(&out.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect()
+    }
+
+    /// Numbers of the repairs that are in the raw table.
+    fn raw(&self) -> BTreeSet<String> {
+        let rows = self.rows("SELECT DISTINCT repair_id FROM raw_office_repair");
+        rows.iter().filter_map(|it| it["repair_id"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn until_raw_has(&self, ids: &[&str]) {
+        until(&format!("{ids:?}"), &self.gates, || {
+            let raw = self.raw();
+            ids.iter().all(|it| raw.contains(*it))
+        });
+    }
+
+    /// What a query counts.
+    fn count(&self, query: &str) -> Option<u64> {
+        self.rows(query).first()?["n"].as_u64()
+    }
+}
+
+#[test]
+fn changes_of_a_database_enter_once_and_are_the_rows_that_a_pull_brings() {
+    let office = Office::new();
+    let Office { server: database, folder, gates } = &office;
+    database.run(&["R1", "R2", "R3"].map(insert).concat());
+
+    // It ends itself when the slot is made and nothing read, then when rows are copied and nothing said of it.
+    for (point, id) in [("replication.slot", "R4"), ("replication.copied", "R5")] {
+        if let Some(mut server) = gates.serve(Some(point)) {
+            until(point, gates, || server.is_dead());
+        }
+        database.run(&insert(id));
+    }
+    let mut server = gates.serve(None).expect("it starts");
+    office.until_raw_has(&["R1", "R2", "R3", "R4", "R5"]);
+    database.run(&insert("R6"));
+    office.until_raw_has(&["R6"]);
+    server.kill();
+
+    // Then between log, slot and table. A transaction of its own for every row, and now and then one of many.
+    let next = Cell::new(0);
+    let more = |n: usize| {
+        let ids: Vec<String> = (0..n).map(|it| format!("N{}", next.get() + it)).collect();
+        next.set(next.get() + n);
+        database.run(&format!("BEGIN; {} COMMIT", ids.iter().map(|it| insert(it)).collect::<String>()));
+    };
+    for point in ["replication.kept", "replication.advanced", "log.sync.after:2", "commit.rows.after"] {
+        if let Some(mut server) = gates.serve(Some(point)) {
+            until(point, gates, || {
+                more(1);
+                server.is_dead()
+            });
+        }
+        more(3);
+    }
+    // One that is larger than a parcel.
+    let large = "INSERT INTO repair SELECT 'L' || it, '2023000001', 'open' , 'A1', 1, false, NULL, NULL, \
+                 '2025-10-01 10:00+08', NULL FROM generate_series(1, 4500) AS it";
+    database.run(large);
+    if let Some(mut server) = gates.serve(Some("replication.kept:3")) {
+        until("replication.kept:3", gates, || server.is_dead());
+    }
+    let server = gates.serve(None).expect("it starts");
+    until("every change", gates, || {
+        let raw = office.raw();
+        (0..next.get()).all(|it| raw.contains(&format!("N{it}"))) && (1..=4500).all(|it| raw.contains(&format!("L{it}")))
+    });
+    let twice = "SELECT count(*) AS n FROM (SELECT repair_id FROM raw_office_repair WHERE repair_id NOT LIKE 'R%' \
+                 GROUP BY repair_id HAVING 1 < count(*)) AS it";
+    assert_eq!(office.count(twice), Some(0), "what is read by position is there once, however often the server was killed");
+
+    // A long value that did not change is not sent, and its row waits; with the whole row as it was it need not.
+    database.run("UPDATE repair SET state = 'done' WHERE repair_id = 'R3'");
+    let waits = "SELECT count(*) AS n FROM ops_quarantine WHERE pipeline = 'office_repair' AND \"column\" = 'note'";
+    until("a row without its note", gates, || office.count(waits) == Some(1));
+    database.run("ALTER TABLE repair REPLICA IDENTITY FULL; UPDATE repair SET state = 'closed' WHERE repair_id = 'R3'");
+    let closed =
+        "SELECT count(*) AS n FROM raw_office_repair WHERE repair_id = 'R3' AND state = 'closed' AND length(note) = 9000";
+    until("the whole row", gates, || office.count(closed) == Some(1));
+    // What is removed there stays here.
+    database.run(&format!("DELETE FROM repair WHERE repair_id = 'R2'; {}", insert("R7")));
+    office.until_raw_has(&["R2", "R7"]);
+    server.stop();
+
+    // The pull brings the same rows: no value has another hash.
+    let exports = TempDir::new().expect("a folder");
+    let mut pull = gates.command(&["ingest", "office_repair", "--format", "json", "--input"]);
+    pull.arg(exports.path());
+    let (code, lines, wrong) = said(pull.env("OFFICE_DATABASE_URL", database.url()));
+    assert_eq!(code, 0, "{wrong}");
+    let rows_in: u64 = lines.iter().filter_map(|it| it["rows_in"].as_u64()).sum();
+    assert!(4500 < rows_in, "{lines:?}");
+    let other = "SELECT count(*) AS n FROM (SELECT repair_id, state FROM raw_office_repair GROUP BY repair_id, state \
+                 HAVING 1 < count(DISTINCT row_hash)) AS it";
+    assert_eq!(office.count(other), Some(0));
+
+    // Without its slot nobody knows what changed, and a person says how to go on.
+    database.run("SELECT pg_drop_replication_slot('yizhan')");
+    let server = gates.serve(None).expect("it starts");
+    until("a word of the door", gates, || {
+        warnings(&server.url)
+            .iter()
+            .filter_map(|it| it["text_en"].as_str())
+            .any(|it| it.contains("postgres/office") && it.contains("stopped"))
+    });
+    database.run(&insert("R8"));
+    server.stop();
+    assert!(!office.raw().contains("R8"));
+    let path = folder.path().join("yizhan.toml");
+    let text = std::fs::read_to_string(&path).expect("settings");
+    write(&path, &text.replace("name = \"office\"", "name = \"office_2\""));
+    let server = gates.serve(None).expect("it starts");
+    office.until_raw_has(&["R8"]);
+    database.run(&insert("R9"));
+    office.until_raw_has(&["R9"]);
+    server.stop();
+}
