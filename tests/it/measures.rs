@@ -208,34 +208,15 @@ fn three_meals_are_at_most_the_meals_of_a_day_and_months_of_taking_part_at_most_
 }
 
 #[test]
-fn who_came_once_and_came_again_is_counted_as_the_attendance_itself_says() {
-    let newest = "(SELECT max(as_of_on) FROM feat_measure)";
-    let came = sql(
-        demo(),
-        &format!(
-            "SELECT DISTINCT came.student_key, came.activity_id, activity.kind FROM stg_activity_attendance AS came \
-             INNER JOIN (SELECT DISTINCT activity_id, kind FROM stg_activity WHERE known_at <= day_start({newest})) AS activity \
-             ON activity.activity_id = came.activity_id WHERE came.occurred_on < {newest} \
-             AND came.occurred_on >= {newest} - INTERVAL '120' DAY AND came.known_at <= day_start({newest})"
-        ),
-    );
-    let mut kinds: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for it in &came {
-        kinds.entry(it["student_key"].as_i64().expect("a key")).or_default().push(it["kind"].to_string());
-    }
-    let told = sql(
-        demo(),
-        &format!("SELECT student_key, value FROM feat_measure WHERE measure = 'activity_repeat_n' AND as_of_on = {newest}"),
-    );
-    assert!(200 < told.len(), "only {} students", told.len());
-    for it in &told {
-        let mut own = kinds.remove(&it["student_key"].as_i64().expect("a key")).unwrap_or_default();
-        let all = own.len();
-        own.sort();
-        own.dedup();
-        assert_eq!(it["value"].as_f64(), Some((all - own.len()) as f64), "{it}");
-    }
-    assert!(told.iter().any(|it| it["value"].as_f64().is_some_and(|it| 1.0 < it)), "nobody came again");
+fn plain_python_works_the_measures_out_again_and_finds_the_same() {
+    let python = repository().join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
+    let mut command = std::process::Command::new(python);
+    command.arg(repository().join("tests/measures.py")).arg("--yizhan").arg(binary()).arg("--data").arg(demo());
+    let out = output(command.current_dir(repository()));
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(35 < said.lines().count() && said.contains("meal_orderliness") && said.contains("activity_repeat_n"), "{said}");
 }
 
 #[test]
