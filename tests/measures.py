@@ -105,7 +105,7 @@ def of_days(days, kind_of, on):
     eaten = [minute // 30 for _, it in month for minute in sorted(it.eaten)]
     if eaten:
         found["meal_orderliness"] = (orderliness(eaten), len(eaten))
-    for name, of in (("shower_orderliness", "shower"), ("first_event_orderliness", "first"), ("return_orderliness", "home")):
+    for name, of in (("shower_orderliness", "shower"), ("first_event_orderliness", "first")):
         bins = [getattr(it, of) // 30 for _, it in two if getattr(it, of) is not None]
         if two:
             found[name] = (orderliness(bins), len(bins))
@@ -131,11 +131,14 @@ def of_days(days, kind_of, on):
 
 
 def of_nights(days, on):
-    """When a boarder came home, over four weeks: the middle, and how firmly it is kept round the clock."""
+    """When a boarder came home: the middle over four weeks, how firmly it is kept round the clock, and in which order."""
     minutes = [it.home for day, it in days if day >= on - datetime.timedelta(days=28) and it.home is not None]
     turns = [2 * math.pi * it / 1440 for it in minutes]
     firm = math.hypot(math.fsum(map(math.cos, turns)), math.fsum(map(math.sin, turns))) / len(turns) if turns else None
+    lately = [(day, it.home) for day, it in sorted(days, key=lambda it: it[0]) if day >= on - datetime.timedelta(days=56)]
+    bins = [home // 30 for _, home in lately if home is not None]
     return {
+        **({"return_orderliness": (orderliness(bins), len(bins))} if lately else {}),
         "evening_return": (statistics.median(minutes) if minutes else None, len(minutes)),
         "return_concentration": (firm, len(minutes)),
     }
@@ -261,6 +264,7 @@ def main():
             take(key, of_days(dated, kind_of(people[key]), on))
     for key, person in people.items():
         if person["boarder"] == "boarder" and person["is_enrolled"] and person["building_id"]:
+            # Who does not live in a dormitory has none of these, whatever its gates saw on a visit.
             take(key, of_nights([(datetime.date.fromisoformat(day), it) for day, it in days[key].items()], on))
     marks, scores = defaultdict(list), defaultdict(list)
     for it in ask(f"SELECT * FROM stg_grade_record WHERE {valid}"):
