@@ -233,7 +233,7 @@ fn fewer_eaten_with_is_told_beside_what_changed_for_the_peers() {
     );
     // How many pairs everybody is in, counted from the pairs of the two dates.
     let pairs_on = |day: &str| -> BTreeMap<i64, i64> {
-        let mut pairs = BTreeMap::new();
+        let mut pairs: BTreeMap<i64, i64> = BTreeMap::new();
         for it in sql(demo(), &format!("SELECT u, v FROM closed_edge WHERE as_of_on = {day}")) {
             for end in ["u", "v"] {
                 *pairs.entry(it[end].as_i64().expect("a key")).or_default() += 1;
