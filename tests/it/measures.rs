@@ -261,7 +261,7 @@ fn fewer_eaten_with_is_told_beside_what_changed_for_the_peers() {
     };
     let middle = |own: &serde_json::Value, is_near: bool| -> Option<f64> {
         let group_of_own = group(own, is_near);
-        let mut peers: Vec<f64> = told.iter().filter(|it| group(*it, is_near) == group_of_own).map(fewer).collect();
+        let mut peers: Vec<f64> = told.iter().filter(|&it| group(it, is_near) == group_of_own).map(fewer).collect();
         peers.sort_by(f64::total_cmp);
         (20 <= peers.len()).then(|| (peers[(peers.len() - 1) / 2] + peers[peers.len() / 2]) / 2.0)
     };
