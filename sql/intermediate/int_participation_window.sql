@@ -17,6 +17,7 @@ aesthetic_n           = { about = "Of aesthetic education (美育)." }
 labor_n               = { about = "Of labour education (劳育)." }
 safety_n              = { about = "Of safety education (安全教育)." }
 organiser_n           = { about = "As an organiser or volunteer." }
+repeat_n              = { about = "Beyond the first of their kind: who came once and came again." }
 ideology_n            = { about = "Party and league days and lectures." }
 hour_tenths           = { about = "Hours credited, in tenths." }
 ideology_hour_tenths  = { about = "Hours credited for party and league days and lectures, in tenths." }
@@ -48,6 +49,7 @@ SELECT
     sum(CASE WHEN attended.dimension = 'labor' THEN 1 ELSE 0 END) AS labor_n,
     sum(CASE WHEN attended.dimension = 'safety' THEN 1 ELSE 0 END) AS safety_n,
     sum(CASE WHEN attended.role IN ('organiser', 'volunteer') THEN 1 ELSE 0 END) AS organiser_n,
+    count(attended.kind) - count(DISTINCT attended.kind) AS repeat_n,
     sum(CASE WHEN attended.kind IN ('party_league_day', 'ideology_lecture') THEN 1 ELSE 0 END) AS ideology_n,
     sum(coalesce(attended.hour_tenths, 0)) AS hour_tenths,
     sum(CASE WHEN attended.kind IN ('party_league_day', 'ideology_lecture') THEN coalesce(attended.hour_tenths, 0) ELSE 0 END) AS ideology_hour_tenths,

@@ -7,9 +7,6 @@ cached       = true
 subject      = "student_key"
 purpose      = ["trend_warning"]
 
-[settings]
-away_days = 30   # without any trace, vacations and holidays apart: what was usual before is no measure for after
-
 [columns]
 week_no         = { about = "Weeks before the as-of date; 0 is the last seven days." }
 is_canteen_seen = { about = "Whether the canteens' terminals reported for most of the day; true where no device reports." }
@@ -111,31 +108,6 @@ without_card AS (
     WHERE card.card_status = 'lost'
         AND card.from_at < day_start(int_campus_day.occurred_on) + INTERVAL '24' HOUR
         AND (card.to_at IS NULL OR card.to_at > day_start(int_campus_day.occurred_on))
-),
-
--- Long gaps between two days with a trace, and how many of their days were no vacation.
-gap AS (
-    SELECT student_key, occurred_on, lead(occurred_on) OVER (PARTITION BY student_key ORDER BY occurred_on) AS next_on
-    FROM int_student_day
-    WHERE occurred_on >= $as_of - INTERVAL '140' DAY AND event_n > 0
-),
-
-long_gap AS (
-    SELECT gap.student_key, gap.next_on
-    FROM gap
-    INNER JOIN dim_student ON dim_student.student_key = gap.student_key AND dim_student.as_of_on = $as_of
-    INNER JOIN int_calendar_day ON int_calendar_day.grade = dim_student.grade AND int_calendar_day.campus = coalesce(dim_student.campus, '')
-    WHERE arrow_cast(gap.next_on, 'Int32') - arrow_cast(gap.occurred_on, 'Int32') > ${away_days}
-        AND int_calendar_day.date > gap.occurred_on AND int_calendar_day.date < gap.next_on
-        AND int_calendar_day.kind NOT IN ('vacation', 'holiday')
-    GROUP BY gap.student_key, gap.next_on
-    HAVING count(*) > ${away_days}
-),
-
-returned AS (
-    SELECT student_key, max(next_on) AS back_on
-    FROM long_gap
-    GROUP BY student_key
 )
 
 SELECT
@@ -153,11 +125,11 @@ SELECT
 FROM int_campus_day AS day
 CROSS JOIN reports
 INNER JOIN dim_student ON dim_student.student_key = day.student_key AND dim_student.as_of_on = $as_of
-LEFT JOIN returned ON returned.student_key = day.student_key
+LEFT JOIN int_own_past ON int_own_past.student_key = day.student_key
 LEFT JOIN canteen ON canteen.occurred_on = day.occurred_on
 LEFT JOIN library ON library.occurred_on = day.occurred_on
 LEFT JOIN dorm ON dorm.occurred_on = day.occurred_on AND dorm.building_id = dim_student.building_id
 LEFT ANTI JOIN away ON away.student_key = day.student_key AND away.occurred_on = day.occurred_on
 LEFT ANTI JOIN without_card ON without_card.student_key = day.student_key AND without_card.occurred_on = day.occurred_on
 WHERE day.is_teaching AND day.is_on_campus AND day.occurred_on < $as_of AND dim_student.is_enrolled
-    AND coalesce(day.occurred_on >= returned.back_on, TRUE)
+    AND coalesce(day.occurred_on >= int_own_past.back_on, TRUE)

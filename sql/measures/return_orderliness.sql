@@ -23,5 +23,9 @@ SELECT
     min(int_coverage.dorm_cov) AS cov
 FROM int_campus_day
 CROSS JOIN int_coverage
+-- Who lives at home or elsewhere has no return to a dormitory, whatever its gates saw on a visit.
+INNER JOIN dim_student ON dim_student.student_key = int_campus_day.student_key
+    AND dim_student.as_of_on = $as_of AND dim_student.boarder = 'boarder' AND dim_student.is_enrolled
+    AND dim_student.building_id IS NOT NULL
 WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '56' DAY
 GROUP BY int_campus_day.student_key

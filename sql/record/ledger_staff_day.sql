@@ -1,6 +1,6 @@
 /*---
 kind         = "table"
-about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions and requests: the work log that nobody has to type (工作日志)."
+about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions, lectures and other acts, and requests: the work log that nobody has to type (工作日志)."
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["staff_key", "occurred_on"]
@@ -17,6 +17,9 @@ talk_n           = { about = "Talks, a meeting of a group counting once.", class
 talk_student_n   = { about = "Students talked with.", class = "personal" }
 talk_minutes     = { unit = "minutes", about = "Time in talks.", class = "personal" }
 reception_minutes = { unit = "minutes", about = "Present at a reception day.", class = "personal" }
+act_n            = { about = "Lectures, panels, group sessions and other acts.", class = "personal" }
+act_student_n    = { about = "How many took part in them.", class = "personal" }
+act_minutes      = { unit = "minutes", about = "Time in them.", class = "personal" }
 ticket_step_n    = { about = "Steps taken in requests.", class = "personal" }
 ---*/
 
@@ -30,28 +33,33 @@ done AS (
     SELECT staff_key, occurred_on,
         CAST(date_part('epoch', ends_at) - date_part('epoch', begins_at) AS BIGINT) / 60 AS shift_minutes,
         0 AS room_n, 0 AS resident_n, 0 AS visit_minutes, 0 AS talk_n, 0 AS talk_student_n, 0 AS talk_minutes,
-        0 AS reception_minutes, 0 AS ticket_step_n
+        0 AS reception_minutes, 0 AS act_n, 0 AS act_student_n, 0 AS act_minutes, 0 AS ticket_step_n
     FROM stg_duty_shift
 
     UNION ALL
 
-    SELECT staff_key, occurred_on, 0, 1, coalesce(seen_n, 0), coalesce(minutes, 0), 0, 0, 0, 0, 0
+    SELECT staff_key, occurred_on, 0, 1, coalesce(seen_n, 0), coalesce(minutes, 0), 0, 0, 0, 0, 0, 0, 0, 0
     FROM stg_room_visit
 
     UNION ALL
 
-    SELECT staff_key, occurred_on, 0, 0, 0, 0, 1, student_n, coalesce(minutes, 0), 0, 0
+    SELECT staff_key, occurred_on, 0, 0, 0, 0, 1, student_n, coalesce(minutes, 0), 0, 0, 0, 0, 0
     FROM talk
 
     UNION ALL
 
     SELECT staff_key, occurred_on, 0, 0, 0, 0, 0, 0, 0,
-        CAST(date_part('epoch', ends_at) - date_part('epoch', begins_at) AS BIGINT) / 60, 0
+        CAST(date_part('epoch', ends_at) - date_part('epoch', begins_at) AS BIGINT) / 60, 0, 0, 0, 0
     FROM stg_reception_session
 
     UNION ALL
 
-    SELECT handler_key, occurred_on, 0, 0, 0, 0, 0, 0, 0, 0, 1
+    SELECT staff_key, occurred_on, 0, 0, 0, 0, 0, 0, 0, 0, 1, coalesce(participant_n, 0), coalesce(minutes, 0), 0
+    FROM stg_duty_act
+
+    UNION ALL
+
+    SELECT handler_key, occurred_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
     FROM stg_ticket_event
     WHERE handler_key IS NOT NULL
 )
@@ -67,6 +75,9 @@ SELECT
     sum(talk_student_n) AS talk_student_n,
     sum(talk_minutes) AS talk_minutes,
     sum(reception_minutes) AS reception_minutes,
+    sum(act_n) AS act_n,
+    sum(act_student_n) AS act_student_n,
+    sum(act_minutes) AS act_minutes,
     sum(ticket_step_n) AS ticket_step_n
 FROM done
 WHERE staff_key IS NOT NULL

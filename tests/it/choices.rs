@@ -15,7 +15,7 @@ const MEASURES: &str = "as_of_on = (SELECT max(as_of_on) FROM closed_measure)";
 fn social_n(data: &std::path::Path, key: i64) -> usize {
     let query = format!(
         "SELECT measure FROM closed_measure WHERE {MEASURES} AND student_key = {key} AND value IS NOT NULL AND measure IN \
-         ('social_degree', 'meal_alone_ratio', 'company_turnover', 'activity_company', 'roommate_presence')"
+         ('social_degree', 'meal_alone_ratio', 'company_turnover', 'isolation_change', 'activity_company', 'roommate_presence')"
     );
     sql(data, &query).len()
 }

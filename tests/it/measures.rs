@@ -208,6 +208,74 @@ fn three_meals_are_at_most_the_meals_of_a_day_and_months_of_taking_part_at_most_
 }
 
 #[test]
+fn plain_python_works_the_measures_out_again_and_finds_the_same() {
+    let python = repository().join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
+    let mut command = std::process::Command::new(python);
+    command.arg(repository().join("tests/measures.py")).arg("--yizhan").arg(binary()).arg("--data").arg(demo());
+    let out = output(command.current_dir(repository()));
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(35 < said.lines().count() && said.contains("meal_orderliness") && said.contains("activity_repeat_n"), "{said}");
+}
+
+#[test]
+fn fewer_eaten_with_is_told_beside_what_changed_for_the_peers() {
+    let newest = "(SELECT max(as_of_on) FROM closed_measure)";
+    let told = sql(
+        demo(),
+        &format!(
+            "SELECT told.student_key, told.value, person.study_stage, person.grade, person.college, person.campus \
+             FROM closed_measure AS told INNER JOIN dim_student AS person \
+             ON person.student_key = told.student_key AND person.as_of_on = told.as_of_on \
+             WHERE told.measure = 'isolation_change' AND told.as_of_on = {newest}"
+        ),
+    );
+    // How many pairs everybody is in, counted from the pairs of the two dates.
+    let pairs_on = |day: &str| -> BTreeMap<i64, i64> {
+        let mut pairs: BTreeMap<i64, i64> = BTreeMap::new();
+        for it in sql(demo(), &format!("SELECT u, v FROM closed_edge WHERE as_of_on = {day}")) {
+            for end in ["u", "v"] {
+                *pairs.entry(it[end].as_i64().expect("a key")).or_default() += 1;
+            }
+        }
+        pairs
+    };
+    let (now, then) = (pairs_on(newest), pairs_on(&format!("{newest} - INTERVAL '28' DAY")));
+    assert!(30 < now.len() && 30 < then.len(), "{} now and {} then are in a pair", now.len(), then.len());
+    let fewer = |it: &serde_json::Value| -> f64 {
+        let key = it["student_key"].as_i64().expect("a key");
+        let of = |pairs: &BTreeMap<i64, i64>| pairs.get(&key).copied().unwrap_or(0);
+        (of(&then) - of(&now)) as f64
+    };
+    // The year, and the college within it; graduates are few in a year.
+    let group = |it: &serde_json::Value, is_near: bool| -> String {
+        let is_graduate = it["study_stage"] == "graduate";
+        let year = if is_graduate { String::new() } else { it["grade"].to_string() };
+        let campus = if is_graduate { String::new() } else { it["campus"].to_string() };
+        if is_near {
+            format!("{} {year} {} {campus}", it["study_stage"], it["college"])
+        } else {
+            format!("{} {year}", it["study_stage"])
+        }
+    };
+    let middle = |own: &serde_json::Value, is_near: bool| -> Option<f64> {
+        let group_of_own = group(own, is_near);
+        let mut peers: Vec<f64> = told.iter().filter(|&it| group(it, is_near) == group_of_own).map(fewer).collect();
+        peers.sort_by(f64::total_cmp);
+        (20 <= peers.len()).then(|| (peers[(peers.len() - 1) / 2] + peers[peers.len() / 2]) / 2.0)
+    };
+    let mut known = 0;
+    for it in &told {
+        let expected = middle(it, true).or_else(|| middle(it, false)).map(|usual| fewer(it) - usual);
+        assert_eq!(it["value"].as_f64(), expected, "{it}");
+        known += usize::from(expected.is_some());
+    }
+    assert!(100 < known, "{known} of {} are told", told.len());
+    assert!(told.iter().any(|it| it["value"].as_f64().is_some_and(|it| 0.0 < it)), "nobody eats with fewer");
+}
+
+#[test]
 fn a_face_in_one_place_and_a_card_in_another_within_two_minutes_are_told_apart() {
     let input = TempDir::new().expect("a folder");
     copy(campus(), input.path(), &|_| true);

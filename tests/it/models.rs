@@ -62,6 +62,7 @@ key = "student_key"
 peer = ["place"]
 peer_wide = ["place"]
 calendar = ""
+own_past = ""
 owner = ""
 [ingest]
 approvals = "off"

@@ -487,6 +487,13 @@ fn a_ledger_is_the_readers_own_and_says_where_each_line_comes_from() {
     assert_eq!((&empty["days"], &empty["totals"]), (&json!([]), &json!([])));
     let analyst = desk("analyst");
     analyst.is_told(&analyst.ask("/ledger"), 403, "no work of an analyst");
+    // Lectures, panels and guidance stand in the work logs of whoever held them, each once.
+    let of = |query: &str| sql(server.data.path(), query)[0].clone();
+    let held = of("SELECT count(*) AS act_n, sum(participant_n) AS people, sum(minutes) AS minutes FROM stg_duty_act");
+    let logged =
+        of("SELECT sum(act_n) AS act_n, sum(act_student_n) AS people, sum(act_minutes) AS minutes FROM ledger_staff_day");
+    assert!(held["act_n"].as_i64().is_some_and(|it| 20 < it), "{held}");
+    assert_eq!(held, logged);
 }
 
 #[test]

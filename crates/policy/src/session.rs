@@ -171,7 +171,8 @@ impl Session {
     /// `None` for a table that does not exist for the session. Columns that do not exist for it are left out.
     ///
     /// # Errors
-    /// [`Error::Query`] if a table names no student or cannot be read, [`Error::Unaudited`] if it cannot be written down.
+    /// [`Error::Query`] if a table names no student or cannot be read, or if there are more rows than a query of the
+    /// session may have; [`Error::Unaudited`] if it cannot be written down.
     pub async fn look_up(&self, student_key: i64, wanted: &[LookedUp<'_>]) -> Result<Vec<Option<RecordBatch>>, Error> {
         let mut tables = Vec::with_capacity(wanted.len());
         for it in wanted {
@@ -188,7 +189,11 @@ impl Session {
         let read = tokio::time::timeout(self.limits.timeout, futures::future::try_join_all(read)).await;
         let read = read.map_or_else(|_| Err(too_long()), |it| it.map_err(|error| Fault::of_execution(&error)));
         let found = read.map_err(|fault| record.failed(fault, 0))?;
-        let rows = found.iter().flatten().map(RecordBatch::num_rows).sum();
+        let rows: usize = found.iter().flatten().map(RecordBatch::num_rows).sum();
+        // A query ends at the limit and says so; of what is looked up a part would pass for the whole.
+        if self.limits.rows_max < rows {
+            return Err(record.failed(Fault::refused("54000", "more rows than a session reads of one person at once"), 0));
+        }
         let answered = Answered { rows, sqlstate: None, detail: None, took: record.begun.elapsed() };
         record.audit.answered(&record.asked, &answered);
         Ok(found)

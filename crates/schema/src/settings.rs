@@ -57,6 +57,10 @@ pub struct Subject {
     pub self_weeks: usize,
     /// Least number of those weeks with a value.
     pub self_weeks_min: i64,
+    /// Table of persons with the day from which on their own past counts (`from_on`) and until which nothing is compared
+    /// with it (`quiet_until`); without it, or with "", all of the past counts.
+    #[serde(default, deserialize_with = "word_or_none")]
+    pub own_past: Option<String>,
     /// Column with the member of staff who takes up what is offered; without it, or with "", all share one budget.
     #[serde(default, deserialize_with = "word_or_none")]
     pub owner: Option<String>,

@@ -40,8 +40,8 @@ pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Tick
 pub use portrait::portrait;
 pub use pushes::{Admitted, Push, PushForm, PushRefusal, PushRefusalKind, PushWarning, Pushes, StreamDoor};
 pub use state::{
-    Catalog, CatalogTable, ChannelWords, Config, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords, ModelWords, Order,
-    Parts, Reading, RuleWords, SourceWords, TagWords,
+    Catalog, CatalogTable, ChannelWords, Config, Delivered, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords,
+    ModelWords, Order, Parts, Reading, RuleWords, SourceWords, TagWords,
 };
 
 const BODY_BYTES_MAX: usize = 1 << 20;

@@ -1,11 +1,12 @@
 //! What the routes share: settings, sessions, store, words of the catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::Imports;
@@ -85,6 +86,8 @@ pub struct Reading {
     pub lake: lake::Lake,
     /// What the tables and figures mean.
     pub catalog: Arc<Catalog>,
+    /// Which sources have delivered, as far as it was looked.
+    pub delivered: Delivered,
 }
 
 impl Reading {
@@ -92,10 +95,31 @@ impl Reading {
     pub(crate) async fn data_item_n(&self) -> Result<usize, lake::Error> {
         let mut columns = 0;
         for it in &self.catalog.sources {
-            let delivered = self.lake.snapshot(&format!("raw_{}", it.source)).await?;
-            columns += delivered.filter(|it| 0 < it.rows()).map_or(0, |_| it.column_n);
+            if !self.delivered.holds(&it.source) {
+                let raw = self.lake.snapshot(&format!("raw_{}", it.source)).await?;
+                if raw.is_none_or(|raw| raw.rows() == 0) {
+                    continue;
+                }
+                self.delivered.add(&it.source);
+            }
+            columns += it.column_n;
         }
         Ok(columns)
+    }
+}
+
+/// Sources of which rows were seen in the lake. Who has delivered has delivered: each is looked for until it is found, and
+/// not with every cockpit. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Delivered(Arc<Mutex<BTreeSet<String>>>);
+
+impl Delivered {
+    fn holds(&self, source: &str) -> bool {
+        self.0.lock().contains(source)
+    }
+
+    fn add(&self, source: &str) {
+        self.0.lock().insert(source.to_owned());
     }
 }
 

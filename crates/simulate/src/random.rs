@@ -51,6 +51,7 @@ pub(crate) enum Purpose {
     Checkin,
     Bot,
     Mix,
+    Act,
 }
 
 /// One run of draws (SplitMix64).

@@ -76,6 +76,7 @@ pub(crate) fn write_week(world: &World, out: &Path, low: i32, high: i32, tally: 
     let path = |name: &str| out.join(format!("duty/{name}_{on}.csv"));
     shifts(world, low, high, &path, tally)?;
     talks(world, low, high).write(&path("contact_record"), "contact_record", tally)?;
+    acts(world, low, high).write(&path("duty_act"), "duty_act", tally)?;
     receptions(world, low, high, &path, tally)
 }
 
@@ -229,6 +230,38 @@ fn talks(world: &World, low: i32, high: i32) -> Lines {
                     ]);
                 }
             }
+        }
+    }
+    lines
+}
+
+/// Lectures, panels, group sessions and other acts in the community; of some nothing is kept that proves them.
+fn acts(world: &World, low: i32, high: i32) -> Lines {
+    let mut lines = Lines::new("履职编号,工号,类别,方式,地点,开始时间,时长(分钟),参与人数,佐证材料,小结");
+    for day in low..=high {
+        if !matches!(calendar_day(day).kind, DayKind::Teaching | DayKind::Makeup | DayKind::Exam) {
+            continue;
+        }
+        for (index, it) in world.people.staff.iter().enumerate() {
+            let (kind, place, often, people) = match it.post {
+                "校领导" => ("座谈", "第三空间", 0.05, 40),
+                "心理教师" => ("团体辅导", "心理和思政工作室", 0.1, 20),
+                "专业教师" => ("集体指导", "党团活动室", 0.03, 60),
+                "学工处" => ("讲座", "党团活动室", 0.06, 120),
+                _ => continue,
+            };
+            let staff = index as u32;
+            let mut draw = Draw::new(world.seed, Purpose::Act, u64::from(staff), day as u64);
+            if !draw.chance(often * zeal(world, staff)) {
+                continue;
+            }
+            let at = i64::from(day) * DAY + draw.between(9 * HOUR, 20 * HOUR);
+            let id = format!("LZ{}{staff:04}", date(day).format("%y%m%d"));
+            let minutes = draw.between(40, 120);
+            let people = 5 + draw.below(people);
+            let mode = if draw.chance(0.9) { "线下" } else { "线上" };
+            let kept = if draw.chance(0.85) { format!("{id}-1.jpg;{id}-2.jpg") } else { String::new() };
+            lines.row(&[&id, &staff_number(staff), &kind, &mode, &place, &minute(at), &minutes, &people, &kept, &"按计划完成"]);
         }
     }
     lines

@@ -318,7 +318,7 @@ const APPROVED: [(&str, &str, &str); 10] = [
     (
         "学生工作处",
         "duty;evaluation;portrait;service;cockpit;public_safety",
-        "contact_record room_visit reception_session reception_visit visit_sheet duty_shift duty_roster duty_plan on_call_roster staff_link",
+        "contact_record room_visit reception_session reception_visit visit_sheet duty_shift duty_roster duty_plan on_call_roster staff_link duty_act",
     ),
 ];
 

@@ -53,6 +53,7 @@ fn long(name: &str, about: &str, measures: &[&Model], subject: &Subject) -> Node
     let mut node = as_of(name, about, &subject.key, &[&subject.key, "measure"], String::new(), Origin::Measures);
     node.inputs = vec![subject.table.clone()];
     node.inputs.extend(subject.calendar.clone());
+    node.inputs.extend(subject.own_past.clone());
     // A measure's file may be of a low class; the long table mixes them, so all its values are as high as the highest.
     let highest = measures.iter().filter_map(|it| it.front.class).max().unwrap_or(Class::Personal);
     node.columns = BTreeMap::from([

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Array, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, Schema};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
 use schema::{Class, Model, Subject};
 
@@ -64,6 +64,7 @@ impl Builder<'_> {
         if let Some(oldest) = mondays.last() {
             past.forget_before(*oldest);
         }
+        past.since = self.own_since(context, subject, as_of_on, &node.path).await?;
         let peers = self.peers(context, subject, &also, as_of_on, &node.path).await?;
         let values: Vec<Valued> = rows.iter().flat_map(|it| valued(it, &names)).collect();
         let mut stood = standing(&rules, &values, past, &mondays, &peers).into_iter();
@@ -111,6 +112,26 @@ impl Builder<'_> {
         Ok(peers)
     }
 
+    /// The day from which on the own past of each person counts; of who is missing all of it does.
+    async fn own_since(
+        &self,
+        context: &SessionContext,
+        subject: &Subject,
+        as_of_on: i32,
+        path: &str,
+    ) -> Result<HashMap<i64, i32>, Error> {
+        let Some(sql) = own_past_sql(subject, as_of_on) else { return Ok(HashMap::new()) };
+        let fail = || Error::query("build", path);
+        let rows = context.sql(&sql).await.map_err(fail())?.collect().await.map_err(fail())?;
+        let mut since = HashMap::new();
+        for batch in &rows {
+            let keys = batch.column(0).as_primitive::<Int64Type>();
+            let days = batch.column(1).as_primitive::<Date32Type>();
+            since.extend(keys.iter().zip(days.iter()).filter_map(|(key, day)| Some((key?, day?))));
+        }
+        Ok(since)
+    }
+
     /// The Mondays before a date whose week before was taught, newest first, as many as the setting says.
     async fn past_mondays(&self, context: &SessionContext, subject: &Subject, as_of_on: i32) -> Result<Vec<i32>, Error> {
         let last = crate::build::monday_before(as_of_on);
@@ -134,6 +155,15 @@ impl Builder<'_> {
         mondays.truncate(subject.self_weeks);
         Ok(mondays)
     }
+}
+
+/// Every person with the day from which on the own past counts: the date itself where nothing may be compared with it yet.
+/// `None` where all of everybody's past counts.
+pub(crate) fn own_past_sql(subject: &Subject, as_of_on: i32) -> Option<String> {
+    let (table, key, on) = (subject.own_past.as_ref()?, &subject.key, date(as_of_on));
+    Some(format!(
+        "SELECT CAST({key} AS BIGINT), CAST(CASE WHEN quiet_until > {on} THEN {on} ELSE from_on END AS DATE) FROM {table}"
+    ))
 }
 
 /// Every person of a date with the near and the wider peer group, and the near one narrowed by each list of columns; NULL

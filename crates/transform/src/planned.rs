@@ -41,6 +41,10 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
                         plan(&context, &measures::peers_sql(subject, &[&measure.front.peer_also], 0), &measure.path).await?;
                     }
                 }
+                if let Some(sql) = graph.subject.as_ref().and_then(|it| measures::own_past_sql(it, 0)) {
+                    // So is a table of the own past without its columns.
+                    plan(&context, &sql, &node.path).await?;
+                }
                 fixed_schema(node, &MEASURED, graph)
             }
             Origin::Signals => {

@@ -45,6 +45,8 @@ pub(crate) struct Past {
     places: HashMap<i64, usize>,
     /// Persons times measures, NaN where nothing is known.
     mondays: BTreeMap<i32, Vec<f64>>,
+    /// Day from which on the own past of a person counts on the date that is built; of who is missing all of it does.
+    pub(crate) since: HashMap<i64, i32>,
 }
 
 impl Past {
@@ -82,7 +84,7 @@ pub(crate) fn standing(
     peers: &[Peer],
 ) -> Vec<(Option<f64>, Option<f64>)> {
     let measures = rules.floors.len();
-    let past_of: Vec<&Vec<f64>> = mondays.iter().filter_map(|it| past.mondays.get(it)).collect();
+    let past_of: Vec<(i32, &Vec<f64>)> = mondays.iter().filter_map(|it| Some((*it, past.mondays.get(it)?))).collect();
     let groups = Groups::new(rules, values, peers);
     let mut own = Vec::with_capacity(past_of.len());
     values
@@ -92,7 +94,10 @@ pub(crate) fn standing(
             own.clear();
             if let Some(row) = past.places.get(&it.key) {
                 let at = row * measures + it.measure;
-                own.extend(past_of.iter().filter_map(|matrix| matrix.get(at)).copied().filter(|it| !it.is_nan()));
+                // A Monday tells of the week before it: that week lies behind the day as a whole.
+                let first = past.since.get(&it.key).map_or(i32::MIN, |since| since + 7);
+                let counted = past_of.iter().filter(|(monday, _)| first <= *monday);
+                own.extend(counted.filter_map(|(_, matrix)| matrix.get(at)).copied().filter(|it| !it.is_nan()));
             }
             let z_self = (rules.self_weeks_min.max(1) <= own.len()).then(|| {
                 let (centre, mad) = middle(&mut own);
@@ -211,6 +216,25 @@ mod tests {
         assert_eq!(z(&[0, 7]), None);
         // Of somebody else nothing is known.
         assert_eq!(standing(&rules, &[valued(8, 6.0)], &past, &[0, 7, 14, 21], &[])[0].0, None);
+    }
+
+    #[test]
+    fn who_came_back_is_held_against_the_weeks_since_and_not_before_there_are_enough() {
+        let rules = Rules { floors: vec![0.5], also: vec![None], peer_min: 20, self_weeks_min: 3 };
+        let mut past = Past::default();
+        for (monday, value) in [(0, 50.0), (7, 60.0), (14, 3.0), (21, 4.0), (28, 100.0)] {
+            past.add(monday, 1, [valued(7, value), valued(8, value)].into_iter());
+        }
+        let mut z = |key, since: i32| {
+            past.since = HashMap::from([(7, since)]);
+            standing(&rules, &[valued(key, 6.0)], &past, &[0, 7, 14, 21, 28], &[])[0].0
+        };
+        // Since day 7 there are 3, 4 and 100: median 4, deviations 1 0 96, so 1.
+        assert_eq!(z(7, 7), Some(2.0 / 1.4826));
+        // The week before Monday 14 began on day 7: a day later it is not whole, and two weeks are too few.
+        assert_eq!(z(7, 8), None);
+        // Others keep all of theirs: median 50, deviations 0 10 47 46 50.
+        assert_eq!(z(8, 8), Some(-44.0 / (1.4826 * 46.0)));
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Portrait {
             store: house.store.clone(),
             lake: house.lake.clone(),
             catalog: Arc::new(super::serve::catalog(&house).await?),
+            delivered: serve::Delivered::default(),
         };
         let portrait = serve::portrait(&reading, &session, key, self.as_of.as_deref()).await?;
         serve::note_read(&house.store, account, &session.role().role, key, "portrait").await?;

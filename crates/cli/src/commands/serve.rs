@@ -102,6 +102,7 @@ pub(crate) async fn serve_house(
             store: house.store.clone(),
             lake: house.lake.clone(),
             catalog: Arc::new(catalog(&house).await?),
+            delivered: serve::Delivered::default(),
         },
         rules: rules_now.clone(),
         jobs: jobs.clone(),

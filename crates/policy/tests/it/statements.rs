@@ -12,7 +12,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use policy::{Cause, Config, Error, LookedUp, Parts, Sessions, TableEntry, Tables};
 
-use crate::campus::{Lake, Notebook, answer, clock, config, counselor, open, policies, principal, purchase_schema, sessions_of};
+use crate::campus::{
+    Lake, Notebook, answer, clock, config, counselor, key, open, policies, principal, purchase_schema, sessions_of,
+};
 
 #[tokio::test]
 async fn nothing_is_written_and_nothing_is_set() {
@@ -114,6 +116,28 @@ async fn rows_end_at_the_limit_and_say_so() {
     }
     let answered = audit.answered.lock().expect("unpoisoned");
     assert_eq!(answered.iter().map(|it| it.rows).collect::<Vec<_>>(), [7, 7, 6]);
+}
+
+#[tokio::test]
+async fn a_look_up_beyond_the_limit_of_rows_is_refused_whole() {
+    let audit = Arc::new(Notebook::default());
+    // The days of all purchases, five of each student, asked for twice.
+    let days: Vec<i32> = (20_513..20_516).collect();
+    let cards = [LookedUp { table: "card", columns: &["place"], days: &days }; 2];
+    for (rows_max, is_let) in [(10, true), (9, false)] {
+        let sessions = sessions_with(Config { rows_max, ..config() }, Lake::new(), Arc::clone(&audit));
+        let session = sessions.open(counselor()).await.expect("session");
+        match session.look_up(key(1), &cards).await {
+            Ok(found) => {
+                let rows: usize = found.iter().flatten().map(|it| it.num_rows()).sum();
+                assert_eq!((rows, is_let), (10, true));
+            }
+            Err(Error::Query { sqlstate, .. }) => assert_eq!((sqlstate, is_let), ("54000", false)),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let answered = audit.answered.lock().expect("unpoisoned");
+    assert_eq!(answered.iter().map(|it| (it.rows, it.sqlstate)).collect::<Vec<_>>(), [(10, None), (0, Some("54000"))]);
 }
 
 #[tokio::test]

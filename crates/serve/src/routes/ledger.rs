@@ -38,7 +38,7 @@ impl Kind {
     }
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind { minutes: Some("shift_minutes"), ..Kind::of("shift", "值班", "Shifts", "duty_shift") },
     Kind {
         n: Some("room_n"),
@@ -53,6 +53,12 @@ const KINDS: [Kind; 8] = [
         ..Kind::of("talk", "谈心谈话", "Talks", "contact_record")
     },
     Kind { minutes: Some("reception_minutes"), ..Kind::of("reception", "接待日", "Receptions", "reception_session") },
+    Kind {
+        n: Some("act_n"),
+        minutes: Some("act_minutes"),
+        student_n: Some("act_student_n"),
+        ..Kind::of("act", "讲座、座谈与指导", "Lectures, panels, guidance", "duty_act")
+    },
     Kind { n: Some("ticket_step_n"), ..Kind::of("ticket_step", "办理诉求", "Steps in requests", "ticket_event") },
     Kind::of("case_step", "关怀个案记录", "Steps of cases", "case_state"),
     Kind::of("observation", "观察上报", "Observations written", "observation"),

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::Path;
+use policy::{LookedUp, Session};
 use serde_json::{Value, json};
 
 use super::portrait::Filter;
 use crate::access::Reader;
 use crate::error::{Problem, Query};
-use crate::rows::{self, cell};
+use crate::rows::{self, Row, cell, text};
 
 pub(crate) async fn lineage(
     reader: Reader,
@@ -23,13 +24,18 @@ pub(crate) async fn lineage(
     session.schema(table).await?;
     let newest = crate::portrait::newest(&session).await?;
     let as_of_on = filter.as_of.unwrap_or(newest);
-    let on = rows::date(&as_of_on)?;
-    let sql = format!(
-        "SELECT * FROM {table} WHERE as_of_on <= $on AND student_key = $key AND measure = $measure ORDER BY as_of_on DESC LIMIT 1"
-    );
-    let params = vec![("on", on), ("key", rows::key(key)), ("measure", super::portrait::word(&measure))];
-    let found = rows::rows(&session, &sql, params).await?;
-    let row = found.first().ok_or_else(Problem::not_found)?;
+    let row = match near(&session, table, key, &measure, rows::day(&as_of_on)?).await? {
+        Some(row) => row,
+        None => {
+            let on = rows::date(&as_of_on)?;
+            let sql = format!(
+                "SELECT * FROM {table} WHERE as_of_on <= $on AND student_key = $key AND measure = $measure \
+                 ORDER BY as_of_on DESC LIMIT 1"
+            );
+            let params = vec![("on", on), ("key", rows::key(key)), ("measure", super::portrait::word(&measure))];
+            rows::rows(&session, &sql, params).await?.into_iter().next().ok_or_else(Problem::not_found)?
+        }
+    };
     reader.note_read(key, "lineage").await?;
     let window: i64 = words.window.trim_end_matches('d').parse().unwrap_or(0);
     let mut tables = Vec::new();
@@ -53,10 +59,19 @@ pub(crate) async fn lineage(
     }
     Ok(Json(json!({
         "student_key": student_key, "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en,
-        "about": words.about, "unit": words.unit, "as_of_on": cell(row, "as_of_on"), "window": words.window,
-        "value": cell(row, "value"), "n": cell(row, "n"), "cov": cell(row, "cov"), "n_min": words.n_min, "cov_min": words.cov_min,
+        "about": words.about, "unit": words.unit, "as_of_on": cell(&row, "as_of_on"), "window": words.window,
+        "value": cell(&row, "value"), "n": cell(&row, "n"), "cov": cell(&row, "cov"),
+        "n_min": words.n_min, "cov_min": words.cov_min,
         "path": words.path, "sql": words.sql, "tables": tables,
     })))
+}
+
+/// The newest row of a measure within the week that ends with a date, without a plan: a Monday is always among its days.
+async fn near(session: &Session, table: &str, key: i64, measure: &str, on: i32) -> Result<Option<Row>, Problem> {
+    let days: Vec<i32> = (on - 6..=on).collect();
+    let [found] = rows::look_up(session, key, [LookedUp { table, columns: &[], days: &days }]).await?;
+    let its = rows::of_batch(found.as_ref())?.into_iter().filter(|it| text(it, "measure").as_deref() == Some(measure));
+    Ok(its.max_by_key(|it| text(it, "as_of_on")))
 }
 
 /// The tables below some tables, they themselves first, each once.

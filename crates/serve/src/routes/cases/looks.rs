@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::extract::Path;
 use casework::{ActName, Role, State};
+use policy::{LookedUp, Session};
 use schema::PersonKind;
 use serde_json::{Value, json};
 use store::Desk;
@@ -13,7 +14,10 @@ use store::Desk;
 use super::{desk, key};
 use crate::access::Reader;
 use crate::error::Problem;
-use crate::rows::{self, cell, text};
+use crate::rows::{self, Row, cell, text};
+
+/// Days of passages that are looked up without a plan; further back is a query.
+const NEAR_DAYS: i32 = 28;
 
 /// Whether the reader climbs the ladder of a safety check that goes on.
 pub(super) fn may_telephone(desk: &Desk) -> bool {
@@ -39,10 +43,13 @@ pub(crate) async fn telephone(reader: Reader, Path(thread_key): Path<String>) ->
 pub(crate) async fn last_place(reader: Reader, Path(thread_key): Path<String>) -> Result<Json<Value>, Problem> {
     let student_key = look(&reader, &thread_key, "last_place", may_locate).await?;
     let session = reader.session().await?;
-    let sql = "SELECT passed_at, device_id, direction FROM safety_passage WHERE student_key = $key \
-               ORDER BY passed_at DESC LIMIT 1";
-    let passages = rows::rows(&session, sql, vec![("key", rows::key(student_key))]).await?;
-    let Some(last) = passages.first() else {
+    let mut last = near(&session, student_key).await?;
+    if last.is_none() {
+        let sql = "SELECT passed_at, device_id, direction FROM safety_passage WHERE student_key = $key \
+                   ORDER BY passed_at DESC LIMIT 1";
+        last = rows::rows(&session, sql, vec![("key", rows::key(student_key))]).await?.into_iter().next();
+    }
+    let Some(last) = &last else {
         return Ok(Json(json!({ "passed_at": null, "direction": null, "device_id": null, "place": null })));
     };
     let device_id = text(last, "device_id").unwrap_or_default();
@@ -53,6 +60,15 @@ pub(crate) async fn last_place(reader: Reader, Path(thread_key): Path<String>) -
         "passed_at": cell(last, "passed_at"), "direction": cell(last, "direction"), "device_id": cell(last, "device_id"),
         "place": places.first().map_or(Value::Null, |it| cell(it, "place")),
     })))
+}
+
+/// The student's last passage of the newest days. The table has one row a day, so the newest day has the last passage.
+async fn near(session: &Session, student_key: i64) -> Result<Option<Row>, Problem> {
+    let Some(newest) = session.newest_partition("safety_passage").await? else { return Ok(None) };
+    let days: Vec<i32> = (newest - NEAR_DAYS + 1..=newest).collect();
+    let columns = &["occurred_on", "passed_at", "device_id", "direction"];
+    let [found] = rows::look_up(session, student_key, [LookedUp { table: "safety_passage", columns, days: &days }]).await?;
+    Ok(rows::of_batch(found.as_ref())?.into_iter().max_by_key(|it| text(it, "occurred_on")))
 }
 
 /// The student of a check that the reader may look for; the look is written down before anything is shown.
