@@ -21,18 +21,7 @@ gap_share    = 0.05      # of the student's own gaps between days with evidence 
 kind_gaps    = 19        # gaps of the same kind of day that make a share of one in twenty possible
 ---*/
 
-WITH day_seen AS (
-    SELECT
-        student_key,
-        occurred_on,
-        last_seen_at,
-        last_seen_source,
-        date_part('epoch', lead(last_seen_at) OVER (PARTITION BY student_key ORDER BY occurred_on)) - date_part('epoch', last_seen_at) AS gap_s
-    FROM int_campus_day
-    WHERE occurred_on >= $as_of - INTERVAL '60' DAY
-),
-
-silent AS (
+WITH silent AS (
     SELECT
         student_key,
         max(CASE WHEN measure = 'silence_h' THEN value END) AS silence_h,
@@ -48,23 +37,39 @@ silent AS (
     HAVING max(CASE WHEN measure = 'silence_h' THEN value END) >= ${silence_min}
 ),
 
-own_gap AS (
+-- Of the few who are silent only: the days of all others would be sorted in vain, once for every part below that reads this.
+day_seen AS (
     SELECT
         silent.student_key,
         silent.silence_h,
         silent.n,
         silent.cov,
-        max(day_seen.last_seen_at) AS last_seen_at,
-        first_value(day_seen.last_seen_source ORDER BY day_seen.last_seen_at DESC, day_seen.last_seen_source) AS last_seen_source,
+        silent.kind_p,
+        int_campus_day.last_seen_at,
+        int_campus_day.last_seen_source,
+        date_part('epoch', lead(int_campus_day.last_seen_at) OVER (PARTITION BY silent.student_key ORDER BY int_campus_day.occurred_on))
+            - date_part('epoch', int_campus_day.last_seen_at) AS gap_s
+    FROM silent
+    INNER JOIN int_campus_day ON int_campus_day.student_key = silent.student_key
+    WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '60' DAY
+),
+
+own_gap AS (
+    SELECT
+        student_key,
+        silence_h,
+        n,
+        cov,
+        max(last_seen_at) AS last_seen_at,
+        first_value(last_seen_source ORDER BY last_seen_at DESC, last_seen_source) AS last_seen_source,
         -- Unusual for days of the same kind, or for all of the student's days: a kind alone has few gaps, and all days hide what a
         -- weekend explains. One is added on both sides: a short history never makes a gap impossible.
         least(
-            coalesce(max(silent.kind_p), 1.0),
-            CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(day_seen.gap_s))
+            coalesce(max(kind_p), 1.0),
+            CAST(1 + sum(CASE WHEN gap_s >= 3600 * silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(gap_s))
         ) AS gap_p
-    FROM silent
-    INNER JOIN day_seen ON day_seen.student_key = silent.student_key
-    GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov
+    FROM day_seen
+    GROUP BY student_key, silence_h, n, cov
 ),
 
 leave_now AS (
