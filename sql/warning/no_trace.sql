@@ -38,7 +38,8 @@ WITH silent AS (
 ),
 
 -- Who was met by somebody since was there, whatever the devices say: by a teacher who called the roll, by a night check, by whoever
--- looked after the list of the night. A code that is scanned can be passed on, so like a check-in it ends no silence.
+-- looked after the list of the night, in a talk of two. A code that is scanned can be passed on, so like a check-in it ends no
+-- silence, and neither does a talk to many.
 witness AS (
     SELECT student_key, held_at AS seen_at, 'class_attendance' AS seen_by
     FROM stg_class_attendance
@@ -55,6 +56,12 @@ witness AS (
     SELECT student_key, at AS seen_at, 'night_check' AS seen_by
     FROM stg_absence_check
     WHERE night_on >= $as_of - INTERVAL '14' DAY AND result IN ('in_room', 'contacted')
+
+    UNION ALL
+
+    SELECT student_key, held_at AS seen_at, 'contact_record' AS seen_by
+    FROM stg_contact_record
+    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND mode IN ('one_to_one', 'phone')
 ),
 
 met AS (
@@ -231,8 +238,8 @@ SELECT
     CAST(silence_h AS DOUBLE) AS now_value,
     n,
     cov,
-    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆、课堂点名、查寝均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
-    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library, roll-calls, night checks); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆、课堂点名、查寝、谈话均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library, roll-calls, night checks, talks); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
     explanations,
     last_seen_at,
     last_seen_source
