@@ -117,9 +117,9 @@ const routes = [
   })],
   [/^\/channels$/, "runs", () => ({rows: [], drill: {last_at: null, due_at: null, is_late: false, text_zh: null, text_en: null}})],
   [/^\/me\/help$/, "me", () => ({emergency_zh: "有立即危险先拨110/120和学校24小时值班电话。", emergency_en: "In immediate danger call 110 or 120 and the school's 24-hour number first.", reach_max: 200, rows: []})],
-  [/^\/notices$/, null, () => ({rows: []})],
+  [/^\/notices$/, null, () => ({rows: [], emergency_zh: "有立即危险，先拨 110 / 120。", emergency_en: "In immediate danger call 110 / 120 first."})],
   [/^\/follow-ups\/unanswered$/, null, () => ({rows: []})],
-  [/^\/talk-hours$/, "care", () => ({default_hours: 6, hours_a_talk: 0.75, now: null, talks_a_week: 8, rows: [], centre: []})],
+  [/^\/talk-hours$/, "care", () => ({default_hours: 6, hours_a_talk: 0.75, now: null, binds: true, talks_a_week: 8, rows: [], centre: []})],
 ];
 
 const ofDuty = duty(sample, (status, code, title, detail) => {

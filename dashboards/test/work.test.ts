@@ -66,7 +66,7 @@ describe("the form of an act", () => {
 });
 
 describe("a message to staff", () => {
-  const message = (message_id: string, changes: Partial<OwnMessage> = {}): OwnMessage => ({message_id, kind: "new_thread", created_at: "2026-03-02T01:00:00Z", taken_at: null, taken_by: null, is_mine: false, may_take: true, calls: [], ...changes});
+  const message = (message_id: string, changes: Partial<OwnMessage> = {}): OwnMessage => ({message_id, kind: "new_thread", created_at: "2026-03-02T01:00:00Z", taken_at: null, taken_by: null, is_mine: false, may_take: true, must_call: false, calls: [], ...changes});
   const taken = {taken_at: "2026-03-02T02:00:00Z", taken_by: "王老师"};
   it("waits until somebody takes it on, and then says who, even where the account is gone", () => {
     expect([message("1"), message("2", {...taken, is_mine: true}), message("3", taken), message("4", {...taken, taken_by: null})].map(standing)).toEqual(["waits", "mine", "taken", "taken_on"]);

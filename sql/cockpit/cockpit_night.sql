@@ -9,13 +9,13 @@ purpose      = ["cockpit"]
 [columns]
 scope    = { about = "university, or the id of a college.", class = "internal" }
 night_on = { about = "The night.", class = "internal" }
-due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there.", class = "internal" }
-back_n   = { about = "Of these, back; empty for a college of which one to four were not, or whose absent are not told.", class = "internal" }
+due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there; empty where one to four are back.", class = "internal" }
+back_n   = { about = "Of these, back; empty where one to four are, and for a college of which one to four are not, or whose absent are not told.", class = "internal" }
 absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", class = "internal" }
 unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", class = "internal" }
 leave_n  = { about = "Boarders on leave.", class = "internal" }
-listed_n = { about = "Absent, or missed by the list and found in the room later; suppressed as the absent.", class = "internal" }
-verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实).", class = "internal" }
+listed_n = { about = "Absent, or missed by the list and found in the room later; empty where the absent are not told, and where one to four are listed or were found.", class = "internal" }
+verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实); empty where that is one to four, or all but one to four.", class = "internal" }
 status   = { about = "ok, suppressed or insufficient.", class = "internal" }
 ---*/
 
@@ -57,22 +57,33 @@ cell AS (
             WHEN 'due' THEN due_n WHEN 'absent' THEN absent_n WHEN 'unseen' THEN unseen_n WHEN 'leave' THEN leave_n
             -- Who was due and is not back: near enough to the absent that it is hidden where they would be.
             WHEN 'missed' THEN due_n - back_n
+            WHEN 'verified' THEN verified_n
             ELSE listed_n
-        END AS n
+        END AS n,
+        -- What the figure tells beside another one: who is back beside who is due and who is not, who was found beside the list and
+        -- the absent, who was not looked after beside the list and those who were.
+        CASE figure.figure
+            WHEN 'due' THEN back_n WHEN 'listed' THEN listed_n - absent_n WHEN 'verified' THEN listed_n - verified_n
+            ELSE 0
+        END AS beside_n
     FROM counted
-    CROSS JOIN (VALUES ('due'), ('absent'), ('missed'), ('unseen'), ('leave'), ('listed')) AS figure (figure)
+    CROSS JOIN (VALUES ('due'), ('absent'), ('missed'), ('unseen'), ('leave'), ('listed'), ('verified')) AS figure (figure)
+),
+
+measured AS (
+    SELECT *, n BETWEEN 1 AND ${k_default} - 1 OR beside_n BETWEEN 1 AND ${k_default} - 1 AS is_small
+    FROM cell
 ),
 
 marked AS (
     SELECT
         *,
         scope <> 'university' AS is_part,
-        n BETWEEN 1 AND ${k_default} - 1 AS is_small,
         -- Of the university these are exact, however few.
-        figure IN ('absent', 'missed', 'listed') AS is_whole_told,
+        figure IN ('absent', 'missed') AS is_whole_told,
         -- That nobody is due is not told anyway.
-        scope <> 'university' AND (n >= ${k_default} OR (n = 0 AND figure <> 'due')) AS is_other
-    FROM cell
+        scope <> 'university' AND NOT is_small AND (n > 0 OR figure <> 'due') AS is_other
+    FROM measured
 ),
 
 ranked AS (
@@ -80,6 +91,7 @@ ranked AS (
         *,
         sum(CASE WHEN is_part AND is_small THEN 1 ELSE 0 END) OVER own AS small_n,
         sum(CASE WHEN is_part AND is_small THEN n ELSE 0 END) OVER own AS small_sum,
+        sum(CASE WHEN is_part AND is_small THEN beside_n ELSE 0 END) OVER own AS beside_sum,
         sum(CASE WHEN is_other THEN 1 ELSE 0 END) OVER own AS other_n,
         sum(CASE WHEN is_part THEN 0 ELSE n END) OVER own AS whole_n,
         row_number() OVER (PARTITION BY night_on, figure
@@ -96,7 +108,7 @@ judged AS (
         coalesce(scope IS NOT NULL
             AND ((is_whole_told AND NOT is_part)
                 OR (NOT is_small
-                    AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_sum = small_n))
+                    AND NOT ((is_whole_told OR whole_n >= ${k_default}) AND (small_n = 1 OR (small_n > 1 AND small_n IN (small_sum, beside_sum)))
                         AND CASE WHEN is_part THEN is_other AND place = 1 ELSE other_n = 0 END))), FALSE) AS is_told
     FROM ranked
 ),
@@ -113,7 +125,7 @@ told AS (
         max(CASE WHEN figure = 'unseen' AND is_told THEN unseen_n END) AS unseen_n,
         max(CASE WHEN figure = 'leave' AND is_told THEN leave_n END) AS leave_n,
         max(CASE WHEN figure = 'listed' AND is_told THEN listed_n END) AS listed_n,
-        max(CASE WHEN figure = 'listed' AND is_told THEN verified_n END) AS verified_n
+        max(CASE WHEN figure = 'verified' AND is_told THEN verified_n END) AS verified_n
     FROM judged
     GROUP BY scope, night_on
 )
@@ -126,8 +138,9 @@ SELECT
     absent_n,
     unseen_n,
     leave_n,
-    listed_n,
-    verified_n,
+    -- Nobody is absent where nobody is listed: the list is told only where the absent are.
+    CASE WHEN absent_n IS NOT NULL THEN listed_n END AS listed_n,
+    CASE WHEN absent_n IS NOT NULL AND listed_n IS NOT NULL THEN verified_n END AS verified_n,
     CASE
         WHEN all_due_n = 0 THEN 'insufficient' WHEN due_n IS NOT NULL AND absent_n IS NOT NULL AND back_n IS NOT NULL THEN 'ok' ELSE 'suppressed'
     END AS status

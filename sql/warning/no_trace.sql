@@ -1,6 +1,6 @@
 /*---
 kind      = "rule"
-about     = "No evidence on any channel for longer than the student's own past makes likely (数据无记录): a finding for a safety check, never a level."
+about     = "No evidence on any channel, of devices or of people who called the roll or looked into the room, for longer than the student's own past makes likely (数据无记录): a finding for a safety check, never a level."
 title_zh  = "数据无记录，请安全核实"
 title_en  = "No trace in the data: please check that all is well"
 owner     = "student_affairs_office"
@@ -21,18 +21,7 @@ gap_share    = 0.05      # of the student's own gaps between days with evidence 
 kind_gaps    = 19        # gaps of the same kind of day that make a share of one in twenty possible
 ---*/
 
-WITH day_seen AS (
-    SELECT
-        student_key,
-        occurred_on,
-        last_seen_at,
-        last_seen_source,
-        date_part('epoch', lead(last_seen_at) OVER (PARTITION BY student_key ORDER BY occurred_on)) - date_part('epoch', last_seen_at) AS gap_s
-    FROM int_campus_day
-    WHERE occurred_on >= $as_of - INTERVAL '60' DAY
-),
-
-silent AS (
+WITH silent AS (
     SELECT
         student_key,
         max(CASE WHEN measure = 'silence_h' THEN value END) AS silence_h,
@@ -48,54 +37,160 @@ silent AS (
     HAVING max(CASE WHEN measure = 'silence_h' THEN value END) >= ${silence_min}
 ),
 
-own_gap AS (
+-- Who was met by somebody since was there, whatever the devices say: by a teacher who called the roll, by a night check, by whoever
+-- looked after the list of the night, in a talk of two. A code that is scanned can be passed on, so like a check-in it ends no
+-- silence, and neither does a talk to many.
+witness AS (
+    SELECT student_key, held_at AS seen_at, 'class_attendance' AS seen_by
+    FROM stg_class_attendance
+    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND state IN ('present', 'late') AND method IN ('roll_call', 'card')
+
+    UNION ALL
+
+    SELECT student_key, checked_at AS seen_at, 'night_check' AS seen_by
+    FROM stg_night_check
+    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND result = 'in'
+
+    UNION ALL
+
+    SELECT student_key, at AS seen_at, 'night_check' AS seen_by
+    FROM stg_absence_check
+    WHERE night_on >= $as_of - INTERVAL '14' DAY AND result IN ('in_room', 'contacted')
+
+    UNION ALL
+
+    SELECT student_key, held_at AS seen_at, 'contact_record' AS seen_by
+    FROM stg_contact_record
+    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND mode IN ('one_to_one', 'phone')
+),
+
+met AS (
     SELECT
         silent.student_key,
-        silent.silence_h,
+        silent.silence_h AS device_h,
         silent.n,
         silent.cov,
-        max(day_seen.last_seen_at) AS last_seen_at,
-        first_value(day_seen.last_seen_source ORDER BY day_seen.last_seen_at DESC, day_seen.last_seen_source) AS last_seen_source,
+        silent.kind_p,
+        max(witness.seen_at) AS met_at,
+        first_value(witness.seen_by ORDER BY witness.seen_at DESC, witness.seen_by) AS met_by
+    FROM silent
+    LEFT JOIN witness ON witness.student_key = silent.student_key
+    GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov, silent.kind_p
+),
+
+-- From then on nothing is known, which is what the student's own gaps are held against.
+unmet AS (
+    SELECT
+        *,
+        least(device_h, coalesce(floor((date_part('epoch', day_start($as_of)) - date_part('epoch', met_at)) / 3600), device_h)) AS silence_h
+    FROM met
+),
+
+-- Of the few who are silent only: the days of all others would be sorted in vain, once for every part below that reads this.
+day_seen AS (
+    SELECT
+        unmet.student_key,
+        unmet.silence_h,
+        unmet.n,
+        unmet.cov,
+        -- How likely a gap of the devices alone is says nothing of a shorter one.
+        CASE WHEN unmet.silence_h = unmet.device_h THEN unmet.kind_p END AS kind_p,
+        unmet.met_at,
+        unmet.met_by,
+        int_campus_day.last_seen_at,
+        int_campus_day.last_seen_source,
+        date_part('epoch', lead(int_campus_day.last_seen_at) OVER (PARTITION BY unmet.student_key ORDER BY int_campus_day.occurred_on))
+            - date_part('epoch', int_campus_day.last_seen_at) AS gap_s
+    FROM unmet
+    INNER JOIN int_campus_day ON int_campus_day.student_key = unmet.student_key
+    WHERE unmet.silence_h >= ${silence_min} AND int_campus_day.occurred_on >= $as_of - INTERVAL '60' DAY
+),
+
+own_gap AS (
+    SELECT
+        student_key,
+        silence_h,
+        n,
+        cov,
+        greatest(max(last_seen_at), met_at) AS last_seen_at,
+        CASE WHEN met_at > max(last_seen_at) THEN met_by
+            ELSE first_value(last_seen_source ORDER BY last_seen_at DESC, last_seen_source) END AS last_seen_source,
         -- Unusual for days of the same kind, or for all of the student's days: a kind alone has few gaps, and all days hide what a
         -- weekend explains. One is added on both sides: a short history never makes a gap impossible.
         least(
-            coalesce(max(silent.kind_p), 1.0),
-            CAST(1 + sum(CASE WHEN day_seen.gap_s >= 3600 * silent.silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(day_seen.gap_s))
+            coalesce(max(kind_p), 1.0),
+            CAST(1 + sum(CASE WHEN gap_s >= 3600 * silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(gap_s))
         ) AS gap_p
-    FROM silent
-    INNER JOIN day_seen ON day_seen.student_key = silent.student_key
-    GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov
+    FROM day_seen
+    GROUP BY student_key, silence_h, n, cov, met_at, met_by
 ),
 
-leave_now AS (
-    SELECT DISTINCT own_gap.student_key
+-- One part after the other, each reading the one before: a part that two others read is worked out twice.
+on_leave AS (
+    SELECT
+        own_gap.student_key,
+        own_gap.silence_h,
+        own_gap.n,
+        own_gap.cov,
+        own_gap.last_seen_at,
+        own_gap.last_seen_source,
+        own_gap.gap_p,
+        count(stg_leave_record.student_key) AS leave_n
     FROM own_gap
-    INNER JOIN stg_leave_record ON stg_leave_record.student_key = own_gap.student_key
-    WHERE stg_leave_record.begins_at < day_start($as_of) AND stg_leave_record.ends_at > own_gap.last_seen_at
+    LEFT JOIN stg_leave_record
+        ON stg_leave_record.student_key = own_gap.student_key
+        AND stg_leave_record.begins_at < day_start($as_of) AND stg_leave_record.ends_at > own_gap.last_seen_at
         AND (stg_leave_record.returned_at IS NULL OR stg_leave_record.returned_at > own_gap.last_seen_at)
+    WHERE own_gap.gap_p <= ${gap_share}
+    GROUP BY own_gap.student_key, own_gap.silence_h, own_gap.n, own_gap.cov, own_gap.last_seen_at, own_gap.last_seen_source, own_gap.gap_p
 ),
 
 -- An internship is known to be elsewhere: it becomes a contact that is due, list_internship_contact.
 placed AS (
-    SELECT DISTINCT own_gap.student_key
-    FROM own_gap
-    INNER JOIN stg_internship_placement ON stg_internship_placement.student_key = own_gap.student_key
-    WHERE stg_internship_placement.begins_on < $as_of AND stg_internship_placement.ends_on >= campus_on(own_gap.last_seen_at)
+    SELECT
+        on_leave.student_key,
+        on_leave.silence_h,
+        on_leave.n,
+        on_leave.cov,
+        on_leave.last_seen_at,
+        on_leave.last_seen_source,
+        on_leave.gap_p,
+        on_leave.leave_n,
+        count(stg_internship_placement.student_key) AS placement_n
+    FROM on_leave
+    LEFT JOIN stg_internship_placement
+        ON stg_internship_placement.student_key = on_leave.student_key
+        AND stg_internship_placement.begins_on < $as_of AND stg_internship_placement.ends_on >= campus_on(on_leave.last_seen_at)
+    GROUP BY on_leave.student_key, on_leave.silence_h, on_leave.n, on_leave.cov, on_leave.last_seen_at, on_leave.last_seen_source, on_leave.gap_p,
+        on_leave.leave_n
 ),
 
 -- Hours of the silence that storms, cuts, closures and large events of the campus or the building explain.
 kept AS (
     SELECT
-        own_gap.student_key,
-        sum(CAST(greatest(0, date_part('epoch', least(stg_campus_event.ends_at, day_start($as_of)))
-            - date_part('epoch', greatest(stg_campus_event.begins_at, own_gap.last_seen_at))) AS BIGINT)) / 3600 AS event_h
-    FROM own_gap
-    INNER JOIN dim_student ON dim_student.student_key = own_gap.student_key AND dim_student.as_of_on = $as_of
-    INNER JOIN stg_campus_event
+        placed.student_key,
+        placed.silence_h,
+        placed.n,
+        placed.cov,
+        placed.last_seen_at,
+        placed.last_seen_source,
+        placed.gap_p,
+        placed.leave_n,
+        placed.placement_n,
+        dim_student.building_id,
+        -- Without an event the least and the greatest of what is left would be the whole silence.
+        sum(CASE WHEN stg_campus_event.begins_at IS NOT NULL
+            THEN CAST(greatest(0, date_part('epoch', least(stg_campus_event.ends_at, day_start($as_of)))
+                - date_part('epoch', greatest(stg_campus_event.begins_at, placed.last_seen_at))) AS BIGINT) END) / 3600 AS event_h
+    FROM placed
+    INNER JOIN dim_student ON dim_student.student_key = placed.student_key AND dim_student.as_of_on = $as_of
+    LEFT JOIN stg_campus_event
         ON coalesce(stg_campus_event.campus, dim_student.campus, '') = coalesce(dim_student.campus, '')
         AND coalesce(stg_campus_event.building_id, dim_student.building_id, '') = coalesce(dim_student.building_id, '')
-    WHERE stg_campus_event.begins_at < day_start($as_of) AND stg_campus_event.ends_at > own_gap.last_seen_at
-    GROUP BY own_gap.student_key
+        AND stg_campus_event.begins_at < day_start($as_of) AND stg_campus_event.ends_at > placed.last_seen_at
+    WHERE dim_student.is_enrolled
+    GROUP BY placed.student_key, placed.silence_h, placed.n, placed.cov, placed.last_seen_at, placed.last_seen_source, placed.gap_p,
+        placed.leave_n, placed.placement_n, dim_student.building_id
 ),
 
 last_status AS (
@@ -121,23 +216,18 @@ broken AS (
 
 explained AS (
     SELECT
-        own_gap.*,
+        kept.*,
         concat_ws(',',
-            CASE WHEN leave_now.student_key IS NOT NULL THEN 'leave' END,
-            CASE WHEN placed.student_key IS NOT NULL THEN 'internship' END,
-            CASE WHEN own_gap.silence_h - coalesce(kept.event_h, 0) < ${silence_min} THEN 'campus_event' END,
+            CASE WHEN kept.leave_n > 0 THEN 'leave' END,
+            CASE WHEN kept.placement_n > 0 THEN 'internship' END,
+            CASE WHEN kept.silence_h - coalesce(kept.event_h, 0) < ${silence_min} THEN 'campus_event' END,
             CASE WHEN free.days_n > 0 THEN 'holiday' END,
             CASE WHEN broken.building_id IS NOT NULL THEN 'device_outage' END,
             CASE WHEN last_status.card_status = 'lost' THEN 'lost_card' END) AS explanations
-    FROM own_gap
-    INNER JOIN dim_student ON dim_student.student_key = own_gap.student_key AND dim_student.as_of_on = $as_of
+    FROM kept
     CROSS JOIN free
-    LEFT JOIN leave_now ON leave_now.student_key = own_gap.student_key
-    LEFT JOIN placed ON placed.student_key = own_gap.student_key
-    LEFT JOIN kept ON kept.student_key = own_gap.student_key
-    LEFT JOIN last_status ON last_status.student_key = own_gap.student_key AND last_status.place = 1
-    LEFT JOIN broken ON broken.building_id = dim_student.building_id
-    WHERE dim_student.is_enrolled AND own_gap.gap_p <= ${gap_share}
+    LEFT JOIN last_status ON last_status.student_key = kept.student_key AND last_status.place = 1
+    LEFT JOIN broken ON broken.building_id = kept.building_id
 )
 
 -- It is offered only if nothing explains it.
@@ -148,8 +238,8 @@ SELECT
     CAST(silence_h AS DOUBLE) AS now_value,
     n,
     cov,
-    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
-    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆、课堂点名、查寝、谈话均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library, roll-calls, night checks, talks); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
     explanations,
     last_seen_at,
     last_seen_source

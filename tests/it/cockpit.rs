@@ -114,8 +114,13 @@ fn a_college_that_is_short_of_hours_for_a_few_says_so_without_a_number() {
     }
 }
 
-/// Nights, with who was due and is not back: that follows from two figures that are told.
-const NIGHTS: &str = "(SELECT *, due_n - back_n AS missed_n FROM cockpit_night)";
+/// Nights, with what follows from two figures that are told: who was due and is not back, who was found after the list, and
+/// after whom nobody has looked.
+const NIGHTS: &str = "(SELECT *, due_n - back_n AS missed_n, listed_n - absent_n AS found_n, \
+                      listed_n - verified_n AS unverified_n FROM cockpit_night)";
+
+const OF_NIGHTS: [&str; 10] =
+    ["due_n", "back_n", "absent_n", "missed_n", "unseen_n", "leave_n", "listed_n", "found_n", "verified_n", "unverified_n"];
 
 /// Requests of colleges beside all of them.
 const REQUESTS: &str = "(SELECT *, due_n - on_time_n AS late_n, rated_n - satisfied_n AS unsatisfied_n, \
@@ -153,7 +158,7 @@ const OF_REQUESTS: [&str; 18] = [
 const ADDED: [(&str, &str, &str, &str, &[&str], i64); 6] = [
     ("cockpit_electricity", "floor", "0", "building_id", &["violation_n", "appliance_n", "heavy_room_n"], 5),
     ("cockpit_contact", "scope", "university", "", &["met_n", "staff_n"], 5),
-    (NIGHTS, "scope", "university", "night_on", &["due_n", "absent_n", "missed_n", "unseen_n", "leave_n", "listed_n"], 5),
+    (NIGHTS, "scope", "university", "night_on", &OF_NIGHTS, 5),
     (REQUESTS, "college", "all", "period", &OF_REQUESTS, 5),
     (UNOWNED, "scope", "university", "side", &["unowned_n"], 5),
     ("cockpit_warning", "scope", "university", "", &["offered_n", "new_n", "shortfall_n"], 10),
@@ -188,6 +193,9 @@ fn no_hidden_figure_is_worked_out_by_taking_the_told_ones_off_the_whole() {
                 }
             }
         }
+        // Nobody is absent where nobody is listed, so a list tells of absent who are hidden.
+        let lists = sql(data, "SELECT * FROM cockpit_night WHERE absent_n IS NULL AND listed_n IS NOT NULL");
+        assert!(lists.is_empty(), "{lists:?}");
         // Where students are: neither beside the other part of a college, nor beside the other colleges.
         let sizes = sql(data, "SELECT as_of_on, scope, student_n FROM cockpit_warning");
         let mut dates: std::collections::BTreeMap<String, Vec<Value>> = std::collections::BTreeMap::new();

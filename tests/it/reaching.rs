@@ -2,7 +2,7 @@
 
 use casework::{DutyShift, Post};
 use serde_json::{Value, json};
-use store::{Grant, NewAccount};
+use store::{Grant, NewAccount, Reach};
 use tempfile::TempDir;
 
 use crate::cases::{Desk, audited};
@@ -51,7 +51,50 @@ fn who_asks_for_help_reaches_psychology_at_once_and_sees_only_that_it_was_receiv
     assert!(asked.levels[0].contains(&"psychologist".to_owned()), "whoever is on shift is among the first: {asked:?}");
     assert!(asked.duty.contains(&"duty_office".to_owned()), "{asked:?}");
 
+    // The last rung sees nothing of it: it hears whom to call, and ends the asking of nobody who could do the work.
+    let last = Desk::of(&server, &document, "duty_office");
+    let message_id = on_a_runtime(async {
+        let store = open(server.data.path()).await;
+        let thread = row["thread_key"].as_str().expect("a key").parse::<i64>().expect("a number");
+        let messages = store.messages().due(None, i64::MAX).await.expect("messages");
+        let message_id = messages.iter().find(|it| it.thread_key == Some(thread)).expect("the message").message_id;
+        let to_key = store.accounts().get("duty_office").await.expect("read").and_then(|it| it.person_key).expect("a person");
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+        let now_us = i64::try_from(since_1970.as_micros()).expect("an instant");
+        assert!(store.messages().begin(message_id, to_key, "mail", 1, now_us).await.expect("begun"));
+        store.messages().advance(message_id, to_key, Some("mail"), Reach::Sent, now_us).await.expect("sent");
+        message_id.to_string()
+    });
+    let shown = || {
+        let page = last.get("/notices", "/notices");
+        let own = page["rows"].as_array().expect("rows").iter().find(|it| it["message_id"] == message_id.as_str()).cloned();
+        (own.unwrap_or_else(|| panic!("the message is not among {page}")), page)
+    };
+    let (own, _) = shown();
+    assert_eq!((&own["may_take"], &own["must_call"], &own["taken_at"]), (&json!(false), &json!(true), &Value::Null));
+    let called: Vec<&Value> = own["calls"].as_array().expect("people").iter().map(|it| &it["display_name"]).collect();
+    assert!(called.contains(&&json!("心理教师（示例）")) && !own.to_string().contains(&key), "{own}");
+    last.is_told(&last.send(&format!("/notices/{message_id}/acknowledge"), &Value::Null), 403, "whoever may only call");
+    assert_eq!(shown().0["taken_at"], Value::Null, "it waits for those who can do the work");
+
+    // With everybody gone who could be called there is still the line that is answered day and night.
+    let shut = |is_shut: bool| {
+        on_a_runtime(async {
+            let accounts = open(server.data.path()).await.accounts();
+            for it in asked.levels.iter().flatten() {
+                let changed = if is_shut { accounts.disable(it).await } else { accounts.enable(it).await };
+                changed.expect("changed");
+            }
+        });
+    };
+    shut(true);
+    let (own, page) = shown();
+    assert_eq!((&own["must_call"], &own["calls"]), (&json!(true), &json!([])));
+    assert!(page["emergency_zh"].as_str().expect("a line").contains("120"), "{page}");
+    shut(false);
+
     // Who takes it on is told by name, and that somebody was in touch; of the case itself nothing.
+    let psychologist = Desk::of(&server, &document, "psychologist");
     let claimed = psychologist.does(&case, "claim", json!({}));
     let seen = student.get("/me/help", "/me/help");
     assert_eq!(seen["rows"][0]["taken_by"], "心理教师（示例）");
@@ -99,6 +142,8 @@ fn hours_are_said_dated_and_by_whoever_may() {
     let head = Desk::of(&server, &document, "psychology_head");
     let of_centre = json!({ "hours_a_week": 10, "from_on": "2025-11-01", "account": "psychologist" });
     let page = head.post("/talk-hours", "/talk-hours", &of_centre);
+    // What data raise goes to counselors: the centre is told that its hours limit nothing.
+    assert_eq!((&page["binds"], &counselor.get("/talk-hours", "/talk-hours")["binds"]), (&json!(false), &json!(true)));
     assert_eq!(
         (&page["centre"][0]["account"], &page["centre"][0]["now"]["hours_a_week"]),
         (&json!("psychologist"), &json!(10.0))

@@ -410,8 +410,8 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let figures = leader.get("/cockpit", "/cockpit");
     let figure =
         figures["figures"].as_array().expect("figures").iter().find(|it| it["figure"] == "unverified_absence").expect("it");
-    let absent = figure["value"].as_f64().expect("a count");
-    assert_eq!(figure["parts"][0], json!({ "part": "verified_rate", "value": 1.0 / absent }));
+    assert!(figure["value"].as_f64().is_some_and(|it| 0.0 < it), "{figure}");
+    assert_eq!(figure["parts"][0], json!({ "part": "verified_rate", "value": null }), "one who was looked after is no figure");
     let drawn: Vec<String> = figures["figures"].as_array().expect("figures").iter().map(|it| word(&it["figure"])).collect();
     let named: Vec<String> = figures["not_built"].as_array().expect("names").iter().map(word).collect();
     assert!(named.iter().all(|it| !drawn.contains(it)), "drawn, and said to have no source: {named:?}");
@@ -443,8 +443,15 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     run(&data, &data.join("exports"), "2025-11-02T04:30:00+08:00");
     let of_night =
         format!("as_of_on = (SELECT max(as_of_on) FROM cockpit_night) AND night_on = DATE '{night}' AND scope = 'university'");
-    let counted = sql(&data, &format!("SELECT listed_n, absent_n, verified_n FROM cockpit_night WHERE {of_night}"));
-    let count = |name: &str| counted[0][name].as_i64().expect("a count");
+    let counted = || sql(&data, &format!("SELECT listed_n, absent_n, verified_n FROM cockpit_night WHERE {of_night}"))[0].clone();
+    let told = counted();
+    assert!(told["absent_n"].is_i64() && told["listed_n"].is_null() && told["verified_n"].is_null(), "one is told of: {told}");
+    // Where a school tells of everybody it is one more than the absent.
+    let everybody = ["--set", "policy.k_default=1", "transform", "--select", "cockpit_night"];
+    let out = output(yizhan(&data, &everybody).args(["--now", "2025-11-02T04:30:00+08:00"]));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let told = counted();
+    let count = |name: &str| told[name].as_i64().expect("a count");
     assert_eq!((count("listed_n"), count("verified_n")), (count("absent_n") + 1, 1));
 }
 

@@ -43,25 +43,37 @@ struct Seen {
     has_delivered: bool,
 }
 
+/// What is told of what looks find. Pages that open now show what there is now: until a first look was whole nothing is told.
+#[derive(Debug, Default)]
+struct Telling {
+    has_begun: bool,
+    has_failed: bool,
+}
+
+impl Telling {
+    /// What to tell after a look, and whether to complain of a trouble that is new.
+    fn after(&mut self, is_whole: bool, topics: Vec<Topic>) -> (Vec<Topic>, bool) {
+        // What was found before something failed is told as well: it would not be found again.
+        let told = if self.has_begun { topics } else { Vec::new() };
+        let is_new = !is_whole && !self.has_failed;
+        self.has_begun |= is_whole;
+        self.has_failed = !is_whole;
+        (told, is_new)
+    }
+}
+
 /// Looks and tells until it is stopped.
 pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
-    let mut seen = Seen::default();
-    // Pages that open now show what there is now: the first whole look tells nothing.
-    let (mut is_first, mut failed) = (true, false);
+    let (mut seen, mut telling) = (Seen::default(), Telling::default());
     loop {
         let mut topics = Vec::new();
-        let looked = look(&house, &mut seen, is_first, &mut topics).await;
-        if !is_first {
-            // What was found before something failed is told as well: it would not be found again.
-            topics.into_iter().for_each(|it| live.publish(it));
-        }
-        match looked {
-            Ok(()) => (is_first, failed) = (false, false),
-            Err(error) if !failed => {
-                failed = true;
-                tracing::warn!(error = format!("{error:#}"), "open pages are told less until the store and the lake answer");
-            }
-            Err(_) => {}
+        let looked = look(&house, &mut seen, !telling.has_begun, &mut topics).await;
+        let (told, is_new) = telling.after(looked.is_ok(), topics);
+        told.into_iter().for_each(|it| live.publish(it));
+        if let Err(error) = looked
+            && is_new
+        {
+            tracing::warn!(error = format!("{error:#}"), "open pages are told less until the store and the lake answer");
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
@@ -162,6 +174,21 @@ mod tests {
         let told = moved(&[fact(1, 7, 1), fact(2, 9, 4), fact(3, 7, 2)]);
         let expected = [Topic::Case { thread_key: 7, version: 2 }, Topic::Case { thread_key: 9, version: 4 }];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn nothing_is_told_before_a_first_whole_look_and_then_all_that_a_look_found() {
+        let found = |version| vec![Topic::Case { thread_key: 7, version }];
+        let mut telling = Telling::default();
+        // The store does not answer yet: what is found meanwhile is the beginning, and one complaint is enough.
+        assert_eq!(telling.after(false, found(1)), (Vec::new(), true));
+        assert_eq!(telling.after(false, found(2)), (Vec::new(), false));
+        assert_eq!(telling.after(true, found(3)), (Vec::new(), false));
+        assert_eq!(telling.after(true, found(4)), (found(4), false));
+        // Half a look tells its half: the next one would not find it again. A trouble that comes again is said again.
+        assert_eq!(telling.after(false, found(5)), (found(5), true));
+        assert_eq!(telling.after(true, found(6)), (found(6), false));
+        assert_eq!(telling.after(false, Vec::new()), (Vec::new(), true));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Config {
     pub labels: casework::LabelScheme,
     /// Accounts that may enter that a student has died.
     pub death_by: Vec<String>,
+    /// Figures about fewer people than this are not told.
+    pub k_default: i64,
     /// Figures of care about fewer people than this are not told.
     pub k_sensitive: i64,
     /// What casework's clock is ahead of the wall's, in microseconds: 0, but where the data end on a fixed day.

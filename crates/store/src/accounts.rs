@@ -217,6 +217,18 @@ impl Accounts {
         Ok(Some(row.with(grants.into_iter().map(|(role, scope)| Grant { role, scope }).collect())))
     }
 
+    /// Returns the name to greet a person with: that of the first by name of their accounts.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn greeting_of(&self, person_key: i64) -> Result<Option<String>, Error> {
+        sqlx::query_scalar("SELECT display_name FROM account WHERE person_key = $1 ORDER BY account LIMIT 1")
+            .bind(person_key)
+            .fetch_optional(self.database.read())
+            .await
+            .map_err(Error::database("read", "account"))
+    }
+
     /// Returns all accounts by name.
     ///
     /// # Errors

@@ -3511,12 +3511,16 @@ export interface components {
             is_mine: boolean;
             /** @description Whether the reader may take it on: it waits, and the reader may see the work. */
             may_take: boolean;
+            /** @description Whether it waits and the reader may see nothing of the work: whoever is to be called stands in `calls`, and where nobody does the emergency line holds. */
+            must_call: boolean;
             /** @description Whom to call, the first to be tried first, where the reader may see nothing of the work; else empty. */
             calls: components["schemas"]["MessageCallee"][];
         };
         /** @description Messages of the reader, the newest first. */
         OwnMessages: {
             rows: components["schemas"]["OwnMessage"][];
+            emergency_zh: string;
+            emergency_en: string;
         };
         /** @description A way by which messages to staff leave; counts of the last 31 days. */
         NoticeChannel: {
@@ -3693,13 +3697,15 @@ export interface components {
             display_name: string;
             now: components["schemas"]["TalkHours"] | null;
         };
-        /** @description Hours for talks that the reader has; they bind what the data alone raise and nothing else. */
+        /** @description Hours for talks that the reader has; a counselor's bind what the data alone raise and nothing else. */
         TalkHoursPage: {
             /** @description Hours a week of whoever said nothing. */
             default_hours: number;
             hours_a_talk: number;
             /** @description What holds today; null where the default does. */
             now: components["schemas"]["TalkHours"] | null;
+            /** @description Whether they limit what the data raise: it goes to counselors, so those of psychologists limit nothing. */
+            binds: boolean;
             /** @description Whole talks of these hours. */
             talks_a_week: number;
             /** @description What the reader said, that with the latest beginning first. */

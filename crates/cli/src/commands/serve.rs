@@ -76,6 +76,7 @@ pub(crate) async fn serve_house(
         campus: house.settings.campus.clone(),
         labels: casework::LabelScheme { labels: house.settings.casework.labels.clone() },
         death_by: house.settings.casework.death_by.clone(),
+        k_default: house.settings.policy.k_default,
         k_sensitive: house.settings.policy.k_sensitive,
         clock_offset_us: clock_offset_us(&house).await?,
         talk_hours_a_week: house.settings.warning.capacity.hours_a_week,

@@ -346,8 +346,12 @@ async fn callees(reader: &Reader, student_key: i64, crisis: &Crisis, now: i64) -
     let store = &reader.state.parts.store;
     let steps: Vec<CrisisStep> = crisis.open_steps().into_iter().map(|it| it.0).collect();
     let calls = store.cases().calls(student_key, &steps, now).await?;
-    let mut accounts: Vec<Account> = store.accounts().list().await?;
-    accounts.retain(|it| calls.iter().any(|call| call.account == it.account));
+    let mut accounts: Vec<Account> = Vec::new();
+    for call in &calls {
+        if !accounts.iter().any(|it| it.account == call.account) {
+            accounts.extend(store.accounts().get(&call.account).await?);
+        }
+    }
     let keys: Vec<i64> = accounts.iter().filter_map(|it| it.person_key).collect();
     let phones = store.vault().identities(PersonKind::Staff, &keys, &["phone"]).await?;
     let shown = calls.iter().map(|call| {

@@ -59,7 +59,7 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
     let before = group(&tickets, "all", "", "before");
     let mut figures = vec![population(&people, scope, &at)];
     let verified_n = verified(&reader, &own_nights, scope).await?;
-    figures.extend(night_figures(&own_nights, verified_n, &at));
+    figures.extend(night_figures(&own_nights, verified_n, reader.state.config.k_default, &at));
     figures.extend(ticket_figures(now, before, &at));
     if session.schema("cockpit_issue").await.is_ok() {
         figures.push(figure(
@@ -178,7 +178,15 @@ async fn verified(reader: &Reader, nights: &[&Row], scope: &str) -> Result<Optio
     Ok(i64::try_from(super::absences::answers(reader, &night_on).await?.len()).ok())
 }
 
-fn night_figures(nights: &[&Row], verified_n: Option<i64>, at: &str) -> Vec<Value> {
+/// The share of a night's absences that somebody has looked after; nothing where fewer than `k` were, or fewer are left.
+fn looked_after(verified_n: i64, absent_n: Option<f64>, k: i64) -> Value {
+    let is_small = |it: f64| 0.0 < it && it < k as f64;
+    let verified = verified_n as f64;
+    let is_told = !is_small(verified) && !absent_n.is_some_and(|it| is_small(it - verified));
+    if is_told { share(Some(verified), absent_n) } else { Value::Null }
+}
+
+fn night_figures(nights: &[&Row], verified_n: Option<i64>, k: i64, at: &str) -> Vec<Value> {
     let Some(last) = nights.last() else { return Vec::new() };
     let before = nights.len().checked_sub(2).and_then(|it| nights.get(it));
     let rate = |it: &Row| share(number(it, "back_n"), number(it, "due_n"));
@@ -194,7 +202,7 @@ fn night_figures(nights: &[&Row], verified_n: Option<i64>, at: &str) -> Vec<Valu
         |n| {
             let night_before = before.map_or(Value::Null, |it| share(number(it, "verified_n"), number(it, "listed_n")));
             json!([
-                { "part": "verified_rate", "value": share(Some(n as f64), number(last, "absent_n")) },
+                { "part": "verified_rate", "value": looked_after(n, number(last, "absent_n"), k) },
                 { "part": "before_verified_rate", "value": night_before },
             ])
         },
@@ -394,4 +402,21 @@ fn colleges(people: &[Row], nights: &[Row], tickets: &[Row]) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_who_were_looked_after_or_are_left_are_no_share() {
+        assert_eq!(looked_after(0, Some(12.0), 5), json!(0.0));
+        assert_eq!(looked_after(6, Some(12.0), 5), json!(0.5));
+        assert_eq!(looked_after(12, Some(12.0), 5), json!(1.0));
+        for few in [1, 4, 8, 11] {
+            assert_eq!(looked_after(few, Some(12.0), 5), Value::Null, "{few} of 12");
+        }
+        assert_eq!(looked_after(3, Some(12.0), 1), json!(0.25), "a school that tells of everybody");
+        assert_eq!(looked_after(9, None, 5), Value::Null);
+    }
 }

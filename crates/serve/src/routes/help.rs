@@ -66,15 +66,19 @@ fn own(reader: &Reader) -> Result<i64, Problem> {
 async fn asked(reader: &Reader, key: i64) -> Result<Value, Problem> {
     let (store, campus) = (&reader.state.parts.store, &reader.state.config.campus);
     let found = store.cases().my_requests(key, ROWS_MAX).await?;
-    let accounts = if found.is_empty() { Vec::new() } else { store.accounts().list().await? };
-    let rows = found.iter().map(|it| {
-        let by = it.taken_by.as_ref().and_then(|by| accounts.iter().find(|it| it.account == *by));
-        json!({
-            "at": instant(it.at_us), "is_answered": it.is_answered, "taken_by": by.map(|it| it.display_name.clone()),
-        })
-    });
+    let mut rows = Vec::new();
+    for it in &found {
+        // Of the few who took something on: every student has an account, and a page that asks for help waits for none of them.
+        let by = match &it.taken_by {
+            Some(by) => store.accounts().get(by).await?,
+            None => None,
+        };
+        rows.push(json!({
+            "at": instant(it.at_us), "is_answered": it.is_answered, "taken_by": by.map(|it| it.display_name),
+        }));
+    }
     Ok(json!({
         "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en, "reach_max": REACH_MAX,
-        "rows": rows.collect::<Vec<_>>(),
+        "rows": rows,
     }))
 }

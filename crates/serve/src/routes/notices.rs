@@ -2,6 +2,8 @@
 //! `GET /api/v1/notices`: what was sent to the reader and waits, and who took on what (我来处理);
 //! `POST /api/v1/notices/{message_id}/acknowledge`: I take it on.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
@@ -34,7 +36,8 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
         None => Vec::new(),
     };
     reader.note("read", "notices".to_owned(), "ok", i64::try_from(found.len()).ok()).await?;
-    let accounts = store.accounts().list().await?;
+    // Only of whom a line speaks: a school has tens of thousands of accounts, and pages ask every half minute.
+    let mut names: HashMap<i64, Option<String>> = HashMap::new();
     let mut rows = Vec::new();
     for it in found {
         // A hand-over that was confirmed or taken over asks nobody any more.
@@ -43,23 +46,36 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
         {
             continue;
         }
-        let calls = if it.taken.is_none() { calls(&reader, &it.message, &accounts).await? } else { None };
-        let taker = it.taken.and_then(|(by, _)| accounts.iter().find(|account| account.person_key == Some(by)));
+        let calls = if it.taken.is_none() { calls(&reader, &it.message).await? } else { None };
+        let taken_by = match it.taken {
+            None => None,
+            Some((by, _)) => match names.get(&by) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = store.accounts().greeting_of(by).await?;
+                    names.insert(by, name.clone());
+                    name
+                }
+            },
+        };
         rows.push(json!({
             "message_id": it.message.message_id.to_string(), "kind": it.message.kind,
             "created_at": instant(it.message.created_us),
             "taken_at": it.taken.and_then(|(_, at_us)| instant(at_us)),
-            "taken_by": taker.map(|account| &account.display_name),
+            "taken_by": taken_by,
             "is_mine": it.taken.is_some_and(|(by, _)| reader.account.person_key == Some(by)),
-            "may_take": it.taken.is_none() && calls.is_none(), "calls": calls.unwrap_or_default(),
+            "may_take": it.taken.is_none() && calls.is_none(),
+            // With nobody to call there is still the line that is answered day and night.
+            "must_call": calls.is_some(), "calls": calls.unwrap_or_default(),
         }));
     }
-    Ok(Json(json!({ "rows": rows })))
+    let campus = &reader.state.config.campus;
+    Ok(Json(json!({ "rows": rows, "emergency_zh": campus.emergency_zh, "emergency_en": campus.emergency_en })))
 }
 
 /// Whom a reader calls who was asked last and may see nothing of the work: those who may, the first to be tried first. Of
 /// the student nothing is said. `None` for whoever may see it.
-async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> Result<Option<Vec<Value>>, Problem> {
+async fn calls(reader: &Reader, message: &OpenMessage) -> Result<Option<Vec<Value>>, Problem> {
     let store = &reader.state.parts.store;
     let now_us = reader.now_us();
     let asked = match (message.kind.as_str(), message.thread_key) {
@@ -71,7 +87,11 @@ async fn calls(reader: &Reader, message: &OpenMessage, accounts: &[Account]) -> 
     if people.contains(&&reader.account.account) {
         return Ok(None);
     }
-    let found: Vec<&Account> = people.iter().filter_map(|it| accounts.iter().find(|account| account.account == **it)).collect();
+    let mut found: Vec<Account> = Vec::new();
+    for account in people {
+        // Whoever's account was shut works here no more, whatever still names them.
+        found.extend(store.accounts().get(account).await?.filter(|it| !it.is_disabled));
+    }
     let keys: Vec<i64> = found.iter().filter_map(|it| it.person_key).collect();
     let phones = store.vault().identities(PersonKind::Staff, &keys, &["phone"]).await?;
     let rows = found.iter().map(|it| {
@@ -119,8 +139,7 @@ pub(crate) async fn acknowledge(reader: Reader, Path(message_id): Path<String>) 
     // Whoever it was not sent to hears that there is nothing.
     reach(&reader, id, Reach::Read).await?;
     let message = store.messages().get(id).await?.ok_or_else(Problem::not_found)?;
-    let accounts = store.accounts().list().await?;
-    if calls(&reader, &message, &accounts).await?.is_some() {
+    if calls(&reader, &message).await?.is_some() {
         // Whoever can only call somebody does not end the asking of those who can do the work.
         return Err(Problem::forbidden());
     }

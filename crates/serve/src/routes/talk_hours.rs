@@ -1,7 +1,8 @@
 //! `/api/v1/talk-hours`: how many hours for talks the reader has (可用谈话工时), from which day on.
 //!
-//! They bind what the data alone raise and nothing else. Whoever says nothing has the hours of the settings; the head of
-//! psychology says them for the centre's psychologists as well.
+//! Those of a counselor bind what the data alone raise and nothing else. What the data raise goes to the counselor whose the
+//! student is, never to psychology, so a psychologist's hours bind nothing and the page says so. Whoever says nothing has
+//! the hours of the settings; the head of psychology says them for the centre's psychologists as well.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -107,6 +108,8 @@ async fn said(reader: &Reader) -> Result<Value, Problem> {
     Ok(json!({
         "default_hours": config.talk_hours_a_week, "hours_a_talk": config.talk_hours,
         "now": holds(&own, today).map(row),
+        // Whatever role is active: an offer is somebody's by whose the student is.
+        "binds": reader.account.grants.iter().any(|it| it.role == "counselor"),
         "talks_a_week": if 0.0 < config.talk_hours { (hours / config.talk_hours).floor() as i64 } else { 0 },
         "rows": own.iter().rev().map(row).collect::<Vec<_>>(),
         "centre": colleagues,
