@@ -15,6 +15,7 @@ use transform::{Builder, Graph};
 use crate::known::{self, KnownClock};
 use crate::project::Project;
 use crate::settings::{Durability, Mint, Now, Place, Settings};
+use crate::traces::Traces;
 
 /// Everything that a command needs.
 pub(crate) struct House {
@@ -37,6 +38,8 @@ pub(crate) struct House {
     known: KnownClock,
     /// Counts and times of this process, for a monitor.
     pub(crate) metrics: Arc<serve::Metrics>,
+    /// The way to a collector of traces; open where the lake is held for writing.
+    pub(crate) traces: Option<Traces>,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -106,6 +109,10 @@ impl House {
             Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics).await?)),
             Access::Read => None,
         };
+        let traces = match access {
+            Access::Write => Traces::start(&settings.trace.endpoint, &metrics)?,
+            Access::Read => None,
+        };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
         let engine = Engine::new(
             engine::Config {
@@ -139,6 +146,7 @@ impl House {
             streams: crate::stream::Streams::default(),
             known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
             metrics,
+            traces,
             fixed_now_us,
         })
     }

@@ -27,6 +27,7 @@ mod stream;
 mod tables;
 mod talks;
 mod telling;
+mod traces;
 mod tuning;
 mod visits;
 mod working_days;

@@ -18,6 +18,7 @@ use crate::house::{Access, House};
 use crate::import::Wizard;
 use crate::stream::{self, Doorstep, Feeds, Pushing};
 use crate::telling;
+use crate::traces;
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -129,6 +130,9 @@ pub(crate) async fn serve_house(
     drop(noted);
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
     let _ = jobs.one_at_a_time.lock().await;
+    if let Some(traces) = &house.traces {
+        tokio::task::block_in_place(|| traces.stop());
+    }
     result.context("the server stopped")
 }
 
@@ -188,14 +192,21 @@ impl Jobs for HouseJobs {
         let _one = self.one_at_a_time.lock().await;
         let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
         let mut done = Done::default();
-        let result = match order.stage.as_str() {
-            "run" => run::work(&self.house, &order, &mut done).await,
-            "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
-            "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
-            "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
-            other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
+        let stage = ["run", "ingest", "replay", "transform"].into_iter().find(|it| *it == order.stage).unwrap_or("other");
+        let traced = traces::begin("job");
+        traces::note(&traced, "yizhan.stage", stage);
+        let work = async {
+            match order.stage.as_str() {
+                "run" => run::work(&self.house, &order, &mut done).await,
+                "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
+                "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
+                "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
+                other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
+            }
         };
+        let result = traces::within(&traced, work).await;
         if let Err(error) = result {
+            traces::failed(&traced);
             done.messages.push(format!("错误 / error: {error:#}"));
             done.exit_code = crate::exit::code(&error);
         }

@@ -1,7 +1,9 @@
 //! `yizhan transform`: builds what is stale.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::json;
@@ -89,8 +91,18 @@ pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> an
     let builder = house.builder().await?;
     let bars = Bars::new();
     let bar = Mutex::new(bars.steps("transform", 0));
+    let began: Mutex<(BTreeMap<String, SystemTime>, Option<SystemTime>)> = Mutex::default();
     let built = builder
         .build(house.as_of_on().await?, select, is_full, &|step| {
+            if let Ok(mut began) = began.lock() {
+                let now = SystemTime::now();
+                // What is no table is a date, on which many of them are made.
+                if builder.schema(&step.table).is_some() {
+                    began.0.insert(step.table.clone(), now);
+                } else {
+                    began.1 = began.1.or(Some(now));
+                }
+            }
             if let Ok(bar) = bar.lock() {
                 bar.set_length(step.total as u64);
                 bar.set_position(step.done as u64);
@@ -100,6 +112,9 @@ pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> an
         .await?;
     if let Ok(bar) = bar.lock() {
         bar.finish_and_clear();
+    }
+    if let Ok(began) = began.into_inner() {
+        crate::traces::built(&built, &began.0, began.1);
     }
     Ok(built)
 }

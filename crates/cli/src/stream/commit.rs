@@ -17,6 +17,7 @@ use super::{Doorstep, LOG_APP, Note, positions};
 use crate::house::House;
 use crate::ingest::{QUARANTINE, quarantine_spec, raw_spec, write_days};
 use crate::settings::Settings;
+use crate::traces;
 
 /// Pause after a commit that failed: the disk may be full, and asking it at once helps nobody.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -118,7 +119,17 @@ impl Committed {
 /// If the disk or the store refuses, after all pipelines were tried: the next try may well do it.
 pub(crate) async fn commit(house: &House) -> anyhow::Result<Committed> {
     let _one = house.committing.lock().await;
-    all(house).await
+    // A commit of nothing is not told: there is one every half minute.
+    if house.log.as_ref().is_none_or(|it| it.held() == 0) {
+        return all(house).await;
+    }
+    let traced = traces::begin("commit of the log");
+    let committed = traces::within(&traced, all(house)).await;
+    match &committed {
+        Ok(it) => traces::note(&traced, "yizhan.sources_stuck", it.stuck.len() as i64),
+        Err(_) => traces::failed(&traced),
+    }
+    committed
 }
 
 /// The same for whoever holds [`House::committing`].

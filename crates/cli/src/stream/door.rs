@@ -19,7 +19,7 @@ use super::parcel::{Cargo, Parcel};
 use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
-use crate::settings;
+use crate::{settings, traces};
 
 /// How long what the register of approvals says is believed: an approval that ends is noticed within a minute.
 const APPROVALS_FRESH: Duration = Duration::from_secs(60);
@@ -287,6 +287,16 @@ impl Doorstep {
     /// Takes a parcel, and answers once it survives.
     pub(super) async fn put(self: &Arc<Self>, admitted: Admitted, parcel: Arc<Parcel>) -> Result<String, PushRefusal> {
         let door = self.clone();
+        let traced = traces::begin("door");
+        traces::note(&traced, "yizhan.source", admitted.pipeline.clone());
+        let door_name = match (&parcel.cargo, &parcel.reached) {
+            // `nats/gates/GATES`: kind and name of the door, as the settings have them.
+            (_, Some(reached)) => reached.source.split('/').take(2).collect::<Vec<_>>().join("/"),
+            (Cargo::Pushed(..), None) => "http".to_owned(),
+            (Cargo::File { .. }, None) => "drop".to_owned(),
+            (_, None) => "messages".to_owned(),
+        };
+        traces::note(&traced, "yizhan.door", door_name);
         let work = move || -> Result<String, PushRefusal> {
             let taken = door.take(&admitted, &parcel).and_then(|(answer, ticket)| {
                 ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
@@ -296,7 +306,17 @@ impl Doorstep {
             wal::point::pass("answer.before");
             Ok(answer)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
+        let answer = tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?;
+        match &answer {
+            Ok(answer) if traces::is_read(&traced) => {
+                let answer: serde_json::Value = serde_json::from_str(answer).unwrap_or_default();
+                let rows = answer["rows_in"].as_i64().unwrap_or_default();
+                traces::note(&traced, "yizhan.rows", rows);
+            }
+            Ok(_) => {}
+            Err(_) => traces::failed(&traced),
+        }
+        answer
     }
 
     /// Waits until the frame survives; one that does not is forgotten, so that the next try under its key is a new one.
