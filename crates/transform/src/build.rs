@@ -3,6 +3,7 @@
 //! A crash between any two lines leaves files that nobody refers to and a table that is as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,6 +96,8 @@ pub struct Builder<'a> {
     pub(crate) schemas: Schemas,
     pub(crate) config: Config,
     pub(crate) pins: Pins,
+    /// Dates that are built again, whether something is stale or not.
+    pub(crate) again: Option<RangeInclusive<i32>>,
 }
 
 impl<'a> Builder<'a> {
@@ -104,7 +107,16 @@ impl<'a> Builder<'a> {
     /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
     pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
         let schemas = planned::schemas(engine, graph, pipelines).await?;
-        Ok(Self { engine, graph, schemas, config, pins: Pins::default() })
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+    }
+
+    /// The same, which also builds days and as-of dates of a range again, beside what is stale.
+    ///
+    /// Of tables by day the days that have rows in an input, of tables by as-of date those that are kept. What was issued
+    /// (offers, warnings) stays as it is; a table that is stale as a whole is built as a whole, so that no two of its
+    /// partitions are of different definitions.
+    pub fn again(self, dates: RangeInclusive<i32>) -> Self {
+        Self { again: Some(dates), ..self }
     }
 
     /// Columns of a table, each with class, meaning and unit in its metadata.
@@ -125,7 +137,7 @@ impl<'a> Builder<'a> {
                     0 => Action::Fresh,
                     n => Action::Partitions(n),
                 },
-                _ => match self.need(node, is_full).await? {
+                _ => match self.needed(node, is_full).await? {
                     Need::Nothing => Action::Fresh,
                     Need::All(why) => Action::All(why.to_owned()),
                     Need::Days(days) => Action::Partitions(days.len()),
@@ -157,7 +169,7 @@ impl<'a> Builder<'a> {
         for (done, node) in plain.into_iter().enumerate() {
             progress(Progress { table: node.name.clone(), done, total });
             let began = Instant::now();
-            let need = self.need(node, is_full).await?;
+            let need = self.needed(node, is_full).await?;
             let (action, rows) = match node.materialized {
                 Materialized::Whole => self.build_whole(node, need).await?,
                 _ => self.build_days(node, need).await?,
@@ -254,6 +266,21 @@ impl<'a> Builder<'a> {
             it.is_stored() && !matches!(it.origin, Origin::Raw | Origin::Kept) && (select.is_empty() || names.contains(&it.name))
         };
         Ok(self.graph.nodes().iter().filter(is_wanted).collect())
+    }
+
+    /// What is stale of a table, and the days that are asked for.
+    async fn needed(&self, node: &Node, is_full: bool) -> Result<Need, Error> {
+        let need = self.need(node, is_full).await?;
+        let by_day = matches!(node.materialized, Materialized::Day | Materialized::StudentDay);
+        let Some(again) = self.again.as_ref().filter(|_| by_day) else { return Ok(need) };
+        let mut days = match need {
+            Need::All(_) => return Ok(need),
+            Need::Days(days) => days,
+            Need::Nothing => BTreeSet::new(),
+        };
+        // Only where there are rows to make it of: a day whose inputs have expired keeps what it has.
+        days.extend(self.day_sizes(node).await?.into_keys().filter(|it| again.contains(it)));
+        Ok(if days.is_empty() { Need::Nothing } else { Need::Days(days) })
     }
 
     async fn build_whole(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
@@ -530,7 +557,8 @@ impl<'a> Builder<'a> {
         if is_full || !is_current {
             return Ok((wanted, gone));
         }
-        Ok((wanted.difference(&there).copied().collect(), gone))
+        let is_again = |it: &i32| self.again.as_ref().is_some_and(|again| again.contains(it));
+        Ok((wanted.into_iter().filter(|it| is_again(it) || !there.contains(it)).collect(), gone))
     }
 
     async fn made(&self, node: &Node) -> Result<Made, Error> {
