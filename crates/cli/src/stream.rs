@@ -20,6 +20,7 @@ mod mqtt;
 mod nats;
 mod parcel;
 mod positions;
+mod reread;
 mod tail;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use feeds::{Feeds, Seen, look};
 pub(crate) use inside::open_doors;
+pub(crate) use reread::reread;
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.

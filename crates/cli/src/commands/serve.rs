@@ -12,7 +12,7 @@ use clap::Args;
 use serve::{Catalog, DemoLogin, Done, Jobs, Live, LiveLimits, Order, Topic};
 use tokio::sync::{Mutex, watch};
 
-use super::{Common, ingest, quarantine, run, transform};
+use super::{Common, ingest, quarantine, replay, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
@@ -192,7 +192,8 @@ impl Jobs for HouseJobs {
         let _one = self.one_at_a_time.lock().await;
         let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
         let mut done = Done::default();
-        let stage = ["run", "ingest", "replay", "transform"].into_iter().find(|it| *it == order.stage).unwrap_or("other");
+        let stage =
+            ["run", "ingest", "replay", "reread", "transform"].into_iter().find(|it| *it == order.stage).unwrap_or("other");
         let traced = traces::begin("job");
         traces::note(&traced, "yizhan.stage", stage);
         let work = async {
@@ -200,6 +201,7 @@ impl Jobs for HouseJobs {
                 "run" => run::work(&self.house, &order, &mut done).await,
                 "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
                 "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
+                "reread" => replay::work(&self.house, &order).await.map(|it| done = it),
                 "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
                 other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
             }
