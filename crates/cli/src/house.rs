@@ -30,6 +30,8 @@ pub(crate) struct House {
     pub(crate) log: Option<Arc<wal::Log>>,
     /// One commit of the log at a time.
     pub(crate) committing: tokio::sync::Mutex<()>,
+    /// Held of a pipeline while files or a replay come into its table: the log keeps its rows meanwhile, and nobody else's.
+    pub(crate) meetings: HashMap<String, tokio::sync::Mutex<()>>,
     /// One pushed request a pipeline at a time, so that what is known of a table never goes back in time.
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
     /// What waits for somebody.
@@ -131,6 +133,7 @@ impl House {
             _ => None,
         };
         let in_log = log.as_ref().map_or(Ok(None), |it| crate::stream::newest(it))?;
+        let meetings = project.pipelines.iter().map(|it| (it.name().to_owned(), tokio::sync::Mutex::default())).collect();
         let lanes = project.pipelines.iter().map(|it| (it.name().to_owned(), parking_lot::Mutex::new(()))).collect();
         Ok(Self {
             place: place.clone(),
@@ -142,6 +145,7 @@ impl House {
             engine,
             log,
             committing: tokio::sync::Mutex::default(),
+            meetings,
             lanes,
             streams: crate::stream::Streams::default(),
             known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),

@@ -123,13 +123,14 @@ pub(crate) async fn serve_house(
     for task in [schedule, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
         task.abort();
     }
+    // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
+    let idle = jobs.one_at_a_time.lock().await;
     // What stays in the log after a failure here is committed by the next start.
     if let Err(error) = stream::commit(&house).await {
         tracing::error!(error = format!("{error:#}"), "pushed events stay in the log");
     }
     drop(noted);
-    // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
-    let _ = jobs.one_at_a_time.lock().await;
+    drop(idle);
     if let Some(traces) = &house.traces {
         tokio::task::block_in_place(|| traces.stop());
     }

@@ -94,7 +94,7 @@ impl Doorstep {
     /// Forgets answers that the store has: those of frames that were committed.
     pub(super) fn forget(&self, committed: &Committed) {
         let Some(last) = committed.last else { return };
-        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.of(&place.0).is_some());
+        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
     }
 
     pub(super) async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
