@@ -157,12 +157,20 @@ impl House {
 
     /// The tables, planned and checked.
     pub(crate) async fn builder(&self) -> anyhow::Result<Builder<'_>> {
-        let config = transform::Config {
+        Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, self.building()).await?)
+    }
+
+    /// Those that one query needs.
+    pub(crate) async fn builder_for(&self, query: &str) -> anyhow::Result<Builder<'_>> {
+        Ok(Builder::for_query(&self.engine, &self.graph, &self.project.pipelines, self.building(), query).await?)
+    }
+
+    fn building(&self) -> transform::Config {
+        transform::Config {
             chunk_rows: self.settings.transform.chunk_rows,
             as_of_days: self.settings.transform.as_of_days,
             warning: self.settings.warning.clone(),
-        };
-        Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, config).await?)
+        }
     }
 
     /// The instant that a write is dated with: `--now`, else the clock on the wall.

@@ -227,13 +227,23 @@ impl PipelineState {
         self.occurred_us.map(|it| now_us - it)
     }
 
+    /// Whether its rows arise on the platform itself, whenever somebody does something: no rhythm can be expected of them.
+    fn is_own(&self) -> bool {
+        self.doors.iter().any(|it| it == "platform")
+    }
+
     /// What is to be said of the source, the most urgent first; one sentence that all is well if it is.
     pub fn sentences(&self, now_us: i64) -> Vec<Sentence> {
         let mut said = Vec::new();
         if let Some(it) = &self.failure {
             said.push(failing("failing", it, now_us));
         }
-        if self.rows == 0 && self.counts.rows_in == 0 && self.known_us.is_none() {
+        let is_empty = self.rows == 0 && self.counts.rows_in == 0 && self.known_us.is_none();
+        if is_empty && self.is_own() && said.is_empty() {
+            // Nobody has to have asked for help, or to have left.
+            let text = ["尚无记录".to_owned(), "nothing was recorded yet".to_owned()];
+            said.push(Sentence::new("unused", Urgency::Ok, text, ["", ""]));
+        } else if is_empty && !self.is_own() {
             said.push(Sentence::new(
                 "empty",
                 Urgency::Watch,
@@ -256,7 +266,7 @@ impl PipelineState {
                         "have the source set its clock (NTP); rows that are in keep the time they gave",
                     ],
                 ));
-            } else if self.is_event && self.usual_delay_us.saturating_add(LATE_US) < lag_us {
+            } else if self.is_event && !self.is_own() && self.usual_delay_us.saturating_add(LATE_US) < lag_us {
                 let [zh, en] = span(lag_us);
                 let [usual_zh, usual_en] = span(self.usual_delay_us);
                 said.push(Sentence::new(
@@ -340,6 +350,18 @@ mod tests {
         // A state has no rhythm: nothing new is no news.
         let room = PipelineState { is_event: false, occurred_us: Some(0), ..gate() };
         assert_eq!(codes(&room.sentences(NOW)), ["ok"]);
+    }
+
+    #[test]
+    fn what_arises_on_the_platform_is_well_while_nobody_used_it_and_an_export_that_never_came_is_not() {
+        let empty = PipelineState { rows: 0, known_us: None, occurred_us: None, ..gate() };
+        assert_eq!(codes(&empty.sentences(NOW)), ["empty"]);
+        let own = PipelineState { doors: vec!["platform".to_owned()], ..empty };
+        let said = own.sentences(NOW);
+        assert_eq!((codes(&said), said[0].urgency, said[0].text_zh.as_str()), (vec!["unused"], Urgency::Ok, "尚无记录"));
+        let long_ago =
+            PipelineState { rows: 3, occurred_us: Some(NOW - 900 * HOUR_US), known_us: Some(NOW - 900 * HOUR_US), ..own };
+        assert_eq!(codes(&long_ago.sentences(NOW)), ["ok"]);
     }
 
     #[test]

@@ -106,8 +106,46 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
     pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
-        let schemas = planned::schemas(engine, graph, pipelines).await?;
+        let schemas = planned::schemas(engine, graph, pipelines, None).await?;
         Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+    }
+
+    /// One that knows what a query is made of and nothing else, for that query alone: planning a whole project takes longer
+    /// than most questions do.
+    ///
+    /// # Errors
+    /// As [`Builder::new`].
+    pub async fn for_query(
+        engine: &'a Engine,
+        graph: &'a Graph,
+        pipelines: &[Pipeline],
+        config: Config,
+        query: &str,
+    ) -> Result<Self, Error> {
+        let only: Option<BTreeSet<String>> =
+            graph.read_by(query).map(|it| it.iter().flat_map(|table| graph.upstream(table)).collect());
+        let schemas = planned::schemas(engine, graph, pipelines, only.as_ref()).await?;
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+    }
+
+    /// A stored table that a query meets and that lacks a column which an error speaks of, for the lake was built by another
+    /// version of the project: the table and the column.
+    ///
+    /// # Errors
+    /// If the lake cannot be read.
+    pub async fn older(&self, query: &str, error: &str) -> Result<Option<(String, String)>, Error> {
+        let met = self.graph.read_by(query);
+        let is_met = |it: &&Node| met.as_ref().is_none_or(|met| met.contains(&it.name));
+        // A raw table grows with its next rows, and no build can make it do so.
+        let stored = |it: &&Node| it.is_stored() && it.origin != Origin::Raw;
+        for node in self.graph.nodes().iter().filter(is_met).filter(stored) {
+            let (Some(planned), Some(found)) = (self.schemas.get(&node.name), self.snapshot(&node.name).await?) else { continue };
+            let lacks = |it: &&String| found.schema.field_with_name(it).is_err() && speaks_of(error, it);
+            if let Some(column) = planned.fields().iter().map(|it| it.name()).find(lacks) {
+                return Ok(Some((node.name.clone(), column.clone())));
+            }
+        }
+        Ok(None)
     }
 
     /// The same, which also builds days and as-of dates of a range again, beside what is stale.
@@ -132,12 +170,21 @@ impl<'a> Builder<'a> {
         let wanted = self.wanted(as_of_on).await?;
         let mut planned = Vec::new();
         for node in self.selected(select)? {
+            let by_day = matches!(node.materialized, Materialized::Day | Materialized::StudentDay);
             let action = match node.materialized {
+                // Nothing is stale of it perhaps, and days of it are asked for.
+                _ if by_day && self.again.is_some() => {
+                    match self.and_again(self.need(node, is_full).await?, &self.day_sizes(node).await?) {
+                        Need::Nothing => Action::Fresh,
+                        Need::All(why) => Action::All(why.to_owned()),
+                        Need::Days(days) => Action::Partitions(days.len()),
+                    }
+                }
                 Materialized::AsOf => match self.missing(node, &wanted, is_full).await?.0.len() {
                     0 => Action::Fresh,
                     n => Action::Partitions(n),
                 },
-                _ => match self.needed(node, is_full).await? {
+                _ => match self.need(node, is_full).await? {
                     Need::Nothing => Action::Fresh,
                     Need::All(why) => Action::All(why.to_owned()),
                     Need::Days(days) => Action::Partitions(days.len()),
@@ -169,7 +216,7 @@ impl<'a> Builder<'a> {
         for (done, node) in plain.into_iter().enumerate() {
             progress(Progress { table: node.name.clone(), done, total });
             let began = Instant::now();
-            let need = self.needed(node, is_full).await?;
+            let need = self.need(node, is_full).await?;
             let (action, rows) = match node.materialized {
                 Materialized::Whole => self.build_whole(node, need).await?,
                 _ => self.build_days(node, need).await?,
@@ -221,9 +268,8 @@ impl<'a> Builder<'a> {
     async fn context_of(&self, query: &str, path: &str, as_of_on: i32, is_live: bool) -> Result<SessionContext, Error> {
         let fail = || Error::query("plan", path);
         let context = self.engine.context();
-        let named = crate::graph::tables_of(query, path).ok();
-        let named = named.filter(|it| it.iter().all(|table| self.graph.node(table).is_some()));
-        let needed: Option<BTreeSet<String>> = named.map(|it| it.iter().flat_map(|it| self.graph.upstream(it)).collect());
+        // No more than that: what a table was made of may have changed since, and is no matter of whoever reads the table.
+        let needed = self.graph.read_by(query);
         if needed.is_none() {
             for table in self
                 .engine
@@ -268,21 +314,6 @@ impl<'a> Builder<'a> {
         Ok(self.graph.nodes().iter().filter(is_wanted).collect())
     }
 
-    /// What is stale of a table, and the days that are asked for.
-    async fn needed(&self, node: &Node, is_full: bool) -> Result<Need, Error> {
-        let need = self.need(node, is_full).await?;
-        let by_day = matches!(node.materialized, Materialized::Day | Materialized::StudentDay);
-        let Some(again) = self.again.as_ref().filter(|_| by_day) else { return Ok(need) };
-        let mut days = match need {
-            Need::All(_) => return Ok(need),
-            Need::Days(days) => days,
-            Need::Nothing => BTreeSet::new(),
-        };
-        // Only where there are rows to make it of: a day whose inputs have expired keeps what it has.
-        days.extend(self.day_sizes(node).await?.into_keys().filter(|it| again.contains(it)));
-        Ok(if days.is_empty() { Need::Nothing } else { Need::Days(days) })
-    }
-
     async fn build_whole(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
         let Need::All(why) = need else { return Ok((Action::Fresh, 0)) };
         let made = self.made(node).await?;
@@ -294,8 +325,22 @@ impl<'a> Builder<'a> {
         Ok((Action::All(why.to_owned()), rows))
     }
 
+    /// What is stale of a table by day, and the days that are asked for as far as there are rows to make them of: a day
+    /// whose inputs have expired keeps what it has.
+    fn and_again(&self, need: Need, sizes: &BTreeMap<i32, i64>) -> Need {
+        let Some(again) = &self.again else { return need };
+        let mut days = match need {
+            Need::All(why) => return Need::All(why),
+            Need::Days(days) => days,
+            Need::Nothing => BTreeSet::new(),
+        };
+        days.extend(sizes.keys().copied().filter(|it| again.contains(it)));
+        if days.is_empty() { Need::Nothing } else { Need::Days(days) }
+    }
+
     async fn build_days(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
         let sizes = self.day_sizes(node).await?;
+        let need = self.and_again(need, &sizes);
         let (days, action) = match need {
             Need::Nothing => return Ok((Action::Fresh, 0)),
             Need::All(why) => (sizes.keys().copied().collect::<BTreeSet<i32>>(), Action::All(why.to_owned())),
@@ -732,6 +777,11 @@ impl<'a> Builder<'a> {
         }
         chunks
     }
+}
+
+/// Whether a text names a column, as a word of its own.
+fn speaks_of(text: &str, column: &str) -> bool {
+    text.split(|it: char| !(it.is_alphanumeric() || it == '_')).any(|it| it == column)
 }
 
 /// A date as a SQL literal.

@@ -86,7 +86,7 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
     .await?;
     ingest::report(&taken, is_json, done);
     stage(house, "transform", &mut stages, async {
-        let built = transform::build(house, &[], false, None).await?;
+        let built = transform::build(house, &[], false).await?;
         let rows = built.iter().map(|it| it.rows).sum();
         Ok((taken.iter().map(|it| it.rows_kept as i64).sum(), rows, String::new(), ()))
     })
@@ -115,7 +115,7 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
             // Tables as of a date say what was known when it began; what came after changes nothing of them.
             let behind = house.graph.made_of(&own);
             if 0 < rows_in && !behind.is_empty() {
-                transform::build(house, &behind, false, None).await?;
+                transform::build(house, &behind, false).await?;
             }
             Ok((rows_in, reports.iter().map(|it| it.rows_kept as i64).sum(), String::new(), ()))
         })

@@ -83,7 +83,7 @@ impl Transform {
 /// Builds what an order names.
 pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
     let dates = again(order.from_on, order.to_on, house.as_of_on().await?)?;
-    let built = build(house, &order.names, order.is_full, dates).await?;
+    let built = build_again(house, &order.names, order.is_full, dates).await?;
     Ok(Done { report: report(&built, order.is_json), ..Done::default() })
 }
 
@@ -124,8 +124,13 @@ async fn expect_signers(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds with a bar.
-pub(crate) async fn build(
+/// Builds what is stale, with a bar.
+pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> anyhow::Result<Vec<Built>> {
+    build_again(house, select, is_full, None).await
+}
+
+/// The same, and dates of a range again.
+async fn build_again(
     house: &House,
     select: &[String],
     is_full: bool,

@@ -80,7 +80,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         log_bytes: house.log.as_ref().map_or_else(|| tail.iter().map(|it| it.bytes).sum(), |it| it.held()),
         log_bytes_max: house.settings.stream.bytes_max.0,
         commit_seconds: house.settings.stream.commit_seconds,
-        disk_free_bytes: crate::disk::free_bytes(&house.place.data),
+        disk_free_bytes: tokio::task::block_in_place(|| crate::disk::free_bytes(&house.place.data)),
         failure: house.metrics.failure(""),
         ..Operation::default()
     };
@@ -116,7 +116,8 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         }
         state.counts = counts;
         if state.failure.is_none() {
-            state.failure = house.store.files().newest_refused(name).await?.map(|(_, _, since_us)| refused(since_us.unwrap_or(now_us)));
+            state.failure =
+                house.store.files().newest_refused(name).await?.map(|(_, _, since_us)| refused(since_us.unwrap_or(now_us)));
         }
         state.waiting = waiting.remove(name).unwrap_or_default();
         operation.pipelines.push(state);
