@@ -389,6 +389,12 @@ mod tests {
         let many = PipelineState { hour_rows: 60, waiting: waiting(40), ..gate() };
         let said = many.sentences(NOW);
         assert_eq!((codes(&said), said[0].urgency), (vec!["refusing"], Urgency::Act));
+        // What was refused was taken too, and is a share of no more than all of it.
+        let all = PipelineState { hour_rows: 30, waiting: waiting(40), reject_share_max: 1.0, ..gate() };
+        assert_eq!(codes(&all.sentences(NOW)), ["waiting"]);
+        // A process that took nothing, as `yizhan doctor`, cannot say what share they are.
+        let beside = PipelineState { hour_rows: 0, waiting: waiting(40), ..gate() };
+        assert_eq!(codes(&beside.sentences(NOW)), ["waiting"]);
     }
 
     #[test]

@@ -176,7 +176,8 @@ async fn inside(house: &House, answer: Option<&Value>) -> anyhow::Result<Vec<Lin
     Ok(lines)
 }
 
-/// What fails in the running server, by its own words.
+/// What fails in the running server, and which source sends more bad rows than its contract allows, by its own words: it knows
+/// what came in the last hour, and a process beside it does not.
 fn failing(answer: &Value) -> Vec<Line> {
     let rows = answer["rows"].as_array().into_iter().flatten();
     let rows = rows.map(|it| (it["pipeline"].as_str().unwrap_or_default(), &it["sentences"]));
@@ -184,10 +185,13 @@ fn failing(answer: &Value) -> Vec<Line> {
     for (about, sentences) in rows.chain([("stream", &answer["stream"]["sentences"])]) {
         for it in sentences.as_array().into_iter().flatten() {
             let text = |name: &str| it[name].as_str().unwrap_or_default();
-            if matches!(text("code"), "failing" | "commit_failing") {
-                let said = [text("text_zh").to_owned(), text("text_en").to_owned()];
-                lines.push(Line::new(about, "failing", Urgency::Act, said, [text("todo_zh"), text("todo_en")]));
-            }
+            let code = match text("code") {
+                "failing" | "commit_failing" => "failing",
+                "refusing" => "refusing",
+                _ => continue,
+            };
+            let said = [text("text_zh").to_owned(), text("text_en").to_owned()];
+            lines.push(Line::new(about, code, Urgency::Act, said, [text("todo_zh"), text("todo_en")]));
         }
     }
     lines
@@ -294,11 +298,15 @@ mod tests {
         let sentence = |code: &str| json!({ "code": code, "urgency": "act", "text_zh": "断开", "text_en": "gone", "todo_zh": "看", "todo_en": "look" });
         let answer = json!({
             "stream": { "sentences": [sentence("commit_failing"), sentence("disk_low")] },
-            "rows": [{ "pipeline": "gate_event", "sentences": [sentence("failing"), sentence("late")] }],
+            "rows": [
+                { "pipeline": "gate_event", "sentences": [sentence("failing"), sentence("late")] },
+                { "pipeline": "card_txn", "sentences": [sentence("refusing"), sentence("waiting")] },
+            ],
         });
-        let told: Vec<(String, String)> = failing(&answer).into_iter().map(|it| (it.about, it.said.text_en)).collect();
-        let gone = "gone".to_owned();
-        assert_eq!(told, [("gate_event".to_owned(), gone.clone()), ("stream".to_owned(), gone)]);
+        let lines = failing(&answer);
+        assert!(lines.iter().all(|it| it.said.text_en == "gone" && it.said.urgency == Urgency::Act));
+        let told: Vec<(&str, &str)> = lines.iter().map(|it| (it.about.as_str(), it.said.code)).collect();
+        assert_eq!(told, [("gate_event", "failing"), ("card_txn", "refusing"), ("stream", "failing")]);
         assert!(failing(&json!("no page")).is_empty());
     }
 
