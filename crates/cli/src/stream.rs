@@ -111,6 +111,13 @@ pub(crate) async fn open(
     Ok(log)
 }
 
+/// Files with passwords and keys that the settings of doors name.
+pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
+    let stream = &settings.stream;
+    let brokers = stream.mqtt.iter().map(config::Mqtt::broker).chain(stream.nats.iter().map(config::Nats::broker));
+    brokers.flat_map(|it| it.secret_files(&place.project)).collect()
+}
+
 /// How the streams of a process are.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(Mutex<Streaming>);
