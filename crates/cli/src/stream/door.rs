@@ -289,14 +289,7 @@ impl Doorstep {
         let door = self.clone();
         let traced = traces::begin("door");
         traces::note(&traced, "yizhan.source", admitted.pipeline.clone());
-        let door_name = match (&parcel.cargo, &parcel.reached) {
-            // `nats/gates/GATES`: kind and name of the door, as the settings have them.
-            (_, Some(reached)) => reached.source.split('/').take(2).collect::<Vec<_>>().join("/"),
-            (Cargo::Pushed(..), None) => "http".to_owned(),
-            (Cargo::File { .. }, None) => "drop".to_owned(),
-            (_, None) => "messages".to_owned(),
-        };
-        traces::note(&traced, "yizhan.door", door_name);
+        traces::note(&traced, "yizhan.door", door_name(&admitted, &parcel));
         let work = move || -> Result<String, PushRefusal> {
             let taken = door.take(&admitted, &parcel).and_then(|(answer, ticket)| {
                 ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
@@ -394,6 +387,17 @@ impl Pushes for Pushing {
 
     fn warnings(&self) -> Vec<PushWarning> {
         super::warnings(&self.0.house)
+    }
+}
+
+/// Kind and name of a door, as the settings have them (`nats/gates`); which group of devices pushed is not told.
+fn door_name(admitted: &Admitted, parcel: &Parcel) -> String {
+    let named = |source: &str| source.split('/').take(2).collect::<Vec<_>>().join("/");
+    match (&parcel.cargo, &parcel.reached) {
+        (_, Some(reached)) => named(&reached.source),
+        _ if admitted.device_group == store::DROP_GROUP => "drop".to_owned(),
+        (Cargo::Messages(_), None) => named(&admitted.device_group),
+        _ => "http".to_owned(),
     }
 }
 

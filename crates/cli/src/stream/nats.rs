@@ -418,7 +418,8 @@ async fn subject_again(
             next = Some(last + 1);
             counted.bar.inc(n as u64);
             counted.bar.set_length(counted.bar.position() + batch.pending);
-            super::reread::give(house, &it.door, (&it.config.pipeline, &it.source), batch.messages, counted).await?;
+            super::reread::give(house, &it.door, (it.config.pipeline.as_str(), it.source.as_str()), batch.messages, counted)
+                .await?;
         }
         match batch.ended {
             Some(Ended::Missed) => return Ok(Read::Until(next)),
