@@ -282,11 +282,11 @@ mod tests {
 
         let left = sessions.create("lin", "leader", 0).await.expect("a session");
         for minute in [10, 20, 29] {
-            assert!(living(&left, &alone, minute).await, "it is answered while the session lives");
+            assert!(living(left.as_str(), &alone, minute).await, "it is answered while the session lives");
         }
-        assert!(!living(&left, &alone, 31).await, "an open page kept a session alive that nobody used");
+        assert!(!living(left.as_str(), &alone, 31).await, "an open page kept a session alive that nobody used");
 
         let used = sessions.create("lin", "leader", 0).await.expect("a session");
-        assert!(living(&used, &somebody, 29).await && living(&used, &alone, 31).await);
+        assert!(living(used.as_str(), &somebody, 29).await && living(used.as_str(), &alone, 31).await);
     }
 }
