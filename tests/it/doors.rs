@@ -322,6 +322,22 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     send(60..70);
     until("what came after the broker", &gates, || staged(&gates) == all(70));
 
+    // What the broker still has is read again when somebody asks: it is in the raw table once more, and in staging once.
+    until("every message of before", &gates, || Some(sent.get()) <= raw());
+    let before = raw().unwrap_or(0);
+    let from = (chrono::Utc::now() - chrono::Duration::days(2)).format("%Y-%m-%d").to_string();
+    let out = gates.said(&["replay", "nats/gates", "--from", &from, "--format", "json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let told: Value = serde_json::from_slice(&out.stdout).expect("a report");
+    assert_eq!((&told["pipeline"], &told["rows_quarantined"]), (&Value::from("gate_event"), &Value::from(0)), "{told}");
+    let again = told["rows_kept"].as_u64().unwrap_or(0);
+    assert!(70 <= again && told["rows_in"] == told["rows_kept"], "{told}");
+    assert_eq!(raw(), Some(before + again));
+    assert_eq!(staged(&gates), all(70));
+    let unknown = gates.said(&["replay", "nats/elsewhere", "--from", &from]);
+    let why = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(!unknown.status.success() && why.contains("nats/gates"), "{why}");
+
     // A broker that comes back without what it had is no reason to begin anew: its numbers mean other messages.
     broker.kill();
     std::fs::remove_dir_all(&store).expect("it forgets");

@@ -24,6 +24,24 @@ fn one_more_day_equals_a_full_build_over_the_same_rows() {
     let out = output(yizhan(data.path(), &DATES).args(["transform", "--full", "--now", NOW]));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_same(&step_by_step, &contents(data.path()));
+
+    // A range that is built again is what it was, and only what was issued is left as it is.
+    let range = ["transform", "--from", "2025-10-08", "--to", "2025-10-09", "--format", "json", "--now", NOW];
+    let out = output(yizhan(data.path(), &DATES).args(range));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let built: Vec<serde_json::Value> = text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    let done = |table: &str| {
+        let it = built.iter().find(|it| it["table"] == table).unwrap_or_else(|| panic!("{table} is not told: {text}"));
+        (it["action"].as_str().unwrap_or_default().to_owned(), it["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    for table in ["feat_measure", "portrait_student", "fct_night"] {
+        assert_eq!(done(table), ("partitions".to_owned(), "2".to_owned()), "{table}");
+    }
+    assert_eq!(done("warning_student").0, "fresh");
+    assert_same(&step_by_step, &contents(data.path()));
+    let out = output(yizhan(data.path(), &DATES).args(["transform", "--from", "2025-10-09", "--to", "2025-10-08", "--now", NOW]));
+    assert_eq!(out.status.code(), Some(2), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// Everything that was said of the dates before the last one, without those that leave the daily dates.

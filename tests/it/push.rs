@@ -1,6 +1,10 @@
 //! Events that are pushed: answered for once they survive, seen at once, in the lake once, and refused with a reason.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -172,6 +176,92 @@ fn a_key_is_answered_the_same_for_ever_and_a_bad_row_waits_sealed() {
         for number in numbers {
             assert!(!bytes.windows(number.len()).any(|it| it == number.as_bytes()), "{number} stands in {}", path.display());
         }
+    }
+}
+
+/// A collector of traces, which keeps what it is sent.
+struct Collector {
+    url: String,
+    got: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Collector {
+    fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let got: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let keep = got.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let keep = keep.clone();
+                std::thread::spawn(move || Self::answer(stream, &keep));
+            }
+        });
+        Self { url, got }
+    }
+
+    /// Takes requests of one connection until it ends.
+    fn answer(stream: TcpStream, keep: &Mutex<Vec<u8>>) -> Option<()> {
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        let mut writer = stream;
+        loop {
+            let (mut first, mut bytes) = (String::new(), 0);
+            reader.read_line(&mut first).ok().filter(|n| 0 < *n)?;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).ok().filter(|n| 0 < *n)?;
+                let line = line.trim().to_ascii_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(length) = line.strip_prefix("content-length:") {
+                    bytes = length.trim().parse().ok()?;
+                }
+            }
+            let mut body = vec![0_u8; bytes];
+            reader.read_exact(&mut body).ok()?;
+            let mut got = keep.lock().ok()?;
+            got.extend_from_slice(first.as_bytes());
+            got.extend_from_slice(&body);
+            drop(got);
+            writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()?;
+        }
+    }
+
+    fn has(&self, bytes: &[u8]) -> bool {
+        self.got.lock().expect("what it got").windows(bytes.len()).any(|it| it == bytes)
+    }
+}
+
+#[test]
+fn spans_tell_of_routes_doors_and_commits_and_of_nobody() {
+    let folder = TempDir::new().expect("a folder");
+    let collector = Collector::open();
+    let gates = project(&folder, &format!("{NO_COMMIT}\n[trace]\nendpoint = \"{}\"", collector.url));
+    let server = gates.serve(None).expect("it starts");
+    let bearer = format!("Bearer {}", gates.token);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/x-ndjson"),
+        ("idempotency-key", "a-key-of-the-sender"),
+        // Not to be traced, it says; that is not for a sender to say.
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"),
+        ("tracestate", "vendor=words-of-a-stranger"),
+    ];
+    let path = "/api/v1/events/gate_event?who=2025000077";
+    let sent = server.push(path, &headers, passage("G-77", 1, now_ms(), 77).as_bytes()).expect("the server answers");
+    assert_eq!(sent.0, 202, "{}", sent.2);
+    server.stop();
+    let trace = [0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c];
+    assert!(collector.has(&trace), "a span of the sender's trace");
+    for told in ["POST /v1/traces", "POST /api/v1/events/{pipeline}", "door", "yizhan.rows", "gate_event", "commit of the log"] {
+        assert!(collector.has(told.as_bytes()), "no span says {told}");
+    }
+    let key = gates.sql("SELECT CAST(student_key AS VARCHAR) AS key FROM raw_gate_event");
+    let key = key[0]["key"].as_str().expect("a key").to_owned();
+    let nobody = ["2025000077", "who=", "G-77", "a-key-of-the-sender", "words-of-a-stranger", gates.token.as_str(), key.as_str()];
+    for kept in nobody {
+        assert!(!collector.has(kept.as_bytes()), "a span says {kept}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `yizhan doctor` looks at that needs no lake: settings, folders, who writes, clocks, backups. Each look gives lines
 //! of a state, what, and what to do; deciding is apart from looking, so that a test can hold it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serve::{Sentence, Urgency, span};
@@ -126,6 +126,12 @@ pub(crate) fn permissions(data: &Path) -> Vec<Line> {
     } else {
         lines
     }
+}
+
+/// Who may read the passwords and keys of brokers: what is lost there lets a stranger speak for the gates.
+pub(crate) fn secrets(files: &[PathBuf]) -> Vec<Line> {
+    let told = files.iter().filter_map(|it| mode_line(&it.display().to_string(), mode(it)?, true));
+    told.collect()
 }
 
 #[cfg(unix)]
@@ -335,6 +341,23 @@ mod tests {
         assert_eq!(told(0o755, true), Some(("readable", Urgency::Act)));
         assert_eq!(told(0o600, true), None);
         assert_eq!(told(0o777, false), Some(("writable", Urgency::Act)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_is_told_with_its_path() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = |name: &str, mode: u32| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "secret").expect("written");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+            path
+        };
+        let (own, open) = (file("own.key", 0o600), file("open.key", 0o644));
+        let lines = secrets(&[own, open, folder.path().join("missing.key")]);
+        assert_eq!(codes(&lines), ["readable"]);
+        assert!(lines[0].said.text_en.contains("open.key") && lines[0].said.urgency == Urgency::Act);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use transform::{Builder, Graph};
 use crate::known::{self, KnownClock};
 use crate::project::Project;
 use crate::settings::{Durability, Mint, Now, Place, Settings};
+use crate::traces::Traces;
 
 /// Everything that a command needs.
 pub(crate) struct House {
@@ -29,6 +30,8 @@ pub(crate) struct House {
     pub(crate) log: Option<Arc<wal::Log>>,
     /// One commit of the log at a time.
     pub(crate) committing: tokio::sync::Mutex<()>,
+    /// Held of a pipeline while files or a replay come into its table: the log keeps its rows meanwhile, and nobody else's.
+    pub(crate) meetings: HashMap<String, tokio::sync::Mutex<()>>,
     /// One pushed request a pipeline at a time, so that what is known of a table never goes back in time.
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
     /// What waits for somebody.
@@ -37,6 +40,8 @@ pub(crate) struct House {
     known: KnownClock,
     /// Counts and times of this process, for a monitor.
     pub(crate) metrics: Arc<serve::Metrics>,
+    /// The way to a collector of traces; open where the lake is held for writing.
+    pub(crate) traces: Option<Traces>,
     /// The instant given by `--now`, if any.
     pub(crate) fixed_now_us: Option<i64>,
 }
@@ -106,6 +111,10 @@ impl House {
             Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics).await?)),
             Access::Read => None,
         };
+        let traces = match access {
+            Access::Write => Traces::start(&settings.trace.endpoint, &metrics)?,
+            Access::Read => None,
+        };
         let tail = crate::stream::Tail::new(log.clone(), crate::stream::folder(place), &project.pipelines);
         let engine = Engine::new(
             engine::Config {
@@ -124,6 +133,7 @@ impl House {
             _ => None,
         };
         let in_log = log.as_ref().map_or(Ok(None), |it| crate::stream::newest(it))?;
+        let meetings = project.pipelines.iter().map(|it| (it.name().to_owned(), tokio::sync::Mutex::default())).collect();
         let lanes = project.pipelines.iter().map(|it| (it.name().to_owned(), parking_lot::Mutex::new(()))).collect();
         Ok(Self {
             place: place.clone(),
@@ -135,22 +145,32 @@ impl House {
             engine,
             log,
             committing: tokio::sync::Mutex::default(),
+            meetings,
             lanes,
             streams: crate::stream::Streams::default(),
             known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
             metrics,
+            traces,
             fixed_now_us,
         })
     }
 
     /// The tables, planned and checked.
     pub(crate) async fn builder(&self) -> anyhow::Result<Builder<'_>> {
-        let config = transform::Config {
+        Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, self.building()).await?)
+    }
+
+    /// Those that one query needs.
+    pub(crate) async fn builder_for(&self, query: &str) -> anyhow::Result<Builder<'_>> {
+        Ok(Builder::for_query(&self.engine, &self.graph, &self.project.pipelines, self.building(), query).await?)
+    }
+
+    fn building(&self) -> transform::Config {
+        transform::Config {
             chunk_rows: self.settings.transform.chunk_rows,
             as_of_days: self.settings.transform.as_of_days,
             warning: self.settings.warning.clone(),
-        };
-        Ok(Builder::new(&self.engine, &self.graph, &self.project.pipelines, config).await?)
+        }
     }
 
     /// The instant that a write is dated with: `--now`, else the clock on the wall.

@@ -296,7 +296,7 @@ async fn one(
             }
             Err(error) if error.blame() == schema::Blame::Caller => {
                 let message = crate::exit::chain(&error);
-                house.store.files().refuse(name, file.file_no, &message).await?;
+                house.store.files().refuse(name, file.file_no, &message, chrono::Utc::now().timestamp_micros()).await?;
                 report.refused.push(message);
             }
             Err(error) => return Err(error.into()),

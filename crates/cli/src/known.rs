@@ -11,6 +11,7 @@ use anyhow::Context;
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampMicrosecondType;
 use engine::Engine;
+use lake::Snapshot;
 use parking_lot::Mutex;
 use schema::Pipeline;
 use serde_json::{Value, json};
@@ -115,6 +116,11 @@ pub(crate) fn noted(known_us: i64) -> BTreeMap<String, Value> {
     BTreeMap::from([(KNOWN.to_owned(), json!(known_us))])
 }
 
+/// What the last commit to a raw table said of the clock; upkeep says nothing and hides nothing.
+pub(crate) fn said(table: &Snapshot) -> Option<i64> {
+    table.commit.info.get(KNOWN).and_then(Value::as_i64)
+}
+
 /// The newest instant by which rows of the tables were dated.
 ///
 /// The minima and maxima in their logs would not do: they hold assumed instants too, which may lie in the future.
@@ -123,8 +129,7 @@ pub(crate) async fn newest(engine: &Engine, pipelines: &[Pipeline]) -> anyhow::R
     for pipeline in pipelines {
         let table = pipeline.raw_table();
         let Some(snapshot) = engine.lake().snapshot(&table).await? else { continue };
-        let said = snapshot.commit.info.get(KNOWN).and_then(Value::as_i64);
-        newest = newest.max(match said {
+        newest = newest.max(match said(&snapshot) {
             Some(known_us) => Some(known_us),
             // A table of before there was the note; its next commit has one.
             None => of_rows(engine, &table).await?,

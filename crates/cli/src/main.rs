@@ -28,6 +28,7 @@ mod tables;
 mod talks;
 mod telling;
 mod tick;
+mod traces;
 mod tuning;
 mod visits;
 mod working_days;

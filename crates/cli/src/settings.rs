@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) warning: warning::Config,
     pub(crate) casework: Casework,
     pub(crate) notify: notify::Config,
+    pub(crate) trace: Trace,
     pub(crate) policy: Policy,
     pub(crate) serve: Serve,
     pub(crate) live: Live,
@@ -177,6 +178,14 @@ pub(crate) struct Engine {
 pub(crate) struct Transform {
     pub(crate) chunk_rows: i64,
     pub(crate) as_of_days: i32,
+}
+
+/// Where spans go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trace {
+    /// Address of a collector; empty for none.
+    pub(crate) endpoint: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -22,6 +22,7 @@ mod nats;
 mod parcel;
 mod positions;
 mod replication;
+mod reread;
 mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,6 +46,7 @@ pub(crate) use door::{Doorstep, Pushing};
 pub(crate) use feeds::{Feeds, Seen, look};
 pub(crate) use inside::open_doors;
 pub(crate) use kafka::client as kafka_client;
+pub(crate) use reread::reread;
 pub(crate) use tail::Tail;
 
 /// Application under which positions of the log stand in the tables: the log has one shard.
@@ -112,6 +114,14 @@ pub(crate) async fn open(
         );
     }
     Ok(log)
+}
+
+/// Files with passwords and keys that the settings of doors name.
+pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
+    let stream = &settings.stream;
+    let brokers = stream.mqtt.iter().map(config::Mqtt::broker).chain(stream.nats.iter().map(config::Nats::broker));
+    let brokers = brokers.chain(stream.kafka.iter().flat_map(config::Kafka::brokers)).chain(stream.postgres.iter().map(config::Postgres::broker));
+    brokers.flat_map(|it| it.secret_files(&place.project)).collect()
 }
 
 /// How the streams of a process are.
@@ -198,33 +208,36 @@ pub(crate) fn newest(log: &wal::Log) -> anyhow::Result<Option<i64>> {
     Ok(newest)
 }
 
-/// Where rows of another way meet those that are pushed: while it lives, no pushed row goes into a table.
+/// Where rows of another way meet those that are pushed: while it lives, no pushed row goes into the table of this pipeline.
 pub(crate) struct Meeting<'a> {
-    _committing: Option<tokio::sync::MutexGuard<'a, ()>>,
+    _alone: Option<tokio::sync::MutexGuard<'a, ()>>,
     /// The instant of the rows that come: no row in the table is later, and no pushed one that comes after is earlier.
     pub(crate) known_us: i64,
 }
 
-/// Brings all that was pushed to a pipeline so far into its table, and keeps what comes meanwhile in the log.
+/// Brings all that was pushed to a pipeline so far into its table, and keeps what comes meanwhile in the log. Other
+/// pipelines are committed as ever.
 ///
 /// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them. Rows
 /// that the table does not take are answered with why: nothing else comes in before them.
 pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Result<Meeting<'a>, Stuck>> {
     let lane = house.lanes.get(pipeline.name()).filter(|_| pipeline.pipeline.push);
-    let (Some(log), Some(lane)) = (house.log.clone(), lane) else {
-        return Ok(Ok(Meeting { _committing: None, known_us: house.known_us() }));
+    let (Some(log), Some(lane), Some(meeting)) = (house.log.clone(), lane, house.meetings.get(pipeline.name())) else {
+        return Ok(Ok(Meeting { _alone: None, known_us: house.known_us() }));
     };
-    let committing = house.committing.lock().await;
+    // In this order only: a commit never waits for a meeting.
+    let alone = meeting.lock().await;
+    let _committing = house.committing.lock().await;
     // Whoever took an earlier instant has written its frame when the lane is free.
     let known_us = tokio::task::block_in_place(|| {
         let _lane = lane.lock();
         house.known_us()
     });
     tokio::task::spawn_blocking(move || log.settle()).await?;
-    let committed = commit::all(house).await?;
+    let committed = commit::all(house, Some(pipeline.name())).await?;
     Ok(match committed.of(pipeline.name()) {
         Some(stuck) => Err(stuck.clone()),
-        None => Ok(Meeting { _committing: Some(committing), known_us }),
+        None => Ok(Meeting { _alone: Some(alone), known_us }),
     })
 }
 

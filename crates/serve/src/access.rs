@@ -39,14 +39,22 @@ impl FromRequestParts<State> for Reader {
         let token = token(&parts.headers).ok_or_else(Problem::unauthorized)?;
         let now_us = chrono::Utc::now().timestamp_micros();
         let sessions = state.parts.store.sessions();
-        // What a page asks by itself while nobody sits before it does not keep the session alive.
-        let is_unattended = parts.headers.contains_key(UNATTENDED);
-        let found = if is_unattended { sessions.look(&token, now_us).await? } else { sessions.find(&token, now_us).await? };
+        let found = session_of(&sessions, &token, &parts.headers, now_us).await?;
         let session = found.ok_or_else(Problem::unauthorized)?;
         let account = state.parts.store.accounts().get(&session.account).await?.ok_or_else(Problem::unauthorized)?;
         let grant = account.grants.iter().find(|it| it.role == session.role).cloned().ok_or_else(Problem::unauthorized)?;
         Ok(Self { account, grant, state: state.clone() })
     }
+}
+
+/// The living session of a token. What a page asks by itself while nobody sits before it does not keep it alive.
+async fn session_of(
+    sessions: &store::Sessions,
+    token: &str,
+    headers: &HeaderMap,
+    now_us: i64,
+) -> Result<Option<store::SessionRow>, store::Error> {
+    if headers.contains_key(UNATTENDED) { sessions.look(token, now_us).await } else { sessions.find(token, now_us).await }
 }
 
 /// The session's token in the cookie header.
@@ -242,4 +250,43 @@ pub async fn note_read(
     };
     store.audit().append(event).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{Grant, Mint, NewAccount, Store};
+
+    use super::*;
+
+    const MINUTE_US: i64 = 60_000_000;
+
+    #[tokio::test]
+    async fn what_a_page_asks_while_nobody_sits_before_it_keeps_no_session_alive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = store::Config {
+            path: folder.path().join("store.sqlite"),
+            key_path: folder.path().join("vault.key"),
+            mint: Mint::Seeded(7),
+        };
+        let store = Store::open(&config).await.expect("a store");
+        let grants = vec![Grant { role: "leader".to_owned(), scope: "university".to_owned() }];
+        let new = NewAccount { account: "lin", password: None, display_name: "Lin", person_key: None, grants };
+        store.accounts().create(new).await.expect("an account");
+        let sessions = store.sessions();
+        let mut alone = HeaderMap::new();
+        alone.insert(UNATTENDED, "1".parse().expect("a value"));
+        let somebody = HeaderMap::new();
+        let living = async |token: &str, headers: &HeaderMap, minute: i64| {
+            session_of(&sessions, token, headers, minute * MINUTE_US).await.expect("the store answers").is_some()
+        };
+
+        let left = sessions.create("lin", "leader", 0).await.expect("a session");
+        for minute in [10, 20, 29] {
+            assert!(living(left.as_str(), &alone, minute).await, "it is answered while the session lives");
+        }
+        assert!(!living(left.as_str(), &alone, 31).await, "an open page kept a session alive that nobody used");
+
+        let used = sessions.create("lin", "leader", 0).await.expect("a session");
+        assert!(living(used.as_str(), &somebody, 29).await && living(used.as_str(), &alone, 31).await);
+    }
 }

@@ -17,6 +17,7 @@ mod rooms;
 mod routes;
 mod rows;
 mod state;
+mod traces;
 
 use std::future::Future;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use state::{
     Catalog, CatalogTable, ChannelWords, Config, Delivered, DemoLogin, Done, InputWords, Jobs, ListWords, MeasureWords,
     ModelWords, Order, Parts, Reading, RuleWords, SourceWords, TagWords,
 };
+pub use traces::TRACER;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const REQUEST_S_MAX: u64 = 60;

@@ -10,6 +10,7 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use opentelemetry::trace::FutureExt as _;
 use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -20,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::pipelines::{Failure, Operation, Ticked};
 use crate::state::State;
+use crate::traces;
 
 type Labels<const N: usize> = [(&'static str, String); N];
 type Figure = Gauge<f64, AtomicU64>;
@@ -43,6 +45,7 @@ pub struct Metrics {
     tick_rows: Family<Labels<1>, Counter>,
     tick_failures: Counter,
     rows: Family<Labels<2>, Counter>,
+    spans: Family<Labels<1>, Counter>,
     waiting: Family<Labels<2>, Figure>,
     lag_seconds: Family<Labels<2>, Figure>,
     failing: Family<Labels<1>, Figure>,
@@ -95,6 +98,7 @@ impl Metrics {
             tick_rows: Family::default(),
             tick_failures: Counter::default(),
             rows: Family::default(),
+            spans: Family::default(),
             waiting: Family::default(),
             lag_seconds: Family::default(),
             failing: Family::default(),
@@ -119,6 +123,7 @@ impl Metrics {
         to.register("tick_rows", "Rows that they wrote, by table", it.tick_rows.clone());
         to.register("tick_failures", "Such builds that failed", it.tick_failures.clone());
         to.register("rows", "Rows of files and of what was pushed, by what became of them", it.rows.clone());
+        to.register("trace_spans", "Spans for the collector of traces, by what became of them", it.spans.clone());
         to.register("quarantine_rows", "Rows that wait in quarantine, by reason", it.waiting.clone());
         to.register_with_unit(
             "lag",
@@ -200,6 +205,11 @@ impl Metrics {
         self.last_tick.lock().clone()
     }
 
+    /// Counts spans that a collector of traces took (`sent`), and those that it did not (`lost`).
+    pub fn spans(&self, outcome: &'static str, n: u64) {
+        self.spans.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(n);
+    }
+
     /// Notes that something failed: a pipeline by its name, the commit of the log under an empty one. It is shown until
     /// [`Metrics::mended`] says otherwise, with the instant at which it began.
     pub fn failed(&self, what: &str, failure: Failure) {
@@ -223,13 +233,7 @@ impl Metrics {
 
     /// Counts a request that was answered.
     fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        // What a stranger may write freely is no label: each would be a series of its own for ever.
-        let method = match *method {
-            Method::GET => "GET",
-            Method::POST => "POST",
-            _ => "other",
-        };
-        let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+        let labels = [("method", named(method).to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.observe(took.as_secs_f64());
     }
@@ -275,19 +279,31 @@ impl Metrics {
     }
 }
 
+/// What a stranger may write freely is no label: each would be a series of its own for ever.
+fn named(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "other",
+    }
+}
+
 fn forget(minutes: &mut VecDeque<Minute>, now: u64) {
     while minutes.front().is_some_and(|it| it.number + MINUTES <= now) {
         minutes.pop_front();
     }
 }
 
-/// Counts every request by the route that it met; files of the app are one route.
+/// Counts every request by the route that it met, and makes a span of it; files of the app are one route.
 pub(crate) async fn count(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("app", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     let began = Instant::now();
-    let response = next.run(request).await;
-    state.parts.metrics.answered(&method, &route, response.status().as_u16(), began.elapsed());
+    let traced = traces::begin(named(&method), &route, request.headers());
+    let response = next.run(request).with_context(traced.clone()).await;
+    let status = response.status().as_u16();
+    traces::end(&traced, status);
+    state.parts.metrics.answered(&method, &route, status, began.elapsed());
     response
 }
 

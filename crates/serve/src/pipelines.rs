@@ -242,13 +242,23 @@ impl PipelineState {
         self.occurred_us.map(|it| now_us - it)
     }
 
+    /// Whether its rows arise on the platform itself, whenever somebody does something: no rhythm can be expected of them.
+    fn is_own(&self) -> bool {
+        self.doors.iter().any(|it| it == "platform")
+    }
+
     /// What is to be said of the source, the most urgent first; one sentence that all is well if it is.
     pub fn sentences(&self, now_us: i64) -> Vec<Sentence> {
         let mut said = Vec::new();
         if let Some(it) = &self.failure {
             said.push(failing("failing", it, now_us));
         }
-        if self.rows == 0 && self.counts.rows_in == 0 && self.known_us.is_none() {
+        let is_empty = self.rows == 0 && self.counts.rows_in == 0 && self.known_us.is_none();
+        if is_empty && self.is_own() && said.is_empty() {
+            // Nobody has to have asked for help, or to have left.
+            let text = ["尚无记录".to_owned(), "nothing was recorded yet".to_owned()];
+            said.push(Sentence::new("unused", Urgency::Ok, text, ["", ""]));
+        } else if is_empty && !self.is_own() {
             said.push(Sentence::new(
                 "empty",
                 Urgency::Watch,
@@ -271,7 +281,7 @@ impl PipelineState {
                         "have the source set its clock (NTP); rows that are in keep the time they gave",
                     ],
                 ));
-            } else if self.is_event && self.usual_delay_us.saturating_add(LATE_US) < lag_us {
+            } else if self.is_event && !self.is_own() && self.usual_delay_us.saturating_add(LATE_US) < lag_us {
                 let [zh, en] = span(lag_us);
                 let [usual_zh, usual_en] = span(self.usual_delay_us);
                 said.push(Sentence::new(
@@ -358,6 +368,18 @@ mod tests {
     }
 
     #[test]
+    fn what_arises_on_the_platform_is_well_while_nobody_used_it_and_an_export_that_never_came_is_not() {
+        let empty = PipelineState { rows: 0, known_us: None, occurred_us: None, ..gate() };
+        assert_eq!(codes(&empty.sentences(NOW)), ["empty"]);
+        let own = PipelineState { doors: vec!["platform".to_owned()], ..empty };
+        let said = own.sentences(NOW);
+        assert_eq!((codes(&said), said[0].urgency, said[0].text_zh.as_str()), (vec!["unused"], Urgency::Ok, "尚无记录"));
+        let long_ago =
+            PipelineState { rows: 3, occurred_us: Some(NOW - 900 * HOUR_US), known_us: Some(NOW - 900 * HOUR_US), ..own };
+        assert_eq!(codes(&long_ago.sentences(NOW)), ["ok"]);
+    }
+
+    #[test]
     fn a_clock_that_is_ahead_and_a_source_that_is_late_are_told_with_how_much() {
         let ahead = PipelineState { occurred_us: Some(NOW + 3 * HOUR_US), ..gate() };
         let said = ahead.sentences(NOW);
@@ -382,6 +404,12 @@ mod tests {
         let many = PipelineState { hour_rows: 60, waiting: waiting(40), ..gate() };
         let said = many.sentences(NOW);
         assert_eq!((codes(&said), said[0].urgency), (vec!["refusing"], Urgency::Act));
+        // What was refused was taken too, and is a share of no more than all of it.
+        let all = PipelineState { hour_rows: 30, waiting: waiting(40), reject_share_max: 1.0, ..gate() };
+        assert_eq!(codes(&all.sentences(NOW)), ["waiting"]);
+        // A process that took nothing, as `yizhan doctor`, cannot say what share they are.
+        let beside = PipelineState { hour_rows: 0, waiting: waiting(40), ..gate() };
+        assert_eq!(codes(&beside.sentences(NOW)), ["waiting"]);
     }
 
     #[test]

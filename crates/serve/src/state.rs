@@ -167,7 +167,7 @@ pub trait Jobs: Send + Sync {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// `run`, `ingest`, `transform` or `replay`.
+    /// `run`, `ingest`, `transform`, `replay` (of rows in quarantine) or `reread` (of a door).
     pub stage: String,
     /// Folder with the exports; the server's own if there is none.
     #[serde(default)]
@@ -187,6 +187,12 @@ pub struct Order {
     /// Replay: rows of the file of this number only.
     #[serde(default)]
     pub file_no: Option<i64>,
+    /// Transform: first date that is built again. Reread: first day whose messages are read again.
+    #[serde(default)]
+    pub from_on: Option<chrono::NaiveDate>,
+    /// The last of them; today if there is none.
+    #[serde(default)]
+    pub to_on: Option<chrono::NaiveDate>,
 }
 
 /// What a command prints and how it ends.

@@ -192,11 +192,12 @@ impl FileRegister {
         Ok(why.flatten())
     }
 
-    /// Returns the file of the newest number and why it was refused; none if it landed, or is still on its way.
+    /// Returns the file of the newest number, why it was refused, and when its content was refused for the first time, as far
+    /// as that was kept; none if it landed, or is still on its way.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn newest_refused(&self, pipeline: &str) -> Result<Option<(FileEntry, String)>, Error> {
+    pub async fn newest_refused(&self, pipeline: &str) -> Result<Option<(FileEntry, String, Option<i64>)>, Error> {
         let sql = select(
             "WHERE pipeline = $1 AND state = 'refused' AND file_no = (SELECT max(file_no) FROM file_register WHERE pipeline = $1)",
         );
@@ -207,7 +208,15 @@ impl FileRegister {
             .map_err(Error::database("read", "file_register"))?;
         let Some(entry) = row.map(FileEntry::try_from).transpose()? else { return Ok(None) };
         let why = self.refused_why(pipeline, entry.file_no).await?.unwrap_or_default();
-        Ok(Some((entry, why)))
+        // Every run that finds it again gives it a number of its own.
+        let since_us: Option<i64> =
+            sqlx::query_scalar("SELECT min(refused_at_us) FROM file_register WHERE pipeline = $1 AND content_hash = $2")
+                .bind(pipeline)
+                .bind(&entry.content_hash)
+                .fetch_one(self.database.read())
+                .await
+                .map_err(Error::database("read", "file_register"))?;
+        Ok(Some((entry, why, since_us)))
     }
 
     /// Returns the counts of everything that has landed.

@@ -3,6 +3,7 @@
 //! A crash between any two lines leaves files that nobody refers to and a table that is as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,6 +96,8 @@ pub struct Builder<'a> {
     pub(crate) schemas: Schemas,
     pub(crate) config: Config,
     pub(crate) pins: Pins,
+    /// Dates that are built again, whether something is stale or not.
+    pub(crate) again: Option<RangeInclusive<i32>>,
 }
 
 impl<'a> Builder<'a> {
@@ -103,8 +106,55 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
     pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
-        let schemas = planned::schemas(engine, graph, pipelines).await?;
-        Ok(Self { engine, graph, schemas, config, pins: Pins::default() })
+        let schemas = planned::schemas(engine, graph, pipelines, None).await?;
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+    }
+
+    /// One that knows what a query is made of and nothing else, for that query alone: planning a whole project takes longer
+    /// than most questions do.
+    ///
+    /// # Errors
+    /// As [`Builder::new`].
+    pub async fn for_query(
+        engine: &'a Engine,
+        graph: &'a Graph,
+        pipelines: &[Pipeline],
+        config: Config,
+        query: &str,
+    ) -> Result<Self, Error> {
+        let only: Option<BTreeSet<String>> =
+            graph.read_by(query).map(|it| it.iter().flat_map(|table| graph.upstream(table)).collect());
+        let schemas = planned::schemas(engine, graph, pipelines, only.as_ref()).await?;
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+    }
+
+    /// A stored table that a query meets and that lacks a column which an error speaks of, for the lake was built by another
+    /// version of the project: the table and the column.
+    ///
+    /// # Errors
+    /// If the lake cannot be read.
+    pub async fn older(&self, query: &str, error: &str) -> Result<Option<(String, String)>, Error> {
+        let met = self.graph.read_by(query);
+        let is_met = |it: &&Node| met.as_ref().is_none_or(|met| met.contains(&it.name));
+        // A raw table grows with its next rows, and no build can make it do so.
+        let stored = |it: &&Node| it.is_stored() && it.origin != Origin::Raw;
+        for node in self.graph.nodes().iter().filter(is_met).filter(stored) {
+            let (Some(planned), Some(found)) = (self.schemas.get(&node.name), self.snapshot(&node.name).await?) else { continue };
+            let lacks = |it: &&String| found.schema.field_with_name(it).is_err() && speaks_of(error, it);
+            if let Some(column) = planned.fields().iter().map(|it| it.name()).find(lacks) {
+                return Ok(Some((node.name.clone(), column.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same, which also builds days and as-of dates of a range again, beside what is stale.
+    ///
+    /// Of tables by day the days that have rows in an input, of tables by as-of date those that are kept. What was issued
+    /// (offers, warnings) stays as it is; a table that is stale as a whole is built as a whole, so that no two of its
+    /// partitions are of different definitions.
+    pub fn again(self, dates: RangeInclusive<i32>) -> Self {
+        Self { again: Some(dates), ..self }
     }
 
     /// Columns of a table, each with class, meaning and unit in its metadata.
@@ -120,7 +170,16 @@ impl<'a> Builder<'a> {
         let wanted = self.wanted(as_of_on).await?;
         let mut planned = Vec::new();
         for node in self.selected(select)? {
+            let by_day = matches!(node.materialized, Materialized::Day | Materialized::StudentDay);
             let action = match node.materialized {
+                // Nothing is stale of it perhaps, and days of it are asked for.
+                _ if by_day && self.again.is_some() => {
+                    match self.and_again(self.need(node, is_full).await?, &self.day_sizes(node).await?) {
+                        Need::Nothing => Action::Fresh,
+                        Need::All(why) => Action::All(why.to_owned()),
+                        Need::Days(days) => Action::Partitions(days.len()),
+                    }
+                }
                 Materialized::AsOf => match self.missing(node, &wanted, is_full).await?.0.len() {
                     0 => Action::Fresh,
                     n => Action::Partitions(n),
@@ -209,9 +268,8 @@ impl<'a> Builder<'a> {
     async fn context_of(&self, query: &str, path: &str, as_of_on: i32, is_live: bool) -> Result<SessionContext, Error> {
         let fail = || Error::query("plan", path);
         let context = self.engine.context();
-        let named = crate::graph::tables_of(query, path).ok();
-        let named = named.filter(|it| it.iter().all(|table| self.graph.node(table).is_some()));
-        let needed: Option<BTreeSet<String>> = named.map(|it| it.iter().flat_map(|it| self.graph.upstream(it)).collect());
+        // No more than that: what a table was made of may have changed since, and is no matter of whoever reads the table.
+        let needed = self.graph.read_by(query);
         if needed.is_none() {
             for table in self
                 .engine
@@ -273,8 +331,22 @@ impl<'a> Builder<'a> {
         Ok((Action::All(why.to_owned()), rows))
     }
 
+    /// What is stale of a table by day, and the days that are asked for as far as there are rows to make them of: a day
+    /// whose inputs have expired keeps what it has.
+    fn and_again(&self, need: Need, sizes: &BTreeMap<i32, i64>) -> Need {
+        let Some(again) = &self.again else { return need };
+        let mut days = match need {
+            Need::All(why) => return Need::All(why),
+            Need::Days(days) => days,
+            Need::Nothing => BTreeSet::new(),
+        };
+        days.extend(sizes.keys().copied().filter(|it| again.contains(it)));
+        if days.is_empty() { Need::Nothing } else { Need::Days(days) }
+    }
+
     async fn build_days(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
         let sizes = self.day_sizes(node).await?;
+        let need = self.and_again(need, &sizes);
         let (days, action) = match need {
             Need::Nothing => return Ok((Action::Fresh, 0)),
             Need::All(why) => (sizes.keys().copied().collect::<BTreeSet<i32>>(), Action::All(why.to_owned())),
@@ -536,7 +608,8 @@ impl<'a> Builder<'a> {
         if is_full || !is_current {
             return Ok((wanted, gone));
         }
-        Ok((wanted.difference(&there).copied().collect(), gone))
+        let is_again = |it: &i32| self.again.as_ref().is_some_and(|again| again.contains(it));
+        Ok((wanted.into_iter().filter(|it| is_again(it) || !there.contains(it)).collect(), gone))
     }
 
     async fn made(&self, node: &Node) -> Result<Made, Error> {
@@ -710,6 +783,11 @@ impl<'a> Builder<'a> {
         }
         chunks
     }
+}
+
+/// Whether a text names a column, as a word of its own.
+fn speaks_of(text: &str, column: &str) -> bool {
+    text.split(|it: char| !(it.is_alphanumeric() || it == '_')).any(|it| it == column)
 }
 
 /// A date as a SQL literal.

@@ -275,6 +275,20 @@ impl Graph {
         found
     }
 
+    /// The tables that a query reads: those that it names, and what views among them are made of. `None` if it is no SELECT
+    /// (EXPLAIN, SHOW TABLES), or names what no model makes.
+    pub(crate) fn read_by(&self, query: &str) -> Option<BTreeSet<String>> {
+        let mut open: Vec<String> = tables_of(query, "the query").ok()?.into_iter().collect();
+        let mut found = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            let node = self.node(&name)?;
+            if found.insert(name) && !node.is_stored() {
+                open.extend(node.inputs.iter().cloned());
+            }
+        }
+        Some(found)
+    }
+
     /// What the way of storing forbids: it would break "as of" or dirty tracking without anybody noticing.
     fn refuse_unsound(&self) -> Result<(), Error> {
         for node in &self.nodes {

@@ -2,7 +2,7 @@
 //!
 //! Goes out: the columns of every table with meaning, unit and class, or a sentence that says which file is unsound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -19,14 +19,20 @@ use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings};
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
 
-/// Plans every query over empty tables.
-pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipeline]) -> Result<Schemas, Error> {
+/// Plans every query over empty tables; with `only`, which has everything above each of its tables, those of these tables,
+/// and leaves out what is no table.
+pub(crate) async fn schemas(
+    engine: &Engine,
+    graph: &Graph,
+    pipelines: &[Pipeline],
+    only: Option<&BTreeSet<String>>,
+) -> Result<Schemas, Error> {
     let context = engine.context();
     let mut schemas = Schemas::new();
     for pipeline in pipelines {
         schemas.insert(pipeline.raw_table(), raw_schema(pipeline));
     }
-    for node in graph.nodes() {
+    for node in graph.nodes().iter().filter(|it| only.is_none_or(|only| only.contains(&it.name))) {
         let schema = match node.origin {
             Origin::Raw => schemas[&node.name].clone(),
             Origin::Query => {
@@ -69,6 +75,9 @@ pub(crate) async fn schemas(engine: &Engine, graph: &Graph, pipelines: &[Pipelin
         let empty = Arc::new(EmptyTable::new(schema.clone()));
         context.register_table(&node.name, empty).map_err(Error::query("plan", &node.path))?;
         schemas.insert(node.name.clone(), schema);
+    }
+    if only.is_some() {
+        return Ok(schemas);
     }
     for it in graph.risks() {
         let columns = |table: &str| schemas[table].fields().iter().map(|it| it.name().clone()).collect::<Vec<_>>();

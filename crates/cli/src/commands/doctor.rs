@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use serve::Urgency;
-use store::RunResult;
+use serve::{Urgency, span};
+use store::{ChannelUse, RunResult};
 
 use super::{Common, Format, demo};
 use crate::doctor::{self, Line, Server};
@@ -19,6 +19,10 @@ use crate::stream;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A nightly run that is older was missed.
 const NIGHT_US: i64 = 26 * 3_600_000_000;
+/// A run that goes on for longer may be stuck.
+const LONG_US: i64 = 6 * 3_600_000_000;
+/// Messages of so long say whether a channel works.
+const MESSAGES_US: i64 = 30 * 86_400_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -42,6 +46,7 @@ impl Doctor {
         let mut lines = vec![doctor::writer_line(writer.as_ref(), server)];
         lines.extend(doctor::settings(&settings));
         lines.extend(doctor::permissions(&data));
+        lines.extend(doctor::secrets(&stream::secret_files(&common.place(), &settings)));
         lines.push(doctor::backup_line(doctor::backup_age(&data)));
         if writer.is_some() {
             lines.extend(log(common, writer.as_ref().is_some_and(|it| it.is_held)));
@@ -169,6 +174,7 @@ async fn inside(house: &House, answer: Option<&Value>) -> anyhow::Result<Vec<Lin
     }
     lines.extend(answer.into_iter().flat_map(failing));
     lines.push(night(house).await?);
+    lines.extend(messages(house).await?);
     lines.extend(accounts(house).await?);
     if let Err(error) = crate::messages::channels(house) {
         lines.push(broken("channels", "channels", &error));
@@ -176,7 +182,8 @@ async fn inside(house: &House, answer: Option<&Value>) -> anyhow::Result<Vec<Lin
     Ok(lines)
 }
 
-/// What fails in the running server, by its own words.
+/// What fails in the running server, and which source sends more bad rows than its contract allows, by its own words: it knows
+/// what came in the last hour, and a process beside it does not.
 fn failing(answer: &Value) -> Vec<Line> {
     let rows = answer["rows"].as_array().into_iter().flatten();
     let rows = rows.map(|it| (it["pipeline"].as_str().unwrap_or_default(), &it["sentences"]));
@@ -184,10 +191,13 @@ fn failing(answer: &Value) -> Vec<Line> {
     for (about, sentences) in rows.chain([("stream", &answer["stream"]["sentences"])]) {
         for it in sentences.as_array().into_iter().flatten() {
             let text = |name: &str| it[name].as_str().unwrap_or_default();
-            if matches!(text("code"), "failing" | "commit_failing") {
-                let said = [text("text_zh").to_owned(), text("text_en").to_owned()];
-                lines.push(Line::new(about, "failing", Urgency::Act, said, [text("todo_zh"), text("todo_en")]));
-            }
+            let code = match text("code") {
+                "failing" | "commit_failing" => "failing",
+                "refusing" => "refusing",
+                _ => continue,
+            };
+            let said = [text("text_zh").to_owned(), text("text_en").to_owned()];
+            lines.push(Line::new(about, code, Urgency::Act, said, [text("todo_zh"), text("todo_en")]));
         }
     }
     lines
@@ -227,6 +237,51 @@ async fn tables(house: &House) -> anyhow::Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// Whether messages to staff go out: what the platform has to say at night, it says by them.
+async fn messages(house: &House) -> anyhow::Result<Vec<Line>> {
+    let channels = &house.settings.notify.channel;
+    let now_us = chrono::Utc::now().timestamp_micros();
+    let used = house.store.messages().channels_since(now_us - MESSAGES_US).await?;
+    Ok(message_lines(&channels.iter().map(notify::ChannelConfig::name).collect::<Vec<_>>(), &used, now_us))
+}
+
+fn message_lines(channels: &[&str], used: &[ChannelUse], now_us: i64) -> Vec<Line> {
+    if channels.is_empty() {
+        return vec![Line::new(
+            "messages",
+            "no_channel",
+            Urgency::Watch,
+            [
+                "没有配置消息渠道：提醒只在网页中，夜间不会有人被叫醒".to_owned(),
+                "no channel is set: messages stay in the web app, and nobody is called at night".to_owned(),
+            ],
+            [
+                "配置 [[notify.channel]]，再用 yizhan notify drill 演练",
+                "set [[notify.channel]], then try it with `yizhan notify drill`",
+            ],
+        )];
+    }
+    let broken = used.iter().filter(|it| it.is_broken() && channels.contains(&it.channel.as_str()));
+    let lines = broken.map(|it| {
+        let [zh, en] = span(now_us - it.last_failed_us.unwrap_or(now_us));
+        let name = &it.channel;
+        Line::new(
+            "messages",
+            "channel_broken",
+            Urgency::Act,
+            [
+                format!("消息渠道 {name} 最近一次发送失败（{zh}前），此后没有成功"),
+                format!("channel {name} failed {en} ago and has sent nothing since"),
+            ],
+            [
+                "查看网络、令牌与对方服务；yizhan notify drill 可立即试发",
+                "look at network, secret and the other side; `yizhan notify drill` tries it now",
+            ],
+        )
+    });
+    lines.collect()
+}
+
 /// The last nightly run.
 async fn night(house: &House) -> anyhow::Result<Line> {
     let last = house.store.runs().last(1).await?;
@@ -241,11 +296,25 @@ async fn night(house: &House) -> anyhow::Result<Line> {
         ];
         return Ok(Line::new("night", "failed", Urgency::Act, text, todo));
     }
+    let now_us = chrono::Utc::now().timestamp_micros();
+    let running = last.first().filter(|it| matches!(it.result, RunResult::Running));
+    if let Some(it) = running.filter(|it| LONG_US < now_us - it.began_at_us) {
+        let [zh, en] = span(now_us - it.began_at_us);
+        let text = [
+            format!("一次运行（{}）已持续 {zh}，尚未结束", it.stage),
+            format!("a run ({}) goes on for {en} and has not ended", it.stage),
+        ];
+        let todo = [
+            "查看其日志与磁盘、内存；确认卡住时结束进程再启动：会从断点继续",
+            "see its log, disk and memory; if it is stuck end the process and start again, it goes on where it was",
+        ];
+        return Ok(Line::new("night", "long", Urgency::Watch, text, todo));
+    }
     let done = house.store.runs().last_success("upkeep").await?;
-    let age_us = done.map(|it| chrono::Utc::now().timestamp_micros() - it.began_at_us);
+    let age_us = done.map(|it| now_us - it.began_at_us);
     Ok(match age_us {
         Some(age_us) if age_us <= NIGHT_US => {
-            let [zh, en] = serve::span(age_us);
+            let [zh, en] = span(age_us);
             Line::new(
                 "night",
                 "ok",
@@ -294,12 +363,39 @@ mod tests {
         let sentence = |code: &str| json!({ "code": code, "urgency": "act", "text_zh": "断开", "text_en": "gone", "todo_zh": "看", "todo_en": "look" });
         let answer = json!({
             "stream": { "sentences": [sentence("commit_failing"), sentence("disk_low")] },
-            "rows": [{ "pipeline": "gate_event", "sentences": [sentence("failing"), sentence("late")] }],
+            "rows": [
+                { "pipeline": "gate_event", "sentences": [sentence("failing"), sentence("late")] },
+                { "pipeline": "card_txn", "sentences": [sentence("refusing"), sentence("waiting")] },
+            ],
         });
-        let told: Vec<(String, String)> = failing(&answer).into_iter().map(|it| (it.about, it.said.text_en)).collect();
-        let gone = "gone".to_owned();
-        assert_eq!(told, [("gate_event".to_owned(), gone.clone()), ("stream".to_owned(), gone)]);
+        let lines = failing(&answer);
+        assert!(lines.iter().all(|it| it.said.text_en == "gone" && it.said.urgency == Urgency::Act));
+        let told: Vec<(&str, &str)> = lines.iter().map(|it| (it.about.as_str(), it.said.code)).collect();
+        assert_eq!(told, [("gate_event", "failing"), ("card_txn", "refusing"), ("stream", "failing")]);
         assert!(failing(&json!("no page")).is_empty());
+    }
+
+    #[test]
+    fn a_channel_that_failed_last_is_told_and_one_that_works_again_is_not() {
+        let of = |channel: &str, sent: Option<i64>, failed: Option<i64>| ChannelUse {
+            channel: channel.to_owned(),
+            tried_n: 2,
+            sent_n: 1,
+            failed_n: 1,
+            acknowledged_n: 0,
+            last_sent_us: sent,
+            last_failed_us: failed,
+        };
+        let told = |channels: &[&str], used: &[ChannelUse]| {
+            let lines = message_lines(channels, used, 7_200_000_000);
+            lines.into_iter().map(|it| (it.said.code, it.said.urgency, it.said.text_en)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[], &[])[0].1, Urgency::Watch);
+        assert!(told(&["wecom"], &[]).is_empty());
+        assert!(told(&["wecom"], &[of("wecom", Some(5), Some(3)), of("gone", None, Some(9))]).is_empty());
+        let broken = told(&["wecom"], &[of("wecom", Some(5), Some(3_600_000_000))]);
+        assert_eq!((broken.len(), broken[0].0, broken[0].1), (1, "channel_broken", Urgency::Act));
+        assert!(broken[0].2.contains("wecom failed 1 h ago"), "{}", broken[0].2);
     }
 
     #[test]

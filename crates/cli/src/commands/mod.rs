@@ -12,6 +12,7 @@ mod pipeline;
 mod policy;
 mod portrait;
 mod quarantine;
+mod replay;
 mod rollover;
 mod run;
 mod serve;
@@ -97,6 +98,8 @@ enum Command {
     Portrait(portrait::Portrait),
     /// Rows that were refused: counts, another try, a workbook for who mends them.
     Quarantine(quarantine::Quarantine),
+    /// Reads again what a broker still has of some days; what is in the lake already is set aside by its key.
+    Replay(replay::Replay),
     /// The annual rollover: who leaves, who comes, and what the school must still do.
     Rollover(rollover::Rollover),
     /// Who may see which table or column, and why.
@@ -135,6 +138,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pipeline(it) => it.run(&common),
         Command::Portrait(it) => it.run(&common).await,
         Command::Quarantine(it) => it.run(&common).await,
+        Command::Replay(it) => it.run(&common).await,
         Command::Rollover(it) => it.run(&common).await,
         Command::Policy(it) => it.run(&common).await,
         Command::User(it) => it.run(&common).await,

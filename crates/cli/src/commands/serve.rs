@@ -12,13 +12,14 @@ use clap::Args;
 use serve::{Catalog, DemoLogin, Done, Jobs, Live, LiveLimits, Order, Topic};
 use tokio::sync::{Mutex, watch};
 
-use super::{Common, ingest, quarantine, run, transform};
+use super::{Common, ingest, quarantine, replay, run, transform};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
 use crate::stream::{self, Doorstep, Feeds, Pushing};
 use crate::telling;
 use crate::tick;
+use crate::traces;
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -127,13 +128,17 @@ pub(crate) async fn serve_house(
     for task in [schedule, tick, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
         task.abort();
     }
+    // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
+    let idle = jobs.one_at_a_time.lock().await;
     // What stays in the log after a failure here is committed by the next start.
     if let Err(error) = stream::commit(&house).await {
         tracing::error!(error = format!("{error:#}"), "pushed events stay in the log");
     }
     drop(noted);
-    // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
-    let _ = jobs.one_at_a_time.lock().await;
+    drop(idle);
+    if let Some(traces) = &house.traces {
+        tokio::task::block_in_place(|| traces.stop());
+    }
     result.context("the server stopped")
 }
 
@@ -193,14 +198,23 @@ impl Jobs for HouseJobs {
         let _one = self.one_at_a_time.lock().await;
         let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
         let mut done = Done::default();
-        let result = match order.stage.as_str() {
-            "run" => run::work(&self.house, &order, &mut done).await,
-            "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
-            "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
-            "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
-            other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
+        let stage =
+            ["run", "ingest", "replay", "reread", "transform"].into_iter().find(|it| *it == order.stage).unwrap_or("other");
+        let traced = traces::begin("job");
+        traces::note(&traced, "yizhan.stage", stage);
+        let work = async {
+            match order.stage.as_str() {
+                "run" => run::work(&self.house, &order, &mut done).await,
+                "ingest" => ingest::work(&self.house, &order).await.map(|it| done = it),
+                "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
+                "reread" => replay::work(&self.house, &order).await.map(|it| done = it),
+                "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
+                other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
+            }
         };
+        let result = traces::within(&traced, work).await;
         if let Err(error) = result {
+            traces::failed(&traced);
             done.messages.push(format!("错误 / error: {error:#}"));
             done.exit_code = crate::exit::code(&error);
         }

@@ -10,6 +10,7 @@ use arrow::json::LineDelimitedWriter;
 use clap::Args;
 use parquet::arrow::ArrowWriter;
 use policy::{Session, Sessions};
+use transform::Builder;
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -67,7 +68,23 @@ pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> any
         Some(newest) => newest,
         None => house.as_of_on().await?,
     };
-    let context = house.builder().await?.live_context(query, "the query", as_of_on).await?;
+    let builder = house.builder_for(query).await?;
+    let asked = asked(house, &builder, query, as_of_on).await;
+    let batches = match asked {
+        Ok(batches) => batches,
+        Err(error) => match builder.older(query, &format!("{error:#}")).await? {
+            Some((table, column)) => anyhow::bail!(Caller(format!(
+                "数据湖由另一版本建成：表 {table} 还没有列 {column}，请先运行 yizhan transform / the lake was built by another version: \
+                 table {table} has no column \"{column}\" yet. Run `yizhan transform` first"
+            ))),
+            None => return Err(error),
+        },
+    };
+    print(&batches, format)
+}
+
+async fn asked(house: &House, builder: &Builder<'_>, query: &str, as_of_on: i32) -> anyhow::Result<Vec<RecordBatch>> {
+    let context = builder.live_context(query, "the query", as_of_on).await?;
     let names = || house.graph.nodes().iter().map(|it| it.name.as_str());
     let wrong = |it: datafusion::error::DataFusionError| {
         let message = it.strip_backtrace();
@@ -77,8 +94,7 @@ pub(crate) async fn as_system(house: &House, query: &str, format: Format) -> any
             None => Caller(message),
         }
     };
-    let batches = context.sql(query).await.map_err(wrong)?.collect().await.map_err(wrong)?;
-    print(&batches, format)
+    Ok(context.sql(query).await.map_err(wrong)?.collect().await.map_err(wrong)?)
 }
 
 pub(super) fn print(batches: &[RecordBatch], format: Format) -> anyhow::Result<()> {

@@ -1,12 +1,17 @@
 //! `yizhan transform`: builds what is stale.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
+use chrono::NaiveDate;
 use clap::Args;
+use schema::time::date_days;
 use serde_json::json;
 use serve::{Done, Order};
-use transform::{Action, Built};
+use transform::{Action, Builder, Built};
 
 use super::{Common, Format};
 use crate::exit::Caller;
@@ -22,6 +27,13 @@ pub(crate) struct Transform {
     /// Build everything anew.
     #[arg(long)]
     full: bool,
+    /// Build this date and those after it again, as far as they are kept: after rows were taken in late that count as known
+    /// then. What was issued stays as it is.
+    #[arg(long, value_name = "DATE", conflicts_with = "full")]
+    from: Option<NaiveDate>,
+    /// Build again up to this date (default: today).
+    #[arg(long, value_name = "DATE", requires = "from")]
+    to: Option<NaiveDate>,
     /// Say what would be built, and why, and stop.
     #[arg(long)]
     plan: bool,
@@ -35,11 +47,21 @@ impl Transform {
         let is_json = common.format() == Format::Json;
         if self.plan {
             let house = common.open(Access::Read).await?;
-            let planned = house.builder().await?.plan(house.as_of_on().await?, &self.select, self.full).await?;
+            let as_of_on = house.as_of_on().await?;
+            let planned = builder(&house, again(self.from, self.to, as_of_on)?).await?;
+            let planned = planned.plan(as_of_on, &self.select, self.full).await?;
             print!("{}", report(&planned, is_json));
             return Ok(ExitCode::SUCCESS);
         }
-        let order = Order { stage: "transform".to_owned(), names: self.select, is_full: self.full, is_json, ..Order::default() };
+        let order = Order {
+            stage: "transform".to_owned(),
+            names: self.select,
+            is_full: self.full,
+            is_json,
+            from_on: self.from,
+            to_on: self.to,
+            ..Order::default()
+        };
         let (done, house) = match common.open(Access::Write).await {
             Ok(house) => (work(&house, &order).await?, Some(house)),
             Err(error) => (handover::hand_over(common, error, &order)?, None),
@@ -60,8 +82,29 @@ impl Transform {
 
 /// Builds what an order names.
 pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
-    let built = build(house, &order.names, order.is_full).await?;
+    let dates = again(order.from_on, order.to_on, house.as_of_on().await?)?;
+    let built = build_again(house, &order.names, order.is_full, dates).await?;
     Ok(Done { report: report(&built, order.is_json), ..Done::default() })
+}
+
+/// The dates that are asked for once more.
+fn again(from: Option<NaiveDate>, to: Option<NaiveDate>, as_of_on: i32) -> anyhow::Result<Option<RangeInclusive<i32>>> {
+    let Some(from) = from else { return Ok(None) };
+    let (first, last) = (date_days(from), to.map_or(as_of_on, date_days));
+    if last < first {
+        anyhow::bail!(Caller(format!(
+            "--from {from} 晚于 --to（默认为今天）/ --from {from} is after --to, which is today where it is not given"
+        )));
+    }
+    Ok(Some(first..=last))
+}
+
+async fn builder(house: &House, again: Option<RangeInclusive<i32>>) -> anyhow::Result<Builder<'_>> {
+    let builder = house.builder().await?;
+    Ok(match again {
+        Some(dates) => builder.again(dates),
+        None => builder,
+    })
 }
 
 /// Whoever signed for a draw among equals must be somebody: a name that is nobody's is no signature.
@@ -81,16 +124,36 @@ async fn expect_signers(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds with a bar.
+/// Builds what is stale, with a bar.
 pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> anyhow::Result<Vec<Built>> {
+    build_again(house, select, is_full, None).await
+}
+
+/// The same, and dates of a range again.
+async fn build_again(
+    house: &House,
+    select: &[String],
+    is_full: bool,
+    again: Option<RangeInclusive<i32>>,
+) -> anyhow::Result<Vec<Built>> {
     expect_signers(house).await?;
     // What was pushed before is known as of a date that begins now, and such a date is written once.
     crate::stream::commit(house).await?;
-    let builder = house.builder().await?;
+    let builder = builder(house, again).await?;
     let bars = Bars::new();
     let bar = Mutex::new(bars.steps("transform", 0));
+    let began: Mutex<(BTreeMap<String, SystemTime>, Option<SystemTime>)> = Mutex::default();
     let built = builder
         .build(house.as_of_on().await?, select, is_full, &|step| {
+            if let Ok(mut began) = began.lock() {
+                let now = SystemTime::now();
+                // What is no table is a date, on which many of them are made.
+                if builder.schema(&step.table).is_some() {
+                    began.0.insert(step.table.clone(), now);
+                } else {
+                    began.1 = began.1.or(Some(now));
+                }
+            }
             if let Ok(bar) = bar.lock() {
                 bar.set_length(step.total as u64);
                 bar.set_position(step.done as u64);
@@ -100,6 +163,9 @@ pub(crate) async fn build(house: &House, select: &[String], is_full: bool) -> an
         .await?;
     if let Ok(bar) = bar.lock() {
         bar.finish_and_clear();
+    }
+    if let Ok(began) = began.into_inner() {
+        crate::traces::built(&built, &began.0, began.1);
     }
     Ok(built)
 }

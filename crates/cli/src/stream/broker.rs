@@ -1,8 +1,9 @@
 //! What doors at brokers share: address, secrets, TLS.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use notify::SecretSource;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::{Host, Url};
@@ -52,6 +53,15 @@ pub(super) fn is_here(host: &str) -> bool {
 impl Broker<'_> {
     pub(super) fn wrong(&self, zh: &str, en: &str) -> anyhow::Error {
         Caller(format!("{}：{zh} / {}: {en}", self.setting, self.setting)).into()
+    }
+
+    /// Files that only their owner should read, as they are looked for.
+    pub(super) fn secret_files(&self, project: &Path) -> Vec<PathBuf> {
+        let password = match self.password {
+            Some(SecretSource::File(path)) => Some(path.clone()),
+            Some(SecretSource::Env(_)) | None => None,
+        };
+        password.into_iter().chain(self.key_file.map(|it| project.join(it))).collect()
     }
 
     /// Reads the address. One without TLS is taken for this machine only, unless the settings say that they know.

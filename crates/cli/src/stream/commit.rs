@@ -17,6 +17,7 @@ use super::{Doorstep, LOG_APP, Note, positions};
 use crate::house::House;
 use crate::ingest::{QUARANTINE, quarantine_spec, raw_spec, write_days};
 use crate::settings::Settings;
+use crate::traces;
 
 /// Pause after a commit that failed: the disk may be full, and asking it at once helps nobody.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ pub(crate) async fn run(house: Arc<House>, door: Arc<Doorstep>) {
                 pause = RETRY_PAUSE;
                 door.forget(&committed);
                 super::feeds::remember(&house, &committed.stuck, &mut failing);
-                if !committed.stuck.is_empty() {
+                if !committed.stuck.is_empty() || !committed.waiting.is_empty() {
                     // What stays may be so much that the log calls for a commit with every request.
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
@@ -60,6 +61,8 @@ pub(crate) struct Committed {
     pub(crate) last: Option<i64>,
     /// Pipelines whose rows no table takes: they stay in the log.
     pub(crate) stuck: Vec<Stuck>,
+    /// Pipelines whose rows wait until those of files or of a replay are in the table.
+    pub(crate) waiting: BTreeSet<String>,
 }
 
 /// A pipeline whose rows stay in the log, and what to do.
@@ -103,7 +106,12 @@ impl Stuck {
 struct Gone;
 
 impl Committed {
-    /// Why the rows of a pipeline stay in the log, if they do.
+    /// Whether rows of a pipeline stay in the log, for whatever reason.
+    pub(crate) fn keeps(&self, pipeline: &str) -> bool {
+        self.waiting.contains(pipeline) || self.of(pipeline).is_some()
+    }
+
+    /// Why the rows of a pipeline stay in the log, if no table takes them.
     pub(crate) fn of(&self, pipeline: &str) -> Option<&Stuck> {
         self.stuck.iter().find(|it| it.pipeline == pipeline)
     }
@@ -118,18 +126,28 @@ impl Committed {
 /// If the disk or the store refuses, after all pipelines were tried: the next try may well do it.
 pub(crate) async fn commit(house: &House) -> anyhow::Result<Committed> {
     let _one = house.committing.lock().await;
-    all(house).await
+    // A commit of nothing is not told: there is one every half minute.
+    if house.log.as_ref().is_none_or(|it| it.held() == 0) {
+        return all(house, None).await;
+    }
+    let traced = traces::begin("commit of the log");
+    let committed = traces::within(&traced, all(house, None)).await;
+    match &committed {
+        Ok(it) => traces::note(&traced, "yizhan.sources_stuck", it.stuck.len() as i64),
+        Err(_) => traces::failed(&traced),
+    }
+    committed
 }
 
-/// The same for whoever holds [`House::committing`].
-pub(super) async fn all(house: &House) -> anyhow::Result<Committed> {
+/// The same for whoever holds [`House::committing`], and the meeting of `met` if one is named.
+pub(super) async fn all(house: &House, met: Option<&str>) -> anyhow::Result<Committed> {
     let Some(log) = house.log.clone() else { return Ok(Committed::default()) };
-    let result = every(house, &log).await;
+    let result = every(house, &log, met).await;
     house.streams.note_commit(&result);
     result
 }
 
-async fn every(house: &House, log: &Arc<wal::Log>) -> anyhow::Result<Committed> {
+async fn every(house: &House, log: &Arc<wal::Log>, met: Option<&str>) -> anyhow::Result<Committed> {
     let reading = log.clone();
     let tail = tokio::task::spawn_blocking(move || reading.tail()).await?;
     let Some(last) = tail.last().map(|it| it.position) else { return Ok(Committed::default()) };
@@ -142,7 +160,15 @@ async fn every(house: &House, log: &Arc<wal::Log>) -> anyhow::Result<Committed> 
     pass("commit.rejects.after");
     let (mut stuck, mut refused, mut waits_from) = (Vec::new(), None, last + 1);
     let mut done: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
+    let mut waiting = BTreeSet::new();
     for (name, frames) in frames {
+        // Rows of files that take minutes are known before those that are pushed meanwhile, and stand before them.
+        let meeting = house.meetings.get(name).filter(|_| met != Some(name)).map(tokio::sync::Mutex::try_lock);
+        let Ok(_alone) = meeting.transpose() else {
+            waits_from = waits_from.min(frames.first().map_or(last, |it| it.position));
+            waiting.insert(name.to_owned());
+            continue;
+        };
         pass("commit.rows.before");
         let tried = of_pipeline(house, name, &frames).await;
         pass("commit.rows.after");
@@ -177,7 +203,7 @@ async fn every(house: &House, log: &Arc<wal::Log>) -> anyhow::Result<Committed> 
     tokio::task::spawn_blocking(forgetting).await??;
     match refused {
         Some(error) => Err(error),
-        None => Ok(Committed { last: Some(last), stuck }),
+        None => Ok(Committed { last: Some(last), stuck, waiting }),
     }
 }
 

@@ -19,7 +19,7 @@ use super::parcel::{Cargo, Parcel};
 use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
 use crate::house::House;
-use crate::settings;
+use crate::{settings, traces};
 
 /// How long what the register of approvals says is believed: an approval that ends is noticed within a minute.
 const APPROVALS_FRESH: Duration = Duration::from_secs(60);
@@ -94,7 +94,7 @@ impl Doorstep {
     /// Forgets answers that the store has: those of frames that were committed.
     pub(super) fn forget(&self, committed: &Committed) {
         let Some(last) = committed.last else { return };
-        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.of(&place.0).is_some());
+        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
     }
 
     pub(super) async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
@@ -287,6 +287,9 @@ impl Doorstep {
     /// Takes a parcel, and answers once it survives.
     pub(super) async fn put(self: &Arc<Self>, admitted: Admitted, parcel: Arc<Parcel>) -> Result<String, PushRefusal> {
         let door = self.clone();
+        let traced = traces::begin("door");
+        traces::note(&traced, "yizhan.source", admitted.pipeline.clone());
+        traces::note(&traced, "yizhan.door", door_name(&admitted, &parcel));
         let work = move || -> Result<String, PushRefusal> {
             let taken = door.take(&admitted, &parcel).and_then(|(answer, ticket)| {
                 ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
@@ -296,7 +299,17 @@ impl Doorstep {
             wal::point::pass("answer.before");
             Ok(answer)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?
+        let answer = tokio::task::spawn_blocking(work).await.map_err(|it| failed(&it.into()))?;
+        match &answer {
+            Ok(answer) if traces::is_read(&traced) => {
+                let answer: serde_json::Value = serde_json::from_str(answer).unwrap_or_default();
+                let rows = answer["rows_in"].as_i64().unwrap_or_default();
+                traces::note(&traced, "yizhan.rows", rows);
+            }
+            Ok(_) => {}
+            Err(_) => traces::failed(&traced),
+        }
+        answer
     }
 
     /// Waits until the frame survives; one that does not is forgotten, so that the next try under its key is a new one.
@@ -374,6 +387,17 @@ impl Pushes for Pushing {
 
     fn warnings(&self) -> Vec<PushWarning> {
         super::warnings(&self.0.house)
+    }
+}
+
+/// Kind and name of a door, as the settings have them (`nats/gates`); which group of devices pushed is not told.
+fn door_name(admitted: &Admitted, parcel: &Parcel) -> String {
+    let named = |source: &str| source.split('/').take(2).collect::<Vec<_>>().join("/");
+    match (&parcel.cargo, &parcel.reached) {
+        (_, Some(reached)) => named(&reached.source),
+        _ if admitted.device_group == store::DROP_GROUP => "drop".to_owned(),
+        (Cargo::Messages(_), None) => named(&admitted.device_group),
+        _ => "http".to_owned(),
     }
 }
 

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 use ::ingest::PushForm;
 use anyhow::Context;
 use serve::{PushRefusal, PushRefusalKind};
-use tokio::task::JoinHandle;
+// A folder on a share may answer slowly: whoever asks it keeps no other door waiting.
+use tokio::task::{JoinHandle, block_in_place};
 use wal::point::pass;
 
 use super::door::{Doorstep, refused};
@@ -111,7 +112,7 @@ async fn watch(door: Arc<Doorstep>, folder: Arc<Folder>) {
         }
         if swept.is_none_or(|it| SWEEP < it.elapsed()) {
             swept = Some(Instant::now());
-            if let Err(error) = folder.sweep() {
+            if let Err(error) = block_in_place(|| folder.sweep()) {
                 door.board.trouble(&folder.name, "done/ 中的旧文件未能清理", &format!("old files of done/ stay: {error}"));
             }
         }
@@ -127,27 +128,15 @@ fn disk(folder: &Folder, error: &io::Error) -> PushRefusal {
 async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> Result<(), PushRefusal> {
     let failed = |error: io::Error| disk(folder, &error);
     // What a crash or a full log left behind comes first: a newer file of the same name waits for it.
-    for path in folder.files(&folder.root.join(TAKING)).map_err(failed)? {
+    for path in block_in_place(|| folder.files(&folder.root.join(TAKING))).map_err(failed)? {
         take(door, folder, &path).await?;
     }
-    let files = folder.files(&folder.root).map_err(failed)?;
+    let files = block_in_place(|| folder.files(&folder.root)).map_err(failed)?;
     let there: HashSet<&PathBuf> = files.iter().collect();
     seen.retain(|path, _| there.contains(path));
     door.board.behind(&folder.name, files.len() as u64);
     for path in files {
-        // Somebody may take a file back at any time.
-        let Ok(shape) = Shape::of(&path) else { continue };
-        if !folder.is_whole(shape, &path, seen) {
-            continue;
-        }
-        let Some(name) = path.file_name() else { continue };
-        let taking = folder.root.join(TAKING).join(name);
-        if taking.exists() {
-            continue;
-        }
-        pass("drop.found");
-        fs::rename(&path, &taking).map_err(failed)?;
-        seen.remove(&path);
+        let Some(taking) = block_in_place(|| folder.claim(&path, seen)).map_err(failed)? else { continue };
         pass("drop.claimed");
         take(door, folder, &taking).await?;
     }
@@ -157,7 +146,7 @@ async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> R
 /// Takes one file of `.taking/`. One that still changes is looked at again in the next round.
 async fn take(door: &Arc<Doorstep>, folder: &Arc<Folder>, path: &Path) -> Result<(), PushRefusal> {
     let failed = |error: io::Error| disk(folder, &error);
-    let before = Shape::of(path).map_err(failed)?;
+    let before = block_in_place(|| Shape::of(path)).map_err(failed)?;
     let name = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
     if folder.bytes_max < before.bytes {
         let hash = hashed(path).await.map_err(failed)?;
@@ -169,12 +158,12 @@ async fn take(door: &Arc<Doorstep>, folder: &Arc<Folder>, path: &Path) -> Result
                 "the file is larger than {kib} KiB (stream.body_bytes_max): split it, or put it into input/ for the nightly run"
             ),
         );
-        return folder.refuse(path, &hash, &why).map_err(failed);
+        return block_in_place(|| folder.refuse(path, &hash, &why)).map_err(failed);
     }
     let read = path.to_owned();
     let bytes = tokio::task::spawn_blocking(move || fs::read(read)).await.map_err(|it| failed(io::Error::other(it)))?;
     let bytes = bytes.map_err(failed)?;
-    if Shape::of(path).map_err(failed)? != before || bytes.len() as u64 != before.bytes {
+    if block_in_place(|| Shape::of(path)).map_err(failed)? != before || bytes.len() as u64 != before.bytes {
         return Ok(());
     }
     let hash = ::ingest::hash_bytes(&bytes);
@@ -187,14 +176,14 @@ async fn take(door: &Arc<Doorstep>, folder: &Arc<Folder>, path: &Path) -> Result
     let parcel = Arc::new(Parcel { cargo, key: Some(hash.clone()), reached: None });
     let answer = door.give(&folder.pipeline, store::DROP_GROUP, &parcel).await;
     // Who writes into a file that was whole has made another one of it.
-    if Shape::of(path).map_err(failed)? != before {
+    if block_in_place(|| Shape::of(path)).map_err(failed)? != before {
         return Ok(());
     }
     match answer {
         Ok(answer) => {
             pass("drop.kept");
             door.board.took(&folder.name, answer["rows_in"].as_u64().unwrap_or(0));
-            folder.finish(path, &hash).map_err(failed)?;
+            block_in_place(|| folder.finish(path, &hash)).map_err(failed)?;
             pass("drop.done");
             Ok(())
         }
@@ -207,7 +196,7 @@ async fn take(door: &Arc<Doorstep>, folder: &Arc<Folder>, path: &Path) -> Result
             // What was refused may quote a cell, and this is read by people who see no person's data.
             let (zh, en) = ("有文件被退回，原因在 refused/ 中该文件旁", "a file was refused; why stands beside it in refused/");
             door.board.trouble(&folder.name, zh, en);
-            folder.refuse(path, &hash, &why).map_err(failed)
+            block_in_place(|| folder.refuse(path, &hash, &why)).map_err(failed)
         }
         Err(why) => Err(why),
     }
@@ -236,6 +225,24 @@ impl Folder {
         }
         found.sort();
         Ok(found.into_iter().map(|it| it.1).collect())
+    }
+
+    /// Moves a file that is whole to where it is taken; nothing if it is to be looked at again.
+    fn claim(&self, path: &Path, seen: &mut Seen) -> io::Result<Option<PathBuf>> {
+        // Somebody may take a file back at any time.
+        let Ok(shape) = Shape::of(path) else { return Ok(None) };
+        if !self.is_whole(shape, path, seen) {
+            return Ok(None);
+        }
+        let Some(name) = path.file_name() else { return Ok(None) };
+        let taking = self.root.join(TAKING).join(name);
+        if taking.exists() {
+            return Ok(None);
+        }
+        pass("drop.found");
+        fs::rename(path, &taking)?;
+        seen.remove(path);
+        Ok(Some(taking))
     }
 
     /// Whether nobody has touched a file for long enough: by its own time, or as long as it was looked at here where clocks

@@ -85,7 +85,7 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         log_bytes: house.log.as_ref().map_or_else(|| tail.iter().map(|it| it.bytes).sum(), |it| it.held()),
         log_bytes_max: house.settings.stream.bytes_max.0,
         commit_seconds: house.settings.stream.commit_seconds,
-        disk_free_bytes: crate::disk::free_bytes(&house.place.data),
+        disk_free_bytes: tokio::task::block_in_place(|| crate::disk::free_bytes(&house.place.data)),
         failure: house.metrics.failure(""),
         tick: house.metrics.last_tick(),
         ..Operation::default()
@@ -95,7 +95,9 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         let mut state = told(house, pipeline);
         if let Some(snapshot) = house.lake.snapshot(&pipeline.raw_table()).await? {
             state.rows = snapshot.rows();
-            state.committed_us = snapshot.files.iter().map(|it| it.modified_ms * 1_000).max();
+            // Compaction writes files anew, and says nothing of the clock.
+            let files_us = || snapshot.files.iter().map(|it| it.modified_ms * 1_000).max();
+            state.committed_us = crate::known::said(&snapshot).or_else(files_us);
             let newest = newest(house, snapshot, seen).await?;
             (state.occurred_us, state.known_us) = (newest.occurred_us, newest.known_us);
         }
@@ -120,7 +122,8 @@ pub(crate) async fn look(house: &House, seen: &mut Seen) -> anyhow::Result<Opera
         }
         state.counts = counts;
         if state.failure.is_none() {
-            state.failure = house.store.files().newest_refused(name).await?.map(refused);
+            state.failure =
+                house.store.files().newest_refused(name).await?.map(|(_, _, since_us)| refused(since_us.unwrap_or(now_us)));
         }
         state.waiting = waiting.remove(name).unwrap_or_default();
         state.late = late.get(name).cloned().unwrap_or_default();
@@ -158,9 +161,9 @@ fn told(house: &House, pipeline: &Pipeline) -> PipelineState {
 /// A file that was refused whole, as the register of files remembers it.
 ///
 /// Neither its name nor why is told here: both may quote somebody's number.
-fn refused((file, _): (store::FileEntry, String)) -> Failure {
+fn refused(since_us: i64) -> Failure {
     Failure {
-        since_us: file.modified_us,
+        since_us,
         zh: "最新的文件整份被拒，原因见 yizhan ingest 的输出".to_owned(),
         en: "the newest file was refused whole; `yizhan ingest` says why".to_owned(),
         todo_zh: "修正文件或约定后再次运行；它会取得新的编号".to_owned(),
@@ -197,6 +200,7 @@ async fn newest(house: &House, snapshot: lake::Snapshot, seen: &mut Seen) -> any
     let dates: Vec<String> = days.iter().filter_map(|it| schema::time::days_date(*it)).map(|it| format!("DATE '{it}'")).collect();
     let days = if dates.is_empty() { String::new() } else { format!("WHERE occurred_on IN ({})", dates.join(", ")) };
     let (table, id, version) = (snapshot.table.clone(), snapshot.id.clone(), snapshot.version);
+    let said_us = crate::known::said(&snapshot);
     let context = house.engine.context();
     context.register_table("found", house.engine.pin(snapshot)?)?;
     // What a first load assumes may lie ahead of every clock.
@@ -205,7 +209,9 @@ async fn newest(house: &House, snapshot: lake::Snapshot, seen: &mut Seen) -> any
     );
     let batches = context.sql(&query).await?.collect().await?;
     let at = |name: &str| batches.iter().filter_map(|it| latest(it, name)).max();
-    let it = Newest { id, version, occurred_us: at("occurred_at"), known_us: at("known_at") };
+    // The days that the last commit wrote are not known any more once compaction has written others.
+    let known_us = at("known_at").max(at("known_at").and(said_us));
+    let it = Newest { id, version, occurred_us: at("occurred_at"), known_us };
     seen.newest.insert(table, it.clone());
     Ok(it)
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::datetime::DateTime;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::{Client, ConnectOptions, Event};
 use futures::StreamExt;
@@ -20,6 +21,7 @@ use super::door::Doorstep;
 use super::inside::{Pause, check_name, check_pipeline};
 use super::parcel::{Cargo, Parcel, Reached};
 use super::positions;
+use super::reread::{Counted, Stretch};
 use crate::exit::Caller;
 use crate::house::House;
 
@@ -154,6 +156,16 @@ impl Shard {
     }
 }
 
+impl Ended {
+    /// Its words, for whoever waits for a command.
+    fn told(self) -> anyhow::Error {
+        match self {
+            Ended::Lost { zh, en } | Ended::Stopped { zh, en } => std::io::Error::other(format!("{zh} / {en}")).into(),
+            Ended::Missed => std::io::Error::other("消息在途中丢失 / a message was missed on the way").into(),
+        }
+    }
+}
+
 fn lost(zh: &str, en: &str) -> Ended {
     Ended::Lost { zh: zh.to_owned(), en: en.to_owned() }
 }
@@ -263,7 +275,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
     let info = stream.cached_info();
     let sequence = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
     let found = Found {
-        born_us: i64::try_from(info.created.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX),
+        born_us: micros(info.created),
         first: sequence(info.state.first_sequence),
         last: sequence(info.state.last_sequence),
     };
@@ -301,7 +313,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
     loop {
         // Nothing is cut off but waiting: what was gathered is kept in any case.
         let batch = tokio::select! {
-            batch = gather(&consumer, bytes_max, &mut given) => batch,
+            batch = gather(&consumer, bytes_max, &mut given, i64::MAX) => batch,
             () = gone.notified() => return lost("NATS 连接断开", "the connection to NATS is gone"),
         };
         let n = batch.messages.len();
@@ -327,6 +339,107 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
     }
 }
 
+fn micros(at: DateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
+}
+
+/// Reads again what an entry of the settings got in a stretch of time, subject by subject.
+pub(super) async fn read_again(
+    house: &Arc<House>,
+    door: &Arc<Doorstep>,
+    config: &Nats,
+    stretch: &Stretch,
+    counted: &mut Counted,
+) -> anyhow::Result<()> {
+    for it in Shard::all(house, door, config)? {
+        let mut next = None;
+        // What was missed on the way is read from where it was missed.
+        while let Read::Until(from) = subject_again(house, &it, stretch, next, counted).await? {
+            next = from;
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+    Ok(())
+}
+
+/// How far a stretch was read.
+enum Read {
+    Whole,
+    /// Up to this number, or not from its beginning yet: what comes next was missed on the way.
+    Until(Option<u64>),
+}
+
+/// One subject from the beginning of the stretch, or from a number on.
+async fn subject_again(
+    house: &House,
+    it: &Shard,
+    stretch: &Stretch,
+    from: Option<u64>,
+    counted: &mut Counted,
+) -> anyhow::Result<Read> {
+    let gone = Arc::new(Notify::new());
+    let client = it.connect(&gone).await.map_err(|it| it.told())?;
+    let context = async_nats::jetstream::new(client.clone());
+    let name = &it.config.stream;
+    let stream = context
+        .get_stream(name)
+        .await
+        .map_err(|why| lost(&format!("读不到流 {name}：{why}"), &format!("could not find stream {name}: {why}")).told())?;
+    let oldest_us = micros(stream.cached_info().state.first_timestamp);
+    if from.is_none() && stretch.from_us < oldest_us {
+        counted.notes.push(format!(
+            "{}：所要的时间早于流 {name} 现存最早的消息，更早的已读不到 / {}: stream {name} begins later than what was asked for, and what \
+             was before its oldest message cannot be read",
+            it.source, it.source
+        ));
+    }
+    let start_time = async_nats::datetime::from_nanos(i128::from(stretch.from_us) * 1_000)
+        .map_err(|error| anyhow::anyhow!("the first day cannot be asked for: {error}"))?;
+    let config = pull::Config {
+        deliver_policy: match from {
+            Some(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+            None => DeliverPolicy::ByStartTime { start_time },
+        },
+        ack_policy: AckPolicy::None,
+        filter_subject: it.subject.clone(),
+        inactive_threshold: FORGOTTEN,
+        memory_storage: true,
+        ..pull::Config::default()
+    };
+    let consumer: Consumer<pull::Config> = stream.create_consumer(config).await.map_err(|error| silent(&error).told())?;
+    let bytes_max = it.bytes_of_batch(&client);
+    let (mut given, mut next) = (0_u64, from);
+    loop {
+        let batch = tokio::select! {
+            batch = gather(&consumer, bytes_max, &mut given, stretch.until_us) => batch,
+            () = gone.notified() => return Err(lost("NATS 连接断开", "the connection to NATS is gone").told()),
+        };
+        let n = batch.messages.len();
+        if let Some(last) = batch.last {
+            next = Some(last + 1);
+            counted.bar.inc(n as u64);
+            counted.bar.set_length(counted.bar.position() + batch.pending);
+            super::reread::give(house, &it.door, (it.config.pipeline.as_str(), it.source.as_str()), batch.messages, counted)
+                .await?;
+        }
+        match batch.ended {
+            Some(Ended::Missed) => return Ok(Read::Until(next)),
+            Some(ended) => return Err(ended.told()),
+            None if batch.is_over => return Ok(Read::Whole),
+            None => {}
+        }
+        if n == 0 {
+            let info = consumer.get_info().await.map_err(|error| silent(&error).told())?;
+            if info.delivered.consumer_sequence != given {
+                return Ok(Read::Until(next));
+            }
+            if info.num_pending == 0 {
+                return Ok(Read::Whole);
+            }
+        }
+    }
+}
+
 /// Messages in their order, and how far they reach.
 #[derive(Default)]
 struct Batch {
@@ -337,9 +450,11 @@ struct Batch {
     pending: u64,
     /// Why no more can be read.
     ended: Option<Ended>,
+    /// The broker got the next one at the end of the stretch that is read, or later.
+    is_over: bool,
 }
 
-async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut u64) -> Batch {
+async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut u64, until_us: i64) -> Batch {
     let mut batch = Batch::default();
     let asked = consumer.batch().max_messages(BATCH_MAX).max_bytes(bytes_max).expires(GATHER).messages().await;
     let mut messages = match asked {
@@ -360,8 +475,8 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
                 break;
             }
         };
-        let (consumed, sequence, pending) = match message.info() {
-            Ok(info) => (info.consumer_sequence, info.stream_sequence, info.pending),
+        let (consumed, sequence, pending, at_us) = match message.info() {
+            Ok(info) => (info.consumer_sequence, info.stream_sequence, info.pending, micros(info.published)),
             Err(error) => {
                 batch.ended = Some(silent(&error));
                 break;
@@ -372,6 +487,10 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
             break;
         }
         *given = consumed;
+        if until_us <= at_us {
+            batch.is_over = true;
+            break;
+        }
         batch.last = Some(sequence);
         batch.pending = pending;
         batch.messages.push(message.payload.to_vec());

@@ -140,14 +140,21 @@ impl FileRegister {
         tx.commit().await.map_err(Error::database("write", "file_register"))
     }
 
-    /// Gives a file up under its number: the feed is broken, and nothing of it entered the lake.
+    /// Gives a file up under its number at an instant: the feed is broken, and nothing of it entered the lake.
     ///
     /// # Errors
     /// If there is no such number, it is closed already, or the store cannot be written.
-    pub async fn refuse(&self, pipeline: &str, file_no: i64, why: &str) -> Result<(), Error> {
+    pub async fn refuse(&self, pipeline: &str, file_no: i64, why: &str, at_us: i64) -> Result<(), Error> {
         let mut tx = self.database.begin("file_register").await?;
         expect_open(&mut tx, pipeline, file_no).await?;
         close(&mut tx, pipeline, file_no, why).await?;
+        sqlx::query("UPDATE file_register SET refused_at_us = $1 WHERE pipeline = $2 AND file_no = $3")
+            .bind(at_us)
+            .bind(pipeline)
+            .bind(file_no)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "file_register"))?;
         tx.commit().await.map_err(Error::database("write", "file_register"))
     }
 

@@ -194,7 +194,7 @@ async fn a_refused_file_gets_a_new_number_and_counts_for_nothing() {
     let files = scene.open().await.files();
     let entry = new(number(&files, "a.csv", "a").await);
     files.count("card_txn", entry.file_no, TEN).await.unwrap();
-    files.refuse("card_txn", 1, "half of the rows are bad").await.unwrap();
+    files.refuse("card_txn", 1, "half of the rows are bad", 5).await.unwrap();
 
     let known = files.known("card_txn", "a.csv", 1, 1_000).await.unwrap().expect("it was seen");
     let retried = new(number(&files, "a.csv", "a").await);
@@ -241,10 +241,10 @@ async fn what_is_closed_or_unknown_cannot_be_counted_or_refused() {
     let files = scene.open().await.files();
     take(&files, "a.csv", "a").await;
 
-    for refused in [files.count("card_txn", 1, TEN).await, files.refuse("card_txn", 1, "late").await] {
+    for refused in [files.count("card_txn", 1, TEN).await, files.refuse("card_txn", 1, "late", 5).await] {
         assert!(matches!(refused, Err(Error::FileClosed { file_no: 1, .. })), "{refused:?}");
     }
-    for refused in [files.count("card_txn", 9, TEN).await, files.refuse("card_txn", 9, "late").await] {
+    for refused in [files.count("card_txn", 9, TEN).await, files.refuse("card_txn", 9, "late", 5).await] {
         assert!(matches!(refused, Err(Error::NoSuchFile { file_no: 9, .. })), "{refused:?}");
     }
 }
@@ -275,9 +275,14 @@ async fn the_newest_number_tells_whether_a_source_is_refused_now() {
     let files = scene.open().await.files();
     assert_eq!(files.newest_refused("card_txn").await.unwrap(), None);
     let bad = new(number(&files, "a.csv", "bad").await);
-    files.refuse("card_txn", bad.file_no, "a column nobody declared").await.unwrap();
-    let (entry, why) = files.newest_refused("card_txn").await.unwrap().expect("it was refused");
-    assert_eq!((entry.path.as_str(), why.as_str()), ("a.csv", "a column nobody declared"));
+    files.refuse("card_txn", bad.file_no, "a column nobody declared", 70).await.unwrap();
+    let (entry, why, since_us) = files.newest_refused("card_txn").await.unwrap().expect("it was refused");
+    assert_eq!((entry.path.as_str(), why.as_str(), since_us), ("a.csv", "a column nobody declared", Some(70)));
+    // The next run finds the same file under another number: it is refused since the first one.
+    let again = new(number(&files, "a.csv", "bad").await);
+    files.refuse("card_txn", again.file_no, "a column nobody declared", 90).await.unwrap();
+    let (entry, _, since_us) = files.newest_refused("card_txn").await.unwrap().expect("it is refused still");
+    assert_eq!((entry.file_no, since_us), (again.file_no, Some(70)));
     assert_eq!(files.newest_refused("gate_event").await.unwrap(), None);
     take(&files, "a.csv", "mended").await;
     assert_eq!(files.newest_refused("card_txn").await.unwrap(), None);

@@ -1,0 +1,131 @@
+//! Reading again what a door's source still has of some days: after a contract was mended, or rows were lost behind the door.
+//!
+//! Messages go through the same doorstep as ever, dated now. The position of the door is not moved, and what is in the table
+//! already is set aside by the contract's key, as any event that comes twice. A stretch that is read again twice is skipped
+//! by its bytes, as long as answers are kept.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use serde_json::Value;
+use serve::{PushRefusal, PushRefusalKind};
+
+use super::door::Doorstep;
+use super::inside::Pause;
+use super::parcel::{Cargo, Parcel};
+use super::{commit, nats};
+use crate::exit::Caller;
+use crate::house::House;
+use crate::ingest::Report;
+use crate::progress::Bars;
+
+/// Tries of one parcel: whoever waits for a command wants to know.
+const TRIES: usize = 5;
+
+/// What is read again.
+pub(super) struct Stretch {
+    /// Instant of the first message, as the source dated it.
+    pub(super) from_us: i64,
+    /// Instant from which on none is read.
+    pub(super) until_us: i64,
+}
+
+/// Reads again what a door, `nats/<name>`, got in a stretch of time.
+pub(crate) async fn reread(
+    house: &Arc<House>,
+    input: PathBuf,
+    named: &str,
+    from_us: i64,
+    until_us: i64,
+) -> anyhow::Result<(Report, Vec<String>)> {
+    let known: Vec<String> = house.settings.stream.nats.iter().map(|it| format!("nats/{}", it.name)).collect();
+    let config = house.settings.stream.nats.iter().find(|it| named == format!("nats/{}", it.name));
+    let Some(config) = config else {
+        let known = if known.is_empty() { "–".to_owned() } else { known.join(", ") };
+        anyhow::bail!(Caller(format!(
+            "没有可重读的接入 \"{named}\"：可重读的是 {known}；文件请放回 input/ 后用 yizhan ingest，HTTP 与 MQTT 须由发送方重发 / \"{named}\" is \
+             no door that can be read again: those are {known}. Files are put into input/ for `yizhan ingest`; what came over HTTP \
+             or MQTT must be sent again"
+        )));
+    };
+    let contract = house.project.pipelines.iter().find(|it| it.name() == config.pipeline);
+    if !contract.is_some_and(schema::Pipeline::is_event) {
+        anyhow::bail!(Caller(format!(
+            "{named}：{} 记录的是状态，重读会把过去的状态当作现在，未执行 / {named}: {} holds states, and reading them again would take \
+             those of the past for today's: nothing was done",
+            config.pipeline, config.pipeline
+        )));
+    }
+    let door = Arc::new(Doorstep::new(house.clone(), input)?);
+    let mut counted = Counted::new(&config.pipeline, named);
+    nats::read_again(house, &door, config, &Stretch { from_us, until_us }, &mut counted).await?;
+    counted.bar.finish_and_clear();
+    commit(house).await?;
+    Ok((counted.report, counted.notes))
+}
+
+/// What came of the messages so far.
+pub(super) struct Counted {
+    pub(super) report: Report,
+    /// What could not be read, in both languages.
+    pub(super) notes: Vec<String>,
+    pub(super) bar: ProgressBar,
+    began: std::time::Instant,
+}
+
+impl Counted {
+    fn new(pipeline: &str, door: &str) -> Self {
+        Self {
+            report: Report { pipeline: pipeline.to_owned(), table: format!("raw_{pipeline}"), ..Report::default() },
+            notes: Vec::new(),
+            bar: Bars::new().steps(door, 0),
+            began: std::time::Instant::now(),
+        }
+    }
+
+    fn add(&mut self, answer: &Value) {
+        let n = |key: &str| answer[key].as_u64().unwrap_or(0);
+        self.report.rows_in += n("rows_in");
+        self.report.rows_kept += n("rows_kept");
+        self.report.rows_quarantined += n("rows_quarantined");
+        self.report.rows_skipped += n("rows_skipped");
+        let reasons: BTreeMap<String, u64> = serde_json::from_value(answer["reasons"].clone()).unwrap_or_default();
+        for (reason, rows) in reasons {
+            *self.report.reasons.entry(reason).or_default() += rows;
+        }
+        self.report.seconds = self.began.elapsed().as_secs_f64();
+    }
+}
+
+/// Puts messages into the log; a log that is full is brought into the lake first.
+pub(super) async fn give(
+    house: &House,
+    door: &Arc<Doorstep>,
+    (pipeline, source): (&str, &str),
+    messages: Vec<Vec<u8>>,
+    counted: &mut Counted,
+) -> anyhow::Result<()> {
+    let parcel = Arc::new(Parcel { cargo: Cargo::Messages(messages), key: None, reached: None });
+    let mut pause = Pause::new();
+    let mut tries = 0;
+    loop {
+        let refusal = match door.give(pipeline, source, &parcel).await {
+            Ok(answer) => {
+                counted.add(&answer);
+                return Ok(());
+            }
+            Err(refusal) => refusal,
+        };
+        tries += 1;
+        let PushRefusal { kind, zh, en } = refusal;
+        match kind {
+            PushRefusalKind::Full if tries < TRIES => {
+                commit(house).await?;
+            }
+            PushRefusalKind::Failed if tries < TRIES => tokio::time::sleep(pause.grown()).await,
+            _ => anyhow::bail!(Caller(format!("{source}：{zh} / {source}: {en}"))),
+        }
+    }
+}
