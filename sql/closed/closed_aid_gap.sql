@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What a month in the canteens costs less than the benchmark, for who eats there at least sixty times a month and spends little two months running, held against who eats at the same level of prices (封闭: 隐形资助测算). An offer of help, never a finding of need."
+about_zh     = "封闭库：每月在食堂用餐至少六十次、连续两个月消费较少的学生，一个月的食堂花费比基准少多少；与在同一价格水平用餐的人相比。这是提供帮助的线索，不是对困难的认定。"
 owner        = "student_aid_center"
 materialized = "as_of"
 cadence      = "week"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Whom aid is about: recognised in hardship this year, paid within a year, or a candidate for hidden aid (封闭: 资助对象与候选). Nobody else has a row, so whoever works with it sees nobody else."
+about_zh     = "封闭库：资助涉及的学生，即本年度认定困难、一年内领过资助，或隐形资助的候选。其他人没有行，因此做这项工作的人看不到其他任何人。"
 owner        = "student_aid_center"
 materialized = "as_of"
 cadence      = "week"

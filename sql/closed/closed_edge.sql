@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Pairs who eat together more often than their timetables explain, over four weeks (封闭: 共餐关系). Co-location is weak evidence of anything: never a list of friends, never exported."
+about_zh     = "封闭库：四周内一起用餐的次数多于课表所能解释的两人。同时同地是很弱的证据：绝不是朋友名单，绝不导出。"
 owner        = "psychology_center"
 materialized = "as_of"
 cadence      = "week"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Canteen payments of four weeks as meals at groups of terminals, with whether who paid takes no part in social measures (封闭: 就餐)."
+about_zh     = "封闭库：四周的食堂付款，按终端组归成一餐，并注明付款人是否已退出社交类指标。"
 owner        = "psychology_center"
 materialized = "view"
 cached       = true

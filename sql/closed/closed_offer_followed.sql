@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Whose weeks had changed on a Monday, whether somebody then spoke with them, and whether a change is still found four weeks later (封闭: 提示跟进与其后): what the effect of following up is made of. One row a student, the first such Monday; who was spoken with only after two weeks is left out, as is who had been before."
+about_zh     = "封闭库：谁的周记录在某个周一已有变化，其后是否有人与其谈过，四周后变化是否还在；跟进效果由此算出。每名学生一行，取第一个这样的周一；两周之后才有人谈的不计，此前已有人谈过的也不计。"
 owner        = "student_affairs_office"
 materialized = "view"
 grain        = ["student_key"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Canteen payments of four weeks, but of who objects, for finding who eats together (封闭: 就餐)."
+about_zh     = "封闭库：四周的食堂付款，用于判断谁与谁一起用餐；提出异议者的付款不在其中。"
 owner        = "psychology_center"
 materialized = "view"
 subject      = "student_key"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How many students lived in the rooms of which a week's plans were made, with and without an offer of that day (封闭: 走访抽样总体)."
+about_zh     = "封闭库：制定一周走访计划的房间中共住有多少学生，分当日有提示和没有提示的。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 cadence      = "week"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Rooms that each counselor is to visit in a week (封闭: 走访计划抽样): those longest without contact, and some drawn at random. Which is which never reaches the visitor."
+about_zh     = "封闭库：每名辅导员一周要走访的房间，包括最久没有联系的和随机抽取的。哪间属于哪种，不告诉走访人。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 cadence      = "week"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Who was met in a planned room within the week of the plan, and what the sheet says (封闭: 走访所见): what recall relative to visits is made of."
+about_zh     = "封闭库：计划走访的房间在计划当周见到了谁，以及观察表上的内容；相对走访所见的召回率由此算出。"
 owner        = "student_affairs_office"
 materialized = "view"
 grain        = ["plan_on", "counselor_key", "student_key"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Activities of 60 days by dimension, whole and each: how many, who came, who said what they thought of it (活动参与与评价)."
+about_zh     = "近60天的活动，合计及分类别：办了多少、多少人参加、多少人评价及评价如何。"
 owner        = "youth_league_committee"
 materialized = "as_of"
 grain        = ["dimension"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What came of offers of the data whose case somebody closed within ninety days, for the university (近90天关怀提示结果). Counts of care are small-group data: below ten they are not told."
+about_zh     = "数据产生的关怀提示中，近90天有人结案的结果，全校合计。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]

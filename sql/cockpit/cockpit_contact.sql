@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How far staff reach students, for the university and each college: who was talked with in 28 days, how long ago the last talk was, rooms a day, the four slots of the day, requests that staff found themselves (联系覆盖). About teams, never about one member of staff or one student; colleges below five are in no figure, and no hidden college follows from the university."
+about_zh     = "教职工联系学生的情况，全校和各学院：近28天与多少人谈过、距上次谈话多久、每天走访多少间、四个时段的分布、教职工自己发现的诉求。只关乎队伍，从不关乎某一位教职工或学生；不足五人的学院不进入任何数字，也不能由全校数字推算出被隐去的学院。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]

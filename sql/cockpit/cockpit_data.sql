@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Devices online and portraits with data, one row a date (平安与数据)."
+about_zh     = "在线设备和有数据的画像，每个日期一行。"
 owner        = "network_center"
 materialized = "as_of"
 grain        = ["scope"]

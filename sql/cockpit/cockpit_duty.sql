@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Plans of presence of each college for the current term, and whether reception days of 28 days were held as rostered (进驻计划与排班). About offices, never about one member of staff."
+about_zh     = "本学期各学院的进驻工作计划，以及近28天接待日是否按排班举行。只关乎部门，从不关乎某一位教职工。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Safe use of electricity by building and floor: breaches that were found in 120 days, and what a room uses in a week (用电安全). About places, never about who lives in a room; floor 0 is the whole building, from which no hidden floor can be worked out."
+about_zh     = "各楼栋各楼层的用电安全：近120天查到的违规，以及每间房一周的用电量。只关乎场所，从不关乎谁住在里面；0层为整栋楼，从中推算不出被隐去的楼层。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Buildings, floors, classes, majors and colleges whose students' weeks moved together on a date: something about the place or the plan, to be looked at before any person; with what the platform knows of in these weeks that could be the cause (环境变化)."
+about_zh     = "某日学生的周记录一起变化的楼栋、楼层、班级、专业和学院：先看场所或安排，再看个人；并附平台所知的、这几周里可能的原因。"
 owner        = "logistics_office"
 materialized = "as_of"
 grain        = ["trend", "group_kind", "group_id"]

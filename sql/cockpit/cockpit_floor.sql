@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Building by floor last night: return, open repairs, devices; hygiene, patrols, participation and requests of four weeks (楼栋×楼层). Never a care figure; floors below five due are suppressed."
+about_zh     = "昨晚各楼栋各楼层的归寝、未修完的报修和设备，以及近四周的卫生、巡查、活动参与和诉求。从不含关怀数字；应归不足五人的楼层不显示。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]

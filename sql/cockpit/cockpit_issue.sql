@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Open requests that gather: a category in a building, three or more (苗头性问题)."
+about_zh     = "聚集的未办结诉求：同一楼栋同一类别三件及以上。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["category", "building_id"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Students by where they are, for the university and each college; the parts exclude one another and add up to the register (今日学生结构)."
+about_zh     = "全校和各学院学生目前在何处；各部分互不重叠，合计等于学籍人数。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope", "part"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category, office and college of the student (接诉即办). Of a college no figure of one to four is told, nor one from which it follows."
+about_zh     = "近30天和此前30天的诉求办理数字，合计及按类别、办理部门和学生所在学院。学院数字中一至四的不显示，能推算出它的也不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["grouped_by", "group_value", "period"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Requests raised, resolved and running past their deadline on each of the last 60 days."
+about_zh     = "近60天每天提出、办结和超过时限的诉求件数。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["day_on"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Care offers of a date for the university and each college: offered, and what nobody has hours for (关怀提示与承载缺口). Counts of care are small-group data: below ten they are not told."
+about_zh     = "某日全校和各学院的关怀提示：已发出的，以及没有工时承接的。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The newest answer about each student and night that a list asked after (未归核实结果)."
+about_zh     = "清单问到的每名学生每一夜的最新核实结果。"
 owner        = "logistics_security_office"
 materialized = "view"
 subject      = "student_key"

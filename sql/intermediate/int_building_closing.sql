@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "When dormitories close, of those whose register says so (门禁关闭时间); the others close at the hour of the settings."
+about_zh     = "登记了关门时间的宿舍楼何时关门；其余楼栋以设置中的时间为准。"
 owner        = "logistics_security_office"
 materialized = "view"
 grain        = ["building_id"]

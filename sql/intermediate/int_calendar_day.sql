@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The calendar as it holds for each campus and year of entry: a row of their own goes before the row for everybody (校历)."
+about_zh     = "对各校区、各入学年份有效的校历：有专门一行的优先于对所有人的那一行。"
 owner        = "academic_affairs_office"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Student days of the last ten weeks with what the calendar says of them."
+about_zh     = "近十周的学生日，附校历对当天的说明。"
 owner        = "platform"
 materialized = "view"
 cached       = true

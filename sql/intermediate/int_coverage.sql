@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Share of the expected device time of 28 days that was observed, by kind of device; where no device reports, the share of days with any row; one row (设备完整率)."
+about_zh     = "近28天设备应在线时间中实际观测到的比例，按设备类别；没有设备心跳的，取有任何数据的天数占比；只有一行。"
 owner        = "network_center"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How much of one campus day each device was alive, as it was known (设备日在线)."
+about_zh     = "每台设备在每个校园日有多长时间在线，以当时所知为准。"
 owner        = "network_center"
 materialized = "student_day"
 grain        = ["device_id", "occurred_on"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The canteen in which each student ate on most days of the last four weeks (主要就餐食堂)."
+about_zh     = "每名学生近四周用餐天数最多的食堂。"
 owner        = "platform"
 materialized = "view"
 cached       = true

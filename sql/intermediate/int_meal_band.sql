@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "When breakfast, lunch and dinner are eaten in each canteen, found from its own payments of 28 days; a canteen with few of them keeps the usual bands (各餐厅餐段)."
+about_zh     = "各食堂早、午、晚餐的时段，由其近28天自己的付款得出；付款很少的食堂沿用通常的时段。"
 owner        = "logistics_office"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Nights of the last four weeks of everybody who lives in a dormitory: back, absent, on leave, or unknown (夜间归寝)."
+about_zh     = "近四周所有住宿生的每一夜：已归、未归、请假或未知。"
 owner        = "logistics_security_office"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What the devices saw of one student on one campus day, as it was known (学生日汇总)."
+about_zh     = "设备在某个校园日看到的一名学生的记录，以当时所知为准。"
 owner        = "platform"
 materialized = "student_day"
 grain        = ["student_key", "occurred_on"]

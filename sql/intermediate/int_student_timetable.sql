@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Classes that each student's timetable held over the last four weeks, by the calendar of teaching days and its terms (应上课次数)."
+about_zh     = "每名学生近四周课表上应上的课次数，依据教学日校历及其学期。"
 owner        = "academic_affairs_office"
 materialized = "view"
 cached       = true

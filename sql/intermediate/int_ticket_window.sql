@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Requests of each student over 180 days; who asked for nothing has a row of zeros (诉求窗口)."
+about_zh     = "每名学生近180天的诉求；没有提出的为一行零。"
 owner        = "student_affairs_office"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Enrolled undergraduates of a date with what their risk models are weighed and audited by: place, campus, gender, and when aid was last recognised (在籍本科生)."
+about_zh     = "基准日的在籍本科生，附风险模型加权和审计所用的属性：所在、校区、性别、最近一次资助认定的时间。"
 owner        = "academic_affairs_office"
 materialized = "view"
 subject      = "student_key"

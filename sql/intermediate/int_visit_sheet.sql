@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Sheets of visits, from files and from the list of the week; of several that were filled in on the list for one plan the newest (走访观察表)."
+about_zh     = "走访观察表，来自文件和当周清单；同一计划在清单上填过多次的取最新一次。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "A notice of the academic office about credits failed (学业警告)."
+about_zh = "教务部门就未通过学分发出的通知。"
 title_zh = "教务发出学业预警"
 title_en = "a notice of the academic office"
 owner    = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "A mark below the pass mark in a midterm or final examination: the first of its publication days, by term and examination (挂科)."
+about_zh = "期中或期末考试成绩低于及格线；按学期和考试，取最早的公布日。"
 title_zh = "课程考核不及格"
 title_en = "a mark below the pass mark"
 owner    = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "No midterm mark in a section in which half of the class has one: the day on which the section's first marks came out (首次任务未交)."
+about_zh = "在全班已有一半出了期中成绩的教学班里本人没有期中成绩；以该班第一批成绩公布之日计。"
 title_zh = "首次任务（期中考核）缺失"
 title_en = "a first task (midterm) that is missing"
 owner    = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "Recognised as in economic hardship, by academic year: a reason to look for candidates early, never one to withhold (困难认定)."
+about_zh = "按学年认定的家庭经济困难：用于早些寻找可能需要帮助的人，绝不是拒绝资助的理由。"
 title_zh = "家庭经济困难认定"
 title_en = "recognition of hardship"
 owner    = "student_aid_center"

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "The student left the university before the end (退学)."
+about_zh = "学生在结业之前离校（退学）。"
 title_zh = "退学"
 title_en = "withdrawal from the university"
 owner    = "student_affairs_office"

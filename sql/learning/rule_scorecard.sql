@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What came of what each rule and trend offered (规则成绩单): how often somebody was helped, and which are proposed to be retired. A case that expired by itself was judged by nobody and counts for nothing. Counts of care are small-group data: below ten they are not told."
+about_zh     = "每条规则和趋势的提示最后怎样：有多少确实帮到了人，哪些建议停用。自行到期的个案无人判断过，不计。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["rule"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number; who has left, or of whom a death was entered, not from that day on (学生维表)."
+about_zh     = "基准日的每名学生：学院、班级、床位、责任辅导员。没有姓名和学号；已离校的，或登记去世的，自当日起不在其中。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["student_key"]

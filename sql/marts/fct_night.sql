@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The night before the date, one row a boarder: back, absent, on leave or unknown (当晚归寝)."
+about_zh     = "基准日前一夜，每名住宿生一行：已归、未归、请假或未知。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["student_key"]

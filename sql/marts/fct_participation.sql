@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Attendance at activities with what kind of activity it was and in which role (活动参与)."
+about_zh     = "活动签到，附活动的种类和参加的身份。"
 owner        = "youth_league_committee"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Requests with the times of their loop: reported, dispatched, responded, resolved, followed up (接诉即办工单)."
+about_zh     = "诉求及其办理各环节的时间：提出、派单、响应、办结、回访。"
 owner        = "student_affairs_office"
 materialized = "view"
 cached       = true

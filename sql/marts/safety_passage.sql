@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The last gate that each student passed on a campus day, by any way of passage: for who looks for somebody in a safety check, and nothing else (安全核实: 当日最后通行)."
+about_zh     = "每名学生在一个校园日最后通过的门，任何通行方式都算：供安全核实中寻人使用，别无他用。"
 owner        = "logistics_security_office"
 materialized = "day"
 grain        = ["student_key", "occurred_on"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Each source of events: how fresh, how many rows against what is usual, and whether its day looks different (数据质量)."
+about_zh     = "每个事件来源的情况：有多新、行数与通常相比如何、当天的分布是否不同。"
 owner        = "network_center"
 materialized = "whole"
 grain        = ["source"]

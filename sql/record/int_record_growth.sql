@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Entries of the record about growing: activities, awards (过程记录: 成长)."
+about_zh     = "过程记录中关于成长的条目：活动、获奖。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"

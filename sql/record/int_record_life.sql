@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Entries of the record about living here: leave, beds, moves, holidays, cards (过程记录: 生活)."
+about_zh     = "过程记录中关于在校生活的条目：请假、床位、调宿、假期、校园卡。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Entries of the record about being served: requests, talks, receptions, bookings (过程记录: 服务)."
+about_zh     = "过程记录中关于服务的条目：诉求、谈话、接待、预约。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Entries of the record about study: enrolment, grades, warnings, internships (过程记录: 学业)."
+about_zh     = "过程记录中关于学业的条目：学籍、成绩、学业提醒、实习。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions and requests: the work log that nobody has to type (工作日志)."
+about_zh     = "工作日志：一位教职工一天做了什么，由值班、走访、谈话、接待和诉求汇成，无需任何人填写。"
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["staff_key", "occurred_on"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Append-only timeline of what happened with a student, each entry with its source and who says so (过程记录)."
+about_zh     = "过程记录：学生经历的事按时间只增不改，每条注明来源和由谁说。"
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["event_id"]

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What a student did in each academic year, one row a figure: the growth archive (成长档案)."
+about_zh     = "成长档案：学生每个学年做了什么，一项数字一行。"
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["student_key", "academic_year", "item"]

@@ -1,6 +1,7 @@
 /*---
 kind       = "risk"
 about      = "Enrolled undergraduates, by what their studies and days looked like; students on leave of school and graduates are not spoken of."
+about_zh   = "在籍本科生，看其学业和日常记录；休学的和已毕业的不在其中。"
 title_zh   = "课程学习可能需要帮助"
 title_en   = "Courses: help may be welcome"
 owner      = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind       = "risk"
 about      = "Enrolled undergraduates who are not recognised as in hardship now, by what the campus card says of money and by nothing else; it suggests whom to tell of aid, and is no ground to grant or to withhold any."
+about_zh   = "目前未认定困难的在籍本科生，只看校园卡所反映的花费，别的都不看；提示可以向谁介绍资助政策，不作给予或拒绝资助的依据。"
 title_zh   = "可能需要了解资助政策"
 title_en   = "Aid: may want to hear of it"
 owner      = "student_aid_center"

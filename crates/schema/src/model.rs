@@ -31,7 +31,7 @@ pub struct FrontMatter {
     pub kind: Kind,
     /// One sentence for the catalogue.
     pub about: String,
-    /// Lists: the same sentence for those who work it off, in Chinese.
+    /// The same sentence in Chinese, for those who read the screens; without it they read `about`.
     #[serde(default)]
     pub about_zh: Option<String>,
     /// Office or person that answers for it.
@@ -314,6 +314,9 @@ pub struct ModelColumn {
     /// What it means; may be left out where the unit says it all.
     #[serde(default)]
     pub about: Option<String>,
+    /// The same in Chinese, for screens.
+    #[serde(default)]
+    pub about_zh: Option<String>,
     /// Lists: head of the column on screens, in Chinese.
     #[serde(default)]
     pub title_zh: Option<String>,
@@ -326,6 +329,13 @@ pub struct ModelColumn {
     /// Class; by default the highest of the columns it is made of.
     #[serde(default)]
     pub class: Option<Class>,
+}
+
+impl FrontMatter {
+    /// The sentence for Chinese readers: the English one where the file has no other.
+    pub fn said_zh(&self) -> &str {
+        self.about_zh.as_deref().unwrap_or(&self.about)
+    }
 }
 
 impl Model {

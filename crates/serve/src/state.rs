@@ -198,8 +198,10 @@ pub struct Catalog {
 pub struct CatalogTable {
     /// Name.
     pub table: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Unique columns.
     pub grain: String,
     /// Who answers for it.
@@ -225,8 +227,10 @@ pub struct MeasureWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Unit of the value.
     pub unit: String,
     /// Part of the portrait.
@@ -269,8 +273,10 @@ pub struct TagWords {
 pub struct SourceWords {
     /// Pipeline.
     pub source: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Who answers for it.
     pub owner: String,
     /// event or state.
@@ -319,14 +325,18 @@ pub struct ModelWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
-    /// One sentence: whom it speaks of.
-    pub about: String,
+    /// One sentence: whom it speaks of, in Chinese.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Kind of work that follows: academic or life_aid.
     pub thread: String,
     /// The outcome that it learns from.
     pub label: String,
-    /// What that outcome is.
-    pub label_about: String,
+    /// What that outcome is, in Chinese.
+    pub label_about_zh: String,
+    /// The same in English.
+    pub label_about_en: String,
     /// Days after an as-of date in which the outcome counts.
     pub horizon_days: u16,
     /// What it does not mean, in Chinese.
@@ -350,8 +360,10 @@ pub struct InputWords {
     pub title_en: String,
     /// Unit.
     pub unit: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
 }
 
 /// One work list.
