@@ -1491,7 +1491,8 @@ export interface components {
             measure: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             unit: components["schemas"]["MeasureUnit"];
             value: number | null;
             n: number | null;
@@ -1794,7 +1795,8 @@ export interface components {
         CatalogColumn: {
             column: string;
             type: string;
-            about: string | null;
+            about_zh: string | null;
+            about_en: string | null;
             unit: string | null;
             class: string | null;
         };
@@ -1802,7 +1804,8 @@ export interface components {
         CatalogTable: {
             table: string;
             kind: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             grain: string;
             owner: string;
             class: string | null;
@@ -1908,7 +1911,8 @@ export interface components {
         LineageTable: {
             table: string;
             kind: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             inputs: string[];
             version: number | null;
@@ -1922,7 +1926,8 @@ export interface components {
             measure: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             unit: components["schemas"]["MeasureUnit"];
             /** Format: date */
             as_of_on: string;
@@ -1946,7 +1951,8 @@ export interface components {
         /** @description A source: who answers for it, and what it delivers. */
         SourceQuality: {
             source: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             /** @enum {string} */
             shape: "event" | "state";
@@ -2005,7 +2011,8 @@ export interface components {
         ImportPerson: "student" | "staff";
         ImportTemplate: {
             pipeline: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             columns_n: number;
             is_own: boolean;
@@ -2864,12 +2871,14 @@ export interface components {
             model: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             /** @enum {string} */
             thread: "academic" | "life_aid";
             /** @description The outcome that it learns from. */
             label: string;
-            label_about: string;
+            label_about_zh: string;
+            label_about_en: string;
             horizon_days: number;
             state: components["schemas"]["ModelState"];
             /** @description Why it is offered or not, in Chinese. */
@@ -2948,7 +2957,8 @@ export interface components {
             title_zh: string;
             title_en: string;
             unit: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
         };
         /** @description The model card of a version (模型卡). */
         ModelCard: {
@@ -3585,7 +3595,8 @@ export interface components {
         /** @description One source. */
         PipelineState: {
             pipeline: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             /** @enum {string} */
             shape: "event" | "state";
