@@ -8,10 +8,10 @@ grain        = ["day_on"]
 purpose      = ["cockpit"]
 
 [columns]
-day_on     = { about = "Campus day.", class = "internal" }
-opened_n   = { about = "Requests raised.", class = "internal" }
-resolved_n = { about = "Requests resolved.", class = "internal" }
-overdue_n  = { about = "Requests whose deadline passed that day without resolution by it.", class = "internal" }
+day_on     = { about = "Campus day.", about_zh = "校园日。", class = "internal" }
+opened_n   = { about = "Requests raised.", about_zh = "提出的诉求数。", class = "internal" }
+resolved_n = { about = "Requests resolved.", about_zh = "办结的诉求数。", class = "internal" }
+overdue_n  = { about = "Requests whose deadline passed that day without resolution by it.", about_zh = "时限在当天到期而届时未办结的诉求数。", class = "internal" }
 ---*/
 
 WITH happened AS (

@@ -9,7 +9,7 @@ subject      = "student_key"
 purpose      = ["portrait", "recommendation", "evaluation", "cockpit"]
 
 [columns]
-role = { about = "Role given at sign-up; empty without one." }
+role = { about = "Role given at sign-up; empty without one.", about_zh = "报名时的身份；没有报名时为空。" }
 ---*/
 
 WITH role AS (
