@@ -530,3 +530,25 @@ impl Model {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(more: &str) -> Result<Model, String> {
+        let text = format!(
+            "/*---\nkind = \"table\"\nabout = \"Beds.\"\n{more}\nowner = \"office\"\ngrain = [\"bed\"]\n\
+             [columns]\nbed = {{ about = \"Bed.\", about_zh = \"床位。\" }}\n---*/\nSELECT 1 AS bed\n"
+        );
+        Model::parse(Path::new("beds.sql"), &text, &BTreeMap::new()).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn a_chinese_sentence_stands_beside_the_english_one_and_may_be_left_out() {
+        let both = parsed("about_zh = \"床位由谁居住。\"").expect("sound").front;
+        assert_eq!((both.about.as_str(), both.said_zh()), ("Beds.", "床位由谁居住。"));
+        assert_eq!(both.columns["bed"].about_zh.as_deref(), Some("床位。"));
+        assert_eq!(parsed("").expect("a school's own may be without it").front.said_zh(), "Beds.");
+        assert!(parsed("about_cn = \"床位\"").expect_err("no such key").contains("about_cn"));
+    }
+}

@@ -894,6 +894,22 @@ mod tests {
         Pipeline::parse(Path::new(""), &text).map_err(|it| it.to_string())
     }
 
+    #[test]
+    fn what_a_source_and_its_columns_are_may_be_said_in_chinese() {
+        const PLAIN: &str = r#"source = { format = "csv", path = "*" }"#;
+        let said = parsed(
+            &format!("about_zh = \"物品。\"\n{PLAIN}"),
+            r#"note = { type = "text", class = "internal", about = "Note.", about_zh = "备注。" }"#,
+        );
+        let said = said.expect("sound");
+        assert_eq!((said.pipeline.about.as_str(), said.pipeline.said_zh()), ("Things.", "物品。"));
+        let schema = crate::raw_schema(&said);
+        let of = |column: &str| schema.field_with_name(column).expect("a column").metadata().get(crate::ABOUT_ZH).cloned();
+        assert_eq!((of("note").as_deref(), of("id")), (Some("备注。"), None));
+        assert!(of("known_at").is_some(), "columns that the house adds are said in both");
+        assert_eq!(parsed(PLAIN, "").expect("sound").pipeline.said_zh(), "Things.");
+    }
+
     #[track_caller]
     fn check(source: &str, columns: &str, expected: &str) {
         let said = parsed(&format!("source = {{ {source} }}"), columns).map_or_else(|it| it, |_| "sound".to_owned());

@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings};
+use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings, words};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -101,7 +101,7 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
         let declared = node.columns.get(field.name());
         // What a file says anew in English only has no Chinese words: those of its input would say something else.
         let about_zh = match declared.filter(|it| it.about.is_some() || it.about_zh.is_some()) {
-            Some(own) => own.about_zh.clone(),
+            Some(own) => own.about_zh.clone().or_else(|| words::column(&node.name, field.name()).map(str::to_owned)),
             None => found.about_zh,
         };
         let about = declared.and_then(|it| it.about.clone()).or(found.about);
@@ -279,7 +279,7 @@ fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {
             // An instant's type is no constant.
             let data_type = if *data_type == DataType::Null { instant_type() } else { data_type.clone() };
             let field = described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None);
-            schema::in_chinese(field, column.about_zh.as_deref())
+            schema::in_chinese(field, column.about_zh.as_deref().or_else(|| words::column(&node.name, name)))
         })
         .collect();
     if node.materialized == Materialized::AsOf {

@@ -25,9 +25,69 @@ pub(crate) fn table(name: &str) -> Option<&'static str> {
     })
 }
 
+/// The meaning of a column of such a table; `None` for one whose English words stand alone.
+pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
+    Some(match (table, column) {
+        ("feat_measure" | "closed_measure", "measure") => "指标名称，即其在 sql/measures 中的文件。",
+        ("feat_measure" | "closed_measure", "value") => "以指标自己的单位计的值；样本或覆盖不足时为空（数据不足）。",
+        ("feat_measure" | "closed_measure", "n") => "样本量：这个值依据多少次观测。",
+        ("feat_measure" | "closed_measure", "cov") => "覆盖：设备应在线时间中实际观测到的比例。",
+        ("feat_measure" | "closed_measure", "z_self") => "与自己以往教学周的偏离，以稳健标准差计。",
+        ("feat_measure" | "closed_measure", "z_peer") => "与同一日期同类学生的偏离，以稳健标准差计。",
+        ("portrait_tag", "tag") => "由 sql/tags 中的哪个文件得出。",
+        ("portrait_tag", "since_on") => "自哪一天起如此。",
+        ("portrait_tag", "expires_on") => "如不再出现，说到哪一天为止。",
+        ("portrait_tag", "n") => "依据的记录行数。",
+        ("portrait_tag", "evidence_zh") => "依据，中文一句话。",
+        ("portrait_tag", "evidence_en") => "依据，英文一句话。",
+        ("portrait_tag", "source") => "依据所在的表。",
+        ("portrait_student", "measures_n") => "为该生计算的指标数。",
+        ("portrait_student", "known_n") => "其中样本和覆盖足够的指标数。",
+        ("warning_group", "group_kind") => "building 楼栋、floor 楼层、class 班级、major 专业或 college 学院。",
+        ("warning_group", "group_id") => "是哪一个。",
+        ("warning_group", "trend") => "sql/trend 中的文件。",
+        ("warning_group", "since_on") => "变化持续以来第一周的第一天。",
+        ("warning_group", "n") => "该群体有数值的学生数。",
+        ("warning_group", "shift") => "群体中位数超出更大群体所能解释的部分，以稳健标准差计。",
+        ("warning_group", "t") => "该偏离是其标准误的多少倍。",
+        ("warning_candidate" | "warning_student", "owner_key") => "由谁跟进，以假名表示。",
+        ("warning_candidate" | "warning_student", "rule") => {
+            "由 sql/warning、sql/trend 或 sql/risk 中的哪个文件发现；提示取其中最强的一个。"
+        }
+        ("warning_candidate" | "warning_student", "thread") => {
+            "其后的工作类别：academic 学业、life_aid 生活与资助或 safety 安全核实。"
+        }
+        ("warning_candidate" | "warning_student", "severity") => "1级；提示中两个独立渠道都有变化时为2级；不分级的发现为空。",
+        ("warning_candidate" | "warning_student", "since_on") => "自哪一天起如此。",
+        ("warning_candidate" | "warning_student", "baseline") => "以往通常的值，以该规则或趋势的单位计。",
+        ("warning_candidate" | "warning_student", "now_value") => "现在的值，以该规则或趋势的单位计。",
+        ("warning_candidate" | "warning_student", "n") => "样本量。",
+        ("warning_candidate" | "warning_student", "cov") => "覆盖。",
+        ("warning_candidate" | "warning_student", "reason_zh") => "变化了什么，以事实表述，中文，每条一行。",
+        ("warning_candidate" | "warning_student", "reason_en") => "变化了什么，以事实表述，英文，每条一行。",
+        ("warning_candidate" | "warning_student", "explanations") => "查找并找到的解释，以逗号分隔；没有时为空。",
+        ("warning_candidate" | "warning_student", "last_seen_at") => "发现：任何渠道的最近一次记录。",
+        ("warning_candidate" | "warning_student", "last_seen_source") => "发现：该记录来自哪个渠道。",
+        ("warning_candidate", "channel") => "在哪个渠道看到。",
+        ("warning_student", "warning_id") => "提示的编号：持续期间不变。",
+        ("warning_student", "rules") => "有所发现的全部文件，最强的在前，以逗号分隔。",
+        ("warning_student", "channels") => "在哪些渠道看到，以逗号分隔。",
+        ("warning_student", "issued_on") => "首次提示的基准日。",
+        ("quality_source_day", "source") => "数据来源。",
+        ("quality_source_day", "rows_n") => "行数。",
+        ("quality_source_day", "night_n") => "00:00 至 06:00 的行数。",
+        ("quality_source_day", "morning_n") => "06:00 至 12:00 的行数。",
+        ("quality_source_day", "afternoon_n") => "12:00 至 18:00 的行数。",
+        ("quality_source_day", "evening_n") => "18:00 至 24:00 的行数。",
+        ("quality_source_day", "late_n") => "比自己那天晚两天或以上才到的行数。",
+        ("quality_source_day", "occurred_on") => "校园日。",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{column, table};
 
     #[test]
     fn a_table_of_the_house_is_told_in_chinese_without_a_word_that_judges() {
@@ -37,5 +97,10 @@ mod tests {
             assert_eq!(schema::forbidden(said), [""; 0], "{name}");
         }
         assert_eq!(table("dim_student"), None);
+        for (table, name) in [("feat_measure", "value"), ("portrait_tag", "since_on"), ("warning_student", "severity")] {
+            let said = column(table, name).unwrap_or_default();
+            assert!(said.ends_with('。'), "{table}.{name}: {said}");
+        }
+        assert_eq!(column("dim_student", "value"), None, "the same name says something else elsewhere");
     }
 }
