@@ -1,8 +1,8 @@
 /*---
 kind         = "table"
 about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions and requests: the work log that nobody has to type (工作日志)."
-about_zh     = "工作日志：一位教职工一天做了什么，由值班、走访、谈话、接待和诉求汇成，无需任何人填写。"
 owner        = "student_affairs_office"
+about_zh     = "工作日志：一位教职工一天做了什么，由值班、走访、谈话、接待、诉求等汇成，无需任何人填写。"
 materialized = "whole"
 grain        = ["staff_key", "occurred_on"]
 purpose      = ["duty", "evaluation"]
@@ -17,8 +17,8 @@ visit_minutes    = { unit = "minutes", about = "Time in rooms.", about_zh = "在
 talk_n           = { about = "Talks, a meeting of a group counting once.", about_zh = "谈话次数，与一组人的谈话算一次。", class = "personal" }
 talk_student_n   = { about = "Students talked with.", about_zh = "谈话涉及的学生数。", class = "personal" }
 talk_minutes     = { unit = "minutes", about = "Time in talks.", about_zh = "谈话的时间。", class = "personal" }
-reception_minutes = { unit = "minutes", about = "Present at a reception day.", about_zh = "参加接待日的时间。", class = "personal" }
-ticket_step_n    = { about = "Steps taken in requests.", about_zh = "办理诉求的环节数。", class = "personal" }
+reception_minutes = { unit = "minutes", about = "Present at a reception day.", class = "personal" }
+ticket_step_n    = { about = "Steps taken in requests.", class = "personal" }
 ---*/
 
 WITH talk AS (
