@@ -20,12 +20,12 @@ canteen_till  = "T-C"    # begin of the names of the tills of canteens: T-C1-03 
 cov_min       = 0.8
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "closed" }
-gap_fen     = { title_zh = "隐形资助规则", title_en = "the hidden-aid rule", unit = "fen", about = "Benchmark less what was spent in the last 28 days.", class = "closed" }
-meal_n      = { about = "Meals of the last 28 days.", class = "closed" }
-price_level = { about = "low, middle or high: prices of the canteen where the student eats most.", class = "closed" }
-paid_fen    = { unit = "fen", about = "Hidden aid that was paid within 180 days; nobody is to be offered twice what is on its way.", class = "closed" }
-spend_fen   = { unit = "fen", about = "Spent in them.", class = "closed" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+gap_fen     = { title_zh = "隐形资助规则", title_en = "the hidden-aid rule", unit = "fen", about = "Benchmark less what was spent in the last 28 days.", about_zh = "基准减去近28天的花费。", class = "closed" }
+meal_n      = { about = "Meals of the last 28 days.", about_zh = "近28天的用餐次数。", class = "closed" }
+price_level = { about = "low, middle or high: prices of the canteen where the student eats most.", about_zh = "low 低、middle 中或 high 高：学生用餐最多的食堂的价格水平。", class = "closed" }
+paid_fen    = { unit = "fen", about = "Hidden aid that was paid within 180 days; nobody is to be offered twice what is on its way.", about_zh = "180天内已发放的隐形资助；已在途中的不再重复提供。", class = "closed" }
+spend_fen   = { unit = "fen", about = "Spent in them.", about_zh = "在其中的花费。", class = "closed" }
 ---*/
 
 WITH month_sum AS (

@@ -13,15 +13,15 @@ contact_days = 14    # within which an offer is taken up
 outcome_days = 28    # after which it is looked whether a change is still found
 
 [columns]
-student_key  = { about = "The student, pseudonymous.", class = "closed" }
-found_on     = { about = "First Monday on which something was found.", class = "closed" }
-rules_n      = { about = "Rules and trends that found something.", class = "closed" }
-channels_n   = { about = "Channels in which it was found.", class = "closed" }
-strength     = { about = "The greatest sum of a trend; 0 where only rules found something.", class = "closed" }
-is_trend     = { about = "Whether a trend found something.", class = "closed" }
-days_since   = { about = "Days since the change began.", class = "closed" }
-is_contacted = { about = "Whether somebody spoke with the student within two weeks.", class = "closed" }
-is_found     = { about = "Whether a rule or trend finds something four weeks later.", class = "closed" }
+student_key  = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+found_on     = { about = "First Monday on which something was found.", about_zh = "有所发现的第一个周一。", class = "closed" }
+rules_n      = { about = "Rules and trends that found something.", about_zh = "有所发现的规则和趋势数。", class = "closed" }
+channels_n   = { about = "Channels in which it was found.", about_zh = "有所发现的渠道数。", class = "closed" }
+strength     = { about = "The greatest sum of a trend; 0 where only rules found something.", about_zh = "趋势的最大累计值；只有规则发现时为0。", class = "closed" }
+is_trend     = { about = "Whether a trend found something.", about_zh = "是否有趋势发现。", class = "closed" }
+days_since   = { about = "Days since the change began.", about_zh = "变化开始以来的天数。", class = "closed" }
+is_contacted = { about = "Whether somebody spoke with the student within two weeks.", about_zh = "两周内是否有人与学生谈过。", class = "closed" }
+is_found     = { about = "Whether a rule or trend finds something four weeks later.", about_zh = "四周后是否仍有规则或趋势发现。", class = "closed" }
 ---*/
 
 WITH found AS (

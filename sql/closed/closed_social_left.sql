@@ -9,7 +9,7 @@ subject      = "student_key"
 purpose      = ["care"]
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "closed" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
 ---*/
 
 WITH choice AS (

@@ -9,9 +9,9 @@ grain        = ["counselor_key"]
 purpose      = ["service"]
 
 [columns]
-counselor_key = { about = "Who visits, pseudonymous.", class = "closed" }
-warned_n      = { about = "Residents for whom an offer stood.", class = "closed" }
-not_warned_n  = { about = "Residents without one.", class = "closed" }
+counselor_key = { about = "Who visits, pseudonymous.", about_zh = "走访人，以假名表示。", class = "closed" }
+warned_n      = { about = "Residents for whom an offer stood.", about_zh = "有有效提示的住宿生数。", class = "closed" }
+not_warned_n  = { about = "Residents without one.", about_zh = "没有提示的住宿生数。", class = "closed" }
 ---*/
 
 WITH warned AS (

@@ -9,13 +9,13 @@ subject      = "student_key"
 purpose      = ["service"]
 
 [columns]
-plan_on           = { about = "Date of the plan.", class = "closed" }
-counselor_key     = { about = "Whose plan, pseudonymous.", class = "closed" }
-student_key       = { about = "Who was met, pseudonymous.", class = "closed" }
-room_id           = { about = "Room.", class = "closed" }
-probability       = { about = "How likely the room was to be in the plan.", class = "closed" }
-is_warned         = { about = "Whether an offer stood on the date of the plan.", class = "closed" }
-is_support_needed = { about = "What the sheet says; of several visits in the week, whether any says so.", class = "closed" }
+plan_on           = { about = "Date of the plan.", about_zh = "计划日期。", class = "closed" }
+counselor_key     = { about = "Whose plan, pseudonymous.", about_zh = "谁的计划，以假名表示。", class = "closed" }
+student_key       = { about = "Who was met, pseudonymous.", about_zh = "见到了谁，以假名表示。", class = "closed" }
+room_id           = { about = "Room.", about_zh = "房间。", class = "closed" }
+probability       = { about = "How likely the room was to be in the plan.", about_zh = "该房间进入计划的概率。", class = "closed" }
+is_warned         = { about = "Whether an offer stood on the date of the plan.", about_zh = "计划日期当天是否有有效提示。", class = "closed" }
+is_support_needed = { about = "What the sheet says; of several visits in the week, whether any says so.", about_zh = "观察表的说法；一周内多次走访的，有一次说是即为是。", class = "closed" }
 ---*/
 
 WITH warned AS (

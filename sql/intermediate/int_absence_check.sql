@@ -8,8 +8,8 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning", "public_safety", "cockpit"]
 
 [columns]
-occurred_on = { about = "The night.", class = "trace" }
-result      = { about = "in_room, excused, contacted or not_found.", class = "trace" }
+occurred_on = { about = "The night.", about_zh = "是哪一夜。", class = "trace" }
+result      = { about = "in_room, excused, contacted or not_found.", about_zh = "in_room 在寝、excused 请假、contacted 已联系上或 not_found 未找到。", class = "trace" }
 ---*/
 
 WITH ranked AS (

@@ -8,10 +8,10 @@ cached       = true
 purpose      = ["portrait", "trend_warning", "service", "cockpit", "public_safety"]
 
 [columns]
-campus = { about = "Campus, empty text where students have none." }
-grade  = { about = "Year of entry." }
-kind   = { about = "Kind of day." }
-makeup_for = { about = "Day whose classes a makeup day takes over; empty on all others." }
+campus = { about = "Campus, empty text where students have none.", about_zh = "校区；学生没有校区时为空文本。" }
+grade  = { about = "Year of entry.", about_zh = "入学年份。" }
+kind   = { about = "Kind of day.", about_zh = "是什么日子。" }
+makeup_for = { about = "Day whose classes a makeup day takes over; empty on all others.", about_zh = "补课日补的是哪一天的课；其他日子为空。" }
 ---*/
 
 WITH cohort AS (

@@ -8,11 +8,11 @@ cached       = true
 purpose      = ["portrait", "cockpit"]
 
 [columns]
-canteen_cov = { unit = "share", about = "Canteen terminals, from 06:00 to 20:00." }
-library_cov = { unit = "share", about = "Library gates." }
-dorm_cov    = { unit = "share", about = "Dormitory gates, from 18:00 to 02:00." }
-all_cov     = { unit = "share", about = "All devices." }
-days_n      = { about = "Days with any heartbeat." }
+canteen_cov = { unit = "share", about = "Canteen terminals, from 06:00 to 20:00.", about_zh = "食堂终端，06:00至20:00。" }
+library_cov = { unit = "share", about = "Library gates.", about_zh = "图书馆闸机。" }
+dorm_cov    = { unit = "share", about = "Dormitory gates, from 18:00 to 02:00.", about_zh = "宿舍门禁，18:00至02:00。" }
+all_cov     = { unit = "share", about = "All devices.", about_zh = "全部设备。" }
+days_n      = { about = "Days with any heartbeat.", about_zh = "有任何心跳的天数。" }
 ---*/
 
 -- Devices of the register are expected on every day on which any device gave a sign of life.

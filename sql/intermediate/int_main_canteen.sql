@@ -9,8 +9,8 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "personal" }
-canteen     = { about = "Second part of the names of its tills.", class = "trace" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "personal" }
+canteen     = { about = "Second part of the names of its tills.", about_zh = "其收款机名称的第二段。", class = "trace" }
 ---*/
 
 WITH eaten AS (

@@ -8,10 +8,10 @@ subject      = "student_key"
 purpose      = ["service"]
 
 [columns]
-student_key       = { about = "Who was met, pseudonymous.", class = "personal" }
-room_id           = { about = "Room.", class = "trace" }
-occurred_on       = { about = "Day of the visit.", class = "trace" }
-is_support_needed = { about = "Whether some support would be good.", class = "closed" }
+student_key       = { about = "Who was met, pseudonymous.", about_zh = "见到了谁，以假名表示。", class = "personal" }
+room_id           = { about = "Room.", about_zh = "房间。", class = "trace" }
+occurred_on       = { about = "Day of the visit.", about_zh = "走访日。", class = "trace" }
+is_support_needed = { about = "Whether some support would be good.", about_zh = "有些支持是否会更好。", class = "closed" }
 ---*/
 
 WITH ranked AS (

@@ -13,9 +13,9 @@ gap      = "2d"
 recurs   = true
 
 [columns]
-outcome  = { about = "Always true: who has no notice has no row.", class = "trace" }
-event_on = { about = "Day on which it was issued.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has no notice has no row.", about_zh = "总为真：没有收到的没有行。", class = "trace" }
+event_on = { about = "Day on which it was issued.", about_zh = "发出日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 SELECT

@@ -16,9 +16,9 @@ recurs   = true      # whoever failed a course is still to be looked after in th
 pass_score = 60
 
 [columns]
-outcome  = { about = "Always true: who has no such mark has no row.", class = "trace" }
-event_on = { about = "Day of publication.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has no such mark has no row.", about_zh = "总为真：没有这种成绩的没有行。", class = "trace" }
+event_on = { about = "Day of publication.", about_zh = "公布日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 SELECT

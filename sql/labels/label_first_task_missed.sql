@@ -13,9 +13,9 @@ gap      = "2d"
 recurs   = true
 
 [columns]
-outcome  = { about = "Always true: who has all marks has no row.", class = "trace" }
-event_on = { about = "Day on which the first marks of the section came out.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has all marks has no row.", about_zh = "总为真：成绩齐全的没有行。", class = "trace" }
+event_on = { about = "Day on which the first marks of the section came out.", about_zh = "该教学班第一批成绩公布的日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 WITH marked AS (

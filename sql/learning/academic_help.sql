@@ -9,8 +9,8 @@ subject      = "student_key"
 purpose      = ["evaluation"]
 
 [columns]
-student_key   = { about = "The student, pseudonymous.", class = "closed" }
-intervened_on = { about = "Day of the first contact.", class = "closed" }
+student_key   = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+intervened_on = { about = "Day of the first contact.", about_zh = "首次联系的日期。", class = "closed" }
 ---*/
 
 SELECT DISTINCT student_key, campus_on(first_contact_at) AS intervened_on

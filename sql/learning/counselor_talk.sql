@@ -9,9 +9,9 @@ subject      = "student_key"
 purpose      = ["evaluation"]
 
 [columns]
-student_key  = { about = "The student, pseudonymous.", class = "closed" }
-contacted_on = { about = "Day of a talk.", class = "closed" }
-known_on     = { about = "First date that may use it.", class = "closed" }
+student_key  = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+contacted_on = { about = "Day of a talk.", about_zh = "谈话的日期。", class = "closed" }
+known_on     = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "closed" }
 ---*/
 
 SELECT
