@@ -8,16 +8,16 @@ grain        = ["scope", "night_on"]
 purpose      = ["cockpit"]
 
 [columns]
-scope    = { about = "university, or the id of a college.", about_zh = "university（全校）或学院编号。", class = "internal" }
-night_on = { about = "The night.", about_zh = "是哪一夜。", class = "internal" }
-due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there.", about_zh = "门禁正常的楼栋中应归的住宿生：没有请假，假期中只计在校的。", class = "internal" }
-back_n   = { about = "Of these, back; empty for a college of which one to four were not, or whose absent are not told.", about_zh = "其中已归的；学院中未归为一至四人，或未归人数不显示时，为空。", class = "internal" }
-absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", about_zh = "其中既无进门也无校内记录的；只有全校数字是精确的。", class = "internal" }
-unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", about_zh = "门禁未能观测的楼栋的住宿生，单独计数。", class = "internal" }
-leave_n  = { about = "Boarders on leave.", about_zh = "请假的住宿生。", class = "internal" }
-listed_n = { about = "Absent, or missed by the list and found in the room later; suppressed as the absent.", about_zh = "未归的，或清单上曾缺而后来在房间里见到的；与未归一样隐去。", class = "internal" }
-verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实).", about_zh = "其中到基准日已有人核实并说明结果的。", class = "internal" }
-status   = { about = "ok, suppressed or insufficient.", about_zh = "ok 正常、suppressed 隐去或 insufficient 数据不足。", class = "internal" }
+scope    = { about = "university, or the id of a college.", class = "internal" }
+night_on = { about = "The night.", class = "internal" }
+due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there.", class = "internal" }
+back_n   = { about = "Of these, back; empty for a college of which one to four were not, or whose absent are not told.", class = "internal" }
+absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", class = "internal" }
+unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", class = "internal" }
+leave_n  = { about = "Boarders on leave.", class = "internal" }
+listed_n = { about = "Absent, or missed by the list and found in the room later; suppressed as the absent.", class = "internal" }
+verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实).", class = "internal" }
+status   = { about = "ok, suppressed or insufficient.", class = "internal" }
 ---*/
 
 WITH night AS (
