@@ -294,18 +294,7 @@ fn activity_figure(activities: &[Row], enrolled: Option<f64>, at: &str) -> Optio
     let value = of(whole);
     let status = if value.is_null() { "suppressed" } else { "ok" };
     let named = "five_education_participation";
-    Some(figure(
-        named,
-        "share",
-        value,
-        cell(whole, "participant_n"),
-        json!(enrolled),
-        Value::Null,
-        Value::Null,
-        at,
-        status,
-        json!(parts),
-    ))
+    Some(figure(named, "share", value, cell(whole, "participant_n"), json!(enrolled), Value::Null, Value::Null, at, status, json!(parts)))
 }
 
 /// Students of whom something was found and for whom nobody has hours; one to nine are not told.
