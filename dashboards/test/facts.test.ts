@@ -3,14 +3,15 @@ import {albumOf, ownMean} from "../src/facts/album";
 import {folded, yearFacts, yearHours} from "../src/facts/archive";
 import {byFacet, pastMondays, windowOf} from "../src/facts/facets";
 import {educationPoints, median, radarPoints, radarState} from "../src/facts/fiveEducation";
-import {gloss, lineageSteps} from "../src/facts/lineage";
+import {chosenTables, nextPlace, tableGroups} from "../src/facts/catalog";
+import {aboutIn, gloss, lineageSteps} from "../src/facts/lineage";
 import {ownWords} from "../src/facts/ownWords";
 import {approvalState, chosenSources, sortedSources} from "../src/facts/quality";
-import type {ArchiveYear, LineageTable, Measure, Portrait, RecordRow, SourceQuality} from "../src/api/schema";
+import type {ArchiveYear, CatalogTable, LineageTable, Measure, Portrait, RecordRow, SourceQuality} from "../src/api/schema";
 
 function measure(name: string, facet: string, value: number | null, history: [string, number | null][] = []): Measure {
   return {
-    measure: name, title_zh: name, title_en: name, about: "", unit: "count", value, n: null, cov: null, z_self: null, z_peer: null,
+    measure: name, title_zh: name, title_en: name, about_zh: "", about_en: "", unit: "count", value, n: null, cov: null, z_self: null, z_peer: null,
     status: value === null ? "insufficient" : "ok", window: "120d", history: history.map(([as_of_on, it]) => ({as_of_on, value: it})),
     source: "", facet, is_closed: false, as_of_on: null, reason_zh: null, reason_en: null,
   };
@@ -119,9 +120,37 @@ describe("the album", () => {
   });
 });
 
+describe("catalogue", () => {
+  const table = (name: string, more: Partial<CatalogTable>): CatalogTable => ({
+    table: name, kind: "table", about_zh: "", about_en: "", grain: "", owner: "platform", class: null, materialized: "view", purpose: [], inputs: [], rows_n: null,
+    version: null, updated_at: null, fresh_to: null, columns: [], ...more,
+  });
+  const beds = table("stg_bed", {kind: "staging", about_zh: "床位分配。", about_en: "Beds.", owner: "dormitory_office"});
+  const meals = table("int_meal", {columns: [{column: "meal_n", type: "Int64", about_zh: "用餐次数。", about_en: "Meals.", unit: null, class: null}]});
+  const other = table("zz", {kind: "new_kind"});
+  const found = (query: string, kind = "", owner = "") => chosenTables([beds, meals, other], {query, kind, owner}, (it) => (it.owner === "dormitory_office" ? "宿舍管理中心" : "")).map((it) => it.table);
+  it("tables are found by either language, their columns, the words of the screen, kind and owner", () => {
+    expect(found("床位")).toEqual(["stg_bed"]);
+    expect(found("beds")).toEqual(["stg_bed"]);
+    expect(found("用餐")).toEqual(["int_meal"]);
+    expect(found("宿舍 床位")).toEqual(["stg_bed"]);
+    expect(found("床位 用餐")).toEqual([]);
+    expect(found("", "table")).toEqual(["int_meal"]);
+    expect(found("", "", "dormitory_office")).toEqual(["stg_bed"]);
+    expect(found("")).toHaveLength(3);
+  });
+  it("groups stand from what people meet to what it is made of", () => {
+    expect(tableGroups([other, beds, meals]).map((it) => [it.kind, it.tables.length])).toEqual([["table", 1], ["staging", 1], ["new_kind", 1]]);
+  });
+  it("arrow keys stay inside the list", () => {
+    expect([nextPlace("ArrowDown", 0, 3), nextPlace("ArrowDown", 2, 3), nextPlace("ArrowUp", 0, 3), nextPlace("End", 0, 3), nextPlace("Home", 2, 3)]).toEqual([1, 2, 0, 2, 0]);
+    expect([nextPlace("Enter", 0, 3), nextPlace("ArrowDown", -1, 0)]).toEqual([null, null]);
+  });
+});
+
 describe("lineage and sources", () => {
   it("a chain goes from computed to raw", () => {
-    const table = (name: string, kind: string): LineageTable => ({table: name, kind, about: "", owner: "", inputs: [], version: 1, filter: null});
+    const table = (name: string, kind: string): LineageTable => ({table: name, kind, about_zh: "", about_en: "", owner: "", inputs: [], version: 1, filter: null});
     const steps = lineageSteps([table("a", "table"), table("s", "staging"), table("r", "raw"), table("b", "table")]);
     expect(steps.map((it) => [it.kind, it.tables.map((one) => one.table)])).toEqual([["table", ["a", "b"]], ["staging", ["s"]], ["raw", ["r"]]]);
   });
@@ -131,12 +160,18 @@ describe("lineage and sources", () => {
     expect(gloss("Passages (门禁通行). Face rows serve safety only.", "zh-CN")).toBe("门禁通行");
     expect(gloss("What the calendar says (of days).", "zh-CN")).toBe("What the calendar says (of days).");
   });
+  it("a table is told in the reader's language, and by its term where it has no Chinese sentence", () => {
+    const both = {about_zh: "床位（含假期）由谁居住。", about_en: "Beds and who had them (床位分配)."};
+    expect(aboutIn(both, "zh-CN")).toBe("床位（含假期）由谁居住。");
+    expect(aboutIn(both, "en")).toBe("Beds and who had them.");
+    expect(aboutIn({...both, about_zh: both.about_en}, "zh-CN")).toBe("床位分配");
+  });
   it("a student reads of a reminder", () => {
     expect(ownWords("教务发出学业预警。")).toBe("教务发出学业提醒。");
     expect(ownWords("The office issued a warning.")).toBe("The office issued a notice.");
   });
   const source = (name: string, more: Partial<SourceQuality>): SourceQuality => ({
-    source: name, about: "", owner: "library", shape: "event", purpose: ["portrait"], retention_days: 1, usual_delay_h: 1, column_n: 1, identity_n: 0, rows_n: null, updated_at: null,
+    source: name, about_zh: "", about_en: "", owner: "library", shape: "event", purpose: ["portrait"], retention_days: 1, usual_delay_h: 1, column_n: 1, identity_n: 0, rows_n: null, updated_at: null,
     fresh_to: null, rows_last: null, rows_usual: null, late_share: null, psi: null, state: "ok", approval: {doc_no: "A1", approver: null, valid_to: "2026-01-01"}, ...more,
   });
   it("sources are sorted with the unknown last either way", () => {
@@ -146,7 +181,7 @@ describe("lineage and sources", () => {
     expect(sortedSources([source("z", {}), source("y", {state: "late"})], "state", false).map((it) => it.source)).toEqual(["y", "z"]);
   });
   it("sources are found by words of the screen and by state", () => {
-    const all = [source("gate_event", {state: "late"}), source("card_txn", {about: "Payments (消费)"})];
+    const all = [source("gate_event", {state: "late"}), source("card_txn", {about_zh: "校园卡消费", about_en: "Payments"})];
     expect(chosenSources(all, {query: "消费", state: "", owner: ""}, () => "").map((it) => it.source)).toEqual(["card_txn"]);
     expect(chosenSources(all, {query: "", state: "late", owner: "library"}, () => "").map((it) => it.source)).toEqual(["gate_event"]);
     expect(chosenSources(all, {query: "图书馆", state: "", owner: ""}, () => "图书馆")).toHaveLength(2);

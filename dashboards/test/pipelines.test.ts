@@ -4,7 +4,7 @@ import {bytesText, byUrgency, ofState} from "../src/facts/pipelines";
 
 function source(pipeline: string, state: PipelineState["state"]): PipelineState {
   return {
-    pipeline, about: "", owner: "", shape: "event", doors: ["files"], usual_delay_s: 300, occurred_at: null, known_at: null, committed_at: null,
+    pipeline, about_zh: "", about_en: "", owner: "", shape: "event", doors: ["files"], usual_delay_s: 300, occurred_at: null, known_at: null, committed_at: null,
     lag_s: null, hour_rows: 0, hour_bytes: 0, rows_n: 0, rows_in: 0, rows_quarantined: 0, waiting: [], late: [], state, sentences: [],
   };
 }

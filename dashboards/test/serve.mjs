@@ -86,8 +86,8 @@ const routes = [
     const measure = sample("portrait").dimensions.flatMap((it) => it.measures).find((it) => it.measure === match[2]);
     if (measure === undefined) throw new Refusal(404, "not_found", "没有这项指标 / No such measure");
     if (measure.is_closed && me.role !== "psychologist") throw new Refusal(403, "forbidden", "没有权限 / Not allowed");
-    const {title_zh, title_en, about, unit, value, n, cov, window} = measure;
-    return {...sample("lineage"), student_key: match[1], measure: match[2], title_zh, title_en, about, unit, value, n, cov, window};
+    const {title_zh, title_en, about_zh, about_en, unit, value, n, cov, window} = measure;
+    return {...sample("lineage"), student_key: match[1], measure: match[2], title_zh, title_en, about_zh, about_en, unit, value, n, cov, window};
   }],
   [/^\/students\/([^/]+)\/export$/, "me", ({match, me}) => {
     ofStudent(match[1], me);
@@ -109,7 +109,7 @@ const routes = [
     now: new Date().toISOString(),
     stream: {log_bytes: 0, log_bytes_max: 268435456, log_rows: 0, oldest_at: null, commit_seconds: 30, disk_free_bytes: 50 * 2 ** 30, sentences: [], tick: {at: new Date().toISOString(), seconds: 0.4, tables: [{table: "list_gate_fault", rows_n: 2}]}},
     rows: [{
-      pipeline: "gate_event", about: "门禁通行", owner: "logistics_security_office", shape: "event", doors: ["files", "push"], usual_delay_s: 300,
+      pipeline: "gate_event", about_zh: "门禁通行：谁、在哪里、进还是出。", about_en: "Passages through gates (门禁通行).", owner: "logistics_security_office", shape: "event", doors: ["files", "push"], usual_delay_s: 300,
       occurred_at: new Date().toISOString(), known_at: new Date().toISOString(), committed_at: new Date().toISOString(), lag_s: -10800, hour_rows: 12000,
       hour_bytes: 3145728, rows_n: 480000, rows_in: 480120, rows_quarantined: 120, waiting: [{reason: "time", rows: 120, last_hour: 40}], late: [{on: "2025-10-30", rows_n: 7}], state: "watch",
       sentences: [{code: "clock_ahead", urgency: "watch", text_zh: "来源时钟快 3 小时", text_en: "the clock of the source runs 3 h ahead", todo_zh: "请来源系统校时（NTP）", todo_en: "have the source set its clock (NTP)"}],

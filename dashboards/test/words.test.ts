@@ -1,4 +1,4 @@
-import {readFileSync} from "node:fs";
+import {readdirSync, readFileSync} from "node:fs";
 import {fileURLToPath} from "node:url";
 import {describe, expect, it} from "vitest";
 import {csv} from "../src/csv";
@@ -38,6 +38,21 @@ describe("catalogs", () => {
       expect([...catalog].filter(([, text]) => forbidden.test(text))).toEqual([]);
     },
   );
+});
+
+describe("words of the house's own files", () => {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const files = ["sql", "pipelines"].flatMap((folder) => readdirSync(root + folder, {recursive: true, encoding: "utf8"}).map((it) => `${root}${folder}/${it}`)).filter((it) => /\.(sql|toml)$/.test(it));
+  /** Every word under a key of front matter or contract. */
+  const said = (key: string) => [...new Set(files.flatMap((it) => [...(readFileSync(it, "utf8").split("---*/")[0] ?? "").matchAll(new RegExp(`\\b${key}\\s*=\\s*"([^"]+)"`, "g"))].map((one) => one[1])))].sort();
+  it.each([["unit", "unit_name"], ["owner", "office"]])("every %s has words in both languages", (key, group) => {
+    const codes = said(key);
+    expect(codes.length).toBeGreaterThan(8);
+    expect(codes.filter((it) => !zh.has(`${group}.${it}`) || !en.has(`${group}.${it}`))).toEqual([]);
+  });
+  it("units that models give what they read have words too", () => {
+    expect(zh.has("unit_name.deviation") && en.has("unit_name.deviation")).toBe(true);
+  });
 });
 
 describe("words around data", () => {

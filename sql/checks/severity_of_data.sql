@@ -1,6 +1,7 @@
 /*---
 kind  = "check"
 about = "Data alone raises nobody above severity 2, and one channel alone nobody above 1."
+about_zh = "仅凭数据，任何人的关注级别都不超过2级；单一渠道不超过1级。"
 owner = "platform"
 ---*/
 

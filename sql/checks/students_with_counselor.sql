@@ -1,6 +1,7 @@
 /*---
 kind  = "check"
 about = "Every enrolled student has a responsible counselor."
+about_zh = "每名在籍学生都有责任辅导员。"
 owner = "student_affairs_office"
 ---*/
 

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What a month in the canteens costs less than the benchmark, for who eats there at least sixty times a month and spends little two months running, held against who eats at the same level of prices (封闭: 隐形资助测算). An offer of help, never a finding of need."
+about_zh     = "封闭库：每月在食堂用餐至少六十次、连续两个月消费较少的学生，一个月的食堂花费比基准少多少；与在同一价格水平用餐的人相比。这是提供帮助的线索，不是对困难的认定。"
 owner        = "student_aid_center"
 materialized = "as_of"
 cadence      = "week"
@@ -19,12 +20,12 @@ canteen_till  = "T-C"    # begin of the names of the tills of canteens: T-C1-03 
 cov_min       = 0.8
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "closed" }
-gap_fen     = { title_zh = "隐形资助规则", title_en = "the hidden-aid rule", unit = "fen", about = "Benchmark less what was spent in the last 28 days.", class = "closed" }
-meal_n      = { about = "Meals of the last 28 days.", class = "closed" }
-price_level = { about = "low, middle or high: prices of the canteen where the student eats most.", class = "closed" }
-paid_fen    = { unit = "fen", about = "Hidden aid that was paid within 180 days; nobody is to be offered twice what is on its way.", class = "closed" }
-spend_fen   = { unit = "fen", about = "Spent in them.", class = "closed" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+gap_fen     = { title_zh = "隐形资助规则", title_en = "the hidden-aid rule", unit = "fen", about = "Benchmark less what was spent in the last 28 days.", about_zh = "基准减去近28天的花费。", class = "closed" }
+meal_n      = { about = "Meals of the last 28 days.", about_zh = "近28天的用餐次数。", class = "closed" }
+price_level = { about = "low, middle or high: prices of the canteen where the student eats most.", about_zh = "low 低、middle 中或 high 高：学生用餐最多的食堂的价格水平。", class = "closed" }
+paid_fen    = { unit = "fen", about = "Hidden aid that was paid within 180 days; nobody is to be offered twice what is on its way.", about_zh = "180天内已发放的隐形资助；已在途中的不再重复提供。", class = "closed" }
+spend_fen   = { unit = "fen", about = "Spent in them.", about_zh = "在其中的花费。", class = "closed" }
 ---*/
 
 WITH month_sum AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Whom aid is about: recognised in hardship this year, paid within a year, or a candidate for hidden aid (封闭: 资助对象与候选). Nobody else has a row, so whoever works with it sees nobody else."
+about_zh     = "封闭库：资助涉及的学生，即本年度认定困难、一年内领过资助，或隐形资助的候选。其他人没有行，因此做这项工作的人看不到其他任何人。"
 owner        = "student_aid_center"
 materialized = "as_of"
 cadence      = "week"
@@ -9,14 +10,14 @@ subject      = "student_key"
 purpose      = ["aid"]
 
 [columns]
-student_key   = { about = "The student, pseudonymous.", class = "closed" }
-college_name  = { about = "College.", class = "closed" }
-class         = { about = "Class.", class = "closed" }
-aid_level     = { about = "Level of the newest recognition; empty if there is none.", class = "closed" }
-recognised_on = { about = "Day of that recognition.", class = "closed" }
-paid_fen      = { unit = "fen", about = "Aid of every kind that was paid within 365 days.", class = "closed" }
-hidden_fen    = { unit = "fen", about = "Of that hidden aid.", class = "closed" }
-gap_fen       = { unit = "fen", about = "Of a candidate for hidden aid: benchmark less what was spent in the canteens in 28 days; an offer of help, never a finding of need.", class = "closed" }
+student_key   = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+college_name  = { about = "College.", about_zh = "学院。", class = "closed" }
+class         = { about = "Class.", about_zh = "班级。", class = "closed" }
+aid_level     = { about = "Level of the newest recognition; empty if there is none.", about_zh = "最近一次认定的等级；没有时为空。", class = "closed" }
+recognised_on = { about = "Day of that recognition.", about_zh = "该次认定的日期。", class = "closed" }
+paid_fen      = { unit = "fen", about = "Aid of every kind that was paid within 365 days.", about_zh = "365天内发放的各类资助。", class = "closed" }
+hidden_fen    = { unit = "fen", about = "Of that hidden aid.", about_zh = "其中的隐形资助。", class = "closed" }
+gap_fen       = { unit = "fen", about = "Of a candidate for hidden aid: benchmark less what was spent in the canteens in 28 days; an offer of help, never a finding of need.", about_zh = "隐形资助候选：基准减去28天内的食堂花费；是提供帮助的线索，不是对困难的认定。", class = "closed" }
 ---*/
 
 WITH recognised AS (

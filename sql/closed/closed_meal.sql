@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Canteen payments of four weeks as meals at groups of terminals, with whether who paid takes no part in social measures (封闭: 就餐)."
+about_zh     = "封闭库：四周的食堂付款，按终端组归成一餐，并注明付款人是否已退出社交类指标。"
 owner        = "psychology_center"
 materialized = "view"
 cached       = true
@@ -12,11 +13,11 @@ breakfast_to = 570
 lunch_to     = 900
 
 [columns]
-meal     = { about = "Number of the meal: campus day and breakfast, lunch or dinner.", class = "closed" }
-hall     = { about = "Number of the group of terminals.", class = "closed" }
-second   = { about = "Seconds since 1970.", class = "closed" }
-student_key = { about = "The student, pseudonymous.", class = "closed" }
-has_left = { about = "Whether they object: then the payment makes no pair and no measure of theirs, and is only left out where it would make others seem alone.", class = "closed" }
+meal     = { about = "Number of the meal: campus day and breakfast, lunch or dinner.", about_zh = "餐的编号：校园日加早、午或晚餐。", class = "closed" }
+hall     = { about = "Number of the group of terminals.", about_zh = "终端组编号。", class = "closed" }
+second   = { about = "Seconds since 1970.", about_zh = "自1970年起的秒数。", class = "closed" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+has_left = { about = "Whether they object: then the payment makes no pair and no measure of theirs, and is only left out where it would make others seem alone.", about_zh = "是否已提出异议：此时该付款不构成任何配对或本人的指标，只在会让别人显得独自一人时用来把那一餐排除。", class = "closed" }
 ---*/
 
 WITH hall AS (

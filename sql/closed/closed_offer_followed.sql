@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Whose weeks had changed on a Monday, whether somebody then spoke with them, and whether a change is still found four weeks later (封闭: 提示跟进与其后): what the effect of following up is made of. One row a student, the first such Monday; who was spoken with only after two weeks is left out, as is who had been before."
+about_zh     = "封闭库：谁的周记录在某个周一已有变化，其后是否有人与其谈过，四周后变化是否还在；跟进效果由此算出。每名学生一行，取第一个这样的周一；两周之后才有人谈的不计，此前已有人谈过的也不计。"
 owner        = "student_affairs_office"
 materialized = "view"
 grain        = ["student_key"]
@@ -12,15 +13,15 @@ contact_days = 14    # within which an offer is taken up
 outcome_days = 28    # after which it is looked whether a change is still found
 
 [columns]
-student_key  = { about = "The student, pseudonymous.", class = "closed" }
-found_on     = { about = "First Monday on which something was found.", class = "closed" }
-rules_n      = { about = "Rules and trends that found something.", class = "closed" }
-channels_n   = { about = "Channels in which it was found.", class = "closed" }
-strength     = { about = "The greatest sum of a trend; 0 where only rules found something.", class = "closed" }
-is_trend     = { about = "Whether a trend found something.", class = "closed" }
-days_since   = { about = "Days since the change began.", class = "closed" }
-is_contacted = { about = "Whether somebody spoke with the student within two weeks.", class = "closed" }
-is_found     = { about = "Whether a rule or trend finds something four weeks later.", class = "closed" }
+student_key  = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
+found_on     = { about = "First Monday on which something was found.", about_zh = "有所发现的第一个周一。", class = "closed" }
+rules_n      = { about = "Rules and trends that found something.", about_zh = "有所发现的规则和趋势数。", class = "closed" }
+channels_n   = { about = "Channels in which it was found.", about_zh = "有所发现的渠道数。", class = "closed" }
+strength     = { about = "The greatest sum of a trend; 0 where only rules found something.", about_zh = "趋势的最大累计值；只有规则发现时为0。", class = "closed" }
+is_trend     = { about = "Whether a trend found something.", about_zh = "是否有趋势发现。", class = "closed" }
+days_since   = { about = "Days since the change began.", about_zh = "变化开始以来的天数。", class = "closed" }
+is_contacted = { about = "Whether somebody spoke with the student within two weeks.", about_zh = "两周内是否有人与学生谈过。", class = "closed" }
+is_found     = { about = "Whether a rule or trend finds something four weeks later.", about_zh = "四周后是否仍有规则或趋势发现。", class = "closed" }
 ---*/
 
 WITH found AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How many students lived in the rooms of which a week's plans were made, with and without an offer of that day (封闭: 走访抽样总体)."
+about_zh     = "封闭库：制定一周走访计划的房间中共住有多少学生，分当日有提示和没有提示的。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 cadence      = "week"
@@ -8,9 +9,9 @@ grain        = ["counselor_key"]
 purpose      = ["service"]
 
 [columns]
-counselor_key = { about = "Who visits, pseudonymous.", class = "closed" }
-warned_n      = { about = "Residents for whom an offer stood.", class = "closed" }
-not_warned_n  = { about = "Residents without one.", class = "closed" }
+counselor_key = { about = "Who visits, pseudonymous.", about_zh = "走访人，以假名表示。", class = "closed" }
+warned_n      = { about = "Residents for whom an offer stood.", about_zh = "有有效提示的住宿生数。", class = "closed" }
+not_warned_n  = { about = "Residents without one.", about_zh = "没有提示的住宿生数。", class = "closed" }
 ---*/
 
 WITH warned AS (

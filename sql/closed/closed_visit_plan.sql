@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Rooms that each counselor is to visit in a week (封闭: 走访计划抽样): those longest without contact, and some drawn at random. Which is which never reaches the visitor."
+about_zh     = "封闭库：每名辅导员一周要走访的房间，包括最久没有联系的和随机抽取的。哪间属于哪种，不告诉走访人。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 cadence      = "week"
@@ -12,10 +13,10 @@ rooms_n  = 10    # rooms a week for each counselor
 random_n = 2     # of them drawn at random, all others alike
 
 [columns]
-counselor_key = { about = "Who visits, pseudonymous.", class = "personal" }
-room_id       = { about = "Room.", class = "trace" }
-visit_no      = { about = "Place in the plan, at random over all its rooms.", class = "trace" }
-probability   = { about = "How likely the room was to be in the plan; 1 for a chosen one.", class = "closed" }
+counselor_key = { about = "Who visits, pseudonymous.", about_zh = "走访人，以假名表示。", class = "personal" }
+room_id       = { about = "Room.", about_zh = "房间。", class = "trace" }
+visit_no      = { about = "Place in the plan, at random over all its rooms.", about_zh = "在计划中的序号，全部房间随机排列。", class = "trace" }
+probability   = { about = "How likely the room was to be in the plan; 1 for a chosen one.", about_zh = "该房间进入计划的概率；选定的为1。", class = "closed" }
 ---*/
 
 -- Keys of residents are secret outside the platform: whoever knows rooms and dates cannot work the draw out. Ties, lots and

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Who was met in a planned room within the week of the plan, and what the sheet says (封闭: 走访所见): what recall relative to visits is made of."
+about_zh     = "封闭库：计划走访的房间在计划当周见到了谁，以及观察表上的内容；相对走访所见的召回率由此算出。"
 owner        = "student_affairs_office"
 materialized = "view"
 grain        = ["plan_on", "counselor_key", "student_key"]
@@ -8,13 +9,13 @@ subject      = "student_key"
 purpose      = ["service"]
 
 [columns]
-plan_on           = { about = "Date of the plan.", class = "closed" }
-counselor_key     = { about = "Whose plan, pseudonymous.", class = "closed" }
-student_key       = { about = "Who was met, pseudonymous.", class = "closed" }
-room_id           = { about = "Room.", class = "closed" }
-probability       = { about = "How likely the room was to be in the plan.", class = "closed" }
-is_warned         = { about = "Whether an offer stood on the date of the plan.", class = "closed" }
-is_support_needed = { about = "What the sheet says; of several visits in the week, whether any says so.", class = "closed" }
+plan_on           = { about = "Date of the plan.", about_zh = "计划日期。", class = "closed" }
+counselor_key     = { about = "Whose plan, pseudonymous.", about_zh = "谁的计划，以假名表示。", class = "closed" }
+student_key       = { about = "Who was met, pseudonymous.", about_zh = "见到了谁，以假名表示。", class = "closed" }
+room_id           = { about = "Room.", about_zh = "房间。", class = "closed" }
+probability       = { about = "How likely the room was to be in the plan.", about_zh = "该房间进入计划的概率。", class = "closed" }
+is_warned         = { about = "Whether an offer stood on the date of the plan.", about_zh = "计划日期当天是否有有效提示。", class = "closed" }
+is_support_needed = { about = "What the sheet says; of several visits in the week, whether any says so.", about_zh = "观察表的说法；一周内多次走访的，有一次说是即为是。", class = "closed" }
 ---*/
 
 WITH warned AS (

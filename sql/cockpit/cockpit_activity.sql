@@ -1,20 +1,21 @@
 /*---
 kind         = "table"
 about        = "Activities of 60 days by dimension, whole and each: how many, who came, who said what they thought of it (活动参与与评价)."
+about_zh     = "近60天的活动，合计及分类别：办了多少、多少人参加、多少人评价及评价如何。"
 owner        = "youth_league_committee"
 materialized = "as_of"
 grain        = ["dimension"]
 purpose      = ["cockpit", "evaluation"]
 
 [columns]
-dimension      = { about = "moral, intellectual, physical, aesthetic, labor or safety; all for the whole.", class = "internal" }
-activity_n     = { about = "Activities with anybody there.", class = "internal" }
-attendance_n   = { about = "Attendances.", class = "internal" }
-participant_n  = { about = "Students who came to any; empty for one to four.", class = "internal" }
-repeat_n       = { about = "Of these, who came to more than one; empty for one to four.", class = "internal" }
-rated_n        = { about = "Ratings of activities by students (有评价).", class = "internal" }
-feedback_share = { unit = "share", about = "Ratings over attendances (评价率).", class = "internal" }
-rating         = { unit = "stars", about = "Mean rating, one to five; empty below five ratings.", class = "internal" }
+dimension      = { about = "moral, intellectual, physical, aesthetic, labor or safety; all for the whole.", about_zh = "类别：moral 德育、intellectual 智育、physical 体育、aesthetic 美育、labor 劳育或 safety 安全；all 为合计。", class = "internal" }
+activity_n     = { about = "Activities with anybody there.", about_zh = "有人参加的活动数。", class = "internal" }
+attendance_n   = { about = "Attendances.", about_zh = "参加人次。", class = "internal" }
+participant_n  = { about = "Students who came to any; empty for one to four.", about_zh = "参加过任一活动的学生数；一至四人时为空。", class = "internal" }
+repeat_n       = { about = "Of these, who came to more than one; empty for one to four.", about_zh = "其中参加过一项以上的；一至四人时为空。", class = "internal" }
+rated_n        = { about = "Ratings of activities by students (有评价).", about_zh = "学生对活动的评价数。", class = "internal" }
+feedback_share = { unit = "share", about = "Ratings over attendances (评价率).", about_zh = "评价数除以参加人次（评价率）。", class = "internal" }
+rating         = { unit = "stars", about = "Mean rating, one to five; empty below five ratings.", about_zh = "平均评分，1至5；评价不足五个时为空。", class = "internal" }
 ---*/
 
 WITH came AS (

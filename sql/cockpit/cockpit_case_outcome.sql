@@ -1,19 +1,20 @@
 /*---
 kind         = "table"
 about        = "What came of offers of the data whose case somebody closed within ninety days, for the university (近90天关怀提示结果). Counts of care are small-group data: below ten they are not told."
+about_zh     = "数据产生的关怀提示中，近90天有人结案的结果，全校合计。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit"]
 
 [columns]
-scope                   = { about = "Always university: figures of care go no lower.", class = "internal" }
-closed_n                = { about = "Cases with an offer of the data that somebody closed.", class = "internal" }
-acted_on_n              = { about = "Of these: support was needed, was there already, or the student was referred.", class = "internal" }
-no_support_needed_n     = { about = "Of these: no support needed (无需支持).", class = "internal" }
-excluded_n              = { about = "Of these: on leave, or a device (排除).", class = "internal" }
-not_reachable_n         = { about = "Of these: could not be reached (无法联系).", class = "internal" }
-no_support_needed_share = { unit = "share", about = "Share in which no support was needed (无需支持占比).", class = "internal" }
+scope                   = { about = "Always university: figures of care go no lower.", about_zh = "总是 university（全校）：关怀数字不再往下分。", class = "internal" }
+closed_n                = { about = "Cases with an offer of the data that somebody closed.", about_zh = "有数据提示且已有人结案的个案数。", class = "internal" }
+acted_on_n              = { about = "Of these: support was needed, was there already, or the student was referred.", about_zh = "其中：需要支持、已在支持中，或已转介。", class = "internal" }
+no_support_needed_n     = { about = "Of these: no support needed (无需支持).", about_zh = "其中：无需支持。", class = "internal" }
+excluded_n              = { about = "Of these: on leave, or a device (排除).", about_zh = "其中：请假或设备原因而排除。", class = "internal" }
+not_reachable_n         = { about = "Of these: could not be reached (无法联系).", about_zh = "其中：无法联系到本人。", class = "internal" }
+no_support_needed_share = { unit = "share", about = "Share in which no support was needed (无需支持占比).", about_zh = "无需支持所占比例。", class = "internal" }
 ---*/
 
 WITH offered AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How far staff reach students, for the university and each college: who was talked with in 28 days, how long ago the last talk was, rooms a day, the four slots of the day, requests that staff found themselves (联系覆盖). About teams, never about one member of staff or one student; colleges below five are in no figure, and no hidden college follows from the university."
+about_zh     = "教职工联系学生的情况，全校和各学院：近28天与多少人谈过、距上次谈话多久、每天走访多少间、四个时段的分布、教职工自己发现的诉求。只关乎队伍，从不关乎某一位教职工或学生；不足五人的学院不进入任何数字，也不能由全校数字推算出被隐去的学院。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]
@@ -10,19 +11,19 @@ purpose      = ["cockpit", "evaluation"]
 slot_minutes = 40     # each of the four slots of a day
 
 [columns]
-scope           = { about = "university, or the id of a college.", class = "internal" }
-student_n       = { about = "Enrolled students.", class = "internal" }
-met_n           = { about = "Of these, talked with in 28 days (谈话覆盖); empty if those met, or those not met, are one to four, and where these would follow from the university.", class = "internal" }
-gap_days_p50    = { unit = "days", about = "Days since the last talk, half of the students at most; who was never met counts from the first record.", class = "internal" }
-gap_days_p90    = { unit = "days", about = "The same for nine tenths of the students.", class = "internal" }
-staff_n         = { about = "Counselors who were on shift in 28 days; empty below five and where these would follow, and what rests on it.", class = "internal" }
-room_n          = { about = "Rooms visited in 28 days, each once a day (走访).", class = "internal" }
-room_day_n      = { about = "Days on which somebody visited rooms, summed over staff.", class = "internal" }
-rooms_a_day     = { about = "Rooms a member of staff visits on a day of visits.", class = "internal" }
-slot_due_n      = { about = "Slots of the days on shift: morning, noon, afternoon and evening (四个时段).", class = "internal" }
-slot_done_n     = { about = "Of these, with forty minutes of talks and visits or more.", class = "internal" }
-proactive_n     = { about = "Requests of 28 days that staff found themselves (未诉先办).", class = "internal" }
-ticket_n        = { about = "Requests of 28 days; empty below five.", class = "internal" }
+scope           = { about = "university, or the id of a college.", about_zh = "university（全校）或学院编号。", class = "internal" }
+student_n       = { about = "Enrolled students.", about_zh = "在籍学生数。", class = "internal" }
+met_n           = { about = "Of these, talked with in 28 days (谈话覆盖); empty if those met, or those not met, are one to four, and where these would follow from the university.", about_zh = "其中28天内有人谈过话的（谈话覆盖）；谈过或没谈过的为一至四人时为空，能由全校数字推算出时也为空。", class = "internal" }
+gap_days_p50    = { unit = "days", about = "Days since the last talk, half of the students at most; who was never met counts from the first record.", about_zh = "距上次谈话的天数，一半学生不超过此数；从未谈过的自有记录起计。", class = "internal" }
+gap_days_p90    = { unit = "days", about = "The same for nine tenths of the students.", about_zh = "同上，九成学生不超过此数。", class = "internal" }
+staff_n         = { about = "Counselors who were on shift in 28 days; empty below five and where these would follow, and what rests on it.", about_zh = "28天内值过班的辅导员数；不足五人及能由此推算出时为空，依此计算的数字也为空。", class = "internal" }
+room_n          = { about = "Rooms visited in 28 days, each once a day (走访).", about_zh = "28天内走访的房间数，同一间每天只计一次。", class = "internal" }
+room_day_n      = { about = "Days on which somebody visited rooms, summed over staff.", about_zh = "有人走访房间的天数，按教职工累加。", class = "internal" }
+rooms_a_day     = { about = "Rooms a member of staff visits on a day of visits.", about_zh = "一位教职工在走访日平均走访的房间数。", class = "internal" }
+slot_due_n      = { about = "Slots of the days on shift: morning, noon, afternoon and evening (四个时段).", about_zh = "值班日的时段数：上午、中午、下午和晚上。", class = "internal" }
+slot_done_n     = { about = "Of these, with forty minutes of talks and visits or more.", about_zh = "其中谈话和走访达到四十分钟的。", class = "internal" }
+proactive_n     = { about = "Requests of 28 days that staff found themselves (未诉先办).", about_zh = "28天内教职工自己发现的诉求（未诉先办）。", class = "internal" }
+ticket_n        = { about = "Requests of 28 days; empty below five.", about_zh = "28天内的诉求数；不足五件时为空。", class = "internal" }
 ---*/
 
 WITH pupil AS (

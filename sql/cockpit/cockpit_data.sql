@@ -1,19 +1,20 @@
 /*---
 kind         = "table"
 about        = "Devices online and portraits with data, one row a date (平安与数据)."
+about_zh     = "在线设备和有数据的画像，每个日期一行。"
 owner        = "network_center"
 materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit", "operations"]
 
 [columns]
-scope              = { about = "university.", class = "internal" }
-device_n           = { about = "Devices of the register.", class = "internal" }
-device_online_rate = { unit = "share", about = "Device time seen on the day before the date.", class = "internal" }
-device_online_rate_before = { unit = "share", about = "The same one day earlier.", class = "internal" }
-device_silent_n    = { about = "Devices without a sign of life that day.", class = "internal" }
-student_n          = { about = "Students with a portrait.", class = "internal" }
-portrait_n         = { about = "Of these, with at least half of the measures known.", class = "internal" }
+scope              = { about = "university.", about_zh = "university（全校）。", class = "internal" }
+device_n           = { about = "Devices of the register.", about_zh = "登记的设备数。", class = "internal" }
+device_online_rate = { unit = "share", about = "Device time seen on the day before the date.", about_zh = "基准日前一天的设备在线时间占比。", class = "internal" }
+device_online_rate_before = { unit = "share", about = "The same one day earlier.", about_zh = "再前一天的同一比例。", class = "internal" }
+device_silent_n    = { about = "Devices without a sign of life that day.", about_zh = "当天没有任何心跳的设备数。", class = "internal" }
+student_n          = { about = "Students with a portrait.", about_zh = "有画像的学生数。", class = "internal" }
+portrait_n         = { about = "Of these, with at least half of the measures known.", about_zh = "其中至少一半指标有数据的。", class = "internal" }
 ---*/
 
 WITH device AS (

@@ -1,19 +1,20 @@
 /*---
 kind         = "table"
 about        = "Plans of presence of each college for the current term, and whether reception days of 28 days were held as rostered (进驻计划与排班). About offices, never about one member of staff."
+about_zh     = "本学期各学院的进驻工作计划，以及近28天接待日是否按排班举行。只关乎部门，从不关乎某一位教职工。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["duty", "evaluation"]
 
 [columns]
-scope              = { about = "university, or the id of a college.", class = "internal" }
-plan_n             = { about = "Plans of presence made for the term (进驻计划).", class = "internal" }
-reviewed_n         = { about = "Of these, reviewed by the date (审核备案).", class = "internal" }
-counselor_plan_n   = { about = "Of these, plans of counselors.", class = "internal" }
-teacher_plan_n     = { about = "Of these, plans of teachers.", class = "internal" }
-reception_due_n    = { about = "Days of 28 with a rostered reception (接待日); empty for a college.", class = "internal" }
-reception_held_n   = { about = "Of these, with a session that was held; empty for a college.", class = "internal" }
+scope              = { about = "university, or the id of a college.", about_zh = "university（全校）或学院编号。", class = "internal" }
+plan_n             = { about = "Plans of presence made for the term (进驻计划).", about_zh = "本学期制定的进驻工作计划数。", class = "internal" }
+reviewed_n         = { about = "Of these, reviewed by the date (审核备案).", about_zh = "其中到基准日已审核备案的。", class = "internal" }
+counselor_plan_n   = { about = "Of these, plans of counselors.", about_zh = "其中辅导员的计划。", class = "internal" }
+teacher_plan_n     = { about = "Of these, plans of teachers.", about_zh = "其中教师的计划。", class = "internal" }
+reception_due_n    = { about = "Days of 28 with a rostered reception (接待日); empty for a college.", about_zh = "28天内排定接待日的天数；学院为空。", class = "internal" }
+reception_held_n   = { about = "Of these, with a session that was held; empty for a college.", about_zh = "其中实际举行的；学院为空。", class = "internal" }
 ---*/
 
 WITH current_term AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Safe use of electricity by building and floor: breaches that were found in 120 days, and what a room uses in a week (用电安全). About places, never about who lives in a room; floor 0 is the whole building, from which no hidden floor can be worked out."
+about_zh     = "各楼栋各楼层的用电安全：近120天查到的违规，以及每间房一周的用电量。只关乎场所，从不关乎谁住在里面；0层为整栋楼，从中推算不出被隐去的楼层。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]
@@ -11,16 +12,16 @@ window_days = 120
 heavy_wh    = 40000   # a room and week: beyond it somebody looks at what is plugged in
 
 [columns]
-building_id   = { about = "Building.", class = "internal" }
-building_name = { about = "Its name.", class = "internal" }
-floor         = { about = "Floor; 0 for the whole building.", class = "internal" }
-room_n        = { about = "Rooms.", class = "internal" }
-violation_n   = { about = "Breaches of the rules of electricity found in 120 days (违章用电); empty for one to four, and where these would follow from the building.", class = "internal" }
-appliance_n   = { about = "Of these, forbidden appliances; empty for one to four.", class = "internal" }
-metered_n     = { about = "Rooms whose meter was read in the last 14 days.", class = "internal" }
-used_wh       = { unit = "Wh", about = "Median of what a room used between two readings, in 28 days; empty below five rooms.", class = "internal" }
-heavy_room_n  = { about = "Rooms that used more than forty kilowatt-hours between two readings of the last 14 days; empty for one to four.", class = "internal" }
-status        = { about = "ok, suppressed, or insufficient where no meter was read.", class = "internal" }
+building_id   = { about = "Building.", about_zh = "楼栋编号。", class = "internal" }
+building_name = { about = "Its name.", about_zh = "楼栋名称。", class = "internal" }
+floor         = { about = "Floor; 0 for the whole building.", about_zh = "楼层；0为整栋楼。", class = "internal" }
+room_n        = { about = "Rooms.", about_zh = "房间数。", class = "internal" }
+violation_n   = { about = "Breaches of the rules of electricity found in 120 days (违章用电); empty for one to four, and where these would follow from the building.", about_zh = "120天内查到的违章用电；一至四起时为空，能由整栋楼推算出时也为空。", class = "internal" }
+appliance_n   = { about = "Of these, forbidden appliances; empty for one to four.", about_zh = "其中使用违禁电器的；一至四起时为空。", class = "internal" }
+metered_n     = { about = "Rooms whose meter was read in the last 14 days.", about_zh = "最近14天抄过电表的房间数。", class = "internal" }
+used_wh       = { unit = "Wh", about = "Median of what a room used between two readings, in 28 days; empty below five rooms.", about_zh = "28天内两次抄表之间房间用电量的中位数；不足五间时为空。", class = "internal" }
+heavy_room_n  = { about = "Rooms that used more than forty kilowatt-hours between two readings of the last 14 days; empty for one to four.", about_zh = "最近14天两次抄表之间用电超过四十千瓦时的房间数；一至四间时为空。", class = "internal" }
+status        = { about = "ok, suppressed, or insufficient where no meter was read.", about_zh = "ok 正常、suppressed 隐去，或 insufficient 没有抄表。", class = "internal" }
 ---*/
 
 WITH room AS (

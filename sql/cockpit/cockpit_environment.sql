@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Buildings, floors, classes, majors and colleges whose students' weeks moved together on a date: something about the place or the plan, to be looked at before any person; with what the platform knows of in these weeks that could be the cause (环境变化)."
+about_zh     = "某日学生的周记录一起变化的楼栋、楼层、班级、专业和学院：先看场所或安排，再看个人；并附平台所知的、这几周里可能的原因。"
 owner        = "logistics_office"
 materialized = "as_of"
 grain        = ["trend", "group_kind", "group_id"]
@@ -13,13 +14,13 @@ gate_min     = 0.8    # of the day's device time in the building
 placed_share = 0.2    # of the group in an internship
 
 [columns]
-trend      = { about = "What moved: file in sql/trend.", class = "internal" }
-group_kind = { about = "building, floor, class, major or college.", class = "internal" }
-group_id   = { about = "Which one.", class = "internal" }
-since_on   = { about = "First day of the week since which it lasts.", class = "internal" }
-student_n  = { about = "Students of the group with a value; never fewer than ten.", class = "internal" }
-causes     = { about = "Shared causes that are known, parted by commas: campus_event (cut water or power, weather, closure, large event), exam, timetable (moved teaching days), holiday, canteen_closed, device_outage, internship, requests (repairs that gather in the building); empty if nothing is known. A hint, no proof.", class = "internal" }
-shift      = { about = "How far the middle of the group moved, in robust deviations of the students' own weeks.", class = "internal" }
+trend      = { about = "What moved: file in sql/trend.", about_zh = "变化的是什么：sql/trend 中的文件。", class = "internal" }
+group_kind = { about = "building, floor, class, major or college.", about_zh = "building 楼栋、floor 楼层、class 班级、major 专业或 college 学院。", class = "internal" }
+group_id   = { about = "Which one.", about_zh = "是哪一个。", class = "internal" }
+since_on   = { about = "First day of the week since which it lasts.", about_zh = "变化开始的那一周的第一天。", class = "internal" }
+student_n  = { about = "Students of the group with a value; never fewer than ten.", about_zh = "该群体有数值的学生数；从不少于十人。", class = "internal" }
+causes     = { about = "Shared causes that are known, parted by commas: campus_event (cut water or power, weather, closure, large event), exam, timetable (moved teaching days), holiday, canteen_closed, device_outage, internship, requests (repairs that gather in the building); empty if nothing is known. A hint, no proof.", about_zh = "已知的共同原因，以逗号分隔：campus_event（停水停电、天气、封闭、大型活动）、exam 考试、timetable 调课、holiday 假期、canteen_closed 食堂停业、device_outage 设备故障、internship 实习、requests（楼内报修聚集）；不知道时为空。是提示，不是证明。", class = "internal" }
+shift      = { about = "How far the middle of the group moved, in robust deviations of the students' own weeks.", about_zh = "群体中位数变化了多少，以学生自己各周的稳健标准差计。", class = "internal" }
 ---*/
 
 WITH notice AS (

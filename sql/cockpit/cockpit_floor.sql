@@ -1,28 +1,29 @@
 /*---
 kind         = "table"
 about        = "Building by floor last night: return, open repairs, devices; hygiene, patrols, participation and requests of four weeks (楼栋×楼层). Never a care figure; floors below five due are suppressed."
+about_zh     = "昨晚各楼栋各楼层的归寝、未修完的报修和设备，以及近四周的卫生、巡查、活动参与和诉求。从不含关怀数字；应归不足五人的楼层不显示。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["building_id", "floor"]
 purpose      = ["cockpit"]
 
 [columns]
-building_id        = { about = "Building.", class = "internal" }
-building_name      = { about = "Its name.", class = "internal" }
-floor              = { about = "Floor.", class = "internal" }
-due_n              = { about = "Boarders due back.", class = "internal" }
-back_n             = { about = "Of these, back.", class = "internal" }
-repair_open_n      = { about = "Open repair requests of the floor.", class = "internal" }
-device_online_rate = { unit = "share", about = "Device time of the building's gates seen on the day.", class = "internal" }
-resident_n         = { about = "Who lives there; empty below five.", class = "internal" }
-hygiene_n          = { about = "Hygiene inspections of rooms in 28 days.", class = "internal" }
-hygiene_score      = { unit = "points", about = "Mean score of the rooms that were inspected; empty below five rooms.", class = "internal" }
-patrol_n           = { about = "Safety patrols of the floor in 28 days (安全巡查).", class = "internal" }
-finding_open_n     = { about = "Of their findings, not yet mended.", class = "internal" }
-participant_n      = { about = "Residents who took part in an activity within 28 days; empty if they, or those who did not, are one to four.", class = "internal" }
-request_n          = { about = "Requests of residents in 28 days; empty for one to four.", class = "internal" }
-request_density    = { unit = "share", about = "Requests over residents.", class = "internal" }
-status             = { about = "ok, suppressed, or insufficient where the gates were not seen.", class = "internal" }
+building_id        = { about = "Building.", about_zh = "楼栋编号。", class = "internal" }
+building_name      = { about = "Its name.", about_zh = "楼栋名称。", class = "internal" }
+floor              = { about = "Floor.", about_zh = "楼层。", class = "internal" }
+due_n              = { about = "Boarders due back.", about_zh = "应归住宿生数。", class = "internal" }
+back_n             = { about = "Of these, back.", about_zh = "其中已归的。", class = "internal" }
+repair_open_n      = { about = "Open repair requests of the floor.", about_zh = "该楼层未办结的报修数。", class = "internal" }
+device_online_rate = { unit = "share", about = "Device time of the building's gates seen on the day.", about_zh = "当天该楼栋门禁的在线时间占比。", class = "internal" }
+resident_n         = { about = "Who lives there; empty below five.", about_zh = "住宿人数；不足五人时为空。", class = "internal" }
+hygiene_n          = { about = "Hygiene inspections of rooms in 28 days.", about_zh = "28天内房间卫生检查次数。", class = "internal" }
+hygiene_score      = { unit = "points", about = "Mean score of the rooms that were inspected; empty below five rooms.", about_zh = "检查过的房间的平均分；不足五间时为空。", class = "internal" }
+patrol_n           = { about = "Safety patrols of the floor in 28 days (安全巡查).", about_zh = "28天内该楼层的安全巡查次数。", class = "internal" }
+finding_open_n     = { about = "Of their findings, not yet mended.", about_zh = "其中发现而尚未整改的问题数。", class = "internal" }
+participant_n      = { about = "Residents who took part in an activity within 28 days; empty if they, or those who did not, are one to four.", about_zh = "28天内参加过活动的住宿生数；参加或未参加的为一至四人时为空。", class = "internal" }
+request_n          = { about = "Requests of residents in 28 days; empty for one to four.", about_zh = "28天内住宿生的诉求数；一至四件时为空。", class = "internal" }
+request_density    = { unit = "share", about = "Requests over residents.", about_zh = "诉求数除以住宿人数。", class = "internal" }
+status             = { about = "ok, suppressed, or insufficient where the gates were not seen.", about_zh = "ok 正常、suppressed 隐去，或 insufficient 门禁未能观测。", class = "internal" }
 ---*/
 
 WITH floor AS (

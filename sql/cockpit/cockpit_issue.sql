@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Open requests that gather: a category in a building, three or more (苗头性问题)."
+about_zh     = "聚集的未办结诉求：同一楼栋同一类别三件及以上。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["category", "building_id"]
@@ -10,11 +11,11 @@ purpose      = ["cockpit"]
 open_min = 3
 
 [columns]
-category      = { about = "Category.", class = "internal" }
-building_id   = { about = "Building.", class = "internal" }
-building_name = { about = "Its name.", class = "internal" }
-open_n        = { about = "Open requests.", class = "internal" }
-oldest_days   = { unit = "days", about = "Age of the oldest.", class = "internal" }
+category      = { about = "Category.", about_zh = "诉求类别。", class = "internal" }
+building_id   = { about = "Building.", about_zh = "楼栋编号。", class = "internal" }
+building_name = { about = "Its name.", about_zh = "楼栋名称。", class = "internal" }
+open_n        = { about = "Open requests.", about_zh = "未办结件数。", class = "internal" }
+oldest_days   = { unit = "days", about = "Age of the oldest.", about_zh = "其中最早一件已有多少天。", class = "internal" }
 ---*/
 
 SELECT

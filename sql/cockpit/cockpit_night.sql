@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Nights of four weeks, for the university and each college: due, back, absent, unknown (夜间归寝趋势). Small groups are suppressed."
+about_zh     = "近四周每夜的应归、已归、未归、未知人数，全校和各学院。人数过少的不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope", "night_on"]

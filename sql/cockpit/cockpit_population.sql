@@ -1,17 +1,18 @@
 /*---
 kind         = "table"
 about        = "Students by where they are, for the university and each college; the parts exclude one another and add up to the register (今日学生结构)."
+about_zh     = "全校和各学院学生目前在何处；各部分互不重叠，合计等于学籍人数。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope", "part"]
 purpose      = ["cockpit"]
 
 [columns]
-scope     = { about = "university, or the id of a college.", class = "internal" }
-scope_name = { about = "Its name.", class = "internal" }
-part      = { about = "suspended (on leave of school or keeping a place), internship, leave, boarder, day_student or off_campus, in this order of precedence; for a college boarder or elsewhere.", class = "internal" }
-student_n = { about = "Students; empty if fewer than five, or if fewer than five followed from it.", class = "internal" }
-unowned_n = { about = "Of these, enrolled without a responsible counselor (无责任人学生); empty for one to four, if one to four followed from it, or where the students are not told.", class = "internal" }
+scope     = { about = "university, or the id of a college.", about_zh = "university（全校）或学院编号。", class = "internal" }
+scope_name = { about = "Its name.", about_zh = "其名称。", class = "internal" }
+part      = { about = "suspended (on leave of school or keeping a place), internship, leave, boarder, day_student or off_campus, in this order of precedence; for a college boarder or elsewhere.", about_zh = "suspended（休学或保留学籍）、internship 实习、leave 请假、boarder 住校、day_student 走读或 off_campus 校外，按此先后归入；学院只分住校和其他。", class = "internal" }
+student_n = { about = "Students; empty if fewer than five, or if fewer than five followed from it.", about_zh = "学生数；不足五人，或能由此推算出不足五人时为空。", class = "internal" }
+unowned_n = { about = "Of these, enrolled without a responsible counselor (无责任人学生); empty for one to four, if one to four followed from it, or where the students are not told.", about_zh = "其中没有责任辅导员的在籍学生；一至四人、能由此推算出，或学生数不显示时为空。", class = "internal" }
 ---*/
 
 WITH person AS (

@@ -1,31 +1,32 @@
 /*---
 kind         = "table"
 about        = "The request loop in figures for the last 30 days and the 30 before, whole and by category, office and college of the student (接诉即办). Of a college no figure of one to four is told, nor one from which it follows."
+about_zh     = "近30天和此前30天的诉求办理数字，合计及按类别、办理部门和学生所在学院。学院数字中一至四的不显示，能推算出它的也不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["grouped_by", "group_value", "period"]
 purpose      = ["cockpit"]
 
 [columns]
-grouped_by    = { about = "all, category, office or college.", class = "internal" }
-group_value   = { about = "The category, office or college; empty for all.", class = "internal" }
-period        = { about = "now for the last 30 days, before for the 30 days before.", class = "internal" }
-ticket_n      = { about = "Requests raised in the period.", class = "internal" }
-due_n         = { about = "Requests whose deadline fell into the period, without those withdrawn.", class = "internal" }
-on_time_n     = { about = "Of these, resolved by the deadline (按期办结).", class = "internal" }
-dispatched_n  = { about = "Requests of the period that were dispatched.", class = "internal" }
-responded_n   = { about = "Requests of the period that got a response.", class = "internal" }
-resolved_n    = { about = "Requests of the period that are resolved.", class = "internal" }
-followed_up_n = { about = "Requests of the period that were followed up.", class = "internal" }
-rated_n       = { about = "Requests of the period with a rating (有评价).", class = "internal" }
-satisfied_n   = { about = "Of these, satisfied or basically satisfied.", class = "internal" }
-confirmed_n   = { about = "Requests of the period whose student, asked back, said whether it is solved (回访成功).", class = "internal" }
-solved_n      = { about = "Of these, solved by the student's own word (本人确认解决).", class = "internal" }
-reopened_n    = { about = "Requests of the period that were opened again.", class = "internal" }
-proactive_n   = { about = "Requests of the period that staff found themselves (未诉先办).", class = "internal" }
-withdrawn_n   = { about = "Requests of the period that were withdrawn.", class = "internal" }
-overdue_n     = { about = "Open past the deadline as of the date; the same for both periods.", class = "internal" }
-median_hours  = { unit = "hours", about = "Median hours from raising to resolution, of the requests resolved in the period.", class = "internal" }
+grouped_by    = { about = "all, category, office or college.", about_zh = "all 合计、category 类别、office 办理部门或 college 学院。", class = "internal" }
+group_value   = { about = "The category, office or college; empty for all.", about_zh = "是哪个类别、部门或学院；合计为空。", class = "internal" }
+period        = { about = "now for the last 30 days, before for the 30 days before.", about_zh = "now 为最近30天，before 为此前30天。", class = "internal" }
+ticket_n      = { about = "Requests raised in the period.", about_zh = "期内提出的诉求数。", class = "internal" }
+due_n         = { about = "Requests whose deadline fell into the period, without those withdrawn.", about_zh = "时限落在期内的诉求数，已撤回的不计。", class = "internal" }
+on_time_n     = { about = "Of these, resolved by the deadline (按期办结).", about_zh = "其中在时限内办结的。", class = "internal" }
+dispatched_n  = { about = "Requests of the period that were dispatched.", about_zh = "期内提出且已派单的。", class = "internal" }
+responded_n   = { about = "Requests of the period that got a response.", about_zh = "期内提出且已响应的。", class = "internal" }
+resolved_n    = { about = "Requests of the period that are resolved.", about_zh = "期内提出且已办结的。", class = "internal" }
+followed_up_n = { about = "Requests of the period that were followed up.", about_zh = "期内提出且已回访的。", class = "internal" }
+rated_n       = { about = "Requests of the period with a rating (有评价).", about_zh = "期内提出且有评价的。", class = "internal" }
+satisfied_n   = { about = "Of these, satisfied or basically satisfied.", about_zh = "其中满意或基本满意的。", class = "internal" }
+confirmed_n   = { about = "Requests of the period whose student, asked back, said whether it is solved (回访成功).", about_zh = "期内提出、回访时本人说了是否解决的。", class = "internal" }
+solved_n      = { about = "Of these, solved by the student's own word (本人确认解决).", about_zh = "其中本人确认解决的。", class = "internal" }
+reopened_n    = { about = "Requests of the period that were opened again.", about_zh = "期内提出且曾重新办理的。", class = "internal" }
+proactive_n   = { about = "Requests of the period that staff found themselves (未诉先办).", about_zh = "期内由教职工自己发现的（未诉先办）。", class = "internal" }
+withdrawn_n   = { about = "Requests of the period that were withdrawn.", about_zh = "期内提出后撤回的。", class = "internal" }
+overdue_n     = { about = "Open past the deadline as of the date; the same for both periods.", about_zh = "到基准日已过时限仍未办结的；两期相同。", class = "internal" }
+median_hours  = { unit = "hours", about = "Median hours from raising to resolution, of the requests resolved in the period.", about_zh = "期内办结的诉求，从提出到办结的小时数中位数。", class = "internal" }
 ---*/
 
 WITH period AS (

@@ -1,16 +1,17 @@
 /*---
 kind         = "table"
 about        = "Requests raised, resolved and running past their deadline on each of the last 60 days."
+about_zh     = "近60天每天提出、办结和超过时限的诉求件数。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["day_on"]
 purpose      = ["cockpit"]
 
 [columns]
-day_on     = { about = "Campus day.", class = "internal" }
-opened_n   = { about = "Requests raised.", class = "internal" }
-resolved_n = { about = "Requests resolved.", class = "internal" }
-overdue_n  = { about = "Requests whose deadline passed that day without resolution by it.", class = "internal" }
+day_on     = { about = "Campus day.", about_zh = "校园日。", class = "internal" }
+opened_n   = { about = "Requests raised.", about_zh = "提出的诉求数。", class = "internal" }
+resolved_n = { about = "Requests resolved.", about_zh = "办结的诉求数。", class = "internal" }
+overdue_n  = { about = "Requests whose deadline passed that day without resolution by it.", about_zh = "时限在当天到期而届时未办结的诉求数。", class = "internal" }
 ---*/
 
 WITH happened AS (

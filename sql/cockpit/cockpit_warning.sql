@@ -1,18 +1,19 @@
 /*---
 kind         = "table"
 about        = "Care offers of a date for the university and each college: offered, and what nobody has hours for (关怀提示与承载缺口). Counts of care are small-group data: below ten they are not told."
+about_zh     = "某日全校和各学院的关怀提示：已发出的，以及没有工时承接的。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["scope"]
 purpose      = ["cockpit"]
 
 [columns]
-scope       = { about = "university, or the id of a college.", class = "internal" }
-student_n   = { about = "Students.", class = "internal" }
-offered_n   = { about = "Students with an offer that stands.", class = "internal" }
-new_n       = { about = "Of these, offered on this date for the first time.", class = "internal" }
-shortfall_n = { about = "Students of whom rules or trends found something, and nobody has hours for them: the capacity shortfall; empty below ten.", class = "internal" }
-shortfall_status = { about = "none, few for one to nine, or told: that a college is short of hours is said, how many students that is about only from ten on.", class = "internal" }
+scope       = { about = "university, or the id of a college.", about_zh = "university（全校）或学院编号。", class = "internal" }
+student_n   = { about = "Students.", about_zh = "学生数。", class = "internal" }
+offered_n   = { about = "Students with an offer that stands.", about_zh = "有有效提示的学生数。", class = "internal" }
+new_n       = { about = "Of these, offered on this date for the first time.", about_zh = "其中当天首次提示的。", class = "internal" }
+shortfall_n = { about = "Students of whom rules or trends found something, and nobody has hours for them: the capacity shortfall; empty below ten.", about_zh = "规则或趋势有发现、但没有工时承接的学生数（承载缺口）；不足十人时为空。", class = "internal" }
+shortfall_status = { about = "none, few for one to nine, or told: that a college is short of hours is said, how many students that is about only from ten on.", about_zh = "none 没有、few 一至九人，或 told 已显示：学院缺少工时会告知，涉及多少学生在十人以上才显示。", class = "internal" }
 ---*/
 
 WITH found AS (

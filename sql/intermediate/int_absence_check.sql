@@ -1,14 +1,15 @@
 /*---
 kind         = "table"
 about        = "The newest answer about each student and night that a list asked after (未归核实结果)."
+about_zh     = "清单问到的每名学生每一夜的最新核实结果。"
 owner        = "logistics_security_office"
 materialized = "view"
 subject      = "student_key"
 purpose      = ["portrait", "trend_warning", "public_safety", "cockpit"]
 
 [columns]
-occurred_on = { about = "The night.", class = "trace" }
-result      = { about = "in_room, excused, contacted or not_found.", class = "trace" }
+occurred_on = { about = "The night.", about_zh = "是哪一夜。", class = "trace" }
+result      = { about = "in_room, excused, contacted or not_found.", about_zh = "in_room 在寝、excused 请假、contacted 已联系上或 not_found 未找到。", class = "trace" }
 ---*/
 
 WITH ranked AS (

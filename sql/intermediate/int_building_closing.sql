@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "When dormitories close, of those whose register says so (门禁关闭时间); the others close at the hour of the settings."
+about_zh     = "登记了关门时间的宿舍楼何时关门；其余楼栋以设置中的时间为准。"
 owner        = "logistics_security_office"
 materialized = "view"
 grain        = ["building_id"]
@@ -11,9 +12,9 @@ evening_minute = 1260    # 21:00: an hour before that is no closing time, and a 
 grace_minutes  = 30      # whoever comes so soon after closing is back
 
 [columns]
-building_id    = { about = "Building.", class = "internal" }
-closes_minute  = { unit = "minutes", about = "When the gates close, since 00:00 of the night's own date; beyond 1440 after midnight.", class = "internal" }
-closing_minute = { unit = "minutes", about = "Until when somebody counts as back: half an hour later, on a full half hour.", class = "internal" }
+building_id    = { about = "Building.", about_zh = "楼栋。", class = "internal" }
+closes_minute  = { unit = "minutes", about = "When the gates close, since 00:00 of the night's own date; beyond 1440 after midnight.", about_zh = "关门时间，自当夜日期零点起的分钟数；午夜之后超过1440。", class = "internal" }
+closing_minute = { unit = "minutes", about = "Until when somebody counts as back: half an hour later, on a full half hour.", about_zh = "到何时算作已归：再晚半小时，取整半点。", class = "internal" }
 ---*/
 
 WITH said AS (

@@ -1,16 +1,17 @@
 /*---
 kind         = "table"
 about        = "The calendar as it holds for each campus and year of entry: a row of their own goes before the row for everybody (校历)."
+about_zh     = "对各校区、各入学年份有效的校历：有专门一行的优先于对所有人的那一行。"
 owner        = "academic_affairs_office"
 materialized = "view"
 cached       = true
 purpose      = ["portrait", "trend_warning", "service", "cockpit", "public_safety"]
 
 [columns]
-campus = { about = "Campus, empty text where students have none." }
-grade  = { about = "Year of entry." }
-kind   = { about = "Kind of day." }
-makeup_for = { about = "Day whose classes a makeup day takes over; empty on all others." }
+campus = { about = "Campus, empty text where students have none.", about_zh = "校区；学生没有校区时为空文本。" }
+grade  = { about = "Year of entry.", about_zh = "入学年份。" }
+kind   = { about = "Kind of day.", about_zh = "是什么日子。" }
+makeup_for = { about = "Day whose classes a makeup day takes over; empty on all others.", about_zh = "补课日补的是哪一天的课；其他日子为空。" }
 ---*/
 
 WITH cohort AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Student days of the last ten weeks with what the calendar says of them."
+about_zh     = "近十周的学生日，附校历对当天的说明。"
 owner        = "platform"
 materialized = "view"
 cached       = true
@@ -8,10 +9,10 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
 [columns]
-is_on_campus = { about = "Whether anything was seen of the student that day: a day away is no evidence.", class = "trace" }
-is_weekend   = { about = "Whether the day is a free weekend day, no holiday." }
-is_free      = { about = "Whether the day is a weekend, a holiday or in a vacation." }
-is_teaching  = { about = "Whether the day is a teaching day of the calendar." }
+is_on_campus = { about = "Whether anything was seen of the student that day: a day away is no evidence.", about_zh = "当天是否有该生的任何记录：离校的一天不是证据。", class = "trace" }
+is_weekend   = { about = "Whether the day is a free weekend day, no holiday.", about_zh = "是否为休息的周末，不含节假日。" }
+is_free      = { about = "Whether the day is a weekend, a holiday or in a vacation.", about_zh = "是否为周末、节假日或假期。" }
+is_teaching  = { about = "Whether the day is a teaching day of the calendar.", about_zh = "是否为校历上的教学日。" }
 ---*/
 
 -- Small numbers are kept small: these are the rows that stay in memory while a date is built.

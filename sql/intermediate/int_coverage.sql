@@ -1,17 +1,18 @@
 /*---
 kind         = "table"
 about        = "Share of the expected device time of 28 days that was observed, by kind of device; where no device reports, the share of days with any row; one row (设备完整率)."
+about_zh     = "近28天设备应在线时间中实际观测到的比例，按设备类别；没有设备心跳的，取有任何数据的天数占比；只有一行。"
 owner        = "network_center"
 materialized = "view"
 cached       = true
 purpose      = ["portrait", "cockpit"]
 
 [columns]
-canteen_cov = { unit = "share", about = "Canteen terminals, from 06:00 to 20:00." }
-library_cov = { unit = "share", about = "Library gates." }
-dorm_cov    = { unit = "share", about = "Dormitory gates, from 18:00 to 02:00." }
-all_cov     = { unit = "share", about = "All devices." }
-days_n      = { about = "Days with any heartbeat." }
+canteen_cov = { unit = "share", about = "Canteen terminals, from 06:00 to 20:00.", about_zh = "食堂终端，06:00至20:00。" }
+library_cov = { unit = "share", about = "Library gates.", about_zh = "图书馆闸机。" }
+dorm_cov    = { unit = "share", about = "Dormitory gates, from 18:00 to 02:00.", about_zh = "宿舍门禁，18:00至02:00。" }
+all_cov     = { unit = "share", about = "All devices.", about_zh = "全部设备。" }
+days_n      = { about = "Days with any heartbeat.", about_zh = "有任何心跳的天数。" }
 ---*/
 
 -- Devices of the register are expected on every day on which any device gave a sign of life.

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "How much of one campus day each device was alive, as it was known (设备日在线)."
+about_zh     = "每台设备在每个校园日有多长时间在线，以当时所知为准。"
 owner        = "network_center"
 materialized = "student_day"
 live         = true
@@ -8,12 +9,12 @@ grain        = ["device_id", "occurred_on"]
 purpose      = ["portrait", "trend_warning", "cockpit"]
 
 [columns]
-device_id      = { about = "Device.", class = "internal" }
-occurred_on    = { about = "Campus day.", class = "internal" }
-alive_minutes  = { unit = "minutes", about = "Ten minutes for every sign of life, 1440 at most.", class = "internal" }
-night_minutes  = { unit = "minutes", about = "The same from 18:00 to 02:00, 480 at most.", class = "internal" }
-meal_minutes   = { unit = "minutes", about = "The same from 06:00 to 20:00, 840 at most.", class = "internal" }
-last_beat_at   = { about = "Last sign of life.", class = "internal" }
+device_id      = { about = "Device.", about_zh = "设备。", class = "internal" }
+occurred_on    = { about = "Campus day.", about_zh = "校园日。", class = "internal" }
+alive_minutes  = { unit = "minutes", about = "Ten minutes for every sign of life, 1440 at most.", about_zh = "每次心跳算十分钟，最多1440。", class = "internal" }
+night_minutes  = { unit = "minutes", about = "The same from 18:00 to 02:00, 480 at most.", about_zh = "同上，18:00至02:00，最多480。", class = "internal" }
+meal_minutes   = { unit = "minutes", about = "The same from 06:00 to 20:00, 840 at most.", about_zh = "同上，06:00至20:00，最多840。", class = "internal" }
+last_beat_at   = { about = "Last sign of life.", about_zh = "最后一次心跳。", class = "internal" }
 ---*/
 
 SELECT

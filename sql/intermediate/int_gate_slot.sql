@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Passages of each gate by ten minutes of a campus day, for what is unusual at a gate and for no person (门禁通行量)."
+about_zh     = "门禁通行量：每个门在校园日内每十分钟的通行次数，用于看门口与平时有何不同，不涉及任何人。"
 owner        = "logistics_security_office"
 materialized = "day"
 live         = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The canteen in which each student ate on most days of the last four weeks (主要就餐食堂)."
+about_zh     = "每名学生近四周用餐天数最多的食堂。"
 owner        = "platform"
 materialized = "view"
 cached       = true
@@ -8,8 +9,8 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "personal" }
-canteen     = { about = "Second part of the names of its tills.", class = "trace" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "personal" }
+canteen     = { about = "Second part of the names of its tills.", about_zh = "其收款机名称的第二段。", class = "trace" }
 ---*/
 
 WITH eaten AS (

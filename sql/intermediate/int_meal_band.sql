@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "When breakfast, lunch and dinner are eaten in each canteen, found from its own payments of 28 days; a canteen with few of them keeps the usual bands (各餐厅餐段)."
+about_zh     = "各食堂早、午、晚餐的时段，由其近28天自己的付款得出；付款很少的食堂沿用通常的时段。"
 owner        = "logistics_office"
 materialized = "view"
 cached       = true
@@ -11,14 +12,14 @@ payments_min = 500
 usual_bands  = "05:00-09:30 10:00-13:30 16:00-20:00"
 
 [columns]
-canteen        = { about = "Second part of the names of its tills.", class = "trace" }
-payment_n      = { about = "Payments of 28 days.", class = "trace" }
-breakfast_from = { unit = "minute_of_day", about = "Begin of breakfast." }
-breakfast_to   = { unit = "minute_of_day", about = "End of breakfast." }
-lunch_from     = { unit = "minute_of_day", about = "Begin of lunch." }
-lunch_to       = { unit = "minute_of_day", about = "End of lunch." }
-dinner_from    = { unit = "minute_of_day", about = "Begin of dinner." }
-dinner_to      = { unit = "minute_of_day", about = "End of dinner." }
+canteen        = { about = "Second part of the names of its tills.", about_zh = "其收款机名称的第二段。", class = "trace" }
+payment_n      = { about = "Payments of 28 days.", about_zh = "28天内的付款数。", class = "trace" }
+breakfast_from = { unit = "minute_of_day", about = "Begin of breakfast.", about_zh = "早餐开始。" }
+breakfast_to   = { unit = "minute_of_day", about = "End of breakfast.", about_zh = "早餐结束。" }
+lunch_from     = { unit = "minute_of_day", about = "Begin of lunch.", about_zh = "午餐开始。" }
+lunch_to       = { unit = "minute_of_day", about = "End of lunch.", about_zh = "午餐结束。" }
+dinner_from    = { unit = "minute_of_day", about = "Begin of dinner.", about_zh = "晚餐开始。" }
+dinner_to      = { unit = "minute_of_day", about = "End of dinner.", about_zh = "晚餐结束。" }
 ---*/
 
 WITH found AS (

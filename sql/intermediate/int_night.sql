@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Nights of the last four weeks of everybody who lives in a dormitory: back, absent, on leave, or unknown (夜间归寝)."
+about_zh     = "近四周所有住宿生的每一夜：已归、未归、请假或未知。"
 owner        = "logistics_security_office"
 materialized = "view"
 cached       = true
@@ -12,18 +13,18 @@ curfew_minute = 1380     # 23:00, where the register of buildings says no other 
 gate_cov_min  = 0.8      # of the building's gate time from 18:00 to 02:00
 
 [columns]
-building_id      = { about = "Building." }
-floor            = { about = "Floor." }
-room_id          = { about = "Room." }
-is_free          = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered: whoever is away needs no leave." }
-is_found_in      = { about = "Somebody found the student in the room: a night check (查寝在寝), or whoever looked after the list (核实在寝)." }
-is_on_leave      = { about = "An approved leave covers the night." }
-is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening." }
-is_back          = { about = "Last passage of the dormitory gate before 23:30, or half an hour after the building's own closing, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student." }
-is_absent        = { about = "Due back, gates seen, and nothing says that the student was in (未归)." }
-is_late          = { about = "Last entry after the building's gates close, or after 23:00 (晚归)." }
-gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates." }
-gate_minutes_due = { unit = "minutes", about = "Gate time that was due." }
+building_id      = { about = "Building.", about_zh = "楼栋。" }
+floor            = { about = "Floor.", about_zh = "楼层。" }
+room_id          = { about = "Room.", about_zh = "房间。" }
+is_free          = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered: whoever is away needs no leave.", about_zh = "当夜属于或临近节假日、假期，且没有登记留校：离校无需请假。" }
+is_found_in      = { about = "Somebody found the student in the room: a night check (查寝在寝), or whoever looked after the list (核实在寝).", about_zh = "有人在房间里见到该生：查寝，或核实清单的人。" }
+is_on_leave      = { about = "An approved leave covers the night.", about_zh = "当夜有已批准的请假。" }
+is_gate_seen     = { about = "Whether the building's gates worked for at least four fifths of the evening.", about_zh = "该楼栋门禁当晚至少五分之四的时间正常。" }
+is_back          = { about = "Last passage of the dormitory gate before 23:30, or half an hour after the building's own closing, however old, was an entry; or a terminal inside was used since; or there is evidence on campus after 22:00; or the next passage, already known, is an exit; or a night check found the student.", about_zh = "23:30（或该楼栋关门后半小时）之前最后一次经过宿舍门是进门，不论多久之前；或其后用过楼内终端；或22:00之后有校内记录；或已知的下一次通行是出门；或查寝见到该生。" }
+is_absent        = { about = "Due back, gates seen, and nothing says that the student was in (未归).", about_zh = "应归、门禁正常，且没有任何记录说明该生在寝（未归）。" }
+is_late          = { about = "Last entry after the building's gates close, or after 23:00 (晚归).", about_zh = "最后一次进门在楼栋关门之后，或在23:00之后（晚归）。" }
+gate_minutes     = { unit = "minutes", about = "Gate time of the building that was seen, 18:00 to 02:00, both gates.", about_zh = "18:00至02:00该楼栋门禁被观测到的时间，合计两道门。" }
+gate_minutes_due = { unit = "minutes", about = "Gate time that was due.", about_zh = "应观测的门禁时间。" }
 ---*/
 
 WITH boarder AS (

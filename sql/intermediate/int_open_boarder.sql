@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Whoever lives in a dormitory on the open day: bed, closing time, and what explains that they are not there tonight. For live lists; what is as of a date reads dim_student (当日住宿生)."
+about_zh     = "当日住宿生：当天住在宿舍的每个人的床位、关门时间，以及今晚不在的解释。供实时清单使用；以某个基准日为准的内容读取 dim_student。"
 owner        = "logistics_security_office"
 materialized = "view"
 grain        = ["student_key"]

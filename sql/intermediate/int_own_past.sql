@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "From which day on a student's own past counts, and until when nothing is compared with it: who was away for more than thirty days outside vacations, or comes back from a leave of school, begins anew; newcomers have no past of eight weeks (自身可比起点)."
+about_zh     = "自身可比起点：自哪一天起的以往才算自己的以往，到何时为止不作比较；假期以外离校超过三十天的，或休学后复学的，重新开始；新生没有八周的以往。"
 owner        = "platform"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What each student took part in over 120 days, counted by dimension and role; who took part in nothing has a row of zeros (活动参与窗口)."
+about_zh     = "每名学生近120天参加的活动，按类别和身份计数；没有参加的为一行零。"
 owner        = "youth_league_committee"
 materialized = "view"
 cached       = true

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What the devices saw of one student on one campus day, as it was known (学生日汇总)."
+about_zh     = "设备在某个校园日看到的一名学生的记录，以当时所知为准。"
 owner        = "platform"
 materialized = "student_day"
 live         = true
@@ -29,46 +30,46 @@ dinner_to       = 1200
 low_balance_fen = 1000   # less than ten yuan left
 
 [columns]
-student_key     = { about = "The student, pseudonymous.", class = "personal" }
-occurred_on     = { about = "Campus day.", class = "trace" }
-meal_n          = { about = "Meals: canteen purchases at least 45 minutes apart." }
-canteen         = { about = "Canteen of the first meal from lunch on: second part of the name of its till." }
-breakfast_n     = { about = "Canteen purchases from 06:00 to 09:30." }
-canteen_fen     = { unit = "fen", about = "Spent in canteens." }
-spent_fen       = { unit = "fen", about = "Spent in all." }
-card_n          = { about = "Card transactions." }
-gate_n          = { about = "Passages through gates, without those by face." }
-library_in_n    = { about = "Entries into the library." }
-library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts until the next entry or closing." }
-library_open_n  = { about = "Of the entries into the library those without exit, whose end is a guess." }
-face_card_n     = { about = "Passages by card or code within two minutes of one by face at another place: the card is with somebody else, or the face was taken for another's (人卡不符)." }
-night_n         = { about = "Events from 00:00 to 05:00, without those by face." }
-event_n         = { about = "Events of all kinds, without those by face." }
-evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight." }
-dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30." }
-dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came." }
+student_key     = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "personal" }
+occurred_on     = { about = "Campus day.", about_zh = "校园日。", class = "trace" }
+meal_n          = { about = "Meals: canteen purchases at least 45 minutes apart.", about_zh = "用餐次数：间隔至少45分钟的食堂消费。" }
+canteen         = { about = "Canteen of the first meal from lunch on: second part of the name of its till.", about_zh = "午餐起第一餐所在食堂：其收款机名称的第二段。" }
+breakfast_n     = { about = "Canteen purchases from 06:00 to 09:30.", about_zh = "06:00至09:30的食堂消费次数。" }
+canteen_fen     = { unit = "fen", about = "Spent in canteens.", about_zh = "在食堂的消费。" }
+spent_fen       = { unit = "fen", about = "Spent in all.", about_zh = "全部消费。" }
+card_n          = { about = "Card transactions.", about_zh = "刷卡次数。" }
+gate_n          = { about = "Passages through gates, without those by face.", about_zh = "通过门禁的次数，人脸通行不计。" }
+library_in_n    = { about = "Entries into the library.", about_zh = "进入图书馆的次数。" }
+library_minutes = { unit = "minutes", about = "Time in the library, from each entry to the next exit; an entry without exit counts until the next entry or closing.", about_zh = "在图书馆的时间，从每次进馆到下一次出馆；没有出馆的算到再次进馆或闭馆。" }
+library_open_n  = { about = "Of the entries into the library those without exit, whose end is a guess.", about_zh = "进馆中没有出馆、结束时间为推定的次数。" }
+face_card_n     = { about = "Passages by card or code within two minutes of one by face at another place: the card is with somebody else, or the face was taken for another's (人卡不符).", about_zh = "刷卡或扫码通行的前后两分钟内在另一处有人脸通行的次数：卡在别人手里，或人脸认成了别人。" }
+night_n         = { about = "Events from 00:00 to 05:00, without those by face.", about_zh = "00:00至05:00的记录数，人脸通行不计。" }
+event_n         = { about = "Events of all kinds, without those by face.", about_zh = "各类记录数，人脸通行不计。" }
+evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight.", about_zh = "20:00之后最后一次进入宿舍（人脸通行不计），自校园日当日零点起的分钟数；午夜之后超过1440。" }
+dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30.", about_zh = "23:30之前最后一次通过宿舍门，或使用宿舍内终端的时间。" }
+dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came.", about_zh = "其方向；使用楼内终端的为在内，不论如何进来。" }
 dorm_direction_2230 = { about = "Direction of the last passage before 22:30, for buildings whose register says when they close." }
 dorm_direction_2300 = { about = "Direction of the last passage before 23:00, for buildings whose register says when they close." }
 dorm_direction_2330 = { about = "Direction of the last passage before 23:30, for buildings whose register says when they close." }
 dorm_direction_0000 = { about = "Direction of the last passage before 00:00, for buildings whose register says when they close." }
 dorm_direction_0030 = { about = "Direction of the last passage before 00:30, for buildings whose register says when they close." }
 dorm_direction_end = { about = "Direction of the last passage of the whole campus day, for buildings whose register says when they close." }
-dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in." }
-late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage." }
-school_last_direction = { about = "Direction of the last passage of the school gate." }
-breakfast_minute = { unit = "minute_of_day", about = "First canteen purchase within the band of breakfast." }
-lunch_minute    = { unit = "minute_of_day", about = "First canteen purchase within the band of lunch." }
-dinner_minute   = { unit = "minute_of_day", about = "First canteen purchase within the band of dinner." }
-shower_minute   = { unit = "minute_of_day", about = "First shower; beyond 1440 after midnight." }
-first_minute    = { unit = "minute_of_day", about = "First event of the campus day, without those by face; beyond 1440 after midnight." }
-study_water_n   = { about = "Hot water fetched in the teaching buildings." }
-balance_fen     = { unit = "fen", about = "Left on the card after the last payment of the day." }
-is_low_balance  = { about = "Whether less than ten yuan were left after some payment." }
+dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in.", about_zh = "当天第一次通过宿舍门的方向：先出门的，此前在内。" }
+late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage.", about_zh = "22:00至校园日结束的校内记录数，任何通行方式都算。" }
+school_last_direction = { about = "Direction of the last passage of the school gate.", about_zh = "最后一次通过校门的方向。" }
+breakfast_minute = { unit = "minute_of_day", about = "First canteen purchase within the band of breakfast.", about_zh = "早餐时段内第一次食堂消费。" }
+lunch_minute    = { unit = "minute_of_day", about = "First canteen purchase within the band of lunch.", about_zh = "午餐时段内第一次食堂消费。" }
+dinner_minute   = { unit = "minute_of_day", about = "First canteen purchase within the band of dinner.", about_zh = "晚餐时段内第一次食堂消费。" }
+shower_minute   = { unit = "minute_of_day", about = "First shower; beyond 1440 after midnight.", about_zh = "第一次洗浴；午夜之后超过1440。" }
+first_minute    = { unit = "minute_of_day", about = "First event of the campus day, without those by face; beyond 1440 after midnight.", about_zh = "校园日第一条记录，人脸通行不计；午夜之后超过1440。" }
+study_water_n   = { about = "Hot water fetched in the teaching buildings.", about_zh = "在教学楼打热水的次数。" }
+balance_fen     = { unit = "fen", about = "Left on the card after the last payment of the day.", about_zh = "当天最后一次付款后的卡内余额。" }
+is_low_balance  = { about = "Whether less than ten yuan were left after some payment.", about_zh = "是否有某次付款后余额不足十元。" }
 dorm_passages   = { about = "Passages of the dormitory gate, minutes since 04:00 with + for in and - for out, without those by face." }
 double_in_n     = { about = "Entries into the dormitory right after an entry, without those by face (闸机异常)." }
-first_seen_at   = { about = "First event of all, by any way of passage." }
-last_seen_at    = { about = "Last event of all, by any way of passage." }
-last_seen_source = { about = "Source of that event: card or gate." }
+first_seen_at   = { about = "First event of all, by any way of passage.", about_zh = "当天最早的一条记录，任何通行方式都算。" }
+last_seen_at    = { about = "Last event of all, by any way of passage.", about_zh = "当天最后的一条记录，任何通行方式都算。" }
+last_seen_source = { about = "Source of that event: card or gate.", about_zh = "该记录的来源：card 校园卡或 gate 门禁。" }
 ---*/
 
 -- Windows run over 64 groups of students and compare neighbours: one window a student and day would be a million windows.

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Classes that each student's timetable held over the last four weeks, by the calendar of teaching days and its terms (应上课次数)."
+about_zh     = "每名学生近四周课表上应上的课次数，依据教学日校历及其学期。"
 owner        = "academic_affairs_office"
 materialized = "view"
 cached       = true
@@ -8,9 +9,9 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
 [columns]
-student_key = { about = "The student, pseudonymous.", class = "personal" }
-slot_n      = { about = "Classes due by the timetable." }
-evening_n   = { about = "Of these in the evening: evening classes and evening study (晚课、晚自习)." }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "personal" }
+slot_n      = { about = "Classes due by the timetable.", about_zh = "按课表应上的课次数。" }
+evening_n   = { about = "Of these in the evening: evening classes and evening study (晚课、晚自习).", about_zh = "其中在晚上的：晚课和晚自习。" }
 ---*/
 
 WITH cohort AS (

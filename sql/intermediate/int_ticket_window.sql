@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Requests of each student over 180 days; who asked for nothing has a row of zeros (诉求窗口)."
+about_zh     = "每名学生近180天的诉求；没有提出的为一行零。"
 owner        = "student_affairs_office"
 materialized = "view"
 cached       = true
@@ -8,11 +9,11 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning"]
 
 [columns]
-n        = { unit = "day", about = "Days of the window that the request system covers: who asked for nothing is known to have asked for nothing." }
-ticket_n = { about = "Requests." }
-open_n   = { about = "Of them open." }
-repeat_n = { about = "Requests beyond the first of their category." }
-open_age = { unit = "day", about = "Age of the oldest open request, however old; 0 without one." }
+n        = { unit = "day", about = "Days of the window that the request system covers: who asked for nothing is known to have asked for nothing.", about_zh = "窗口内诉求系统有数据的天数：没有提出诉求的，确知没有提出。" }
+ticket_n = { about = "Requests.", about_zh = "诉求数。" }
+open_n   = { about = "Of them open.", about_zh = "其中未办结的。" }
+repeat_n = { about = "Requests beyond the first of their category.", about_zh = "同一类别第二件起的诉求数。" }
+open_age = { unit = "day", about = "Age of the oldest open request, however old; 0 without one.", about_zh = "最早一件未办结诉求的天数，不论多久；没有时为0。" }
 ---*/
 
 WITH covered AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Teaching days of the last ten weeks without what explains them: leave, internship, a lost card; with the week they belong to and which devices could see (常态日). Who was away for more than thirty days outside vacations begins anew with the return."
+about_zh     = "近十周的教学日中，没有请假、实习、丢卡等原因解释的日子；附所属的周和当时哪些设备能看到。假期以外离校超过三十天的，自返校起重新计算。"
 owner        = "platform"
 materialized = "view"
 cached       = true

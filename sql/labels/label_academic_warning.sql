@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "A notice of the academic office about credits failed (学业警告)."
+about_zh = "教务部门就未通过学分发出的通知。"
 title_zh = "教务发出学业预警"
 title_en = "a notice of the academic office"
 owner    = "academic_affairs_office"
@@ -12,9 +13,9 @@ gap      = "2d"
 recurs   = true
 
 [columns]
-outcome  = { about = "Always true: who has no notice has no row.", class = "trace" }
-event_on = { about = "Day on which it was issued.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has no notice has no row.", about_zh = "总为真：没有收到的没有行。", class = "trace" }
+event_on = { about = "Day on which it was issued.", about_zh = "发出日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 SELECT

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "A mark below the pass mark in a midterm or final examination: the first of its publication days, by term and examination (挂科)."
+about_zh = "期中或期末考试成绩低于及格线；按学期和考试，取最早的公布日。"
 title_zh = "课程考核不及格"
 title_en = "a mark below the pass mark"
 owner    = "academic_affairs_office"
@@ -15,9 +16,9 @@ recurs   = true      # whoever failed a course is still to be looked after in th
 pass_score = 60
 
 [columns]
-outcome  = { about = "Always true: who has no such mark has no row.", class = "trace" }
-event_on = { about = "Day of publication.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has no such mark has no row.", about_zh = "总为真：没有这种成绩的没有行。", class = "trace" }
+event_on = { about = "Day of publication.", about_zh = "公布日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 SELECT

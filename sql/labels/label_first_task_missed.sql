@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "No midterm mark in a section in which half of the class has one: the day on which the section's first marks came out (首次任务未交)."
+about_zh = "在全班已有一半出了期中成绩的教学班里本人没有期中成绩；以该班第一批成绩公布之日计。"
 title_zh = "首次任务（期中考核）缺失"
 title_en = "a first task (midterm) that is missing"
 owner    = "academic_affairs_office"
@@ -12,9 +13,9 @@ gap      = "2d"
 recurs   = true
 
 [columns]
-outcome  = { about = "Always true: who has all marks has no row.", class = "trace" }
-event_on = { about = "Day on which the first marks of the section came out.", class = "trace" }
-known_on = { about = "First date that may use it.", class = "trace" }
+outcome  = { about = "Always true: who has all marks has no row.", about_zh = "总为真：成绩齐全的没有行。", class = "trace" }
+event_on = { about = "Day on which the first marks of the section came out.", about_zh = "该教学班第一批成绩公布的日期。", class = "trace" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "trace" }
 ---*/
 
 WITH marked AS (

@@ -1,6 +1,7 @@
 /*---
 kind     = "label"
 about    = "The student left the university before the end (退学)."
+about_zh = "学生在结业之前离校（退学）。"
 title_zh = "退学"
 title_en = "withdrawal from the university"
 owner    = "student_affairs_office"
@@ -11,9 +12,9 @@ horizon  = "180d"
 gap      = "2d"
 
 [columns]
-outcome  = { about = "Always true: who stays has no row.", class = "personal" }
-event_on = { about = "First day on which the student is no longer enrolled.", class = "personal" }
-known_on = { about = "First date that may use it.", class = "personal" }
+outcome  = { about = "Always true: who stays has no row.", about_zh = "总为真：仍在校的没有行。", class = "personal" }
+event_on = { about = "First day on which the student is no longer enrolled.", about_zh = "不再在籍的第一天。", class = "personal" }
+known_on = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "personal" }
 ---*/
 
 SELECT

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What came of what each rule and trend offered (规则成绩单): how often somebody was helped, and which are proposed to be retired. A case that expired by itself was judged by nobody and counts for nothing. Counts of care are small-group data: below ten they are not told."
+about_zh     = "每条规则和趋势的提示最后怎样：有多少确实帮到了人，哪些建议停用。自行到期的个案无人判断过，不计。关怀人数属于小群体数据：不足十不显示。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["rule"]
@@ -12,22 +13,22 @@ useful_min   = 20      # one in so many must have been of use
 z            = 1.96    # of the interval: 95 %
 
 [columns]
-rule                  = { about = "File in sql/warning or sql/trend.", class = "internal" }
-is_finding            = { about = "Whether it opens safety checks; these are never proposed to be retired.", class = "internal" }
-offered_n             = { about = "Offers it had part in.", class = "internal" }
-closed_n              = { about = "Of these, in a case that somebody closed.", class = "internal" }
-expired_n             = { about = "Of these, in a case that expired by itself.", class = "internal" }
-needed_support_n      = { about = "Closed as: support was needed (真实需要支持).", class = "internal" }
-already_supported_n   = { about = "Closed as: support was already there (已在支持中).", class = "internal" }
-excluded_leave_n      = { about = "Closed as: on leave (排除-请假).", class = "internal" }
-excluded_device_n     = { about = "Closed as: a device (排除-设备).", class = "internal" }
-no_support_needed_n   = { about = "Closed as: no support needed (无需支持).", class = "internal" }
-not_reachable_n       = { about = "Closed as: could not be reached (无法联系).", class = "internal" }
-referred_n            = { about = "Closed as: referred (转介).", class = "internal" }
-acted_on_share        = { unit = "share", about = "Closed offers of use: support was needed, was there already, or the student was referred.", class = "internal" }
-acted_on_share_lower  = { unit = "share", about = "Lower end of its 95 % interval (Wilson).", class = "internal" }
-acted_on_share_upper  = { unit = "share", about = "Upper end of its 95 % interval (Wilson).", class = "internal" }
-proposal              = { about = "retire where fewer than one in twenty of at least 200 closed offers was of use; a person decides.", class = "internal" }
+rule                  = { about = "File in sql/warning or sql/trend.", about_zh = "sql/warning 或 sql/trend 中的文件。", class = "internal" }
+is_finding            = { about = "Whether it opens safety checks; these are never proposed to be retired.", about_zh = "是否引发安全核实；这类从不建议停用。", class = "internal" }
+offered_n             = { about = "Offers it had part in.", about_zh = "它参与的提示数。", class = "internal" }
+closed_n              = { about = "Of these, in a case that somebody closed.", about_zh = "其中所在个案已有人结案的。", class = "internal" }
+expired_n             = { about = "Of these, in a case that expired by itself.", about_zh = "其中所在个案自行到期的。", class = "internal" }
+needed_support_n      = { about = "Closed as: support was needed (真实需要支持).", about_zh = "结案为：真实需要支持。", class = "internal" }
+already_supported_n   = { about = "Closed as: support was already there (已在支持中).", about_zh = "结案为：已在支持中。", class = "internal" }
+excluded_leave_n      = { about = "Closed as: on leave (排除-请假).", about_zh = "结案为：排除，因请假。", class = "internal" }
+excluded_device_n     = { about = "Closed as: a device (排除-设备).", about_zh = "结案为：排除，因设备。", class = "internal" }
+no_support_needed_n   = { about = "Closed as: no support needed (无需支持).", about_zh = "结案为：无需支持。", class = "internal" }
+not_reachable_n       = { about = "Closed as: could not be reached (无法联系).", about_zh = "结案为：无法联系。", class = "internal" }
+referred_n            = { about = "Closed as: referred (转介).", about_zh = "结案为：转介。", class = "internal" }
+acted_on_share        = { unit = "share", about = "Closed offers of use: support was needed, was there already, or the student was referred.", about_zh = "已结案提示中有用的比例：需要支持、已在支持中，或已转介。", class = "internal" }
+acted_on_share_lower  = { unit = "share", about = "Lower end of its 95 % interval (Wilson).", about_zh = "其95%区间的下限（Wilson）。", class = "internal" }
+acted_on_share_upper  = { unit = "share", about = "Upper end of its 95 % interval (Wilson).", about_zh = "其95%区间的上限（Wilson）。", class = "internal" }
+proposal              = { about = "retire where fewer than one in twenty of at least 200 closed offers was of use; a person decides.", about_zh = "200件以上已结案提示中有用的不足二十分之一，为 retire（建议停用）；由人决定。", class = "internal" }
 ---*/
 
 -- Each file that found something, on whichever date, has its part in what came of it.

@@ -10,10 +10,10 @@ subject  = "student_key"
 purpose  = ["public_safety"]
 
 [columns]
-night_on        = { about = "The night.", title_zh = "夜晚", title_en = "Night" }
-sent_at         = { about = "Last check-in of the evening.", title_zh = "打卡时间", title_en = "Checked in at" }
-nights_n        = { about = "Nights of the last 28 days with the same conflict.", title_zh = "近28天次数", title_en = "Times in 28 days" }
-last_evidence_on = { about = "Last day on which a card, gate or check saw the student; empty if none did for ten weeks.", title_zh = "最近有记录日", title_en = "Last seen by devices on" }
+night_on        = { about = "The night.", about_zh = "是哪一夜。", title_zh = "夜晚", title_en = "Night" }
+sent_at         = { about = "Last check-in of the evening.", about_zh = "当晚最后一次打卡的时间。", title_zh = "打卡时间", title_en = "Checked in at" }
+nights_n        = { about = "Nights of the last 28 days with the same conflict.", about_zh = "最近28夜中有同样不一致的夜数。", title_zh = "近28天次数", title_en = "Times in 28 days" }
+last_evidence_on = { about = "Last day on which a card, gate or check saw the student; empty if none did for ten weeks.", about_zh = "校园卡、门禁或查寝最后见到该生的日子；十周内没有时为空。", title_zh = "最近有记录日", title_en = "Last seen by devices on" }
 college_name    = { title_zh = "学院", title_en = "College" }
 class           = { title_zh = "班级", title_en = "Class" }
 building_name   = { title_zh = "楼栋", title_en = "Building" }

@@ -13,9 +13,9 @@ purpose  = ["service"]
 absent_min = 2
 
 [columns]
-absent_n     = { about = "Classes missed without leave in seven days.", title_zh = "缺勤次数", title_en = "Missed" }
-due_n        = { about = "Classes due in seven days.", title_zh = "应到次数", title_en = "Due" }
-last_on      = { about = "Day of the last one.", title_zh = "最近一次", title_en = "Last" }
+absent_n     = { about = "Classes missed without leave in seven days.", about_zh = "七天内未请假缺勤的次数。", title_zh = "缺勤次数", title_en = "Missed" }
+due_n        = { about = "Classes due in seven days.", about_zh = "七天内应到的次数。", title_zh = "应到次数", title_en = "Due" }
+last_on      = { about = "Day of the last one.", about_zh = "最近一次的日子。", title_zh = "最近一次", title_en = "Last" }
 college_name = { title_zh = "学院", title_en = "College" }
 class        = { title_zh = "班级", title_en = "Class" }
 ---*/

@@ -15,8 +15,8 @@ alive_min = 1200   # of 1,440 minutes
 device_id     = { title_zh = "设备", title_en = "Device" }
 kind          = { title_zh = "类别", title_en = "Kind" }
 place         = { title_zh = "位置", title_en = "Place" }
-alive_minutes = { about = "Minutes of the day before in which it reported.", title_zh = "在线分钟", title_en = "Minutes online" }
-last_beat_at  = { about = "Last sign of life within 28 days.", title_zh = "最近心跳", title_en = "Last sign of life" }
+alive_minutes = { about = "Minutes of the day before in which it reported.", about_zh = "前一日有心跳的分钟数。", title_zh = "在线分钟", title_en = "Minutes online" }
+last_beat_at  = { about = "Last sign of life within 28 days.", about_zh = "28天内最后一次心跳。", title_zh = "最近心跳", title_en = "Last sign of life" }
 ---*/
 
 WITH day AS (

@@ -16,8 +16,8 @@ loan_days = 7
 loan_id      = { title_zh = "借用编号", title_en = "Loan" }
 item         = { title_zh = "物品", title_en = "Item" }
 lent_at      = { title_zh = "借出时间", title_en = "Lent" }
-returned_at  = { about = "Return; empty while it lasts.", title_zh = "归还时间", title_en = "Returned" }
-is_damaged   = { about = "Whether it came back damaged; empty before.", title_zh = "是否损坏", title_en = "Damaged" }
+returned_at  = { about = "Return; empty while it lasts.", about_zh = "归还时间；尚未归还时为空。", title_zh = "归还时间", title_en = "Returned" }
+is_damaged   = { about = "Whether it came back damaged; empty before.", about_zh = "归还时是否损坏；归还前为空。", title_zh = "是否损坏", title_en = "Damaged" }
 college_name = { title_zh = "学院", title_en = "College" }
 class        = { title_zh = "班级", title_en = "Class" }
 ---*/

@@ -19,8 +19,8 @@ begins_on     = { title_zh = "开始日期", title_en = "From" }
 ends_on       = { title_zh = "结束日期", title_en = "To" }
 building_name = { title_zh = "楼栋", title_en = "Building" }
 floor         = { title_zh = "楼层", title_en = "Floor" }
-room_id       = { about = "Room of the stay; where none was registered, the room of the bed.", class = "trace", title_zh = "房间", title_en = "Room" }
-is_own_room   = { about = "Whether that is the room of the student's bed; empty without a bed.", class = "trace", title_zh = "住本人房间", title_en = "Own room" }
+room_id       = { about = "Room of the stay; where none was registered, the room of the bed.", about_zh = "留校所住的房间；没有登记的，为本人床位所在房间。", class = "trace", title_zh = "房间", title_en = "Room" }
+is_own_room   = { about = "Whether that is the room of the student's bed; empty without a bed.", about_zh = "是否就是本人床位所在房间；没有床位时为空。", class = "trace", title_zh = "住本人房间", title_en = "Own room" }
 is_on_leave   = { title_zh = "请假", title_en = "On leave" }
 college_name  = { title_zh = "学院", title_en = "College" }
 class         = { title_zh = "班级", title_en = "Class" }

@@ -13,8 +13,8 @@ purpose  = ["service"]
 placement_id    = { title_zh = "实习编号", title_en = "Placement" }
 begins_on       = { title_zh = "开始日期", title_en = "From" }
 ends_on         = { title_zh = "结束日期", title_en = "To" }
-has_tutor       = { about = "Whether the placement names a tutor of the university.", class = "trace", title_zh = "有指导教师", title_en = "Has a tutor" }
-last_contact_on = { about = "Day of the last recorded talk with the tutor since the internship began; empty without one.", title_zh = "最近联系", title_en = "Last contact" }
+has_tutor       = { about = "Whether the placement names a tutor of the university.", about_zh = "实习安排是否写明校内指导教师。", class = "trace", title_zh = "有指导教师", title_en = "Has a tutor" }
+last_contact_on = { about = "Day of the last recorded talk with the tutor since the internship began; empty without one.", about_zh = "实习开始以来与指导教师最近一次有记录的谈话；没有时为空。", title_zh = "最近联系", title_en = "Last contact" }
 college_name    = { title_zh = "学院", title_en = "College" }
 class           = { title_zh = "班级", title_en = "Class" }
 ---*/

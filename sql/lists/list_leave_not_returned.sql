@@ -16,8 +16,8 @@ grace = "24 hours"   # to report back in, and how much older than its arrival an
 leave_id      = { title_zh = "请假单号", title_en = "Leave" }
 leave_kind    = { title_zh = "类型", title_en = "Kind" }
 ends_at       = { title_zh = "应返时间", title_en = "Due back" }
-overdue_h     = { about = "Hours since the leave ended.", title_zh = "已逾期（小时）", title_en = "Hours over" }
-seen_since    = { about = "Whether anything was seen of the student on campus since the leave ended.", title_zh = "到期后有校内记录", title_en = "Seen since" }
+overdue_h     = { about = "Hours since the leave ended.", about_zh = "假期结束以来的小时数。", title_zh = "已逾期（小时）", title_en = "Hours over" }
+seen_since    = { about = "Whether anything was seen of the student on campus since the leave ended.", about_zh = "假期结束以来是否有校内记录。", title_zh = "到期后有校内记录", title_en = "Seen since" }
 college_name  = { title_zh = "学院", title_en = "College" }
 class         = { title_zh = "班级", title_en = "Class" }
 building_name = { title_zh = "楼栋", title_en = "Building" }

@@ -16,10 +16,10 @@ window_days = 14     # for so long after the return the list is kept
 alive_share = 0.8    # of the day's device time: on other days nobody could be seen
 
 [columns]
-due_on           = { about = "First day on which the student was due back.", class = "internal", title_zh = "应返校日", title_en = "Due back on" }
-due_days         = { about = "Days since then on which devices worked.", class = "trace", title_zh = "已过天数", title_en = "Days over" }
-last_seen_on     = { about = "Last day with any evidence in ten weeks; empty without one.", class = "trace", title_zh = "最近有记录日", title_en = "Last seen on" }
-is_card_lost     = { about = "The card is reported lost, so that devices cannot see the student.", class = "trace", title_zh = "校园卡挂失", title_en = "Card lost" }
+due_on           = { about = "First day on which the student was due back.", about_zh = "应返校的第一天。", class = "internal", title_zh = "应返校日", title_en = "Due back on" }
+due_days         = { about = "Days since then on which devices worked.", about_zh = "其后设备正常的天数。", class = "trace", title_zh = "已过天数", title_en = "Days over" }
+last_seen_on     = { about = "Last day with any evidence in ten weeks; empty without one.", about_zh = "十周内最后有任何记录的日子；没有时为空。", class = "trace", title_zh = "最近有记录日", title_en = "Last seen on" }
+is_card_lost     = { about = "The card is reported lost, so that devices cannot see the student.", about_zh = "校园卡已挂失，设备因此看不到该生。", class = "trace", title_zh = "校园卡挂失", title_en = "Card lost" }
 boarder          = { title_zh = "住宿类型", title_en = "Housing" }
 college_name     = { title_zh = "学院", title_en = "College" }
 class            = { title_zh = "班级", title_en = "Class" }

@@ -15,7 +15,7 @@ category     = { title_zh = "类别", title_en = "Category" }
 office       = { title_zh = "责任部门", title_en = "Office" }
 submitted_at = { title_zh = "提交时间", title_en = "Sent" }
 due_at       = { title_zh = "时限", title_en = "Due" }
-overdue_h    = { about = "Hours past the deadline.", title_zh = "已超期（小时）", title_en = "Hours over" }
+overdue_h    = { about = "Hours past the deadline.", about_zh = "超过时限的小时数。", title_zh = "已超期（小时）", title_en = "Hours over" }
 ---*/
 
 SELECT

@@ -11,15 +11,15 @@ purpose  = ["public_safety"]
 complete_at = "23:30"    # half an hour after the gates close, where the register of buildings says no other hour
 
 [columns]
-night_on         = { about = "The night.", title_zh = "夜晚", title_en = "Night" }
+night_on         = { about = "The night.", about_zh = "是哪一夜。", title_zh = "夜晚", title_en = "Night" }
 college_name     = { title_zh = "学院", title_en = "College" }
 class            = { title_zh = "班级", title_en = "Class" }
 building_name    = { title_zh = "楼栋", title_en = "Building" }
 floor            = { title_zh = "楼层", title_en = "Floor" }
 room_id          = { title_zh = "房间", title_en = "Room" }
-last_seen_at     = { about = "Last evidence on any channel.", title_zh = "最近一次记录", title_en = "Last evidence" }
-complete_minute  = { about = "Local minute of the night from which on the building's rows are complete, where its register says when it closes.", class = "internal" }
-last_seen_source = { about = "Channel of that evidence.", title_zh = "记录来源", title_en = "Channel" }
+last_seen_at     = { about = "Last evidence on any channel.", about_zh = "任何渠道的最近一次记录。", title_zh = "最近一次记录", title_en = "Last evidence" }
+complete_minute  = { about = "Local minute of the night from which on the building's rows are complete, where its register says when it closes.", about_zh = "登记了关门时间的楼栋，当晚从哪个分钟起该楼栋的行才完整。", class = "internal" }
+last_seen_source = { about = "Channel of that evidence.", about_zh = "该记录来自哪个渠道。", title_zh = "记录来源", title_en = "Channel" }
 ---*/
 
 WITH last_day AS (

@@ -10,13 +10,13 @@ subject  = "student_key"
 purpose  = ["service"]
 
 [columns]
-visit_no      = { about = "Place in the plan.", class = "trace", title_zh = "序号", title_en = "No." }
+visit_no      = { about = "Place in the plan.", about_zh = "在计划中的序号。", class = "trace", title_zh = "序号", title_en = "No." }
 building_name = { title_zh = "楼栋", title_en = "Building" }
 floor         = { title_zh = "楼层", title_en = "Floor" }
 room_id       = { title_zh = "房间", title_en = "Room" }
 class         = { title_zh = "班级", title_en = "Class" }
-plan_on       = { about = "Date of the plan, a Monday.", class = "internal", title_zh = "计划日期", title_en = "Planned on" }
-is_met        = { about = "Whether a sheet of this week says that the student was met.", class = "trace", title_zh = "本周已见面", title_en = "Met this week" }
+plan_on       = { about = "Date of the plan, a Monday.", about_zh = "计划日期，为周一。", class = "internal", title_zh = "计划日期", title_en = "Planned on" }
+is_met        = { about = "Whether a sheet of this week says that the student was met.", about_zh = "本周的观察表是否说见到了该生。", class = "trace", title_zh = "本周已见面", title_en = "Met this week" }
 ---*/
 
 WITH met AS (

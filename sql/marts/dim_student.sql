@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Every student as of a date: college, class, bed, responsible counselor. No name, no number; who has left, or of whom a death was entered, not from that day on (学生维表)."
+about_zh     = "基准日的每名学生：学院、班级、床位、责任辅导员。没有姓名和学号；已离校的，或登记去世的，自当日起不在其中。"
 owner        = "student_affairs_office"
 materialized = "as_of"
 grain        = ["student_key"]
@@ -8,15 +9,15 @@ subject      = "student_key"
 purpose      = ["portrait", "trend_warning", "service"]
 
 [columns]
-status        = { about = "Status of enrolment on that date: enrolled, extended (延期), suspended (休学) or retained (保留学籍).", class = "personal" }
-is_enrolled   = { about = "Whether the student studies here: enrolled or extended. Only these are expected on campus.", class = "personal" }
-college_name  = { about = "Name of the college.", class = "personal" }
-building_id   = { about = "Building of the student's bed; empty without one." }
-building_name = { about = "Name of that building.", class = "personal" }
-floor         = { about = "Floor of the bed.", class = "personal" }
-room_id       = { about = "Room of the bed." }
-leave_kind    = { about = "Kind of the approved leave that covers the night before the date; empty without one." }
-is_on_leave   = { about = "Whether there is such a leave, of whatever kind." }
+status        = { about = "Status of enrolment on that date: enrolled, extended (延期), suspended (休学) or retained (保留学籍).", about_zh = "当日学籍状态：enrolled 在籍、extended 延期、suspended 休学或 retained 保留学籍。", class = "personal" }
+is_enrolled   = { about = "Whether the student studies here: enrolled or extended. Only these are expected on campus.", about_zh = "是否在校就读：在籍或延期。只有这些学生被认为应在校。", class = "personal" }
+college_name  = { about = "Name of the college.", about_zh = "学院名称。", class = "personal" }
+building_id   = { about = "Building of the student's bed; empty without one.", about_zh = "床位所在楼栋；没有床位时为空。" }
+building_name = { about = "Name of that building.", about_zh = "该楼栋名称。", class = "personal" }
+floor         = { about = "Floor of the bed.", about_zh = "床位所在楼层。", class = "personal" }
+room_id       = { about = "Room of the bed.", about_zh = "床位所在房间。" }
+leave_kind    = { about = "Kind of the approved leave that covers the night before the date; empty without one.", about_zh = "覆盖基准日前一夜的已批准请假的种类；没有时为空。" }
+is_on_leave   = { about = "Whether there is such a leave, of whatever kind.", about_zh = "是否有这样的请假，不论种类。" }
 ---*/
 
 WITH bed AS (

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "The night before the date, one row a boarder: back, absent, on leave or unknown (当晚归寝)."
+about_zh     = "基准日前一夜，每名住宿生一行：已归、未归、请假或未知。"
 owner        = "logistics_security_office"
 materialized = "as_of"
 grain        = ["student_key"]
@@ -8,8 +9,8 @@ subject      = "student_key"
 purpose      = ["public_safety", "cockpit"]
 
 [columns]
-night_on = { about = "The night." }
-night_state = { about = "back, absent, leave, free (away on a holiday), or unknown where the gates were not seen or nothing says where the student is." }
+night_on = { about = "The night.", about_zh = "是哪一夜。" }
+night_state = { about = "back, absent, leave, free (away on a holiday), or unknown where the gates were not seen or nothing says where the student is.", about_zh = "back 已归、absent 未归、leave 请假、free 假期离校，或 unknown 未知（门禁未能观测，或没有记录说明该生在何处）。" }
 ---*/
 
 SELECT

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Attendance at activities with what kind of activity it was and in which role (活动参与)."
+about_zh     = "活动签到，附活动的种类和参加的身份。"
 owner        = "youth_league_committee"
 materialized = "view"
 cached       = true
@@ -8,7 +9,7 @@ subject      = "student_key"
 purpose      = ["portrait", "recommendation", "evaluation", "cockpit"]
 
 [columns]
-role = { about = "Role given at sign-up; empty without one." }
+role = { about = "Role given at sign-up; empty without one.", about_zh = "报名时的身份；没有报名时为空。" }
 ---*/
 
 WITH role AS (

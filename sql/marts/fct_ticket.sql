@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Requests with the times of their loop: reported, dispatched, responded, resolved, followed up (接诉即办工单)."
+about_zh     = "诉求及其办理各环节的时间：提出、派单、响应、办结、回访。"
 owner        = "student_affairs_office"
 materialized = "view"
 cached       = true
@@ -8,17 +9,17 @@ subject      = "student_key"
 purpose      = ["service", "cockpit", "portrait"]
 
 [columns]
-office        = { about = "Office that answers for it, by name where the register has one." }
-satisfaction  = { about = "What the student said of the outcome, when asked back or in the register; empty before it was resolved.", class = "personal" }
-is_solved     = { about = "Whether the student says that it is solved, when asked back (回访): yes, no, or empty.", class = "personal" }
-dispatched_at = { about = "First dispatch to an office (集中转办)." }
-responded_at  = { about = "First response (限期反馈)." }
-closed_at     = { about = "Resolved and not reopened since." }
-followed_up_at = { about = "First follow-up (跟踪问效)." }
-reopened_n    = { about = "Times it was opened again." }
-state         = { about = "open, resolved or withdrawn, from the steps; the export's own state only where no step is known." }
-is_on_time    = { about = "Resolved by the deadline; empty while open or without deadline." }
-is_overdue    = { about = "Past the deadline and not resolved, as of the date." }
+office        = { about = "Office that answers for it, by name where the register has one.", about_zh = "负责办理的部门，登记册中有名称的用名称。" }
+satisfaction  = { about = "What the student said of the outcome, when asked back or in the register; empty before it was resolved.", about_zh = "回访时或登记中学生对结果的评价；办结之前为空。", class = "personal" }
+is_solved     = { about = "Whether the student says that it is solved, when asked back (回访): yes, no, or empty.", about_zh = "回访时学生是否说已解决：是、否或为空。", class = "personal" }
+dispatched_at = { about = "First dispatch to an office (集中转办).", about_zh = "第一次派单到部门（集中转办）。" }
+responded_at  = { about = "First response (限期反馈).", about_zh = "第一次响应（限期反馈）。" }
+closed_at     = { about = "Resolved and not reopened since.", about_zh = "办结且其后没有重新办理。" }
+followed_up_at = { about = "First follow-up (跟踪问效).", about_zh = "第一次回访（跟踪问效）。" }
+reopened_n    = { about = "Times it was opened again.", about_zh = "重新办理的次数。" }
+state         = { about = "open, resolved or withdrawn, from the steps; the export's own state only where no step is known.", about_zh = "open 未办结、resolved 已办结或 withdrawn 已撤回，依据各环节；没有环节记录时才用来源自己的状态。" }
+is_on_time    = { about = "Resolved by the deadline; empty while open or without deadline.", about_zh = "在时限内办结；未办结或没有时限时为空。" }
+is_overdue    = { about = "Past the deadline and not resolved, as of the date.", about_zh = "到基准日已过时限而未办结。" }
 ---*/
 
 WITH step AS (

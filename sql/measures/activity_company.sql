@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Others met at two or more of the same activities over 120 days (共同参与人数)."
+about_zh  = "近120天里，在两次或以上相同活动中都遇到的其他人数；只看人数不多的活动，数百人的大活动不计。已退出社交类指标的人不计入任何人的数字，自己也没有此项。"
 title_zh  = "共同参与人数"
 title_en  = "Met at activities"
 owner     = "psychology_center"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours credited for activities over 120 days (活动时长)."
+about_zh  = "近120天参加活动被认定的时长，以小时计。"
 title_zh  = "活动时长"
 title_en  = "Hours in activities"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities attended over 120 days (参加活动数)."
+about_zh  = "近120天参加的活动数；一项活动跨多天只算一项。没有参加即为0。"
 title_zh  = "参加活动数"
 title_en  = "Activities attended"
 owner     = "youth_league_committee"

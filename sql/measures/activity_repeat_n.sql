@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities attended over 120 days beyond the first of their kind: who came once and came again (重复参与)."
+about_zh  = "近120天参加的活动中，同一种类第二次起的次数：来过一次又再来。"
 title_zh  = "重复参与"
 title_en  = "Came again"
 owner     = "youth_league_committee"

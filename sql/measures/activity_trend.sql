@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Change of activities attended a month, over four months: the middle of all slopes (参与趋势)."
+about_zh  = "近四个月（每30天为一个月）参加活动数每月变化多少：取各月两两之间斜率的中位数，个别月份多一次少一次影响不大。活动数据未覆盖的月份不计。"
 title_zh  = "参与趋势"
 title_en  = "Trend of participation"
 owner     = "youth_league_committee"

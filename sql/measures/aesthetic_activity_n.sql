@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities of the dimension aesthetic attended over 120 days (美育活动)."
+about_zh  = "近120天参加的美育类活动数；一项活动跨多天只算一项。"
 title_zh  = "美育活动"
 title_en  = "Aesthetic education"
 owner     = "youth_league_committee"

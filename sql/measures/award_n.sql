@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Awards of the last three years (获奖次数)."
+about_zh  = "近三年获得的奖项数。没有获奖即为0。"
 title_zh  = "获奖次数"
 title_en  = "Awards"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Share of campus days with a canteen purchase between 06:00 and 09:30 (早餐率)."
+about_zh  = "近28天的在校日中，06:00至09:30在食堂有消费的天数占比。在校日指当天有任何校内记录的日子，离校的日子不计。"
 title_zh  = "早餐率"
 title_en  = "Breakfast rate"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Spent in canteens over all card spending (食堂恩格尔)."
+about_zh  = "近28天的在校日里，食堂消费占校园卡全部消费的比例。没有任何刷卡消费时不计算。"
 title_zh  = "食堂消费占比"
 title_en  = "Canteen share of spending"
 owner     = "student_affairs_office"

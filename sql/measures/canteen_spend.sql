@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Spent in canteens, in yuan, per 28 days on campus: days away are not days without."
+about_zh  = "近28天的在校日里在食堂的消费，折算成28个在校日，以元计：离校的日子不当作没有消费的日子。"
 title_zh  = "食堂月消费"
 title_en  = "Canteen spend"
 owner     = "student_affairs_office"

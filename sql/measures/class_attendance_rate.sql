@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Classes attended, late or not, over classes in which the roll was called and no leave was given, over 28 days; covered is the share of the timetable in which it was called (到课率)."
+about_zh  = "近28天里，到课（含迟到）的次数占应到次数的比例。只计点过名的课，请假的不算应到；覆盖是指课表中点过名的课所占比例。"
 title_zh  = "到课率"
 title_en  = "Class attendance"
 owner     = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "How many of those eaten with now and four weeks ago are not the same: 0 is all the same, 1 is none (共餐更替率)."
+about_zh  = "现在与四周前一起用餐的人中，不相同者所占比例：0为全都相同，1为没有一个相同。四周前没有数据时不计算；已退出社交类指标的人不计。"
 title_zh  = "共餐更替率"
 title_en  = "Turnover of company"
 owner     = "psychology_center"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Days since anybody of the staff talked with the student, the student took part in an activity, or raised a request (无联系天数). It goes to the plan of visits, never to warnings."
+about_zh  = "距最近一次与教职工谈话、参加活动或提出诉求有多少天；都没有时，按谈话数据开始以来的天数计，最多180天。只用于安排走访，不产生关怀提示。"
 title_zh  = "无联系天数"
 title_en  = "Days without contact"
 owner     = "student_affairs_office"

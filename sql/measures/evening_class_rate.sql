@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Evening classes and evening study attended, late or not, over those in which the roll was called and no leave was given, over 28 days; covered is the share of the timetable's evenings in which it was called (晚课晚自习到课率)."
+about_zh  = "近28天里，晚课和晚自习到课（含迟到）的次数占应到次数的比例。只计点过名的，请假的不算应到；覆盖是指课表中的晚课晚自习点过名的比例。"
 title_zh  = "晚课晚自习到课率"
 title_en  = "Evening attendance"
 owner     = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Median minute of the last entry into the dormitory after 20:00 (归寝时间), minutes since midnight of that day."
+about_zh  = "近28夜里，每晚20:00之后最后一次进入宿舍的时间，取中位数，以当日零点起的分钟数计。没有进门记录的夜晚不计；人脸通行不计。"
 title_zh  = "晚间归寝时间"
 title_en  = "Evening return"
 owner     = "student_affairs_office"

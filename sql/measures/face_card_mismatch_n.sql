@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Passages by card within two minutes of one by face at another place, per 28 days on campus (人卡不符): a card that somebody else carries, or a face that was taken for another's. For the safety desk only; no breach of rules."
+about_zh  = "刷卡或扫码通行的前后两分钟内在另一处有人脸通行的次数，按近28天的在校日折算成28个在校日。可能是卡由他人携带，也可能是人脸认成了别人。仅供安全岗位查看，不是违纪。"
 title_zh  = "人卡不符次数"
 title_en  = "Face and card apart"
 owner     = "logistics_security_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Credits of courses failed and not passed since (未通过学分)."
+about_zh  = "考试不及格且其后没有通过的课程学分。同一课程同一学期取最高分，重考通过即不计；期中成绩不计。"
 title_zh  = "未通过学分"
 title_en  = "Credits failed"
 owner     = "academic_affairs_office"

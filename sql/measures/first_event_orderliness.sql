@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Minus the Lempel-Ziv entropy of the half-hours of the first event of a day, nats; nearer to zero is more regular (起始活动规律性)."
+about_zh  = "近56天里，每天第一条校内记录出现在哪个半小时的规律程度：取这些半小时序列的 Lempel-Ziv 熵的相反数，单位奈特，越接近0越有规律。没有记录的日子不计。"
 title_zh  = "起始活动规律性"
 title_en  = "Orderliness of the first event"
 owner     = "student_affairs_office"

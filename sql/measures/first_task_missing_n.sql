@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Sections of the newest term in which half of the class has a midterm mark and the student has none (首次任务缺失)."
+about_zh  = "最近有期中成绩的学期里，全班已有一半出了期中成绩而本人没有的教学班数。"
 title_zh  = "期中成绩缺失门数"
 title_en  = "Midterm marks missing"
 owner     = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Total of the newest fitness test (体质测试总分)."
+about_zh  = "近两年内最近一次体质测试的总分。"
 title_zh  = "体质测试总分"
 title_en  = "Fitness total"
 owner     = "pe_art_office"

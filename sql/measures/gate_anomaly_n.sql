@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Entries into the dormitory right after an entry per 28 days on campus (连续进门): somebody walked out behind another, or the reader missed it. For the safety desk only."
+about_zh  = "进入宿舍后没有出门记录又再次进门的次数，按近28天的在校日折算成28个在校日。可能是跟在别人身后出门，也可能是读卡器漏记；人脸通行不计。仅供安全岗位查看。"
 title_zh  = "连续进门次数"
 title_en  = "Entries after an entry"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Mean score of final examinations of the two newest terms, weighted by credits (均分)."
+about_zh  = "最近两个有成绩的学期里，期末考试和重考成绩按学分加权的平均分。"
 title_zh  = "加权均分"
 title_en  = "Mean score"
 owner     = "academic_affairs_office"

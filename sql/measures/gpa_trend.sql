@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Change of the mean score a term: the middle of all slopes between terms, which one odd term does not bend (成绩趋势)."
+about_zh  = "各学期期末成绩（按学分加权的平均分）每学期变化多少：取各学期两两之间斜率的中位数，个别学期的起落影响不大。"
 title_zh  = "成绩趋势"
 title_en  = "Trend of scores"
 owner     = "academic_affairs_office"

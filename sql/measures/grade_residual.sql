@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Mean distance of scores from those of the same course and term, weighted by credits: a hard course is held against nobody (课程难度校正分)."
+about_zh  = "各门期末成绩与同一课程同一学期全体平均分之差，按学分加权平均：课程难不会让人吃亏。"
 title_zh  = "课程难度校正分"
 title_en  = "Score beyond the course"
 owner     = "academic_affairs_office"

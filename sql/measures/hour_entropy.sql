@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Spread of meals, showers, first events and returns over the hours of the day: 0 is one hour, 1 is all alike (活动时段分散度)."
+about_zh  = "近28天里，用餐、洗浴、每天第一条记录和晚间回寝在一天各小时中的分散程度：0为都在同一小时，1为各小时一样多。"
 title_zh  = "活动时段分散度"
 title_en  = "Spread over the hours"
 owner     = "student_affairs_office"

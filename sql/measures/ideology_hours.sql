@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours credited for party and league days and lectures over 120 days (思想引领活动时长)."
+about_zh  = "近120天参加党团日活动和思想类讲座被认定的时长，以小时计。"
 title_zh  = "思想引领活动时长"
 title_en  = "Hours in party and league activities"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Months of the last four with a party or league day or lecture (思想引领参与持续性): how steadily somebody takes part. Taking part only, never what anybody thinks."
+about_zh  = "近120天按30天为一个月分成四个月，其中有几个月参加过党团日活动或思想类讲座：看参与是否持续。只计参与，不评价任何人的思想。"
 title_zh  = "思想引领参与月数"
 title_en  = "Months with party and league activities"
 owner     = "youth_league_committee"

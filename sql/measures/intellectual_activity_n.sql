@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities of the dimension intellectual attended over 120 days (智育活动)."
+about_zh  = "近120天参加的智育类活动数；一项活动跨多天只算一项。"
 title_zh  = "智育活动"
 title_en  = "Intellectual education"
 owner     = "youth_league_committee"

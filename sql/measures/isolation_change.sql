@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "How many fewer others the student eats with than four weeks ago, less what changed for the middle of the peers: an exam week or a holiday thins everybody's tables (共餐减少). Without pairs of four weeks ago nothing is said; who ate too little then cannot have fewer now."
+about_zh  = "与四周前相比，一起用餐的其他人少了几个，再减去同类学生中位数的变化：考试周和假期会让每个人一起用餐的人变少。四周前没有配对时不计算；当时用餐很少的人，现在不可能更少。"
 title_zh  = "共餐减少"
 title_en  = "Fewer eaten with"
 owner     = "psychology_center"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities of the dimension labor attended over 120 days (劳动教育活动)."
+about_zh  = "近120天参加的劳动教育类活动数；一项活动跨多天只算一项。"
 title_zh  = "劳动教育活动"
 title_en  = "Labour education"
 owner     = "youth_league_committee"

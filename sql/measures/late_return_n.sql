@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Nights of 28 on which the last entry into the dormitory came after 23:00 (晚归)."
+about_zh  = "近28夜里，最后一次进入宿舍晚于楼栋关门时间的夜数；楼栋没有登记关门时间的，以23:00为准。"
 title_zh  = "晚归次数"
 title_en  = "Late returns"
 owner     = "student_affairs_office"

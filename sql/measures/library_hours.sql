@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours in the library per 28 days on campus (在馆时长); an entry without exit counts until the library closes; where more than half of the entries have none, nothing is said."
+about_zh  = "近28天的在校日里在图书馆的时长，折算成28个在校日，以小时计。只有进馆没有出馆的，算到再次进馆或闭馆为止；超过一半进馆都没有出馆时，不计算。"
 title_zh  = "在馆时长"
 title_en  = "Hours in the library"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Entries into the library per 28 days on campus (入馆次数)."
+about_zh  = "近28天的在校日里进入图书馆的次数，折算成28个在校日。"
 title_zh  = "入馆次数"
 title_en  = "Library visits"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Loans of the library over 180 days; never what was borrowed (借阅次数)."
+about_zh  = "近180天从图书馆借书的次数；从不记录借了什么书。"
 title_zh  = "借阅次数"
 title_en  = "Library loans"
 owner     = "library"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Days on which less than ten yuan were left on the card after some payment, per 28 days on campus (余额不足天数)."
+about_zh  = "某次付款后校园卡余额不足十元的天数，按近28天的在校日折算成28个在校日。"
 title_zh  = "余额不足天数"
 title_en  = "Days of low balance"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Share of canteen meals at which none of those eaten with paid within a minute; meals at which somebody paid who takes no part in social measures are left out: they may have eaten together (独自用餐占比)."
+about_zh  = "近四周的食堂用餐中，平时一起用餐的人没有一个在前后一分钟内付款的比例。前后一分钟内有已退出社交类指标的人付款的那一餐不计：也许正是与其一起用餐。"
 title_zh  = "独自用餐占比"
 title_en  = "Meals alone"
 owner     = "psychology_center"

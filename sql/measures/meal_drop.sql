@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Logarithm of mean daily meals of two weeks over that of the eight weeks before."
+about_zh  = "最近两周日均用餐次数与此前八周日均用餐次数之比的自然对数，只看在校的教学日：0为没有变化，负数为减少。"
 title_zh  = "用餐次数变化"
 title_en  = "Change of meals"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Orderliness of meals: minus the Lempel-Ziv entropy of the half-hours in which meals begin, nats; nearer to zero is more regular (用餐规律性)."
+about_zh  = "近28天里，三餐在哪个半小时开始的规律程度：取这些半小时序列的 Lempel-Ziv 熵的相反数，单位奈特，越接近0越有规律。"
 title_zh  = "用餐规律性"
 title_en  = "Orderliness of meals"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Spent in canteens over the number of meals, in yuan."
+about_zh  = "近28天的在校日里，食堂消费除以用餐次数，以元计。"
 title_zh  = "餐均价"
 title_en  = "Price of a meal"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Canteen meals a campus day; purchases within 45 minutes are one meal."
+about_zh  = "近28天里平均每个在校日的食堂用餐次数；间隔不超过45分钟的消费算一餐。"
 title_zh  = "日均用餐次数"
 title_en  = "Meals a day"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities of the dimension moral attended over 120 days (德育活动)."
+about_zh  = "近120天参加的德育类活动数；一项活动跨多天只算一项。"
 title_zh  = "德育活动"
 title_en  = "Moral education"
 owner     = "youth_league_committee"

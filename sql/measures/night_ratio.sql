@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Events from 00:00 to 05:00 over all events (深夜活动占比)."
+about_zh  = "近28天的在校日里，00:00至05:00的校内记录占全部校内记录的比例；人脸通行不计。"
 title_zh  = "深夜活动占比"
 title_en  = "Night activity"
 owner     = "student_affairs_office"

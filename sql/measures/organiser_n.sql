@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities organised or helped with over 120 days (组织与服务次数)."
+about_zh  = "近120天以组织者或志愿者身份参加的活动数。"
 title_zh  = "组织与服务次数"
 title_en  = "Activities organised"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Nights of 28 without return, evidence on campus or leave while the gates worked (未归)."
+about_zh  = "近28夜里，应归而未见回寝、没有校内记录、没有请假，且楼栋门禁正常的夜数。门禁未能观测的夜晚不算未归。"
 title_zh  = "未归夜数"
 title_en  = "Overnight absences"
 owner     = "student_affairs_office"

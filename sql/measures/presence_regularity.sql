@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "How alike two days in a row are in being in the dormitory or out of it, minute by minute: 100 is the same, 0 is chance (在寝规律指数). Passages by face are left out."
+about_zh  = "近28夜里，前后相邻两天逐分钟比较在寝还是外出有多相像：100为完全相同，0为与随机无异。门禁未能观测、请假和假期的夜晚不计，人脸通行不计。"
 title_zh  = "在寝规律指数"
 title_en  = "Regularity of presence"
 owner     = "student_affairs_office"

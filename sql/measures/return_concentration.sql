@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "How firmly the time of the evening return is kept: 1 is the same minute, 0 is any hour (归寝时间集中度)."
+about_zh  = "近28夜里，晚间回寝时间有多集中：1为总在同一分钟，0为各个时间都有。没有进门记录的夜晚不计。"
 title_zh  = "归寝时间集中度"
 title_en  = "Steadiness of the return"
 owner     = "student_affairs_office"

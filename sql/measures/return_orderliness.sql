@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Minus the Lempel-Ziv entropy of the half-hours of the last entry into the dormitory after 20:00, nats; nearer to zero is more regular (归寝规律性)."
+about_zh  = "近56天里，20:00之后最后一次进入宿舍在哪个半小时的规律程度：取这些半小时序列的 Lempel-Ziv 熵的相反数，单位奈特，越接近0越有规律。人脸通行不计。"
 title_zh  = "归寝规律性"
 title_en  = "Orderliness of the evening return"
 owner     = "student_affairs_office"

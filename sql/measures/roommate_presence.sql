@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Share of nights on which all of the room were seen coming in or washing after 20:00, of those on which the gates worked and nobody was on leave (寝室同在率). Passages by face are left out."
+about_zh  = "近28夜里，20:00之后全室的人都有进门或洗浴记录的夜数占比。只计门禁正常、无人请假、不在假期的夜晚；单人住的房间没有此项，人脸通行不计，已退出社交类指标的人不计。"
 title_zh  = "寝室同在率"
 title_en  = "Evenings with all roommates"
 owner     = "psychology_center"

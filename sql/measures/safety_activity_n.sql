@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Activities of the dimension safety attended over 120 days (安全教育活动)."
+about_zh  = "近120天参加的安全教育类活动数；一项活动跨多天只算一项。"
 title_zh  = "安全教育活动"
 title_en  = "Safety education"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Requests that the student calls settled well or well enough, over those rated, in one year (诉求满意率)."
+about_zh  = "近一年提出并已评价的诉求中，本人评为满意或基本满意的比例。没有评价的不计。"
 title_zh  = "诉求满意率"
 title_en  = "Satisfaction with requests"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours since the last evidence on any channel (数据无记录时长)."
+about_zh  = "距最近一条校内记录（任何渠道）有多少小时，最多回看60天。60天内没有任何记录的，为数据不足，不计算。"
 title_zh  = "距最近一次校内记录"
 title_en  = "Silence"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "How unusual the silence is against the student's own gaps between two days: minus the logarithm of the chance of one at least as long, on days of the same kind (数据无记录意外度)."
+about_zh  = "与自己以往相邻两天之间的间隔相比，目前这段没有记录的时间有多少见：取出现至少这么长间隔的可能性的自然对数的相反数，单位奈特。只与同类日子相比，周末和假期另算；回看60天。"
 title_zh  = "无记录意外度"
 title_en  = "Surprise of the silence"
 owner     = "student_affairs_office"

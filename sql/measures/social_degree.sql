@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Others with whom the student eats more often than chance, over 28 days (共餐人数)."
+about_zh  = "近28天里，一起用餐的次数多于偶然的其他人数。已退出社交类指标的人不计。"
 title_zh  = "共餐人数"
 title_en  = "People eaten with"
 owner     = "psychology_center"

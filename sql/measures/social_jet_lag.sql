@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Minutes between the median first event of weekends and that of teaching days (社会时差). Holidays are neither."
+about_zh  = "近56天里，周末与教学日每天第一条校内记录时间的中位数相差多少分钟。节假日两边都不算。"
 title_zh  = "社会时差"
 title_en  = "Social jet lag"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Logarithm of the median daily canteen spending of two weeks over that of the eight weeks before (消费变化)."
+about_zh  = "最近两周与此前八周食堂日消费中位数之比的自然对数，只看在校的教学日：0为没有变化，负数为减少。"
 title_zh  = "消费变化"
 title_en  = "Change of spending"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Median distance of daily canteen spending from its median, over that median (消费波动)."
+about_zh  = "近28天的在校日里，食堂日消费偏离其中位数的距离，取中位数，再除以日消费的中位数。"
 title_zh  = "消费波动"
 title_en  = "Volatility of spending"
 owner     = "student_affairs_office"

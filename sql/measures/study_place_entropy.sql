@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Spread of study over library and teaching buildings: 0 is one place, 1 is both alike (学习地点分散度)."
+about_zh  = "近28天的在校日里，学习在图书馆（进馆次数）和教学楼（打水次数）之间的分散程度：0为只在一处，1为两处一样多。"
 title_zh  = "学习地点分散度"
 title_en  = "Spread of study places"
 owner     = "student_affairs_office"

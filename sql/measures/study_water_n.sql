@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hot water fetched in the teaching buildings per 28 days on campus (教学楼打水): a trace of staying to study."
+about_zh  = "近28天的在校日里在教学楼打热水的次数，折算成28个在校日：留在那里学习的一点痕迹。"
 title_zh  = "教学楼打水次数"
 title_en  = "Water in teaching buildings"
 owner     = "student_affairs_office"

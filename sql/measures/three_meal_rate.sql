@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Breakfasts, lunches and dinners over three a campus day, each told by the hours of the canteen where it was bought (三餐完整率)."
+about_zh  = "近28天的在校日里，有消费的早、午、晚餐数除以三餐总数（在校日数乘以3）；早、午、晚以所在食堂自己的供餐时段为准。"
 title_zh  = "三餐完整率"
 title_en  = "Three-meal completeness"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Requests raised over 180 days (诉求件数)."
+about_zh  = "近180天提出的诉求件数。没有提出即为0。"
 title_zh  = "诉求件数"
 title_en  = "Requests"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Requests raised over 180 days that are not resolved (在办诉求)."
+about_zh  = "近180天提出、尚未办结的诉求件数。"
 title_zh  = "在办诉求"
 title_en  = "Open requests"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Requests over 180 days beyond the first of their category (重复诉求)."
+about_zh  = "近180天提出的诉求中，同一类别第二件起的件数。"
 title_zh  = "重复诉求"
 title_en  = "Repeated requests"
 owner     = "student_affairs_office"

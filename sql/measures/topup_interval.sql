@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Days on campus between two top-ups of the card over 56 days, worked out from balances and payments (充值间隔)."
+about_zh  = "近56天里，平均每隔多少个在校日给校园卡充值一次；充值由余额和付款推算得出，十元以上才算。没有充值时不计算。"
 title_zh  = "充值间隔"
 title_en  = "Days between top-ups"
 owner     = "student_affairs_office"

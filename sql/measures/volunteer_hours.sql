@@ -1,6 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours of volunteering over 120 days (志愿服务时长)."
+about_zh  = "近120天的志愿服务时长，以小时计。"
 title_zh  = "志愿服务时长"
 title_en  = "Hours of volunteering"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Each source of events: how fresh, how many rows against what is usual, and whether its day looks different (数据质量)."
+about_zh     = "每个事件来源的情况：有多新、行数与通常相比如何、当天的分布是否不同。"
 owner        = "network_center"
 materialized = "whole"
 grain        = ["source"]
@@ -12,13 +13,13 @@ rows_min   = 50     # a source of a few rows a day has no usual volume
 psi_max    = 0.25   # beyond it the source has changed
 
 [columns]
-source     = { about = "Pipeline." }
-fresh_to   = { about = "Newest day with rows.", class = "internal" }
-rows_last  = { about = "Rows of the newest complete day.", class = "internal" }
-rows_usual = { about = "Median of the same weekday over the eight weeks before.", class = "internal" }
-late_share = { unit = "share", about = "Rows of the last week that became known a day or more after their own day.", class = "internal" }
-psi        = { about = "Population stability index of the hours of the last seven days against the four weeks before: 0 is the same, beyond 0.25 it has changed.", class = "internal" }
-state      = { about = "ok, late, low or drift.", class = "internal" }
+source     = { about = "Pipeline.", about_zh = "数据来源。" }
+fresh_to   = { about = "Newest day with rows.", about_zh = "有数据的最新一天。", class = "internal" }
+rows_last  = { about = "Rows of the newest complete day.", about_zh = "最近一个完整日的行数。", class = "internal" }
+rows_usual = { about = "Median of the same weekday over the eight weeks before.", about_zh = "此前八周同一星期几的行数中位数。", class = "internal" }
+late_share = { unit = "share", about = "Rows of the last week that became known a day or more after their own day.", about_zh = "最近一周里，晚于自己那天一天或以上才到的行所占比例。", class = "internal" }
+psi        = { about = "Population stability index of the hours of the last seven days against the four weeks before: 0 is the same, beyond 0.25 it has changed.", about_zh = "最近七天与此前四周的时段分布之间的稳定度指数：0为相同，超过0.25为已变化。", class = "internal" }
+state      = { about = "ok, late, low or drift.", about_zh = "ok 正常、late 迟到、low 偏少或 drift 分布变化。", class = "internal" }
 ---*/
 
 -- The day after the newest of all: a table of deliveries is about now, not about the past.

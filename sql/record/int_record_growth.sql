@@ -1,25 +1,26 @@
 /*---
 kind         = "table"
 about        = "Entries of the record about growing: activities, awards (过程记录: 成长)."
+about_zh     = "过程记录中关于成长的条目：活动、获奖。"
 owner        = "student_affairs_office"
 materialized = "view"
 subject      = "student_key"
 purpose      = ["portrait", "service"]
 
 [columns]
-event_id    = { about = "Id of the entry: source and its own number.", class = "trace" }
-student_key = { about = "The student, pseudonymous.", class = "personal" }
-kind        = { about = "What it is about: leave, bed, grade, activity, talk and so on.", class = "trace" }
-step        = { about = "What happened, as a word of the source.", class = "trace" }
-title_zh    = { about = "What happened, in Chinese.", class = "trace" }
-title_en    = { about = "What happened, in English.", class = "trace" }
-detail_zh   = { about = "Which, in Chinese; rooms and titles as they are.", class = "trace" }
-detail_en   = { about = "Which, in English.", class = "trace" }
-occurred_at = { about = "When it happened; the beginning of the campus day where only the day is known.", class = "trace" }
-known_at    = { about = "When the platform could know it.", class = "trace" }
-source      = { about = "Pipeline that it comes from.", class = "trace" }
-trust       = { about = "device, system, staff or self: who says so.", class = "trace" }
-is_milestone = { about = "Whether it belongs into the archive of a whole study.", class = "trace" }
+event_id    = { about = "Id of the entry: source and its own number.", about_zh = "条目编号：来源及其自己的编号。", class = "trace" }
+student_key = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "personal" }
+kind        = { about = "What it is about: leave, bed, grade, activity, talk and so on.", about_zh = "关于什么：请假、床位、成绩、活动、谈话等。", class = "trace" }
+step        = { about = "What happened, as a word of the source.", about_zh = "发生了什么，用来源自己的词。", class = "trace" }
+title_zh    = { about = "What happened, in Chinese.", about_zh = "发生了什么，中文。", class = "trace" }
+title_en    = { about = "What happened, in English.", about_zh = "发生了什么，英文。", class = "trace" }
+detail_zh   = { about = "Which, in Chinese; rooms and titles as they are.", about_zh = "具体是哪一个，中文；房间和标题照原样。", class = "trace" }
+detail_en   = { about = "Which, in English.", about_zh = "具体是哪一个，英文。", class = "trace" }
+occurred_at = { about = "When it happened; the beginning of the campus day where only the day is known.", about_zh = "发生的时间；只知道哪一天的，取该校园日开始之时。", class = "trace" }
+known_at    = { about = "When the platform could know it.", about_zh = "平台何时可以知道。", class = "trace" }
+source      = { about = "Pipeline that it comes from.", about_zh = "来自哪个来源。", class = "trace" }
+trust       = { about = "device, system, staff or self: who says so.", about_zh = "由谁说：device 设备、system 系统、staff 教职工或 self 本人。", class = "trace" }
+is_milestone = { about = "Whether it belongs into the archive of a whole study.", about_zh = "是否进入整个学业的档案。", class = "trace" }
 ---*/
 
 WITH activity AS (

@@ -2,20 +2,21 @@
 kind         = "table"
 about        = "What a member of staff did on a day, put together from shifts, visits, talks, receptions, lectures and other acts, and requests: the work log that nobody has to type (工作日志)."
 owner        = "student_affairs_office"
+about_zh     = "工作日志：一位教职工一天做了什么，由值班、走访、谈话、接待、诉求等汇成，无需任何人填写。"
 materialized = "whole"
 grain        = ["staff_key", "occurred_on"]
 purpose      = ["duty", "evaluation"]
 
 [columns]
-staff_key        = { about = "Member of staff, pseudonymous.", class = "personal" }
-occurred_on      = { about = "Campus day.", class = "internal" }
-shift_minutes    = { unit = "minutes", about = "On shift in a building or at a window.", class = "personal" }
-room_n           = { about = "Rooms visited.", class = "personal" }
-resident_n       = { about = "Residents seen in them; a visited room is not its residents seen.", class = "personal" }
-visit_minutes    = { unit = "minutes", about = "Time in rooms.", class = "personal" }
-talk_n           = { about = "Talks, a meeting of a group counting once.", class = "personal" }
-talk_student_n   = { about = "Students talked with.", class = "personal" }
-talk_minutes     = { unit = "minutes", about = "Time in talks.", class = "personal" }
+staff_key        = { about = "Member of staff, pseudonymous.", about_zh = "教职工，以假名表示。", class = "personal" }
+occurred_on      = { about = "Campus day.", about_zh = "校园日。", class = "internal" }
+shift_minutes    = { unit = "minutes", about = "On shift in a building or at a window.", about_zh = "在楼栋或窗口值班的时间。", class = "personal" }
+room_n           = { about = "Rooms visited.", about_zh = "走访的房间数。", class = "personal" }
+resident_n       = { about = "Residents seen in them; a visited room is not its residents seen.", about_zh = "在房间里见到的住宿生数；走访了房间不等于见到了住的人。", class = "personal" }
+visit_minutes    = { unit = "minutes", about = "Time in rooms.", about_zh = "在房间里的时间。", class = "personal" }
+talk_n           = { about = "Talks, a meeting of a group counting once.", about_zh = "谈话次数，与一组人的谈话算一次。", class = "personal" }
+talk_student_n   = { about = "Students talked with.", about_zh = "谈话涉及的学生数。", class = "personal" }
+talk_minutes     = { unit = "minutes", about = "Time in talks.", about_zh = "谈话的时间。", class = "personal" }
 reception_minutes = { unit = "minutes", about = "Present at a reception day.", class = "personal" }
 act_n            = { about = "Lectures, panels, group sessions and other acts.", class = "personal" }
 act_student_n    = { about = "How many took part in them.", class = "personal" }

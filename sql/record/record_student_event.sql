@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "Append-only timeline of what happened with a student, each entry with its source and who says so (过程记录)."
+about_zh     = "过程记录：学生经历的事按时间只增不改，每条注明来源和由谁说。"
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["event_id"]
@@ -8,8 +9,8 @@ subject      = "student_key"
 purpose      = ["portrait", "service"]
 
 [columns]
-occurred_on   = { about = "Campus day on which it happened.", class = "trace" }
-academic_year = { about = "Academic year of that day, as 2025-2026.", class = "trace" }
+occurred_on   = { about = "Campus day on which it happened.", about_zh = "事情发生的校园日。", class = "trace" }
+academic_year = { about = "Academic year of that day, as 2025-2026.", about_zh = "当天所属学年，如 2025-2026。", class = "trace" }
 ---*/
 
 -- An academic year begins in August: whoever moves in early belongs to the year that follows.

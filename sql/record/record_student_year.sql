@@ -1,6 +1,7 @@
 /*---
 kind         = "table"
 about        = "What a student did in each academic year, one row a figure: the growth archive (成长档案)."
+about_zh     = "成长档案：学生每个学年做了什么，一项数字一行。"
 owner        = "student_affairs_office"
 materialized = "whole"
 grain        = ["student_key", "academic_year", "item"]
@@ -8,10 +9,10 @@ subject      = "student_key"
 purpose      = ["portrait", "evaluation"]
 
 [columns]
-academic_year = { about = "Academic year, as 2025-2026.", class = "trace" }
-item          = { about = "What is counted: activities and hours by dimension, awards, talks, mean score.", class = "trace" }
-value         = { about = "The figure, in the item's own unit.", class = "trace" }
-n             = { about = "Rows behind it.", class = "trace" }
+academic_year = { about = "Academic year, as 2025-2026.", about_zh = "学年，如 2025-2026。", class = "trace" }
+item          = { about = "What is counted: activities and hours by dimension, awards, talks, mean score.", about_zh = "统计的是什么：各类活动和时长、获奖、谈话、平均分。", class = "trace" }
+value         = { about = "The figure, in the item's own unit.", about_zh = "数字，以该项自己的单位计。", class = "trace" }
+n             = { about = "Rows behind it.", about_zh = "数字背后的行数。", class = "trace" }
 ---*/
 
 -- Who checks in twice was there once.

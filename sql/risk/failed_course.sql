@@ -1,6 +1,7 @@
 /*---
 kind       = "risk"
 about      = "Enrolled undergraduates, by what their studies and days looked like; students on leave of school and graduates are not spoken of."
+about_zh   = "在籍本科生，看其学业和日常记录；休学的和已毕业的不在其中。"
 title_zh   = "课程学习可能需要帮助"
 title_en   = "Courses: help may be welcome"
 owner      = "academic_affairs_office"
@@ -34,7 +35,7 @@ first_step_zh = "请学业导师或任课教师一起看看哪门课需要补，
 first_step_en = "With tutor or teacher see which course needs help, and ask the student what kind of help is welcome."
 
 [columns]
-aid    = { about = "Whether the student is recognised as needing aid; for the audit of fairness only, never an input.", class = "closed" }
+aid    = { about = "Whether the student is recognised as needing aid; for the audit of fairness only, never an input.", about_zh = "是否认定为困难；仅用于公平性审计，绝不作输入。", class = "closed" }
 ---*/
 
 -- Of the last academic year: recognition is renewed every year.

@@ -1,6 +1,7 @@
 /*---
 kind       = "risk"
 about      = "Enrolled undergraduates who are not recognised as in hardship now, by what the campus card says of money and by nothing else; it suggests whom to tell of aid, and is no ground to grant or to withhold any."
+about_zh   = "目前未认定困难的在籍本科生，只看校园卡所反映的花费，别的都不看；提示可以向谁介绍资助政策，不作给予或拒绝资助的依据。"
 title_zh   = "可能需要了解资助政策"
 title_en   = "Aid: may want to hear of it"
 owner      = "student_aid_center"
@@ -29,9 +30,9 @@ first_step_zh = "由资助中心或辅导员私下介绍政策，请学生自己
 first_step_en = "The aid centre or the counselor tells of aid in private and lets the student decide; nothing is posted, nobody is compared."
 
 [columns]
-place  = { about = "Building and floor of the bed: the baseline of places.", class = "closed" }
-gender = { about = "For the audit of fairness only; never an input.", class = "closed" }
-campus = { about = "Campus; for the audit of fairness only.", class = "closed" }
+place  = { about = "Building and floor of the bed: the baseline of places.", about_zh = "床位所在楼栋和楼层：地点基线。", class = "closed" }
+gender = { about = "For the audit of fairness only; never an input.", about_zh = "仅用于公平性审计；绝不作输入。", class = "closed" }
+campus = { about = "Campus; for the audit of fairness only.", about_zh = "校区；仅用于公平性审计。", class = "closed" }
 ---*/
 
 -- Whoever is recognised needs no candidate; recognition is renewed every year.

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "An academic warning of the newest term: a retake plan and a talk are due."
+about_zh  = "最近一个学期收到过学业提醒：应有重修计划和一次谈话。"
 title_zh  = "学业帮扶中"
 title_en  = "Academic support due"
 owner     = "academic_affairs_office"

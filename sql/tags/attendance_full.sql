@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Present at every class in which the roll was called within four weeks, ten at least."
+about_zh  = "近四周凡点名的课都到课，至少十次。"
 title_zh  = "全勤"
 title_en  = "Never missed a class"
 owner     = "academic_affairs_office"

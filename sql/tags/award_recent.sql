@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "An award within the last year."
+about_zh  = "近一年内获过奖。"
 title_zh  = "近一年获奖"
 title_en  = "Recent award"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Breakfast in the canteen on four of five campus days or more."
+about_zh  = "五个在校日中至少四天在食堂吃早餐。"
 title_zh  = "早餐规律"
 title_en  = "Regular breakfast"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "An internship is running: the tutor keeps in touch, the campus sees less."
+about_zh  = "正在实习：由指导教师保持联系，校内记录会减少。"
 title_zh  = "岗位实习中"
 title_en  = "On internship"
 owner     = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Sixteen hours or more in the library within four weeks."
+about_zh  = "四周内在图书馆十六小时或以上。"
 title_zh  = "常去图书馆"
 title_en  = "Often in the library"
 owner     = "student_affairs_office"

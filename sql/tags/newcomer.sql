@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Within the first eight weeks: there is no past of one's own to compare with."
+about_zh  = "入学头八周：还没有自己的以往可比。"
 title_zh  = "新生适应期"
 title_en  = "Newcomer"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Organised or helped with three activities or more within four months."
+about_zh  = "四个月内组织或协助了三项或以上活动。"
 title_zh  = "活动组织者"
 title_en  = "Organises activities"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Mean score rises two points a term or more, over three terms at least."
+about_zh  = "平均分每学期上升两分或以上，至少三个学期。"
 title_zh  = "成绩进步"
 title_en  = "Rising scores"
 owner     = "academic_affairs_office"

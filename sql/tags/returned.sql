@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Back from a leave of school within the last term: a talk in weeks 1, 2 and 4 helps."
+about_zh  = "上一学期内休学后复学：第1、2、4周谈一谈会有帮助。"
 title_zh  = "复学适应期"
 title_en  = "Back from leave of school"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "tag"
 about     = "Six hours or more of volunteering within four months."
+about_zh  = "四个月内志愿服务六小时或以上。"
 title_zh  = "志愿服务活跃"
 title_en  = "Active volunteer"
 owner     = "youth_league_committee"

@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Share of teaching days with a breakfast, by week (早餐)."
+about_zh  = "按周，教学日中吃早餐的天数占比。"
 title_zh  = "早餐天数占比"
 title_en  = "Days with breakfast"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Share of due classes that were attended, by week; leave counts as not due (到课)."
+about_zh  = "按周，应到课次中到课的比例；请假的不算应到。"
 title_zh  = "到课率"
 title_en  = "Class attendance"
 owner     = "academic_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Last way into the dormitory in the evening, by week (晚归时刻)."
+about_zh  = "按周，晚间最后一次进入宿舍的时间。"
 title_zh  = "晚间回寝时刻"
 title_en  = "Evening return"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Share of teaching days with a visit to the library, by week (入馆)."
+about_zh  = "按周，教学日中去图书馆的天数占比。"
 title_zh  = "入馆天数占比"
 title_en  = "Days with a library visit"
 owner     = "library"

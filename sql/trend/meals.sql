@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Meals in canteens on a teaching day, by week (食堂用餐)."
+about_zh  = "按周，教学日在食堂的用餐次数。"
 title_zh  = "日均食堂用餐次数"
 title_en  = "Canteen meals a day"
 owner     = "student_affairs_office"

@@ -1,6 +1,7 @@
 /*---
 kind      = "trend"
 about     = "Share of teaching days with a shower on the card, by week (洗浴)."
+about_zh  = "按周，教学日中有洗浴刷卡的天数占比。"
 title_zh  = "洗浴天数占比"
 title_en  = "Days with a shower"
 owner     = "logistics_office"

@@ -3,6 +3,7 @@ kind      = "rule"
 about     = "No evidence on any channel, of devices or of people who called the roll or looked into the room, for longer than the student's own past makes likely (数据无记录): a finding for a safety check, never a level."
 title_zh  = "数据无记录，请安全核实"
 title_en  = "No trace in the data: please check that all is well"
+about_zh  = "任何渠道都没有该生的记录，且时间比本人以往可能的更长：这是请做安全核实的发现，从不分级。"
 owner     = "student_affairs_office"
 subject   = "student_key"
 purpose   = ["public_safety"]

@@ -1,6 +1,7 @@
 /*---
 kind      = "rule"
 about     = "Two or more nights of the last fourteen without return, evidence or leave (未归)."
+about_zh  = "最近十四夜中有两夜或以上未见回寝、没有校内记录、也没有请假。"
 title_zh  = "近两周有夜间未归"
 title_en  = "Nights away in the last two weeks"
 owner     = "student_affairs_office"

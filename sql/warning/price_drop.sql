@@ -1,6 +1,7 @@
 /*---
 kind      = "rule"
 about     = "Canteen spending of two weeks fell below six tenths of the student's own usual while meals stayed as they were: cheaper meals, which is a question of money (餐价下降). Fewer meals are the rule spending_drop."
+about_zh  = "两周的食堂消费低于本人平时的六成，而用餐次数没有减少：吃得便宜了，这是花费方面的问题。用餐次数减少的见规则 spending_drop。"
 title_zh  = "用餐次数未减而餐费明显减少"
 title_en  = "As many meals for much less money"
 owner     = "student_aid_center"

@@ -1,6 +1,7 @@
 /*---
 kind      = "rule"
 about     = "Canteen spending of two weeks fell below six tenths of the student's own usual, and meals fell too (消费骤降)."
+about_zh  = "两周的食堂消费低于本人平时的六成，用餐次数也减少。"
 title_zh  = "食堂消费与用餐次数同时减少"
 title_en  = "Less spent and fewer meals in the canteens"
 owner     = "student_affairs_office"

@@ -120,7 +120,9 @@ pub(crate) async fn open(
 pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
     let stream = &settings.stream;
     let brokers = stream.mqtt.iter().map(config::Mqtt::broker).chain(stream.nats.iter().map(config::Nats::broker));
-    let brokers = brokers.chain(stream.kafka.iter().flat_map(config::Kafka::brokers)).chain(stream.postgres.iter().map(config::Postgres::broker));
+    let brokers = brokers
+        .chain(stream.kafka.iter().flat_map(config::Kafka::brokers))
+        .chain(stream.postgres.iter().map(config::Postgres::broker));
     brokers.flat_map(|it| it.secret_files(&place.project)).collect()
 }
 

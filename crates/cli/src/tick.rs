@@ -18,6 +18,7 @@ use transform::{Action, Builder};
 
 use crate::house::House;
 use crate::settings::Now;
+use crate::traces;
 
 /// Columns of a live list by which a row begins and ceases to hold without that any row came.
 const HOLDS: [&str; 2] = ["from_at", "until_at"];
@@ -126,7 +127,12 @@ async fn once(
         return Ok(());
     }
     let began = Instant::now();
-    let built = builder.build(base.open_on, tables, false, &|_| {}).await?;
+    let traced = traces::begin("tick");
+    let built = traces::within(&traced, builder.build(base.open_on, tables, false, &|_| {})).await;
+    if built.is_err() {
+        traces::failed(&traced);
+    }
+    let built = built?;
     let seconds = began.elapsed().as_secs_f64();
     let now_us = Utc::now().timestamp_micros();
     let lists: Vec<&String> = tables.iter().filter(|it| it.starts_with("list_")).collect();

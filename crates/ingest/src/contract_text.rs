@@ -188,7 +188,9 @@ impl ColumnChoice {
 impl Choices {
     /// The choices that a contract over files stands for; `None` of one over a database.
     pub fn of(pipeline: &Pipeline) -> Option<Self> {
-        let Head { name, about, shape, export, owner, approval, purpose, retention, push, source } = pipeline.pipeline.clone();
+        // A sentence in Chinese beside it would outlive the one that the wizard lets its writer change.
+        let Head { name, about, about_zh: _, shape, export, owner, approval, purpose, retention, push, source } =
+            pipeline.pipeline.clone();
         let Contract {
             version,
             key,

@@ -28,7 +28,10 @@ pub use pipeline::{
     Column, ColumnType, Columns, Comparison, Contract, Encoding, Epoch, EpochUnit, Export, Format, Head, IdentifierColumns, Key,
     OccurredAt, OnConflict, Pipeline, RowKey, Rule, Shape, Source, SourceKind,
 };
-pub use raw::{RAW_COLUMNS, described, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort, replayed_schema};
+pub use raw::{
+    ABOUT_ZH, RAW_COLUMNS, described, in_chinese, instant_type, lake_column, quarantine_schema, raw_schema, raw_sort,
+    replayed_schema,
+};
 pub use settings::{Campus, Subject};
 pub use toml_text::{nearest, parse_toml};
 pub use words::{FORBIDDEN, forbidden};

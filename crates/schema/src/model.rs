@@ -31,7 +31,7 @@ pub struct FrontMatter {
     pub kind: Kind,
     /// One sentence for the catalogue.
     pub about: String,
-    /// Lists: the same sentence for those who work it off, in Chinese.
+    /// The same sentence in Chinese, for those who read the screens; without it they read `about`.
     #[serde(default)]
     pub about_zh: Option<String>,
     /// Office or person that answers for it.
@@ -321,6 +321,9 @@ pub struct ModelColumn {
     /// What it means; may be left out where the unit says it all.
     #[serde(default)]
     pub about: Option<String>,
+    /// The same in Chinese, for screens.
+    #[serde(default)]
+    pub about_zh: Option<String>,
     /// Lists: head of the column on screens, in Chinese.
     #[serde(default)]
     pub title_zh: Option<String>,
@@ -333,6 +336,13 @@ pub struct ModelColumn {
     /// Class; by default the highest of the columns it is made of.
     #[serde(default)]
     pub class: Option<Class>,
+}
+
+impl FrontMatter {
+    /// The sentence for Chinese readers: the English one where the file has no other.
+    pub fn said_zh(&self) -> &str {
+        self.about_zh.as_deref().unwrap_or(&self.about)
+    }
 }
 
 impl Model {
@@ -545,5 +555,27 @@ impl Model {
             return refuse("settings", &format!("line {line} uses a setting that the front matter does not give"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(more: &str) -> Result<Model, String> {
+        let text = format!(
+            "/*---\nkind = \"table\"\nabout = \"Beds.\"\n{more}\nowner = \"office\"\ngrain = [\"bed\"]\n\
+             [columns]\nbed = {{ about = \"Bed.\", about_zh = \"床位。\" }}\n---*/\nSELECT 1 AS bed\n"
+        );
+        Model::parse(Path::new("beds.sql"), &text, &BTreeMap::new()).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn a_chinese_sentence_stands_beside_the_english_one_and_may_be_left_out() {
+        let both = parsed("about_zh = \"床位由谁居住。\"").expect("sound").front;
+        assert_eq!((both.about.as_str(), both.said_zh()), ("Beds.", "床位由谁居住。"));
+        assert_eq!(both.columns["bed"].about_zh.as_deref(), Some("床位。"));
+        assert_eq!(parsed("").expect("a school's own may be without it").front.said_zh(), "Beds.");
+        assert!(parsed("about_cn = \"床位\"").expect_err("no such key").contains("about_cn"));
     }
 }

@@ -35,6 +35,9 @@ pub struct Head {
     pub name: String,
     /// One sentence for the catalogue.
     pub about: String,
+    /// The same sentence in Chinese, for those who read the screens; without it they read `about`.
+    #[serde(default)]
+    pub about_zh: Option<String>,
     /// Events happen once; states are replaced by newer versions.
     pub shape: Shape,
     /// For states: whether a file is the whole register (`full`: a key that is absent has ended) or only what changed.
@@ -361,6 +364,9 @@ pub struct Column {
     pub type_: ColumnType,
     /// What the column means, one sentence.
     pub about: String,
+    /// The same in Chinese, for screens.
+    #[serde(default)]
+    pub about_zh: Option<String>,
     /// How sensitive it is. `identity` stays in the vault and never becomes a column of the lake.
     pub class: Class,
     /// Whether an empty value is a defect.
@@ -460,6 +466,13 @@ impl Epoch {
             Epoch::Day(_) => None,
             Epoch::Of(it) => Some((&it.column, &it.of)),
         }
+    }
+}
+
+impl Head {
+    /// The sentence for Chinese readers: the English one where the file has no other.
+    pub fn said_zh(&self) -> &str {
+        self.about_zh.as_deref().unwrap_or(&self.about)
     }
 }
 
@@ -878,6 +891,22 @@ mod tests {
             {columns}"#
         );
         Pipeline::parse(Path::new(""), &text).map_err(|it| it.to_string())
+    }
+
+    #[test]
+    fn what_a_source_and_its_columns_are_may_be_said_in_chinese() {
+        const PLAIN: &str = r#"source = { format = "csv", path = "*" }"#;
+        let said = parsed(
+            &format!("about_zh = \"物品。\"\n{PLAIN}"),
+            r#"note = { type = "text", class = "internal", about = "Note.", about_zh = "备注。" }"#,
+        );
+        let said = said.expect("sound");
+        assert_eq!((said.pipeline.about.as_str(), said.pipeline.said_zh()), ("Things.", "物品。"));
+        let schema = crate::raw_schema(&said);
+        let of = |column: &str| schema.field_with_name(column).expect("a column").metadata().get(crate::ABOUT_ZH).cloned();
+        assert_eq!((of("note").as_deref(), of("id")), (Some("备注。"), None));
+        assert!(of("known_at").is_some(), "columns that the house adds are said in both");
+        assert_eq!(parsed(PLAIN, "").expect("sound").pipeline.said_zh(), "Things.");
     }
 
     #[track_caller]

@@ -40,27 +40,42 @@ pub fn raw_schema(pipeline: &Pipeline) -> SchemaRef {
             let lake_name = lake_column(name, column)?;
             // A key is a pseudonym: it tells rows of one person apart and nothing else.
             let class = if column.person.is_some() { Class::Personal } else { column.class };
-            Some(described(&lake_name, lake_type(column), true, &column.about, class, column.unit.as_deref()))
+            let field = described(&lake_name, lake_type(column), true, &column.about, class, column.unit.as_deref());
+            Some(in_chinese(field, column.about_zh.as_deref()))
         })
         .collect();
-    let own = |name, data_type, nullable, about, class| described(name, data_type, nullable, about, class, None);
-    fields.push(own("occurred_at", instant_type(), !pipeline.is_event(), "Instant of the fact.", Class::Trace));
-    fields.push(own("known_at", instant_type(), false, "Instant from which the platform could use the row.", Class::Internal));
+    let own = |name, data_type, nullable, [about, about_zh]: [&str; 2], class| {
+        in_chinese(described(name, data_type, nullable, about, class, None), Some(about_zh))
+    };
+    let words = ["Instant of the fact.", "事实发生的时刻。"];
+    fields.push(own("occurred_at", instant_type(), !pipeline.is_event(), words, Class::Trace));
+    let words = ["Instant from which the platform could use the row.", "平台自该时刻起可以使用这一行。"];
+    fields.push(own("known_at", instant_type(), false, words, Class::Internal));
+    let words = ["Whether known_at is the contract's usual delay.", "known_at 是否按合约约定的通常到达时间推定。"];
+    fields.push(own("is_known_assumed", DataType::Boolean, false, words, Class::Internal));
+    if pipeline.is_event() {
+        let words = ["Minute of the civil day, 0 to 1439.", "自然日的第几分钟，0 至 1439。"];
+        fields.push(own("minute_of_day", DataType::Int32, false, words, Class::Trace));
+    }
     fields.push(own(
-        "is_known_assumed",
-        DataType::Boolean,
+        "row_hash",
+        DataType::Int64,
         false,
-        "Whether known_at is the contract's usual delay.",
+        ["Hash of the row's own values.", "该行自身各值的散列。"],
         Class::Internal,
     ));
+    fields.push(own(
+        "file_no",
+        DataType::Int64,
+        false,
+        ["Number of the file in the register.", "文件在登记册中的编号。"],
+        Class::Internal,
+    ));
+    let words = ["Row in the file, from 1, the head not counted.", "文件中的行号，从 1 起，不计表头。"];
+    fields.push(own("row_no", DataType::Int64, false, words, Class::Internal));
     if pipeline.is_event() {
-        fields.push(own("minute_of_day", DataType::Int32, false, "Minute of the civil day, 0 to 1439.", Class::Trace));
-    }
-    fields.push(own("row_hash", DataType::Int64, false, "Hash of the row's own values.", Class::Internal));
-    fields.push(own("file_no", DataType::Int64, false, "Number of the file in the register.", Class::Internal));
-    fields.push(own("row_no", DataType::Int64, false, "Row in the file, from 1, the head not counted.", Class::Internal));
-    if pipeline.is_event() {
-        fields.push(own("occurred_on", DataType::Date32, false, "Campus day, beginning at 04:00.", Class::Trace));
+        let words = ["Campus day, beginning at 04:00.", "校园日，自凌晨 04:00 起算。"];
+        fields.push(own("occurred_on", DataType::Date32, false, words, Class::Trace));
     }
     Arc::new(Schema::new(fields))
 }
@@ -98,6 +113,19 @@ pub fn described(name: &str, data_type: DataType, nullable: bool, about: &str, c
     }
     Field::new(name, data_type, nullable).with_metadata(metadata)
 }
+
+/// The field with its meaning in Chinese beside it, where there is one: words for screens, which decide no value.
+pub fn in_chinese(mut field: Field, about_zh: Option<&str>) -> Field {
+    if let Some(about_zh) = about_zh {
+        let mut metadata = field.metadata().clone();
+        metadata.insert(ABOUT_ZH.to_owned(), about_zh.to_owned());
+        field.set_metadata(metadata);
+    }
+    field
+}
+
+/// Key of a field's meaning in Chinese in its metadata.
+pub const ABOUT_ZH: &str = "about_zh";
 
 /// Schema of `ops_quarantine_replayed`: what became of refused rows that were tried again and wait no longer.
 pub fn replayed_schema() -> SchemaRef {

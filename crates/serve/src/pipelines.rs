@@ -55,8 +55,10 @@ pub struct Ticked {
 pub struct PipelineState {
     /// Its name.
     pub pipeline: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Who answers for it.
     pub owner: String,
     /// Whether rows are events, of which new ones are expected, or states.

@@ -173,7 +173,7 @@ fn measure(words: &MeasureWords, measured: &Measured) -> Value {
     let value = now.and_then(|it| number(it, "value"));
     let at = |column: &str| now.map_or(Value::Null, |it| cell(it, column));
     json!({
-        "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
+        "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en,
         "unit": words.unit, "facet": words.facet, "is_closed": words.is_closed, "as_of_on": at("as_of_on"),
         "value": value, "n": at("n"), "cov": at("cov"), "z_self": at("z_self"), "z_peer": at("z_peer"),
         "status": if value.is_some() { "ok" } else { "insufficient" }, "window": words.window,

@@ -230,8 +230,10 @@ pub struct Catalog {
 pub struct CatalogTable {
     /// Name.
     pub table: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Unique columns.
     pub grain: String,
     /// Who answers for it.
@@ -257,8 +259,10 @@ pub struct MeasureWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Unit of the value.
     pub unit: String,
     /// Part of the portrait.
@@ -301,8 +305,10 @@ pub struct TagWords {
 pub struct SourceWords {
     /// Pipeline.
     pub source: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Who answers for it.
     pub owner: String,
     /// event or state.
@@ -351,14 +357,18 @@ pub struct ModelWords {
     pub title_zh: String,
     /// Title in English.
     pub title_en: String,
-    /// One sentence: whom it speaks of.
-    pub about: String,
+    /// One sentence: whom it speaks of, in Chinese.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
     /// Kind of work that follows: academic or life_aid.
     pub thread: String,
     /// The outcome that it learns from.
     pub label: String,
-    /// What that outcome is.
-    pub label_about: String,
+    /// What that outcome is, in Chinese.
+    pub label_about_zh: String,
+    /// The same in English.
+    pub label_about_en: String,
     /// Days after an as-of date in which the outcome counts.
     pub horizon_days: u16,
     /// What it does not mean, in Chinese.
@@ -382,8 +392,10 @@ pub struct InputWords {
     pub title_en: String,
     /// Unit.
     pub unit: String,
-    /// One sentence.
-    pub about: String,
+    /// One sentence in Chinese; in English where its file has no other.
+    pub about_zh: String,
+    /// The same in English.
+    pub about_en: String,
 }
 
 /// One work list.

@@ -15,6 +15,7 @@ pub(crate) fn as_of(name: &str, about: &str, subject: &str, grain: &[&str], sql:
         name: name.to_owned(),
         path: format!("{name} (generated)"),
         about: about.to_owned(),
+        about_zh: crate::words::table(name).map(str::to_owned),
         owner: "platform".to_owned(),
         kind: "table".to_owned(),
         materialized: Materialized::AsOf,
@@ -321,6 +322,7 @@ pub(crate) fn portrait_student(measures: &[&Model], subject: &Subject) -> Node {
                 it.name.clone(),
                 ModelColumn {
                     about: Some(front.about.clone()),
+                    about_zh: front.about_zh.clone(),
                     unit: front.unit.clone(),
                     class: front.class,
                     ..Default::default()

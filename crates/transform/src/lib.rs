@@ -22,6 +22,7 @@ mod staging;
 mod standing;
 mod state;
 mod warnings;
+mod words;
 
 pub use again::Again;
 pub use build::{Action, Builder, Built, Config, Progress, Violation};

@@ -14,6 +14,7 @@ use schema::Class;
 pub(crate) struct Meaning {
     pub(crate) class: Class,
     pub(crate) about: Option<String>,
+    pub(crate) about_zh: Option<String>,
     pub(crate) unit: Option<String>,
 }
 
@@ -23,12 +24,13 @@ impl Meaning {
             // A column without a class is as good as closed, so that forgetting one never opens it.
             class: metadata.get("class").and_then(|it| Class::parse(it)).unwrap_or(Class::Closed),
             about: metadata.get("about").cloned(),
+            about_zh: metadata.get(schema::ABOUT_ZH).cloned(),
             unit: metadata.get("unit").cloned(),
         }
     }
 
     fn computed(class: Class) -> Self {
-        Self { class, about: None, unit: None }
+        Self { class, about: None, about_zh: None, unit: None }
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Node {
     pub path: String,
     /// One sentence.
     pub about: String,
+    /// The same in Chinese, where the file says it.
+    pub about_zh: Option<String>,
     /// Who answers for it.
     pub owner: String,
     /// Kind of model, as the catalogue shows it.
@@ -78,6 +80,7 @@ impl Node {
             name,
             path: path.to_owned(),
             about,
+            about_zh: None,
             owner: owner.to_owned(),
             kind: "staging".to_owned(),
             materialized,
@@ -105,6 +108,7 @@ impl Node {
         let has_student = schema::raw_schema(pipeline).field_with_name("student_key").is_ok();
         let complete = |mut node: Node| {
             node.purpose = head.purpose.clone();
+            node.about_zh = head.about_zh.clone();
             node.subject = has_student.then(|| "student_key".to_owned());
             node
         };
@@ -125,6 +129,7 @@ impl Node {
                 staging::duplicates_sql(pipeline),
             );
             duplicates.grain = vec!["file_no".to_owned(), "row_no".to_owned()];
+            duplicates.about_zh = Some(format!("raw_{name} 中已被同一主键、同一天的另一行取代的行。"));
             duplicates.columns = superseded();
             nodes.push(duplicates);
             let mut staging = Node::generated(
@@ -184,6 +189,7 @@ impl Node {
             Kind::Check => "check",
         }
         .to_owned();
+        node.about_zh = front.about_zh.clone();
         node.grain = front.grain.clone();
         node.subject = front.subject.clone();
         node.purpose = front.purpose.clone();
@@ -195,6 +201,11 @@ impl Node {
         // A staging table that a project writes itself carries versions as a generated one does.
         node.is_versioned = node.name.starts_with("stg_");
         node
+    }
+
+    /// The sentence for Chinese readers: the English one where there is no other.
+    pub fn said_zh(&self) -> &str {
+        self.about_zh.as_deref().unwrap_or(&self.about)
     }
 
     /// Name of the partition column, if the table has partitions.
@@ -224,9 +235,10 @@ impl Node {
 
 /// The one column that staging adds.
 fn superseded() -> BTreeMap<String, ModelColumn> {
-    let about = "Instant from which a newer version of the row holds; empty for the current one.".to_owned();
+    let about = Some("Instant from which a newer version of the row holds; empty for the current one.".to_owned());
+    let about_zh = Some("自该时刻起由较新的版本取代；当前版本为空。".to_owned());
     BTreeMap::from([(
         "superseded_at".to_owned(),
-        ModelColumn { about: Some(about), class: Some(Class::Internal), ..Default::default() },
+        ModelColumn { about, about_zh, class: Some(Class::Internal), ..Default::default() },
     )])
 }

@@ -14,7 +14,7 @@ use schema::{Class, Materialized, Model, Pipeline, described, instant_type, raw_
 
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
-use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings};
+use crate::{Error, effect, meaning, measures, risk, seen, soundness, warnings, words};
 
 /// Columns of every table by name, the partition column last.
 pub(crate) type Schemas = BTreeMap<String, SchemaRef>;
@@ -112,6 +112,11 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
     let mut partition = None;
     for (field, found) in plan.schema().fields().iter().zip(meanings) {
         let declared = node.columns.get(field.name());
+        // What a file says anew in English only has no Chinese words: those of its input would say something else.
+        let about_zh = match declared.filter(|it| it.about.is_some() || it.about_zh.is_some()) {
+            Some(own) => own.about_zh.clone().or_else(|| words::column(&node.name, field.name()).map(str::to_owned)),
+            None => found.about_zh,
+        };
         let about = declared.and_then(|it| it.about.clone()).or(found.about);
         let unit = declared.and_then(|it| it.unit.clone()).or(found.unit);
         let class = declared.and_then(|it| it.class).unwrap_or(found.class);
@@ -131,6 +136,7 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
         };
         let about = about.or_else(|| unit.clone()).unwrap_or_default();
         let field = described(field.name(), data_type, true, &about, class, unit.as_deref());
+        let field = schema::in_chinese(field, about_zh.as_deref());
         match node.partition_by() {
             Some(by) if by == field.name() => partition = Some(field),
             _ => fields.push(field),
@@ -163,22 +169,11 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
         }
         (Materialized::AsOf, None) => fields.push(as_of_field()),
         (Materialized::StudentDay, Some(partition)) => {
-            fields.push(described(
-                "known_on",
-                DataType::Date32,
-                true,
-                "First as-of date that may use the row.",
-                Class::Internal,
-                None,
-            ));
-            fields.push(described(
-                "superseded_on",
-                DataType::Date32,
-                true,
-                "First as-of date that uses a newer version.",
-                Class::Internal,
-                None,
-            ));
+            let day = |name, about, about_zh| {
+                schema::in_chinese(described(name, DataType::Date32, true, about, Class::Internal, None), Some(about_zh))
+            };
+            fields.push(day("known_on", "First as-of date that may use the row.", "最早可以使用这一行的基准日。"));
+            fields.push(day("superseded_on", "First as-of date that uses a newer version.", "改用较新版本的第一个基准日。"));
             fields.push(partition);
         }
         (_, Some(partition)) => fields.push(partition),
@@ -188,7 +183,9 @@ fn output(node: &Node, plan: &LogicalPlan) -> Result<SchemaRef, Error> {
 }
 
 fn as_of_field() -> Field {
-    described("as_of_on", DataType::Date32, true, "As-of date: only what was known when its day began.", Class::Internal, None)
+    let about = "As-of date: only what was known when its day began.";
+    let field = described("as_of_on", DataType::Date32, true, about, Class::Internal, None);
+    schema::in_chinese(field, Some("基准日：只用当日开始时已知的数据。"))
 }
 
 /// The type in which a result is stored, so that every Delta reader opens it.
@@ -294,7 +291,8 @@ fn fixed_schema(node: &Node, columns: &Columns, graph: &Graph) -> SchemaRef {
             let about = column.about.as_deref().unwrap_or_default();
             // An instant's type is no constant.
             let data_type = if *data_type == DataType::Null { instant_type() } else { data_type.clone() };
-            described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None)
+            let field = described(name, data_type, true, about, column.class.unwrap_or(Class::Closed), None);
+            schema::in_chinese(field, column.about_zh.as_deref().or_else(|| words::column(&node.name, name)))
         })
         .collect();
     if node.materialized == Materialized::AsOf {

@@ -106,15 +106,17 @@ impl Builder<'_> {
         add(&node.sql);
         add(&format!("{:?} {:?} {}", node.materialized, node.grain, node.lookback_days));
         for field in self.schemas[&node.name].fields() {
-            let metadata: BTreeMap<_, _> = field.metadata().iter().collect();
+            // Words in Chinese are for screens: a better one builds no table anew.
+            let metadata: BTreeMap<_, _> = field.metadata().iter().filter(|(key, _)| *key != schema::ABOUT_ZH).collect();
             add(&format!("{} {} {metadata:?}", field.name(), field.data_type()));
         }
         if node.is_of_open_day() {
             add("of the open day");
         }
         if matches!(node.origin, Origin::Drift | Origin::Scores | Origin::Audit) {
+            let wordless = |it: &schema::FrontMatter| schema::FrontMatter { about_zh: None, ..it.clone() };
             for risk in self.graph.risks() {
-                add(&format!("{:?} {:?} {:?}", risk.model.front, risk.horizon, risk.label.front));
+                add(&format!("{:?} {:?} {:?}", wordless(&risk.model.front), risk.horizon, wordless(&risk.label.front)));
             }
         }
         if node.origin == Origin::Measures {

@@ -1491,7 +1491,8 @@ export interface components {
             measure: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             unit: components["schemas"]["MeasureUnit"];
             value: number | null;
             n: number | null;
@@ -1798,7 +1799,8 @@ export interface components {
         CatalogColumn: {
             column: string;
             type: string;
-            about: string | null;
+            about_zh: string | null;
+            about_en: string | null;
             unit: string | null;
             class: string | null;
         };
@@ -1806,7 +1808,8 @@ export interface components {
         CatalogTable: {
             table: string;
             kind: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             grain: string;
             owner: string;
             class: string | null;
@@ -1912,7 +1915,8 @@ export interface components {
         LineageTable: {
             table: string;
             kind: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             inputs: string[];
             version: number | null;
@@ -1926,7 +1930,8 @@ export interface components {
             measure: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             unit: components["schemas"]["MeasureUnit"];
             /** Format: date */
             as_of_on: string;
@@ -1950,7 +1955,8 @@ export interface components {
         /** @description A source: who answers for it, and what it delivers. */
         SourceQuality: {
             source: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             /** @enum {string} */
             shape: "event" | "state";
@@ -2009,7 +2015,8 @@ export interface components {
         ImportPerson: "student" | "staff";
         ImportTemplate: {
             pipeline: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             columns_n: number;
             is_own: boolean;
@@ -2868,12 +2875,14 @@ export interface components {
             model: string;
             title_zh: string;
             title_en: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             /** @enum {string} */
             thread: "academic" | "life_aid";
             /** @description The outcome that it learns from. */
             label: string;
-            label_about: string;
+            label_about_zh: string;
+            label_about_en: string;
             horizon_days: number;
             state: components["schemas"]["ModelState"];
             /** @description Why it is offered or not, in Chinese. */
@@ -2952,7 +2961,8 @@ export interface components {
             title_zh: string;
             title_en: string;
             unit: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
         };
         /** @description The model card of a version (模型卡). */
         ModelCard: {
@@ -3606,7 +3616,8 @@ export interface components {
         /** @description One source. */
         PipelineState: {
             pipeline: string;
-            about: string;
+            about_zh: string;
+            about_en: string;
             owner: string;
             /** @enum {string} */
             shape: "event" | "state";

@@ -14,6 +14,15 @@ export function lineageSteps(tables: readonly LineageTable[]): LineageStep[] {
   return kinds.sort((a, b) => place(a) - place(b)).map((kind) => ({kind, tables: tables.filter((it) => it.kind === kind)}));
 }
 
+/**
+ * The sentence of a table in the reader's language. Where its file has no Chinese one the API repeats the English, and the term
+ * within it stands for it.
+ */
+export function aboutIn(it: {about_zh: string; about_en: string}, locale: string): string {
+  if (locale === "en" || it.about_zh === it.about_en) return gloss(it.about_en, locale);
+  return it.about_zh;
+}
+
 /** What a table is about, in the reader's language where the sentence carries the other: `Beds (床位).` */
 export function gloss(about: string, locale: string): string {
   const found = /\s*[(（]([^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]/u.exec(about);

@@ -14,7 +14,7 @@ export function chosenSources(sources: readonly SourceQuality[], filter: Quality
   return sources.filter((it) => {
     if (filter.state !== "" && it.state !== filter.state) return false;
     if (filter.owner !== "" && it.owner !== filter.owner) return false;
-    const all = [it.source, it.about, it.owner, it.approval.doc_no ?? "", text(it)].join(" ").toLowerCase();
+    const all = [it.source, it.about_zh, it.about_en, it.owner, it.approval.doc_no ?? "", text(it)].join(" ").toLowerCase();
     return words.every((word) => all.includes(word));
   });
 }

@@ -292,7 +292,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
     for node in house.graph.nodes() {
         catalog.tables.push(serve::CatalogTable {
             table: node.name.clone(),
-            about: node.about.clone(),
+            about_zh: node.said_zh().to_owned(),
+            about_en: node.about.clone(),
             grain: node.grain.join(", "),
             owner: node.owner.clone(),
             kind: node.kind.clone(),
@@ -307,7 +308,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             it.columns.iter().partition(|(_, column)| column.class == schema::Class::Identity && column.person.is_none());
         catalog.sources.push(serve::SourceWords {
             source: it.name().to_owned(),
-            about: it.pipeline.about.clone(),
+            about_zh: it.pipeline.said_zh().to_owned(),
+            about_en: it.pipeline.about.clone(),
             owner: it.pipeline.owner.clone(),
             shape: if it.is_event() { "event" } else { "state" }.to_owned(),
             purpose: it.pipeline.purpose.clone(),
@@ -335,7 +337,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             measure: it.name.clone(),
             title_zh: front.title_zh.clone().unwrap_or_default(),
             title_en: front.title_en.clone().unwrap_or_default(),
-            about: front.about.clone(),
+            about_zh: front.said_zh().to_owned(),
+            about_en: front.about.clone(),
             unit: front.unit.clone().unwrap_or_default(),
             dimension: front.dimension.clone().unwrap_or_default(),
             facet: front.facet.clone().unwrap_or_default(),
@@ -380,17 +383,20 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
         let inputs = it.inputs.iter().map(|input| {
             let (title_zh, title_en, unit) = builder.input_words(input);
             let measure = house.graph.measures().iter().find(|it| it.name == input.measure);
-            let about = measure.map(|it| it.front.about.clone()).unwrap_or_default();
-            serve::InputWords { input: input.name.clone(), title_zh, title_en, unit, about }
+            let about_zh = measure.map(|it| it.front.said_zh().to_owned()).unwrap_or_default();
+            let about_en = measure.map(|it| it.front.about.clone()).unwrap_or_default();
+            serve::InputWords { input: input.name.clone(), title_zh, title_en, unit, about_zh, about_en }
         });
         catalog.models.push(serve::ModelWords {
             model: it.name().to_owned(),
             title_zh: text(&front.title_zh),
             title_en: text(&front.title_en),
-            about: front.about.clone(),
+            about_zh: front.said_zh().to_owned(),
+            about_en: front.about.clone(),
             thread: front.thread.map_or("", schema::Thread::as_str).to_owned(),
             label: it.label.name.clone(),
-            label_about: label.about.clone(),
+            label_about_zh: label.said_zh().to_owned(),
+            label_about_en: label.about.clone(),
             horizon_days: it.horizon.days,
             caveat_zh: text(&front.caveat_zh),
             caveat_en: text(&front.caveat_en),
@@ -405,7 +411,7 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             list: node.name.trim_start_matches("list_").to_owned(),
             title_zh: front.and_then(|it| it.title_zh.clone()).unwrap_or_default(),
             title_en: front.and_then(|it| it.title_en.clone()).unwrap_or_default(),
-            about_zh: front.and_then(|it| it.about_zh.clone()).unwrap_or_else(|| node.about.clone()),
+            about_zh: node.said_zh().to_owned(),
             about_en: node.about.clone(),
             owner: node.owner.clone(),
             is_live: front.is_some_and(|it| it.live),

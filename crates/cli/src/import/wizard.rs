@@ -132,7 +132,7 @@ impl Imports for Wizard {
         Ok(json!({
             "bytes_max": self.bytes_max,
             "pipelines": of_files.map(|it| json!({
-                "pipeline": it.name(), "about": it.pipeline.about, "owner": it.pipeline.owner, "columns_n": it.columns.len(),
+                "pipeline": it.name(), "about_zh": it.pipeline.said_zh(), "about_en": it.pipeline.about, "owner": it.pipeline.owner, "columns_n": it.columns.len(),
                 "is_own": own(it.name()),
             })).collect::<Vec<_>>(),
             "owners": owners,

@@ -117,7 +117,7 @@ fn explain(sheet: &mut Worksheet, pipeline: &Pipeline, ground: &Ground) -> Resul
             words(column).join("、"),
             sample(column, ground),
             format!("{} / {}", class.zh, class.en),
-            column.about.clone(),
+            column.about_zh.as_ref().map_or_else(|| column.about.clone(), |zh| format!("{zh} / {}", column.about)),
         ];
         for (at, cell) in cells.iter().enumerate() {
             sheet.write_string_with_format(row, u16::try_from(at).unwrap_or(u16::MAX), cell, &wrap)?;

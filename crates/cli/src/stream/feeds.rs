@@ -145,7 +145,8 @@ fn told(house: &House, pipeline: &Pipeline) -> PipelineState {
     let (hour_rows, hour_bytes) = house.metrics.last_hour(name);
     PipelineState {
         pipeline: name.to_owned(),
-        about: pipeline.pipeline.about.clone(),
+        about_zh: pipeline.pipeline.said_zh().to_owned(),
+        about_en: pipeline.pipeline.about.clone(),
         owner: pipeline.pipeline.owner.clone(),
         is_event: pipeline.is_event(),
         doors: [Some(first), push].into_iter().flatten().map(str::to_owned).collect(),

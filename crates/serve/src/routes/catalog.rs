@@ -19,13 +19,13 @@ pub(crate) async fn catalog(reader: Reader) -> Result<Json<Value>, Problem> {
             .iter()
             .map(|it| {
                 let word = |key: &str| it.metadata().get(key).cloned();
-                json!({ "column": it.name(), "type": it.data_type().to_string(), "about": word("about"), "unit": word("unit"), "class": word("class") })
+                json!({ "column": it.name(), "type": it.data_type().to_string(), "about_zh": word(schema::ABOUT_ZH).or_else(|| word("about")), "about_en": word("about"), "unit": word("unit"), "class": word("class") })
             })
             .collect();
         let newest = snapshot.as_ref().and_then(|it| it.files.iter().filter_map(|it| it.partition).max());
         let updated = snapshot.as_ref().and_then(|it| it.files.iter().map(|it| it.modified_ms).max());
         tables.push(json!({
-            "table": table.table, "kind": table.kind, "about": table.about, "grain": table.grain, "owner": table.owner,
+            "table": table.table, "kind": table.kind, "about_zh": table.about_zh, "about_en": table.about_en, "grain": table.grain, "owner": table.owner,
             "class": class.map(schema::Class::as_str), "materialized": table.materialized, "purpose": table.purpose, "inputs": table.inputs,
             "rows_n": snapshot.as_ref().map(lake::Snapshot::rows), "version": snapshot.as_ref().map(|it| it.version),
             "updated_at": updated.and_then(|it| super::health::instant(it * 1000)),

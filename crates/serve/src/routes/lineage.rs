@@ -53,13 +53,13 @@ pub(crate) async fn lineage(
             format!("student_key = {key}{days} AND known_at <= '{as_of_on} 04:00'")
         });
         tables.push(json!({
-            "table": name, "kind": it.kind, "about": it.about, "owner": it.owner, "inputs": it.inputs,
+            "table": name, "kind": it.kind, "about_zh": it.about_zh, "about_en": it.about_en, "owner": it.owner, "inputs": it.inputs,
             "version": snapshot.as_ref().map(|it| it.version), "filter": filter,
         }));
     }
     Ok(Json(json!({
         "student_key": student_key, "measure": words.measure, "title_zh": words.title_zh, "title_en": words.title_en,
-        "about": words.about, "unit": words.unit, "as_of_on": cell(&row, "as_of_on"), "window": words.window,
+        "about_zh": words.about_zh, "about_en": words.about_en, "unit": words.unit, "as_of_on": cell(&row, "as_of_on"), "window": words.window,
         "value": cell(&row, "value"), "n": cell(&row, "n"), "cov": cell(&row, "cov"),
         "n_min": words.n_min, "cov_min": words.cov_min,
         "path": words.path, "sql": words.sql, "tables": tables,

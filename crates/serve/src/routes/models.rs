@@ -249,8 +249,8 @@ fn head(words: &ModelWords, kept: &Kept) -> Value {
     let version = kept.version.clone().unwrap_or_default();
     let (state, zh, en) = kept.state(words);
     json!({
-        "model": words.model, "title_zh": words.title_zh, "title_en": words.title_en, "about": words.about,
-        "thread": words.thread, "label": words.label, "label_about": words.label_about, "horizon_days": words.horizon_days,
+        "model": words.model, "title_zh": words.title_zh, "title_en": words.title_en, "about_zh": words.about_zh, "about_en": words.about_en,
+        "thread": words.thread, "label": words.label, "label_about_zh": words.label_about_zh, "label_about_en": words.label_about_en, "horizon_days": words.horizon_days,
         "state": state, "reason_zh": zh, "reason_en": en,
         "version": cell(&version, "version"), "kind": cell(&version, "kind"), "trained_on": cell(&version, "trained_on"),
         "n_rows": cell(&version, "n_rows"), "n_positive": cell(&version, "n_positive"), "budget": cell(&version, "budget"),

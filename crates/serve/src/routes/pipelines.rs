@@ -75,7 +75,7 @@ fn row(it: &PipelineState, now_us: i64) -> Value {
     let sentences = it.sentences(now_us);
     let at = |at_us: Option<i64>| at_us.and_then(instant);
     json!({
-        "pipeline": it.pipeline, "about": it.about, "owner": it.owner, "shape": if it.is_event { "event" } else { "state" },
+        "pipeline": it.pipeline, "about_zh": it.about_zh, "about_en": it.about_en, "owner": it.owner, "shape": if it.is_event { "event" } else { "state" },
         "doors": it.doors, "usual_delay_s": it.usual_delay_us / 1_000_000,
         "occurred_at": at(it.occurred_us), "known_at": at(it.known_us), "committed_at": at(it.committed_us),
         "lag_s": it.lag_us(now_us).map(|it| it / 1_000_000),

@@ -35,7 +35,7 @@ pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
             (Some(_), None) => "ok".to_owned(),
         };
         sources.push(json!({
-            "source": it.source, "about": it.about, "owner": it.owner, "shape": it.shape, "purpose": it.purpose,
+            "source": it.source, "about_zh": it.about_zh, "about_en": it.about_en, "owner": it.owner, "shape": it.shape, "purpose": it.purpose,
             "retention_days": it.retention_days, "usual_delay_h": it.usual_delay_h,
             "column_n": it.column_n, "identity_n": it.identity_n,
             "rows_n": snapshot.as_ref().map(lake::Snapshot::rows),

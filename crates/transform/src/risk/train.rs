@@ -251,7 +251,7 @@ impl Builder<'_> {
             label_meaning: risk.label.front.about.clone(),
             horizon_days: risk.horizon.days,
             inputs: inputs.collect(),
-            cohort: front.about.clone(),
+            cohort: format!("{} / {}", front.said_zh(), front.about),
             dates: Dates {
                 train_from_on: days.clone().min().unwrap_or_default(),
                 train_to_on: days.max().unwrap_or_default(),

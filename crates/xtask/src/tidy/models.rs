@@ -1,10 +1,11 @@
-//! SQL files: the front matter is readable, and every column that it names says what it is.
+//! SQL files and contracts: the front matter is readable, every column that it names says what it is, and each says in
+//! both languages what it is about. A school may leave the Chinese out of its own; the house does not.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use schema::{Kind, Model};
+use schema::{Kind, Model, Pipeline};
 
 pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
@@ -19,10 +20,11 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
             }
         };
         let front = &model.front;
-        if !front.about.ends_with('.') {
-            findings.push(format!("{path}: about is not a sentence"));
-        }
+        findings.extend(unsaid(path, &front.about, front.about_zh.as_deref()));
         for (name, column) in &front.columns {
+            if let Some(said) = column.about_zh.as_deref() {
+                findings.extend(judging(path, said));
+            }
             if column.about.is_none() && column.class.is_none() && column.title_zh.is_none() {
                 findings.push(format!("{path}: column {name} says neither what it means nor its class"));
             }
@@ -48,7 +50,34 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
             findings.push(format!("{path}: a rule says what somebody may do first: first_step_zh, first_step_en"));
         }
     }
+    for path in files.iter().filter(|it| it.starts_with("pipelines/") && it.ends_with(".toml")) {
+        match Pipeline::parse(Path::new(path), &fs::read_to_string(root.join(path))?) {
+            Ok(it) => findings.extend(unsaid(path, &it.pipeline.about, it.pipeline.about_zh.as_deref())),
+            Err(error) => findings.push(format!("{path}: {error}")),
+        }
+    }
     Ok(findings)
+}
+
+/// What is wrong with the sentences that say what a file is about: one in English, one in Chinese.
+fn unsaid(path: &str, about: &str, about_zh: Option<&str>) -> Vec<String> {
+    let mut findings = Vec::new();
+    if !about.ends_with('.') {
+        findings.push(format!("{path}: about is not a sentence"));
+    }
+    match about_zh {
+        None => findings.push(format!("{path}: screens need about_zh, the same sentence in Chinese")),
+        Some(said) if !said.ends_with('。') || said.is_ascii() => {
+            findings.push(format!("{path}: about_zh is not a sentence in Chinese"));
+        }
+        Some(said) => findings.extend(judging(path, said)),
+    }
+    findings
+}
+
+/// Words in a text for screens that the house never says.
+fn judging(path: &str, text: &str) -> impl Iterator<Item = String> {
+    schema::forbidden(text).into_iter().map(move |word| format!("{path}: \"{word}\" judges or frightens: say what was seen"))
 }
 
 /// The settings that every SQL file may use, with their defaults.
@@ -57,4 +86,40 @@ fn shared(root: &Path) -> anyhow::Result<BTreeMap<String, toml::Value>> {
     let policy = defaults.get("policy").and_then(toml::Value::as_table);
     let numbers = policy.into_iter().flatten().filter(|(name, _)| name.starts_with("k_"));
     Ok(numbers.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_house_says_in_both_languages_what_it_is_about() {
+        assert_eq!(unsaid("a.sql", "Beds.", Some("床位。")), [""; 0]);
+        let found = |about: &str, about_zh: Option<&str>| unsaid("a.sql", about, about_zh).len();
+        assert_eq!(found("Beds.", None), 1, "the Chinese is missing");
+        assert_eq!(found("Beds.", Some("Beds.")), 1, "English is no Chinese");
+        assert_eq!(found("Beds.", Some("床位")), 1, "half a sentence");
+        assert_eq!(found("Beds", None), 2);
+        let judged = unsaid("a.sql", "Beds.", Some("作息异常的学生。"));
+        assert!(judged.len() == 1 && judged[0].contains("异常"), "{judged:?}");
+    }
+
+    #[test]
+    fn every_file_of_the_house_keeps_the_rule() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut files = Vec::new();
+        let mut open = vec![root.join("sql"), root.join("pipelines")];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder of the house") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path.strip_prefix(&root).expect("below the house").to_string_lossy().replace('\\', "/"));
+                }
+            }
+        }
+        assert!(files.iter().filter(|it| it.ends_with(".sql") || it.ends_with(".toml")).count() > 200);
+        assert_eq!(check(&root, &files).expect("readable"), [""; 0]);
+    }
 }
