@@ -153,7 +153,7 @@ impl<'a> Builder<'a> {
     /// Of tables by day the days that have rows in an input, of tables by as-of date those that are kept. What was issued
     /// (offers, warnings) stays as it is; a table that is stale as a whole is built as a whole, so that no two of its
     /// partitions are of different definitions.
-    pub fn again(self, dates: RangeInclusive<i32>) -> Self {
+    pub fn building_again(self, dates: RangeInclusive<i32>) -> Self {
         Self { again: Some(dates), ..self }
     }
 

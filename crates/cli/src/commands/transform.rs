@@ -102,7 +102,7 @@ fn again(from: Option<NaiveDate>, to: Option<NaiveDate>, as_of_on: i32) -> anyho
 async fn builder(house: &House, again: Option<RangeInclusive<i32>>) -> anyhow::Result<Builder<'_>> {
     let builder = house.builder().await?;
     Ok(match again {
-        Some(dates) => builder.again(dates),
+        Some(dates) => builder.building_again(dates),
         None => builder,
     })
 }
