@@ -2,9 +2,9 @@
 kind     = "list"
 live     = true
 tell     = true
-about    = "Devices without a sign of life for half an hour while others report, and gates with more passages than people can make (设备异常). It is a fault of the device: nobody behind it is absent or late."
+about    = "Devices without a sign of life for half an hour while others report, and gates with more passages than people can make (设备故障). It is a fault of the device: nobody behind it is absent or late."
 about_zh = "其他设备正常上报、而半小时以上没有心跳的设备，以及通行次数超出人力可能的闸机。属设备故障：不能据此认为任何人缺勤、晚归或未归。"
-title_zh = "设备异常（实时）"
+title_zh = "设备故障（实时）"
 title_en = "Device faults now"
 owner    = "network_center"
 grain    = ["device_id", "fault"]

@@ -413,8 +413,8 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     assert!(figure["value"].as_f64().is_some_and(|it| 0.0 < it), "{figure}");
     assert_eq!(figure["parts"][0], json!({ "part": "verified_rate", "value": null }), "one who was looked after is no figure");
     let drawn: Vec<String> = figures["figures"].as_array().expect("figures").iter().map(|it| word(&it["figure"])).collect();
-    let named: Vec<String> = figures["not_built"].as_array().expect("names").iter().map(word).collect();
-    assert!(named.iter().all(|it| !drawn.contains(it)), "drawn, and said to have no source: {named:?}");
+    let sourceless: Vec<String> = figures["not_built"].as_array().expect("names").iter().map(word).collect();
+    assert!(sourceless.iter().all(|it| !drawn.contains(it)), "drawn, and said to have no source: {sourceless:?}");
     for it in ["talk_coverage", "leader_frontline", "five_education_participation", "capacity_shortfall"] {
         assert!(drawn.iter().any(|name| name == it), "{it} is not drawn: {drawn:?}");
     }

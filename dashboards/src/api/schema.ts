@@ -1994,6 +1994,12 @@ export interface components {
             /** Format: date-time */
             taken_at: string | null;
             waiting_n: number | null;
+            /** @description What the source wrote since, where it counts bytes */
+            waiting_bytes: number | null;
+            /** @description What the source keeps for this door; a database keeps its log for a slot */
+            held_bytes: number | null;
+            /** @description Rows that the source removed since the server started; nothing is removed here */
+            removed_n: number | null;
         };
         /** @description Every source with approval, freshness, volume and drift (数据质量). */
         Quality: {

@@ -52,7 +52,7 @@ const HEAVY: [(&str, &[&str]); 6] = [
     ("deltalake", &["lake"]),
     ("axum", &["serve"]),
     ("polars", &["warning"]),
-    ("reqwest", &["notify"]),
+    ("reqwest", &["cli", "notify"]),
     ("sqlx", &["store", "ingest"]),
 ];
 
