@@ -367,7 +367,8 @@ struct Found {
 }
 
 async fn look(client: &PartitionClient, position: i64) -> Result<Found, Ended> {
-    match answer(client.fetch_records(position, 1..LOOK_BYTES, 0)).await {
+    // With a wait: there are brokers that answer nothing at all to whoever does not wait.
+    match answer(client.fetch_records(position, 1..LOOK_BYTES, WAIT_MS)).await {
         Ok((records, end)) => {
             let there = records.first().filter(|it| it.offset == position);
             Ok(Found { first: position, end, at_us: there.map(|it| it.record.timestamp.timestamp_micros()) })
