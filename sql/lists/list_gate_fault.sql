@@ -42,7 +42,7 @@ silent AS (
 ),
 
 flood AS (
-    SELECT device_id, max(CASE WHEN slot < 24 THEN slot + 144 ELSE slot END) AS slot
+    SELECT device_id, min(CASE WHEN slot < 24 THEN slot + 144 ELSE slot END) AS slot
     FROM int_gate_slot
     WHERE occurred_on = $as_of AND passage_n >= ${flood_min}
     GROUP BY device_id

@@ -1,8 +1,8 @@
 /*---
 kind     = "list"
 live     = true
-about    = "Boarders whose last passage of the dormitory gate is an exit, half an hour after their building closed, with no leave, no evidence on campus since 22:00, and gates that work up to this moment (今晚未归). Nothing seen is not absent: reach the student first."
-about_zh = "楼栋关门半小时后，最后一次宿舍通行仍为出、22点后没有校内记录、没有请假且门禁此刻正常的住宿生。没有记录不等于未归，请先联系本人；门禁一旦没有心跳，本楼即不再列出。"
+about    = "Boarders whose last passage of the dormitory gate is an exit, half an hour after their building closed, with no leave that has come in, no evidence on campus since 22:00, and gates that work up to this moment (今晚未归). Nothing seen is not absent: reach the student first."
+about_zh = "楼栋关门半小时后，最后一次宿舍通行仍为出、22点后没有校内记录、已导入的请假中没有本人且门禁此刻正常的住宿生。请假与通行可能尚未导入：没有记录不等于未归，请先联系本人。门禁没有心跳或通行次数超出人力可能的楼不列出。"
 title_zh = "今晚未归"
 title_en = "Out tonight"
 owner    = "logistics_security_office"
@@ -13,6 +13,7 @@ purpose  = ["public_safety"]
 [settings]
 closing_minute = 1410    # 23:30, half an hour after the gates close, where the register of buildings says no other hour
 gate_cov_min   = 0.8     # of the building's gate time from 18:00 on
+flood_min      = 600     # passages in ten minutes: whoever came in may be among what such a gate does not tell
 silent_after   = "30 minutes"   # a gate without sign of life for so long is out of order
 
 [columns]
@@ -79,6 +80,13 @@ gate AS (
         sum(CASE WHEN last_beat_at IS NULL THEN 1 ELSE 0 END) AS silent_n
     FROM beat
     GROUP BY building_id
+),
+
+flooded AS (
+    SELECT DISTINCT stg_device.building_id
+    FROM int_gate_slot
+    INNER JOIN stg_device ON stg_device.device_id = int_gate_slot.device_id
+    WHERE int_gate_slot.occurred_on = $as_of AND int_gate_slot.passage_n >= ${flood_min}
 )
 
 SELECT
@@ -99,6 +107,7 @@ INNER JOIN passed ON passed.student_key = int_open_boarder.student_key AND passe
 INNER JOIN gate ON gate.building_id = int_open_boarder.building_id
 LEFT JOIN day ON day.student_key = int_open_boarder.student_key AND day.place = 1
 LEFT ANTI JOIN tonight ON tonight.student_key = int_open_boarder.student_key
+LEFT ANTI JOIN flooded ON flooded.building_id = int_open_boarder.building_id
 WHERE passed.direction = 'out'
     AND gate.silent_n = 0
     AND gate.night_minutes >= ${gate_cov_min} * gate.due_minutes

@@ -1,8 +1,8 @@
 /*---
 kind     = "list"
 live     = true
-about    = "Requests that are still open and whose deadline is within a day or has passed, as the registers stand now (工单临期)."
-about_zh = "仍未办结、距时限不足一天或已超期的工单，按此刻的登记。"
+about    = "Requests that are still open and whose deadline is within a day or has passed, as far as the registers have come in (工单临期)."
+about_zh = "仍未办结、距时限不足一天或已超期的工单，按已导入的登记。"
 title_zh = "工单临期"
 title_en = "Requests near their deadline"
 owner    = "student_affairs_office"
@@ -43,6 +43,8 @@ SELECT
 FROM stg_ticket
 LEFT JOIN step ON step.ticket_id = stg_ticket.ticket_id
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = stg_ticket.office
+-- Of whom a death was entered is looked for by no list.
+LEFT ANTI JOIN stg_student_departure AS gone ON gone.student_key = stg_ticket.student_key AND gone.gone_on <= $as_of
 WHERE stg_ticket.due_at IS NOT NULL
     AND NOT coalesce(step.is_withdrawn = 1, FALSE)
     AND stg_ticket.status <> 'withdrawn'

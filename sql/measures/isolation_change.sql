@@ -84,7 +84,8 @@ far_peer AS (
 
 SELECT
     changed.student_key,
-    changed.fewer_n - CASE WHEN near_peer.people >= ${peers_min} THEN near_peer.usual_n ELSE far_peer.usual_n END AS value,
+    -- Where the peers eat with more than before, nobody has lost by eating with as many as ever.
+    changed.fewer_n - greatest(CASE WHEN near_peer.people >= ${peers_min} THEN near_peer.usual_n ELSE far_peer.usual_n END, 0) AS value,
     changed.n,
     int_coverage.canteen_cov AS cov
 FROM changed

@@ -44,7 +44,7 @@ WITH silent AS (
 witness AS (
     SELECT student_key, held_at AS seen_at, 'class_attendance' AS seen_by
     FROM stg_class_attendance
-    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND state IN ('present', 'late') AND method IN ('roll_call', 'card')
+    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND state IN ('present', 'late') AND coalesce(method, 'roll_call') IN ('roll_call', 'card')
 
     UNION ALL
 
@@ -239,8 +239,8 @@ SELECT
     CAST(silence_h AS DOUBLE) AS now_value,
     n,
     cov,
-    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆、课堂点名、查寝、谈话均无）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
-    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library, roll-calls, night checks, talks); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无，也未见已登记的课堂点名、查寝在寝或个别谈话）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library; no roll-call, night check or talk of two is registered); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
     explanations,
     last_seen_at,
     last_seen_source

@@ -64,12 +64,15 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
     // Where the data are of another day nobody is sent anywhere.
     let told = if house.settings.clock.now == Now::Wall { told(&house) } else { Vec::new() };
     // A project is read once a process, so its queries are planned once: they would cost more than most ticks.
-    let builder = match house.builder().await {
-        Ok(it) => it,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "lists are not kept up to date during the day");
-            return;
+    let builder = loop {
+        match house.builder().await {
+            Ok(it) => break it,
+            Err(error) => {
+                house.metrics.tick_failed();
+                tracing::error!(error = format!("{error:#}"), "lists are not up to date; every tick tries again");
+            }
         }
+        tokio::time::sleep(every).await;
     };
     let mut before = Before::default();
     let mut took = Duration::ZERO;

@@ -245,8 +245,10 @@ impl Replica {
     /// # Errors
     /// If the server does not answer.
     pub async fn published(&mut self, publication: &str) -> Result<HashMap<String, bool>, Said> {
-        let sql = "SELECT schemaname || '.' || tablename, to_jsonb(it) ->> 'rowfilter' IS NOT NULL \
-                   FROM pg_publication_tables AS it WHERE pubname = ($1::text)::name";
+        // A publication of some kinds of changes leaves rows out as a filter does.
+        let sql = "SELECT schemaname || '.' || tablename, to_jsonb(it) ->> 'rowfilter' IS NOT NULL OR NOT whole.pubinsert OR NOT whole.pubupdate \
+                   FROM pg_publication_tables AS it INNER JOIN pg_publication AS whole ON whole.pubname = it.pubname \
+                   WHERE it.pubname = ($1::text)::name";
         let rows = sqlx::query(sql).persistent(false).bind(publication.to_owned()).fetch_all(&mut self.connection).await;
         let refuse = |error: sqlx::Error| unread(&self.server, &error);
         let get = |row: &PgRow| -> Result<(String, bool), sqlx::Error> { Ok((row.try_get(0)?, row.try_get(1)?)) };

@@ -19,6 +19,9 @@ const MESSAGES_MAX: usize = 1_000;
 /// How long it is remembered which rows of a list were told of; live lists look back four weeks.
 const TOLD_KEPT_US: i64 = 90 * casework::DAY_US;
 
+/// New rows of a list are no message of their own while some were told of within so long.
+const TOLD_PAUSE_US: i64 = 60 * 60 * 1_000_000;
+
 /// A message that waits for somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenMessage {
@@ -555,13 +558,20 @@ impl Messages {
         Ok(due.len())
     }
 
-    /// Makes one message for all rows of a list that nobody was told of before, and remembers them; returns how many these
-    /// were. What was told so long ago that no list holds it any more is forgotten.
+    /// Makes one message for all rows of a list that nobody was told of before, unless others of the list were told within the
+    /// hour, and remembers them; returns how many these were. What was told so long ago that no list holds it any more is forgotten.
     ///
     /// # Errors
     /// If the store cannot be written.
     pub async fn tell_list(&self, list: &str, items: &[String], now: i64) -> Result<u64, Error> {
         let mut tx = self.database.begin("list_told").await?;
+        // What goes on is not news every ten minutes: whoever was told sees all of it on the list.
+        let recent: Option<(i64,)> = sqlx::query_as("SELECT told_us FROM list_told WHERE list = $1 AND told_us > $2 LIMIT 1")
+            .bind(list)
+            .bind(now - TOLD_PAUSE_US)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(Error::database("read", "list_told"))?;
         let mut new_n = 0;
         for item in items {
             let told = sqlx::query(
@@ -575,7 +585,7 @@ impl Messages {
             .map_err(Error::database("write", "list_told"))?;
             new_n += told.rows_affected();
         }
-        if 0 < new_n {
+        if 0 < new_n && recent.is_none() {
             let message_id = next_key(&mut tx, "message", "message_id").await?;
             sqlx::query("INSERT INTO message (message_id, kind, is_of_machine, created_us) VALUES ($1, 'list_ready', 1, $2)")
                 .bind(message_id)

@@ -57,7 +57,9 @@ pub(crate) async fn work(house: &Arc<House>, order: &Order) -> anyhow::Result<Do
             "--from {from} 晚于 --to（默认为今天）/ --from {from} is after --to, which is today where it is not given"
         )));
     }
-    let (from_us, until_us) = (clock.day_start(first), clock.day_start(last + 1));
+    // What comes from now on comes through the door.
+    let until_us = clock.day_start(last + 1).min(chrono::Utc::now().timestamp_micros());
+    let from_us = clock.day_start(first);
     let (report, notes) = reread(house, house.input(order.input.as_ref()), door, from_us, until_us).await?;
     let mut done = Done::default();
     ingest::report(&[report], order.is_json, &mut done);

@@ -282,12 +282,19 @@ pub(super) fn parts(pipeline: &Pipeline, kept: &Kept) -> anyhow::Result<Vec<(Opt
 
 /// A batch in the columns of a schema: what it lacks is empty, what it has beyond stays out.
 fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
-    let column = |field: &arrow::datatypes::FieldRef| match batch.column_by_name(field.name()) {
+    let column = |field: &arrow::datatypes::FieldRef| {
+        match batch.column_by_name(field.name()) {
         // Else what does not parse under a contract that was changed since would be empty without a word.
-        Some(column) => cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..CastOptions::default() }),
+        // The error of the library holds the value, which is somebody's.
+        Some(column) => cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..CastOptions::default() })
+            .map_err(|_| {
+                let (name, from, to) = (field.name(), column.data_type(), field.data_type());
+                anyhow::anyhow!("{name} 列的值不合现在的类型（{from} → {to}） / values of column {name} do not fit its type of now ({from} to {to})")
+            }),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    }
     };
-    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let columns = schema.fields().iter().map(column).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 

@@ -44,8 +44,9 @@ const GATHER: Duration = Duration::from_millis(300);
 const SETTLE: Duration = Duration::from_secs(2);
 /// Of the message at our position.
 const LOOK_BYTES: i32 = 64 << 10;
-/// A broker gives less than it could when it is asked for less than a usual batch.
-const FETCH_BYTES_MIN: usize = 1 << 20;
+/// What is asked for at once, compressed, of each partition: it is many times as much in memory. A batch that is larger
+/// comes all the same.
+const FETCH_BYTES: i32 = 1 << 20;
 /// A connection that held for so long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions, and at one that was refused.
@@ -182,7 +183,7 @@ impl Entry {
             tls,
             sasl,
             bytes_max,
-            fetch_bytes: i32::try_from(bytes_max.max(FETCH_BYTES_MIN)).unwrap_or(i32::MAX),
+            fetch_bytes: FETCH_BYTES,
         })
     }
 

@@ -76,16 +76,21 @@ pub(crate) async fn cockpit(reader: Reader, Query(filter): Query<Filter>) -> Res
         ));
     }
     let contact = read("cockpit_contact", "scope").await?;
-    figures.extend(of_scope(&contact, scope).map(|it| talk_figure(it, &at)));
+    // How many are enrolled would give a hidden part of them away.
+    let is_told = figures.first().is_some_and(|it| it["status"] == "ok");
+    figures.extend(of_scope(&contact, scope).map(|it| talk_figure(it, is_told, &at)));
     if scope == "university" {
         let duty = read("cockpit_duty", "scope").await?;
         figures.extend(of_scope(&duty, scope).and_then(|it| reception_figure(it, &at)));
         let activities = read("cockpit_activity", "dimension").await?;
         let enrolled = of_scope(&contact, scope).and_then(|it| number(it, "student_n"));
-        figures.extend(activity_figure(&activities, enrolled, &at));
+        figures.extend(activity_figure(&activities, enrolled, is_told, &at));
     }
-    let offers = read("cockpit_warning", "scope").await?;
-    figures.extend(of_scope(&offers, scope).map(|it| shortfall_figure(it, &at)));
+    // Beside each other, colleges would tell of what is hidden in each.
+    if scope == "university" || own.is_some() {
+        let offers = read("cockpit_warning", "scope").await?;
+        figures.extend(of_scope(&offers, scope).map(|it| shortfall_figure(it, &at)));
+    }
     if let Some(data) = data.first() {
         figures.push(data_figure(data, reader.state.parts.data_item_n().await?, &at));
     }
@@ -273,15 +278,22 @@ fn of_scope<'a>(rows: &'a [Row], scope: &str) -> Option<&'a Row> {
     rows.iter().find(|it| text(it, "scope").as_deref() == Some(scope))
 }
 
-/// Who was talked with in 28 days, and how long ago the last talk lies.
-fn talk_figure(it: &Row, at: &str) -> Value {
-    let value = share(number(it, "met_n"), number(it, "student_n"));
+/// A share to the hundredth: an exact one would tell both of its numbers.
+fn rounded(part: Option<f64>, whole: Option<f64>) -> Value {
+    share(part, whole).as_f64().map_or(Value::Null, |it| json!((it * 100.0).round() / 100.0))
+}
+
+/// Who was talked with in 28 days, and how long ago the last talk lies. Counts stand beside it only where all parts of who is
+/// enrolled are told.
+fn talk_figure(it: &Row, is_told: bool, at: &str) -> Value {
+    let value = rounded(number(it, "met_n"), number(it, "student_n"));
     let parts = json!([
         { "part": "gap_days_p50", "value": cell(it, "gap_days_p50") },
         { "part": "room_n", "value": cell(it, "room_n") },
     ]);
     let status = if value.is_null() { "suppressed" } else { "ok" };
-    figure("talk_coverage", "share", value, cell(it, "met_n"), cell(it, "student_n"), Value::Null, Value::Null, at, status, parts)
+    let count = |name: &str| if is_told && status == "ok" { cell(it, name) } else { Value::Null };
+    figure("talk_coverage", "share", value, count("met_n"), count("student_n"), Value::Null, Value::Null, at, status, parts)
 }
 
 /// Rostered reception days that were held; a school without a roster has no such figure.
@@ -292,28 +304,21 @@ fn reception_figure(it: &Row, at: &str) -> Option<Value> {
     (!value.is_null()).then(|| figure("leader_frontline", "share", value, held, due, Value::Null, Value::Null, at, "ok", plans))
 }
 
-/// Students who came to any activity of 60 days, and to those of each dimension.
-fn activity_figure(activities: &[Row], enrolled: Option<f64>, at: &str) -> Option<Value> {
-    let of = |it: &Row| share(number(it, "participant_n"), enrolled);
+/// Students who came to any activity of 60 days, and to those of each dimension; hidden where few came, or few did not.
+fn activity_figure(activities: &[Row], enrolled: Option<f64>, is_told: bool, at: &str) -> Option<Value> {
+    let came = |it: &Row| {
+        number(it, "participant_n").filter(|n| enrolled.is_some_and(|all| *n <= all && !(1.0..5.0).contains(&(all - n))))
+    };
     let is_whole = |it: &&Row| text(it, "dimension").as_deref() == Some("all");
     let whole = activities.iter().find(is_whole)?;
-    let part = |it: &Row| json!({ "part": format!("{}_share", text(it, "dimension").unwrap_or_default()), "value": of(it) });
+    let part = |it: &Row| json!({ "part": format!("{}_share", text(it, "dimension").unwrap_or_default()), "value": rounded(came(it), enrolled) });
     let parts: Vec<Value> = activities.iter().filter(|it| !is_whole(it)).map(part).collect();
-    let value = of(whole);
+    let value = rounded(came(whole), enrolled);
     let status = if value.is_null() { "suppressed" } else { "ok" };
+    let count = |n: Option<f64>| if is_told && status == "ok" { json!(n) } else { Value::Null };
     let named = "five_education_participation";
-    Some(figure(
-        named,
-        "share",
-        value,
-        cell(whole, "participant_n"),
-        json!(enrolled),
-        Value::Null,
-        Value::Null,
-        at,
-        status,
-        json!(parts),
-    ))
+    let (numerator, denominator) = (count(came(whole)), count(enrolled));
+    Some(figure(named, "share", value, numerator, denominator, Value::Null, Value::Null, at, status, json!(parts)))
 }
 
 /// Students of whom something was found and for whom nobody has hours; one to nine are not told.
@@ -321,6 +326,8 @@ fn shortfall_figure(it: &Row, at: &str) -> Value {
     let (value, status) = match text(it, "shortfall_status").as_deref() {
         Some("none") => (json!(0), "ok"),
         Some("few") | None => (Value::Null, "suppressed"),
+        // A college may be hidden because another one would follow from it.
+        Some(_) if cell(it, "shortfall_n").is_null() => (Value::Null, "suppressed"),
         Some(_) => (cell(it, "shortfall_n"), "ok"),
     };
     figure("capacity_shortfall", "person", value.clone(), value, Value::Null, Value::Null, Value::Null, at, status, json!([]))

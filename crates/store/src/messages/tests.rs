@@ -226,8 +226,11 @@ async fn each_row_of_a_list_is_told_once_whatever_is_started_anew_in_between() {
     let ready = || ("list_ready".to_owned(), None, true);
     assert_eq!(told(&store).await, [ready()], "one message, however many rows");
     let store = scene.reopen(store).await;
-    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7", "G1|silent|9"]), 12).await.unwrap(), 1);
-    assert_eq!(store.messages().tell_list("list_gate_crowd", &rows(&["G1|silent|7"]), 13).await.unwrap(), 1);
+    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7", "G1|silent|8"]), 12).await.unwrap(), 1);
+    assert_eq!(told(&store).await, [ready()], "what goes on is no news within the hour");
+    let later = 12 + 61 * 60 * 1_000_000;
+    assert_eq!(store.messages().tell_list(list, &rows(&["G1|silent|7", "G1|silent|9"]), later).await.unwrap(), 1);
+    assert_eq!(store.messages().tell_list("list_gate_crowd", &rows(&["G1|silent|7"]), later).await.unwrap(), 1);
     assert_eq!(told(&store).await, [ready(), ready(), ready()]);
 }
 
