@@ -118,6 +118,12 @@ def commits(folder):
     return len(list((folder / "data/lake/raw_gate_event/_delta_log").glob("*.json")))
 
 
+def in_table(flags, folder):
+    query = "SELECT count(*) AS n FROM raw_gate_event"
+    command = [flags.yizhan, "--project", folder, "sql", query, "--format", "json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["n"]
+
+
 class Line:
     """A connection that is kept."""
 
@@ -168,9 +174,13 @@ def part_http(flags):
                 await asyncio.gather(*(sender(nth) for nth in range(flags.connections)))
 
             asyncio.run(all_of_them())
-            took, made = time.perf_counter() - began, commits(folder)
-            tell("http", events_a_second=round(counts["events"] / took), seconds=round(took, 1), connections=flags.connections,
-                 batch=flags.batch, commits=made, **counts, rss_mib=resident(process.pid) // 1024)
+            took, made, rss = time.perf_counter() - began, commits(folder), resident(process.pid) // 1024
+        # What was answered for and refused would be fast as well.
+        rows = in_table(flags, folder)
+        tell("http", events_a_second=round(counts["events"] / took), seconds=round(took, 1), connections=flags.connections,
+             batch=flags.batch, commits=made, **counts, rows_in_table=rows, rss_mib=rss)
+        if rows != counts["events"]:
+            raise SystemExit(f"{counts['events']} events were answered for, {rows} are in the table")
 
 
 def part_nats(flags):
