@@ -1,14 +1,15 @@
 //! Changes of a real PostgreSQL server by logical replication: whatever is killed in between, each is there once.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::postgres::{PASSWORD, Server, USER};
 
-use crate::crash::Gates;
-use crate::doors::{project, until, warnings};
+use crate::crash::{Gates, Living};
+use crate::doors::{certificates, project, until, warnings};
 use crate::support::{said, write};
 
 const CONTRACT: &str = r#"
@@ -61,7 +62,11 @@ struct Office {
 
 impl Office {
     fn new() -> Self {
-        let server = Server::start_with("-c wal_level=logical");
+        Self::with(Server::start_with("-c wal_level=logical"), &|it| it.to_owned())
+    }
+
+    /// An office with a server, and with other settings of its door.
+    fn with(server: Server, settings: &dyn Fn(&str) -> String) -> Self {
         server.run(TABLE);
         let folder = TempDir::new().expect("a folder");
         write(&folder.path().join("pipelines/office_repair.toml"), CONTRACT);
@@ -76,8 +81,40 @@ impl Office {
             server.port,
             secret.display()
         );
-        let gates = project(&folder, &door);
+        let gates = project(&folder, &settings(&door));
         Self { server, folder, gates }
+    }
+
+    /// Writes the settings anew.
+    fn set(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("yizhan.toml");
+        let text = std::fs::read_to_string(&path).expect("settings");
+        assert!(text.contains(from), "{text}");
+        write(&path, &text.replace(from, to));
+    }
+
+    /// How often each row is in a raw table, by its number.
+    fn raw_of(&self, pipeline: &str) -> BTreeMap<String, u64> {
+        let rows = self.rows(&format!("SELECT repair_id, count(*) AS n FROM raw_{pipeline} GROUP BY repair_id"));
+        rows.iter().filter_map(|it| Some((it["repair_id"].as_str()?.to_owned(), it["n"].as_u64()?))).collect()
+    }
+
+    /// What the doctor says, by what and code.
+    fn doctor(&self) -> BTreeSet<(String, String)> {
+        let out = self.gates.said(&["doctor", "--json"]);
+        let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+        let lines = lines.lines().filter_map(|it| serde_json::from_str::<Value>(it).ok());
+        lines.filter_map(|it| Some((it["about"].as_str()?.to_owned(), it["code"].as_str()?.to_owned()))).collect()
+    }
+
+    /// Waits until the door says that it goes no further, and has written why.
+    #[track_caller]
+    fn until_stopped(&self, server: &Living, why: &str) {
+        until(why, &self.gates, || {
+            let told = warnings(&server.url);
+            let mut told = told.iter().filter_map(|it| it["text_en"].as_str());
+            told.any(|it| it.contains("postgres/office") && it.contains("stopped")) && self.gates.complaint().contains(why)
+        });
     }
 
     /// Rows of a query; none while a table is not there yet.
@@ -108,7 +145,7 @@ impl Office {
 #[test]
 fn changes_of_a_database_enter_once_and_are_the_rows_that_a_pull_brings() {
     let office = Office::new();
-    let Office { server: database, folder, gates } = &office;
+    let Office { server: database, gates, .. } = &office;
     database.run(&["R1", "R2", "R3"].map(insert).concat());
 
     // It ends itself when the slot is made and nothing read, then when rows are copied and nothing said of it.
@@ -184,21 +221,138 @@ fn changes_of_a_database_enter_once_and_are_the_rows_that_a_pull_brings() {
     // Without its slot nobody knows what changed, and a person says how to go on.
     database.run("SELECT pg_drop_replication_slot('yizhan')");
     let server = gates.serve(None).expect("it starts");
-    until("a word of the door", gates, || {
-        warnings(&server.url)
-            .iter()
-            .filter_map(|it| it["text_en"].as_str())
-            .any(|it| it.contains("postgres/office") && it.contains("stopped"))
-    });
+    office.until_stopped(&server, "slot yizhan is gone");
     database.run(&insert("R8"));
     server.stop();
     assert!(!office.raw().contains("R8"));
-    let path = folder.path().join("yizhan.toml");
-    let text = std::fs::read_to_string(&path).expect("settings");
-    write(&path, &text.replace("name = \"office\"", "name = \"office_2\""));
+    office.set("name = \"office\"", "name = \"office_2\"");
     let server = gates.serve(None).expect("it starts");
     office.until_raw_has(&["R8"]);
     database.run(&insert("R9"));
     office.until_raw_has(&["R9"]);
+    server.stop();
+}
+
+#[test]
+fn a_table_that_joins_later_has_the_rows_of_a_transaction_that_was_open_and_one_that_leaves_is_told() {
+    let office = Office::new();
+    let Office { server: database, folder, gates } = &office;
+    let lamps = CONTRACT.replace("office_repair", "office_lamp").replace("public.repair", "public.lamp");
+    write(&folder.path().join("pipelines/office_lamp.toml"), &lamps);
+    database.run(&format!("CREATE TABLE lamp (LIKE repair INCLUDING ALL); {}", insert("R1")));
+    let lamp = |id: &str| insert(id).replace("INTO repair", "INTO lamp");
+    let mut server = gates.serve(None).expect("it starts");
+    office.until_raw_has(&["R1"]);
+    // This one comes by its position: whatever is killed now, nothing is copied a second time.
+    database.run(&insert("R0"));
+    office.until_raw_has(&["R0"]);
+    server.kill();
+
+    // What it writes before the table is published the slot never gives, and no copy shows it before it is committed.
+    let mut open = database.session();
+    open.run(&format!("BEGIN; {}", lamp("M1")));
+    database.run("ALTER PUBLICATION office ADD TABLE lamp");
+    open.run(&lamp("M2"));
+    office.set("tables = {", "held_bytes_max = \"1 B\"\ntables = { \"public.lamp\" = \"office_lamp\",");
+    let server = gates.serve(None).expect("it starts");
+    // The other tables do not wait.
+    database.run(&insert("R2"));
+    office.until_raw_has(&["R2"]);
+    let said = |about: &str, code: &str| (about.to_owned(), code.to_owned());
+    until("a word of what waits and of what is held back", gates, || {
+        let told = office.doctor();
+        told.contains(&said("office_lamp", "table_waits")) && told.contains(&said("postgres/office", "slot_held"))
+    });
+    assert!(office.raw_of("office_lamp").is_empty());
+    open.run("COMMIT");
+    database.run(&lamp("M3"));
+    let each = |ids: &[&str]| ids.iter().map(|it| ((*it).to_owned(), 1)).collect::<BTreeMap<_, _>>();
+    until("every lamp", gates, || office.raw_of("office_lamp").len() == 3);
+    assert_eq!(office.raw_of("office_lamp"), each(&["M1", "M2", "M3"]));
+
+    // What is changed while a table is not published is never given: it is told, and the table is copied once it is back.
+    database.run("ALTER PUBLICATION office DROP TABLE lamp");
+    database.run(&lamp("M4"));
+    office.until_stopped(&server, "publication office does not have public.lamp");
+    database.run("ALTER PUBLICATION office ADD TABLE lamp");
+    database.run(&insert("R3"));
+    until("the lamp that nobody gave", gates, || office.raw_of("office_lamp").get("M4") == Some(&1));
+    office.until_raw_has(&["R3"]);
+    // A publication that leaves out kinds of changes is looked at in the same place.
+    database.run("ALTER PUBLICATION office SET (publish = 'insert')");
+    database.run(&insert("R4"));
+    office.until_stopped(&server, "publication office leaves out insertions or updates");
+    server.stop();
+    // Nothing was copied again of the table that was published all the time.
+    let twice: Vec<(String, u64)> = office.raw_of("office_repair").into_iter().filter(|it| it.1 != 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
+fn rows_that_are_written_while_a_table_is_copied_come_once() {
+    let office = Office::new();
+    let Office { server: database, gates, .. } = &office;
+    let many = "INSERT INTO repair SELECT 'C' || it, '2023000001', 'open', 'A1', 1, false, NULL, NULL, '2025-10-01 10:00+08', NULL \
+                FROM generate_series(1, 20000) AS it";
+    database.run(many);
+    let is_done = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        // Short transactions one after another, and all the while one that is open when the copy begins.
+        let writer = scope.spawn(|| {
+            let (mut short, mut long) = (database.session(), database.session());
+            let mut n = 0;
+            // The bound is for a case that fails: who waits for the writer would wait for ever.
+            while !is_done.load(Ordering::Relaxed) && n < 10_000 {
+                long.run(&format!("BEGIN; {}", insert(&format!("L{n}"))));
+                for _ in 0..5 {
+                    short.run(&insert(&format!("S{n}")));
+                    n += 1;
+                }
+                long.run("COMMIT");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            n
+        });
+        let server = gates.serve(None).expect("it starts");
+        office.until_raw_has(&["C1", "C20000"]);
+        is_done.store(true, Ordering::Relaxed);
+        let n = writer.join().expect("it writes");
+        until("every row", gates, || {
+            let raw = office.raw();
+            (0..n).all(|it| raw.contains(&format!("S{it}"))) && (0..n).step_by(5).all(|it| raw.contains(&format!("L{it}")))
+        });
+        server.stop();
+        n
+    });
+    let raw = office.raw_of("office_repair");
+    assert_eq!(raw.len(), 20_000 + written + written / 5);
+    let twice: Vec<(String, u64)> = raw.into_iter().filter(|it| it.1 != 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
+fn a_server_is_trusted_by_the_authority_that_the_settings_name_and_by_no_other() {
+    let (own, other) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    certificates(own.path());
+    certificates(other.path());
+    let at = |folder: &TempDir, name: &str| folder.path().join(name);
+    let server = Server::start_with_tls("-c wal_level=logical", &at(&own, "broker.pem"), &at(&own, "broker.key"));
+    let trusting = |it: &str, folder: &TempDir| format!("{it}ca_file = \"{}\"\n", at(folder, "ca.pem").display());
+    let office = Office::with(server, &|it| {
+        let stranger = it.replace("name = \"office\"", "name = \"stranger\"").replace("\"yizhan\"", "\"other\"");
+        trusting(it, &own) + &trusting(&stranger, &other)
+    });
+    let Office { server: database, gates, .. } = &office;
+    database.run(&insert("R1"));
+    let server = gates.serve(None).expect("it starts");
+    office.until_raw_has(&["R1"]);
+    until("a word of the one that trusts another authority", gates, || {
+        let said = gates.complaint();
+        said.contains("postgres/stranger") && said.contains("The certificate that the server shows is not trusted")
+    });
+    database.run(
+        "DO $$ BEGIN ASSERT (SELECT count(*) > 0 AND bool_and(ssl) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) \
+                  WHERE application_name = 'yizhan'); END $$",
+    );
     server.stop();
 }

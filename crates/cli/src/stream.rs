@@ -126,6 +126,11 @@ pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
     brokers.flat_map(|it| it.secret_files(&place.project)).collect()
 }
 
+/// How the slots stand that hold back logs of databases.
+pub(crate) async fn slots(place: &Place, settings: &Settings) -> Vec<crate::doctor::Line> {
+    replication::slots(&settings.stream.postgres, &place.project).await
+}
+
 /// How the streams of a process are.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(Mutex<Streaming>);

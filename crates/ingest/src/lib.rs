@@ -58,7 +58,8 @@ pub use postgres::{Pulled, database_url, pull};
 pub use pushed::{PushForm, cloud_event_data};
 pub use reject::Reason;
 pub use replica::{
-    Came, Changes, CopiedRows, Copying, Look, Replica, ReplicaAddress, ReplicaTrust, RowWriter, Slot, Snapshot, Standing,
+    Came, Changes, CopiedRows, Copying, Look, Published, Replica, ReplicaAddress, ReplicaTrust, RowWriter, Slot, Snapshot,
+    Standing,
 };
 pub use said::{Said, example, file_words, reason_words, shape_words, type_words};
 pub use taken::{Counts, Part, Taken};

@@ -103,9 +103,20 @@ pub struct Slot {
     pub held_bytes: u64,
 }
 
+/// What a publication leaves out of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Rows that its filter does not let through (`WHERE`).
+    pub is_filtered: bool,
+    /// Kinds of changes that bring rows: insertions, or updates.
+    pub is_partial: bool,
+}
+
 /// Which transactions a snapshot shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
+    /// Every lower number has ended.
+    oldest: u64,
     /// The first number that was not given out.
     next: u64,
     /// Numbers below it that were still running.
@@ -113,12 +124,23 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads `xmin:xmax:running,…`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(':').skip(1);
+    /// Reads `xmin:xmax:running,…`, as the server writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let oldest = parts.next()?.parse().ok()?;
         let next = parts.next()?.parse().ok()?;
         let running = parts.next()?.split(',').filter(|it| !it.is_empty());
-        Some(Self { next, running: running.map(|it| it.parse().ok()).collect::<Option<_>>()? })
+        Some(Self { oldest, next, running: running.map(|it| it.parse().ok()).collect::<Option<_>>()? })
+    }
+
+    /// The first number that was not given out when it was taken.
+    pub fn upper(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether every transaction below a number had ended.
+    pub fn is_behind(&self, number: u64) -> bool {
+        number <= self.oldest
     }
 
     /// Whether a committed transaction is in it, by the lower half of its number.
@@ -139,12 +161,24 @@ pub struct Replica {
 fn unread(server: &str, error: &sqlx::Error) -> Said {
     let database = error.as_database_error();
     let code = database.and_then(|it| it.code()).unwrap_or_default().into_owned();
+    // What the handshake refuses comes as this kind; other faults of a network have others.
+    let is_untrusted = matches!(error, sqlx::Error::Io(it) if it.kind() == std::io::ErrorKind::InvalidData);
     let (zh, en) = match code.as_str() {
+        _ if is_untrusted => (
+            "。服务器出示的证书不受信任：ca_file 应是签发它的机构的证书，url 里的主机名应与证书一致",
+            ". The certificate that the server shows is not trusted: `ca_file` has to be that of the authority that signed it, and the host of \
+             `url` a name that it was made for",
+        ),
         "42501" => (
             "。所需权限：ALTER ROLE 用户 REPLICATION，以及对各表的 GRANT SELECT",
             ". What is needed: ALTER ROLE user REPLICATION, and GRANT SELECT on each table",
         ),
         "53400" => ("。请调大 max_replication_slots", ". Raise max_replication_slots"),
+        "42704" => (
+            "。若发布曾被删除后重建，其间的变更无法读出：请给这一项另起 name 和 slot，各表将重新整表复制",
+            ". If the publication was dropped and made anew, what changed in between cannot be read: give this entry another name and another \
+             slot, and the tables are copied anew",
+        ),
         _ => ("", ""),
     };
     Said::new(format!("PostgreSQL {server}：{error}{zh}"), format!("PostgreSQL {server}: {error}{en}"))
@@ -240,18 +274,20 @@ impl Replica {
         made.map(|_| ()).map_err(|error| unread(&self.server, &error))
     }
 
-    /// The tables of a publication as `schema.table`, each with whether it leaves rows out.
+    /// The tables of a publication as `schema.table`, each with what it leaves out.
     ///
     /// # Errors
     /// If the server does not answer.
-    pub async fn published(&mut self, publication: &str) -> Result<HashMap<String, bool>, Said> {
-        // A publication of some kinds of changes leaves rows out as a filter does.
-        let sql = "SELECT schemaname || '.' || tablename, to_jsonb(it) ->> 'rowfilter' IS NOT NULL OR NOT whole.pubinsert OR NOT whole.pubupdate \
+    pub async fn published(&mut self, publication: &str) -> Result<HashMap<String, Published>, Said> {
+        let sql = "SELECT schemaname || '.' || tablename, to_jsonb(it) ->> 'rowfilter' IS NOT NULL, \
+                   NOT (whole.pubinsert AND whole.pubupdate) \
                    FROM pg_publication_tables AS it INNER JOIN pg_publication AS whole ON whole.pubname = it.pubname \
                    WHERE it.pubname = ($1::text)::name";
         let rows = sqlx::query(sql).persistent(false).bind(publication.to_owned()).fetch_all(&mut self.connection).await;
         let refuse = |error: sqlx::Error| unread(&self.server, &error);
-        let get = |row: &PgRow| -> Result<(String, bool), sqlx::Error> { Ok((row.try_get(0)?, row.try_get(1)?)) };
+        let get = |row: &PgRow| -> Result<(String, Published), sqlx::Error> {
+            Ok((row.try_get(0)?, Published { is_filtered: row.try_get(1)?, is_partial: row.try_get(2)? }))
+        };
         rows.map_err(refuse)?.iter().map(|it| get(it).map_err(refuse)).collect()
     }
 
@@ -302,6 +338,14 @@ impl Replica {
     /// If the server does not answer.
     pub async fn snapshot(&mut self) -> Result<Snapshot, Said> {
         self.run(SNAPSHOT).await?;
+        self.shown().await
+    }
+
+    /// Which transactions a query shows now.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn shown(&mut self) -> Result<Snapshot, Said> {
         let sql = "SELECT txid_current_snapshot()::text";
         let row = sqlx::query(sql).persistent(false).fetch_one(&mut self.connection).await;
         let text: Result<String, sqlx::Error> = row.and_then(|it| it.try_get(0));
@@ -586,6 +630,9 @@ mod tests {
         assert_eq!(shown, [730, 731, 732, 734, 735, 737, 738, 739]);
         let idle = Snapshot::parse("740:740:").expect("a snapshot");
         assert!(idle.shows(739) && !idle.shows(740));
+        // 733 still ran when the first was taken, nothing did at the second.
+        assert_eq!((snapshot.is_behind(733), snapshot.is_behind(734), idle.is_behind(740)), (true, false, true));
+        assert_eq!((snapshot.upper(), idle.is_behind(741)), (740, false));
         // Numbers begin anew: what was given out shortly before still lies behind.
         let anew = Snapshot::parse("4294967300:4294967300:").expect("a snapshot");
         assert!(anew.shows(3) && anew.shows(u32::MAX) && !anew.shows(4));

@@ -89,6 +89,8 @@ pub struct PipelineState {
     pub late: Vec<(i32, i64)>,
     /// What fails now.
     pub failure: Option<Failure>,
+    /// What its doors have to say while they are open.
+    pub notes: Vec<Sentence>,
 }
 
 /// Rows that wait in quarantine.
@@ -320,6 +322,7 @@ impl PipelineState {
                 ],
             ));
         }
+        said.extend(self.notes.iter().cloned());
         if said.is_empty() {
             said.push(Sentence::new("ok", Urgency::Ok, ["正常".to_owned(), "as agreed".to_owned()], ["", ""]));
         }
@@ -431,6 +434,9 @@ mod tests {
         let said = gone.sentences(NOW);
         assert_eq!(codes(&said), ["failing", "waiting"]);
         assert_eq!(said[0].text_en, "the broker is gone (for 2 h)");
+        let note = Sentence::new("slot_held", Urgency::Watch, ["占用".to_owned(), "held".to_owned()], ["看", "look"]);
+        let held = PipelineState { notes: vec![note], ..gate() };
+        assert_eq!(codes(&held.sentences(NOW)), ["slot_held"], "what an open door says stands for \"as agreed\"");
         let stream = Operation { now_us: NOW, failure: Some(failure), ..Operation::default() };
         assert_eq!(codes(&stream.sentences()), ["commit_failing"]);
     }

@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+use crate::pipelines::Sentence;
+
 /// The door for pushed events.
 #[async_trait]
 pub trait Pushes: Send + Sync {
@@ -58,6 +60,8 @@ pub struct StreamDoor {
     pub held_bytes: Option<u64>,
     /// Rows that the source removed since the server started; here they stay. `None` where a source cannot say so.
     pub removed_n: Option<u64>,
+    /// What is to be known of it while it is open, each for one pipeline, or for all that it feeds where none is named.
+    pub notes: Vec<(Option<String>, Sentence)>,
 }
 
 /// Who may push where.

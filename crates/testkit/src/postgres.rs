@@ -1,8 +1,9 @@
 //! A PostgreSQL server of this machine, for one test or one run of tests.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::{env, fs};
 
 use tempfile::TempDir;
@@ -36,7 +37,30 @@ impl Server {
     /// As [`Server::start`].
     #[must_use]
     pub fn start_with(more: &str) -> Self {
+        Self::begin(tempfile::Builder::new().prefix("pg").tempdir().expect("temporary folder"), more)
+    }
+
+    /// The same over TLS too, with a certificate and its key (PEM).
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn start_with_tls(more: &str, certificate: &Path, key: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("temporary folder");
+        let own = |name: &str, from: &Path| {
+            let path = folder.path().join(name);
+            fs::copy(from, &path).expect("a copy");
+            // A key that others may read is refused.
+            #[cfg(unix)]
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+            path.display().to_string()
+        };
+        let (certificate, key) = (own("server.pem", certificate), own("server.key", key));
+        let more = format!("{more} -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}");
+        Self::begin(folder, &more)
+    }
+
+    fn begin(folder: TempDir, more: &str) -> Self {
         let mut server = Self { folder, port: 0 };
         let password = server.folder.path().join("password");
         fs::write(&password, PASSWORD).expect("a file");
@@ -116,7 +140,48 @@ fn done(command: &mut Command) {
     assert!(said.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said.stderr));
 }
 
+/// A connection that stays open, so that a transaction may stay open too; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Session {
+    client: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Runs statements, and returns once they are done.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    pub fn run(&mut self, sql: &str) {
+        let input = self.client.stdin.as_mut().expect("a pipe");
+        writeln!(input, "{sql};\nSELECT 'done';").and_then(|()| input.flush()).expect("the client listens");
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("the client speaks");
+        assert_eq!(line.trim_end(), "done", "{sql}");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.client.stdin.take());
+        let _ = self.client.wait();
+    }
+}
+
 impl Server {
+    /// Opens a connection that stays. What its statements answer is not heard.
+    ///
+    /// # Panics
+    /// If the machine has no client.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        let mut command = program("psql");
+        command.args([&self.url(), "-v", "ON_ERROR_STOP=1", "-q", "-A", "-t"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = command.spawn().expect("a program");
+        let said = BufReader::new(client.stdout.take().expect("a pipe"));
+        Session { client, said }
+    }
+
     /// Runs statements with the server's own client.
     ///
     /// # Panics

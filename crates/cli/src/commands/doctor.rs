@@ -48,6 +48,7 @@ impl Doctor {
         lines.extend(doctor::permissions(&data));
         lines.extend(doctor::secrets(&stream::secret_files(&common.place(), &settings)));
         lines.push(doctor::backup_line(doctor::backup_age(&data)));
+        lines.extend(stream::slots(&common.place(), &settings).await);
         if writer.is_some() {
             lines.extend(log(common, writer.as_ref().is_some_and(|it| it.is_held)));
             match common.open(Access::Read).await {
@@ -191,13 +192,15 @@ fn failing(answer: &Value) -> Vec<Line> {
     for (about, sentences) in rows.chain([("stream", &answer["stream"]["sentences"])]) {
         for it in sentences.as_array().into_iter().flatten() {
             let text = |name: &str| it[name].as_str().unwrap_or_default();
-            let code = match text("code") {
-                "failing" | "commit_failing" => "failing",
-                "refusing" => "refusing",
+            let (code, urgency) = match text("code") {
+                "failing" | "commit_failing" => ("failing", Urgency::Act),
+                "refusing" => ("refusing", Urgency::Act),
+                // What a slot holds back is asked of the database itself.
+                "table_waits" => ("table_waits", Urgency::Watch),
                 _ => continue,
             };
             let said = [text("text_zh").to_owned(), text("text_en").to_owned()];
-            lines.push(Line::new(about, code, Urgency::Act, said, [text("todo_zh"), text("todo_en")]));
+            lines.push(Line::new(about, code, urgency, said, [text("todo_zh"), text("todo_en")]));
         }
     }
     lines
@@ -373,6 +376,8 @@ mod tests {
         let told: Vec<(&str, &str)> = lines.iter().map(|it| (it.about.as_str(), it.said.code)).collect();
         assert_eq!(told, [("gate_event", "failing"), ("card_txn", "refusing"), ("stream", "failing")]);
         assert!(failing(&json!("no page")).is_empty());
+        let waits = failing(&json!({ "rows": [{ "pipeline": "office_repair", "sentences": [sentence("table_waits")] }] }));
+        assert_eq!(waits.iter().map(|it| (it.said.code, it.said.urgency)).collect::<Vec<_>>(), [("table_waits", Urgency::Watch)]);
     }
 
     #[test]

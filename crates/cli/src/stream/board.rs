@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
-use serve::{PushRefusal, StreamDoor};
+use serve::{PushRefusal, Sentence, StreamDoor};
 
 /// The state of every door that is no HTTP.
 #[derive(Default)]
@@ -44,7 +44,10 @@ impl Board {
     /// It lost its source, and tries again.
     pub(super) fn lost(&self, door: &str, zh: &str, en: &str) {
         tracing::warn!(door, why = en, "closed, it will be tried again");
-        self.change(door, |it| it.open_since_us = None);
+        self.change(door, |it| {
+            it.open_since_us = None;
+            it.notes.clear();
+        });
         self.trouble(door, zh, en);
     }
 
@@ -54,6 +57,7 @@ impl Board {
         self.change(door, |it| {
             it.open_since_us = None;
             it.is_stopped = true;
+            it.notes.clear();
         });
         self.trouble(door, zh, en);
     }
@@ -96,6 +100,11 @@ impl Board {
         });
     }
 
+    /// What is to be known of it while it is open, of one pipeline or of all; this takes the place of what was said before.
+    pub(super) fn notes(&self, door: &str, notes: Vec<(Option<String>, Sentence)>) {
+        self.change(door, |it| it.notes = notes);
+    }
+
     /// So many rows were removed at the source.
     pub(super) fn removed(&self, door: &str, rows_n: u64) {
         self.change(door, |it| it.removed_n = Some(it.removed_n.unwrap_or(0) + rows_n));
@@ -104,6 +113,8 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use serve::Urgency;
+
     use super::*;
 
     #[test]
@@ -118,8 +129,12 @@ mod tests {
         board.open("mqtt/gates");
         board.took("mqtt/gates", 4);
         assert_eq!((board.told()[0].open_since_us, board.told()[0].taken_n), (since_us, 7));
+        let note = Sentence::new("slow", Urgency::Watch, ["慢".to_owned(), "slow".to_owned()], ["", ""]);
+        board.notes("mqtt/gates", vec![(None, note)]);
+        assert_eq!(board.told()[0].notes.len(), 1);
         board.lost("mqtt/gates", "断开", "cut off");
         let told = board.told();
+        assert!(told[0].notes.is_empty(), "nobody knows whether it still holds");
         assert_eq!((told.len(), told[0].open_since_us, told[0].error_en.as_str()), (1, None, "cut off"));
         board.stopped("mqtt/gates", "停", "stop");
         assert!(board.told()[0].is_stopped);

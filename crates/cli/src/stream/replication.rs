@@ -7,6 +7,8 @@
 //! again by its place in the transaction, and the position moves with its end.
 
 mod fit;
+mod held;
+mod newcomers;
 mod reader;
 
 use std::collections::BTreeSet;
@@ -21,7 +23,11 @@ use tokio::task::JoinHandle;
 use url::Url;
 use wal::point::pass;
 
+pub(super) use self::held::slots;
+
 use self::fit::{check_approvals, check_published, refused, unfit};
+use self::held::heavy;
+use self::newcomers::Newcomers;
 use self::reader::{Reader, Way, copy};
 use super::broker::is_here;
 use super::config::Postgres;
@@ -210,9 +216,11 @@ async fn run(it: Entry) {
         }
     };
     pause.reset();
+    // Tables that were not published for a time.
+    let mut anew = BTreeSet::new();
     loop {
         let began = Instant::now();
-        let ended = match session(&it, &mut reached).await {
+        let ended = match session(&it, &mut reached, &mut anew).await {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
@@ -226,8 +234,9 @@ async fn run(it: Entry) {
             }
             Ended::Stopped(said) => {
                 it.door.board.stopped(&it.source, &said.zh, &said.en);
-                // Somebody may put right what is wrong.
-                tokio::time::sleep(LOOK_AGAIN).await;
+                // Somebody may put right what is wrong. What a table changes while it is not published has to be copied later,
+                // so that is looked for sooner.
+                tokio::time::sleep(if anew.is_empty() { LOOK_AGAIN } else { pause.grown() }).await;
             }
         }
     }
@@ -243,7 +252,7 @@ async fn known(it: &Entry) -> anyhow::Result<Vec<Option<Reached>>> {
 }
 
 /// One connection until its end.
-async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallible, Ended> {
+async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSet<usize>) -> Result<Infallible, Ended> {
     let slot = &it.config.slot;
     check_approvals(it).await?;
     let mut replica = Replica::connect(&it.address).await?;
@@ -254,16 +263,22 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallib
     if let Some(said) = refused(&standing, reached, slot) {
         return Err(Ended::Stopped(said));
     }
-    check_published(it, &mut replica).await?;
+    check_published(it, &mut replica, reached, anew).await?;
+    for shard in std::mem::take(anew) {
+        // What it changed while it was not published nobody gives: its position is worth nothing.
+        reached[shard] = None;
+    }
+    let new: Vec<usize> = (0..it.shards.len()).filter(|shard| reached[*shard].is_none()).collect();
+    let mut newcomers = None;
     if standing.slot.is_none() {
-        // Before any row is read: whatever changes from here on is given by it.
+        // Before any row is read: whatever changes from here on is given by it, for it begins when all that ran has ended.
         replica.make_slot(slot).await?;
         pass("replication.slot");
-    }
-    for shard in 0..it.shards.len() {
-        if reached[shard].is_none() {
+        for shard in new {
             copy(it, &mut replica, shard, reached, standing.system).await?;
         }
+    } else if !new.is_empty() {
+        newcomers = Some(Newcomers::begin(new, &mut replica).await?);
     }
     it.door.board.open(&it.source);
     it.door.board.removed(&it.source, 0);
@@ -281,12 +296,25 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallib
         };
         let behind = standing.flushed.saturating_sub(place.confirmed).max(0);
         it.door.board.holds(&it.source, behind.unsigned_abs(), place.held_bytes);
-        let is_heavy = it.config.held_bytes_max.0 < place.held_bytes;
-        if is_heavy && !is_warned {
-            warn_of_weight(it, place.held_bytes);
+        let weight = heavy(&it.config, place.held_bytes);
+        if let Some(said) = weight.as_ref().filter(|_| !is_warned) {
+            it.trouble(&said.zh, &said.en);
         }
-        is_warned = is_heavy;
-        if standing.flushed <= looked {
+        is_warned = weight.is_some();
+        let may_come = match &mut newcomers {
+            Some(them) => them.may_come(&mut replica, place.confirmed).await?,
+            None => false,
+        };
+        let notes = newcomers.as_ref().map(|them| them.notes(it)).unwrap_or_default().into_iter();
+        it.door.board.notes(&it.source, notes.chain(weight.map(|said| (None, held::note(&it.source, &said)))).collect());
+        if may_come && let Some(them) = newcomers.take() {
+            for shard in them.shards {
+                copy(it, &mut replica, shard, reached, standing.system).await?;
+            }
+            continue;
+        }
+        let must_pass = newcomers.as_ref().is_some_and(|them| them.must_pass(place.confirmed));
+        if standing.flushed <= looked && !must_pass {
             tokio::time::sleep(POLL).await;
             continue;
         }
@@ -297,15 +325,25 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallib
         let to = match reader.given_to {
             // There is more: the next look begins behind all of this one.
             _ if is_cut => reader.end,
+            given if must_pass => Some(given.map_or(standing.flushed, |it| it.max(standing.flushed))),
             Some(position) => Some(position),
             // Nothing of ours up to where the server was before the look.
             None => (IDLE_BYTES <= behind).then_some(standing.flushed),
         };
-        if let Some(to) = to.filter(|to| place.confirmed < *to) {
-            if reader.given_to != Some(to) {
-                // The slot must never stand beyond what we say that we have.
-                reader.stand_at(0, to).await;
-            }
+        let to = to.filter(|to| place.confirmed < *to);
+        if let Some(to) = to
+            && reader.given_to != Some(to)
+        {
+            // The slot must never stand beyond what we say that we have.
+            reader.stand(to).await;
+        }
+        if let Some(them) = &mut newcomers {
+            them.unseen.append(&mut reader.unseen);
+        }
+        drop(reader);
+        // What was read is in the log; what is not published any more was not in it.
+        check_published(it, &mut replica, reached, anew).await?;
+        if let Some(to) = to {
             replica.advance(slot, to).await?;
             pass("replication.advanced");
         }
@@ -314,18 +352,6 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>]) -> Result<Infallib
             tokio::time::sleep(POLL).await;
         }
     }
-}
-
-/// Somebody else's disk fills up because of us.
-fn warn_of_weight(it: &Entry, held_bytes: u64) {
-    let (slot, held, most) = (&it.config.slot, held_bytes >> 20, it.config.held_bytes_max.0 >> 20);
-    it.trouble(
-        &format!("复制槽 {slot} 使数据库服务器保留了 {held} MiB 日志，超过 {most} MiB：请查明接入为何落后；不再需要时请删除该复制槽"),
-        &format!(
-            "slot {slot} makes the database server keep {held} MiB of its log, more than {most} MiB: look why this door is behind, and drop \
-             the slot if nobody needs it any more"
-        ),
-    );
 }
 
 #[cfg(test)]

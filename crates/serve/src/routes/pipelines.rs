@@ -41,6 +41,8 @@ pub(crate) async fn look(state: &State) -> Result<Operation, Problem> {
         let fed = operation.pipelines.iter_mut().filter(|it| door.pipeline.split_whitespace().any(|name| name == it.pipeline));
         for it in fed {
             it.doors.push(door.door.clone());
+            let notes = door.notes.iter().filter(|note| note.0.as_ref().is_none_or(|name| *name == it.pipeline));
+            it.notes.extend(notes.map(|note| note.1.clone()));
             if door.open_since_us.is_none() && it.failure.is_none() {
                 it.failure = shut(&door);
             }

@@ -1,6 +1,8 @@
 //! Whether a server gives what is asked of it: before its first row, and whether it is still the one that it was.
 
-use ::ingest::{Replica, Said, Standing};
+use std::collections::{BTreeSet, HashMap};
+
+use ::ingest::{Published, Replica, Said, Standing};
 
 use super::{Ended, Entry};
 use crate::approval;
@@ -121,38 +123,73 @@ pub(super) async fn check_approvals(it: &Entry) -> Result<(), Ended> {
     Ok(())
 }
 
-/// Looks whether every table is published, and with all of its rows.
-pub(super) async fn check_published(it: &Entry, replica: &mut Replica) -> Result<(), Ended> {
-    let publication = &it.config.publication;
-    let published = replica.published(publication).await?;
-    if published.is_empty() {
-        let tables: Vec<&str> = it.shards.iter().map(|it| it.table.as_str()).collect();
-        let sql = format!("CREATE PUBLICATION {publication} FOR TABLE {}", tables.join(", "));
-        return Err(Ended::Lost(Said::new(
-            format!("没有发布 {publication}，或其中没有表：请在数据库执行 {sql}；{}", KEYLESS.0),
-            format!("there is no publication {publication}, or no table in it: in the database, {sql}; {}", KEYLESS.1),
+/// Looks whether every table is published, and with all that brings rows.
+///
+/// What a table without it changes is never given, not even later. So of one that was read before a person is told, and it
+/// stands in `anew`: once it is published again it is copied like a table that is new.
+pub(super) async fn check_published(
+    it: &Entry,
+    replica: &mut Replica,
+    reached: &[Option<Reached>],
+    anew: &mut BTreeSet<usize>,
+) -> Result<(), Ended> {
+    let published = replica.published(&it.config.publication).await?;
+    let tables: Vec<&str> = it.shards.iter().map(|it| it.table.as_str()).collect();
+    let wrong = unpublished(&it.config.publication, &tables, &published);
+    let (gone, new): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|(shard, _)| reached[*shard].is_some());
+    anew.extend(gone.iter().map(|it| it.0));
+    if let Some((_, said)) = gone.into_iter().next() {
+        return Err(Ended::Stopped(Said::new(
+            format!(
+                "{}。之后的变更不会再发来，没有再读取；改好后该表将自动重新整表复制（若改好之前重启过本平台，请给这一项另起一个 name）",
+                said.zh
+            ),
+            format!(
+                "{}. What changes meanwhile is never given, and nothing more was read; once it is put right the table is copied anew by itself (if \
+                 this platform was restarted before that, give this entry another name)",
+                said.en
+            ),
         )));
     }
-    for shard in &it.shards {
-        let table = &shard.table;
-        match published.get(table) {
-            Some(false) => {}
-            Some(true) => {
-                return Err(Ended::Lost(Said::new(
-                    format!("发布 {publication} 只含 {table} 的部分行（WHERE）：请改为发布整表"),
-                    format!("publication {publication} leaves out rows of {table} (WHERE): publish the whole table"),
-                )));
-            }
-            None => {
-                let sql = format!("ALTER PUBLICATION {publication} ADD TABLE {table}");
-                return Err(Ended::Lost(Said::new(
-                    format!("发布 {publication} 里没有 {table}：请在数据库执行 {sql}；{}", KEYLESS.0),
-                    format!("publication {publication} does not have {table}: in the database, {sql}; {}", KEYLESS.1),
-                )));
-            }
+    new.into_iter().next().map_or(Ok(()), |(_, said)| Err(Ended::Lost(said)))
+}
+
+/// Tables that a publication does not give whole, by their place, each with what to do in the database.
+fn unpublished(publication: &str, tables: &[&str], published: &HashMap<String, Published>) -> Vec<(usize, Said)> {
+    let said = |table: &str| {
+        let Some(it) = published.get(table) else {
+            let sql = format!("ALTER PUBLICATION {publication} ADD TABLE {table}");
+            return Some(Said::new(
+                format!("发布 {publication} 里没有 {table}：请在数据库执行 {sql}；{}", KEYLESS.0),
+                format!("publication {publication} does not have {table}: in the database, {sql}; {}", KEYLESS.1),
+            ));
+        };
+        if it.is_filtered {
+            return Some(Said::new(
+                format!("发布 {publication} 只含 {table} 的部分行（WHERE）：请改为发布整表"),
+                format!("publication {publication} leaves out rows of {table} (WHERE): publish the whole table"),
+            ));
         }
+        let sql = format!("ALTER PUBLICATION {publication} SET (publish = 'insert, update, delete, truncate')");
+        it.is_partial.then(|| {
+            Said::new(
+                format!("发布 {publication} 不含新增或修改（publish），{table} 会缺行：请在数据库执行 {sql}"),
+                format!(
+                    "publication {publication} leaves out insertions or updates (publish), and rows of {table} would be missing: in the \
+                     database, {sql}"
+                ),
+            )
+        })
+    };
+    if published.is_empty() {
+        let sql = format!("CREATE PUBLICATION {publication} FOR TABLE {}", tables.join(", "));
+        let none = Said::new(
+            format!("没有发布 {publication}，或其中没有表：请在数据库执行 {sql}；{}", KEYLESS.0),
+            format!("there is no publication {publication}, or no table in it: in the database, {sql}; {}", KEYLESS.1),
+        );
+        return (0..tables.len()).map(|shard| (shard, none.clone())).collect();
     }
-    Ok(())
+    tables.iter().enumerate().filter_map(|(shard, table)| Some((shard, said(table)?))).collect()
 }
 
 #[cfg(test)]
@@ -160,6 +197,31 @@ mod tests {
     use ::ingest::Slot;
 
     use super::*;
+
+    #[test]
+    fn a_publication_has_every_table_whole_and_tells_every_change_that_brings_rows() {
+        let whole = Published::default();
+        let said = |tables: &[(&str, Published)]| -> Vec<(usize, String)> {
+            let published = tables.iter().map(|it| (it.0.to_owned(), it.1)).collect();
+            unpublished("office", &["public.a", "public.b"], &published).into_iter().map(|it| (it.0, it.1.en)).collect()
+        };
+        let beside = ("public.c", Published { is_filtered: true, ..whole });
+        assert!(said(&[("public.a", whole), ("public.b", whole), beside]).is_empty());
+        let nothing = said(&[]);
+        assert_eq!(nothing.len(), 2);
+        assert!(nothing[1].1.contains("CREATE PUBLICATION office FOR TABLE public.a, public.b"), "{}", nothing[1].1);
+        for (of_b, word) in [
+            (None, "ALTER PUBLICATION office ADD TABLE public.b"),
+            (Some(Published { is_filtered: true, ..whole }), "WHERE"),
+            (Some(Published { is_partial: true, ..whole }), "publish = 'insert, update"),
+        ] {
+            let tables: Vec<(&str, Published)> =
+                [("public.a", whole)].into_iter().chain(of_b.map(|it| ("public.b", it))).collect();
+            let wrong = said(&tables);
+            assert_eq!(wrong.iter().map(|it| it.0).collect::<Vec<_>>(), [1]);
+            assert!(wrong[0].1.contains(word), "{}", wrong[0].1);
+        }
+    }
 
     #[test]
     fn a_server_that_is_not_what_the_positions_are_of_is_not_read() {

@@ -127,6 +127,8 @@ pub(super) struct Reader<'a> {
     pub(super) given_to: Option<i64>,
     /// Columns of which it was told that their values do not come.
     told: BTreeSet<(usize, String)>,
+    /// Transactions with rows of tables that were not copied yet.
+    pub(super) unseen: BTreeSet<u32>,
 }
 
 impl<'a> Reader<'a> {
@@ -151,6 +153,7 @@ impl<'a> Reader<'a> {
             end: None,
             given_to: None,
             told: BTreeSet::new(),
+            unseen: BTreeSet::new(),
         }
     }
 
@@ -182,7 +185,8 @@ impl<'a> Reader<'a> {
     /// Whether a change of a table is one that we do not have.
     fn is_news(&self, shard: usize, begun: Begun) -> bool {
         match &self.way {
-            Way::On => self.reached[shard].as_ref().is_none_or(|it| it.position <= begun.commit_lsn),
+            // A table without a position is copied later, and the copy has them.
+            Way::On => self.reached[shard].as_ref().is_some_and(|it| it.position <= begun.commit_lsn),
             Way::CatchUp { shard: wanted, snapshot, up_to } => {
                 *wanted == shard && begun.commit_lsn < *up_to && !snapshot.shows(begun.xid)
             }
@@ -228,6 +232,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Notes the transaction of a row whose table waits for its first copy.
+    fn note_unseen(&mut self, relation: u32) {
+        let shard = self.known.get(&relation).and_then(|it| it.shard);
+        if let (Way::On, Some(shard), Some(begun)) = (&self.way, shard, self.begun)
+            && self.reached[shard].is_none()
+        {
+            self.unseen.insert(begun.xid);
+        }
+    }
+
     /// The table of a change, if it is one of ours and the change is news.
     fn news_of(&self, relation: u32) -> Option<usize> {
         let shard = self.known.get(&relation)?.shard?;
@@ -235,6 +249,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn row(&mut self, relation: u32, new: &[Datum<'_>], old: Option<&[Datum<'_>]>) {
+        self.note_unseen(relation);
         let Some(shard) = self.news_of(relation) else { return };
         let Some(writer) = self.known.get(&relation).and_then(|it| it.writer.as_ref()) else { return };
         let (line, lacking) = writer.line(new, old);
@@ -312,6 +327,13 @@ impl<'a> Reader<'a> {
         if reached.is_some() {
             self.reached[shard] = reached;
             self.given_to = position;
+        }
+    }
+
+    /// Notes that everything of the entry up to a place was read, where a table has a position.
+    pub(super) async fn stand(&mut self, position: i64) {
+        if let Some(shard) = self.reached.iter().position(Option::is_some) {
+            self.stand_at(shard, position).await;
         }
     }
 
