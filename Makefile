@@ -42,7 +42,7 @@ test: app python chromium postgres brokers
 	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan
 
 # Nothing that was answered for may be lost or doubled; the last line is `N passed, M failed`.
-crash: app brokers
+crash: app python postgres brokers
 	cargo build --workspace --bins
 	KILLS=$(KILLS) EVENTS=$(EVENTS) SOURCES=$(SOURCES) SEED=$(SEED) $(TARGET)/debug/crash
 

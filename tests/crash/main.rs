@@ -8,6 +8,7 @@ mod brokers;
 #[allow(dead_code)]
 #[path = "../it/crash.rs"]
 mod crash;
+#[allow(dead_code)]
 #[path = "../it/sources.rs"]
 mod sources;
 

@@ -1,12 +1,14 @@
 //! Programs that the doors of the stream are tried with: real brokers on ports of their own.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use serde_json::Value;
 
 /// A program of a broker, which may be killed and begun again at the same port.
 pub(crate) struct Broker {
@@ -141,4 +143,49 @@ pub(crate) fn publish_all(runtime: &tokio::runtime::Runtime, port: u16, messages
             kept.await.expect("kept");
         }
     });
+}
+
+/// A broker that speaks the Kafka protocol, in a process of its own: `tests/kafka.py`.
+pub(crate) struct Kafka {
+    process: Child,
+    said: BufReader<ChildStdout>,
+    /// Host and port of its brokers, with commas between them.
+    pub(crate) address: String,
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        // It ends with its input, and takes along what it started.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+impl Kafka {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository");
+        let python = repository.join(".venv/bin/python");
+        assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
+        let mut command = Command::new(python);
+        command.arg(repository.join("tests/kafka.py")).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the broker starts");
+        let said = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut kafka = Self { process, said, address: String::new() };
+        kafka.address = kafka.heard();
+        kafka
+    }
+
+    fn heard(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("it speaks");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the broker ended: {error}"))
+    }
+
+    /// Tells it to do something, and returns once it has.
+    pub(crate) fn tell(&mut self, command: &Value) {
+        let input = self.process.stdin.as_mut().expect("a pipe");
+        writeln!(input, "{command}").expect("it listens");
+        input.flush().expect("it listens");
+        assert_eq!(self.heard(), "done");
+    }
 }

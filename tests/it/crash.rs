@@ -282,23 +282,29 @@ impl Sender {
         }
     }
 
-    /// The places at which the program ends while this source sends: its own first.
-    fn points(&self) -> Vec<&'static str> {
+    /// The places at which the program ends while this source sends: its own first, so many.
+    fn points(&self) -> (Vec<&'static str>, usize) {
         let of = |first: &str| {
             let first = format!("{first}.");
             wal::point::ALL.iter().copied().filter(move |it| it.starts_with(&first))
         };
-        of(&self.name).chain(of("answer")).chain(of("log")).chain(of("commit")).collect()
+        let mut points: Vec<&'static str> = match self.source.places() {
+            [] => of(&self.name).collect(),
+            places => places.to_vec(),
+        };
+        let own = points.len();
+        points.extend(of("answer").chain(of("log")).chain(of("commit")));
+        (points, own)
     }
 
     /// Where the program ends at the next kill of this source; every other kill is at random.
     fn next_point(&mut self) -> Option<String> {
-        let (nth, points) = (self.kills, self.points());
+        let (nth, (points, own)) = (self.kills, self.points());
         self.kills += 1;
-        let point = points[(nth / 2) % points.len()];
+        let at = (nth / 2) % points.len();
+        let point = points[at];
         // Files begin, end and go rarely, and so do commits.
-        let is_often =
-            ["log.append", "log.sync", "answer"].iter().any(|it| point.starts_with(it)) || point.starts_with(&self.name);
+        let is_often = at < own || ["log.append", "log.sync", "answer"].iter().any(|it| point.starts_with(it));
         let passed = 1 + self.draw.below(if is_often { 6 } else { 2 });
         (nth % 2 == 1).then(|| format!("{point}:{passed}"))
     }
@@ -337,6 +343,11 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
     let mut senders: Vec<Sender> = wanted.sources.iter().enumerate().map(sender).collect();
     let settings: String = senders.iter().map(|it| it.source.settings()).collect();
     let project = folder.join("project");
+    for contract in senders.iter().filter_map(|it| it.source.contract()) {
+        let pipelines = project.join("pipelines");
+        std::fs::create_dir_all(&pipelines).expect("a folder");
+        std::fs::write(pipelines.join("gate_event.toml"), contract).expect("written");
+    }
     let gates = Gates::new(binary, &project, &format!("{SETTINGS}\n{settings}"));
     let mut failed = Vec::new();
     for kill in 0..n {

@@ -1,60 +1,14 @@
 //! The Kafka door: whatever fails in between, messages are in staging once, and a topic that is another one is told.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::brokers::free_port;
-use crate::crash::{Gates, Living, passage};
+use crate::brokers::{Kafka, free_port};
+use crate::crash::{self, Gates, Living, Wanted, passage};
 use crate::doors::{certificates, now_ms, play, project, staged, until, warnings};
-use crate::support::{repository, write};
-
-/// A broker that speaks the Kafka protocol, in a process of its own: `tests/kafka.py`.
-struct Kafka {
-    process: Child,
-    said: BufReader<ChildStdout>,
-    /// Host and port of its brokers, with commas between them.
-    address: String,
-}
-
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        // It ends with its input, and takes along what it started.
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-impl Kafka {
-    fn start(args: &[&str]) -> Self {
-        let python = repository().join(".venv/bin/python");
-        assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
-        let mut command = Command::new(python);
-        command.arg(repository().join("tests/kafka.py")).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().expect("the broker starts");
-        let said = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut kafka = Self { process, said, address: String::new() };
-        kafka.address = kafka.heard();
-        kafka
-    }
-
-    fn heard(&mut self) -> String {
-        let mut line = String::new();
-        self.said.read_line(&mut line).expect("it speaks");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the broker ended: {error}"))
-    }
-
-    /// Tells it to do something, and returns once it has.
-    fn tell(&mut self, command: &Value) {
-        let input = self.process.stdin.as_mut().expect("a pipe");
-        writeln!(input, "{command}").expect("it listens");
-        input.flush().expect("it listens");
-        assert_eq!(self.heard(), "done");
-    }
-}
+use crate::support::{binary, write};
 
 /// What was sent to a topic, in its order.
 #[derive(Default)]
@@ -260,4 +214,12 @@ fn another_broker_is_read_over_tls_and_told_when_it_forgot_everything() {
     stopped(&gates, &server, &["kafka/gates/gates/0", "kafka/gates/gates/2"]);
     server.stop();
     assert_eq!(staged(&gates), named(20));
+}
+
+#[test]
+fn killed_again_and_again_what_a_kafka_broker_acknowledged_is_there_once() {
+    let folder = TempDir::new().expect("a folder");
+    let wanted = Wanted { kills: 5, events: 600, seed: 5, sources: vec!["kafka".to_owned()] };
+    let (passed, failed) = crash::kills(binary(), folder.path(), &wanted);
+    assert_eq!((passed, failed), (wanted.kills, Vec::<String>::new()));
 }

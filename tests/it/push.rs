@@ -438,7 +438,8 @@ fn batch_and_stream_differ_only_in_how_the_bytes_arrive() {
 #[test]
 fn killed_again_and_again_nothing_is_lost_and_nothing_doubled_from_any_source() {
     let folder = TempDir::new().expect("a folder");
-    let sources: Vec<String> = crate::sources::ALL.iter().map(|it| (*it).to_owned()).collect();
+    // The others have a case each, in `kafka.rs` and `replication.rs`.
+    let sources: Vec<String> = crate::sources::ALL[..crate::sources::LIGHT].iter().map(|it| (*it).to_owned()).collect();
     let wanted = Wanted { kills: 5 * sources.len(), events: 2_000, seed: 3, sources };
     let (passed, failed) = crash::kills(binary(), folder.path(), &wanted);
     assert_eq!((passed, failed), (wanted.kills, Vec::<String>::new()));

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::postgres::{PASSWORD, Server, USER};
 
-use crate::crash::{Gates, Living};
+use crate::crash::{self, Gates, Living, Wanted};
 use crate::doors::{certificates, project, until, warnings};
-use crate::support::{said, write};
+use crate::support::{binary, said, write};
 
 const CONTRACT: &str = r#"
 [pipeline]
@@ -355,4 +355,12 @@ fn a_server_is_trusted_by_the_authority_that_the_settings_name_and_by_no_other()
                   WHERE application_name = 'yizhan'); END $$",
     );
     server.stop();
+}
+
+#[test]
+fn killed_again_and_again_what_a_database_committed_is_there_once() {
+    let folder = TempDir::new().expect("a folder");
+    let wanted = Wanted { kills: 5, events: 600, seed: 5, sources: vec!["postgres".to_owned()] };
+    let (passed, failed) = crash::kills(binary(), folder.path(), &wanted);
+    assert_eq!((passed, failed), (wanted.kills, Vec::<String>::new()));
 }

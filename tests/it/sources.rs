@@ -7,12 +7,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use rumqttc::MqttOptions;
+use serde_json::{Value, json};
+use testkit::postgres::{PASSWORD, Server, Session, USER};
 
-use crate::brokers::{Broker, free_port, make_stream, publish_all, publish_mqtt, subscribe_mqtt};
+use crate::brokers::{Broker, Kafka, free_port, make_stream, publish_all, publish_mqtt, subscribe_mqtt};
 use crate::crash::{Gates, Living};
 
 /// All of them.
-pub(crate) const ALL: [&str; 4] = ["http", "mqtt", "nats", "drop"];
+pub(crate) const ALL: [&str; 6] = ["http", "mqtt", "nats", "drop", "kafka", "postgres"];
+
+/// So many of them, the first, share one case of the suite; the others have one each.
+pub(crate) const LIGHT: usize = 4;
 
 /// What became of a batch.
 pub(crate) enum Sent {
@@ -27,6 +32,16 @@ pub(crate) trait Source {
     /// What the project's settings say of it.
     fn settings(&self) -> String {
         String::new()
+    }
+
+    /// A contract of the gates that says where this source finds them; what it says of their rows is the same.
+    fn contract(&self) -> Option<String> {
+        None
+    }
+
+    /// Places at which the program ends while it sends; those that begin with its name if it names none.
+    fn places(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Whether the program itself acknowledges: what it did is in staging then, at once and after every kill.
@@ -54,6 +69,8 @@ pub(crate) fn begin(name: &str, folder: &Path) -> Box<dyn Source> {
         "mqtt" => Box::new(Mqtt::begin(folder)),
         "nats" => Box::new(Nats::begin(folder)),
         "drop" => Box::new(Drops { n: 0 }),
+        "kafka" => Box::new(Topic::begin()),
+        "postgres" => Box::new(Database::begin(folder)),
         other => panic!("SOURCES knows {}, and not {other}", ALL.join(", ")),
     }
 }
@@ -202,5 +219,123 @@ impl Source for Drops {
             put(&format!("wrong-{}.jsonl", self.n), "this is\nno JSON\n");
         }
         Sent::Acknowledged
+    }
+}
+
+/// A topic of Kafka, read by position. Its broker keeps nothing on a disk, so it lives as long as the case does.
+struct Topic {
+    broker: Kafka,
+    rows_n: u64,
+}
+
+impl Topic {
+    fn begin() -> Self {
+        let mut broker = Kafka::start(&["mock", "1"]);
+        broker.tell(&json!(["topic", "crash", 3]));
+        Self { broker, rows_n: 0 }
+    }
+}
+
+impl Source for Topic {
+    fn settings(&self) -> String {
+        format!(
+            "[[stream.kafka]]\nname = \"crash\"\nurls = [\"kafka://{}\"]\ntopic = \"crash\"\npipeline = \"gate_event\"\n",
+            self.broker.address
+        )
+    }
+
+    fn send(&mut self, _: &Gates, _: &Living, _: &str, rows: &[String]) -> Sent {
+        // Instants that nothing else of the topic has.
+        let at_ms = 1_760_000_000_000 + self.rows_n;
+        let messages = rows.chunks(10).zip(0_u64..).map(|(it, n)| json!([n % 3, it.join("\n"), [], at_ms + n]));
+        let messages: Vec<Value> = messages.collect();
+        self.broker.tell(&json!(["send", "crash", messages, "none"]));
+        self.rows_n += rows.len() as u64;
+        Sent::Acknowledged
+    }
+
+    fn raw_rows(&self) -> Option<u64> {
+        Some(self.rows_n)
+    }
+}
+
+/// A table of a database whose changes are followed: what is committed there is answered for.
+struct Database {
+    server: Server,
+    /// Ends before its server does.
+    session: Option<Session>,
+    /// File of the password.
+    secret: String,
+    n: u64,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.session = None;
+    }
+}
+
+impl Database {
+    fn begin(folder: &Path) -> Self {
+        let server = Server::start_with("-c wal_level=logical");
+        server.run(
+            "CREATE TABLE passage (device_id text, event_seq bigint, event_ms bigint, sent_ms bigint, person_id text, direction text, \
+             method text, PRIMARY KEY (device_id, event_seq)); CREATE PUBLICATION crash FOR TABLE passage",
+        );
+        let secret = folder.join("secret");
+        std::fs::write(&secret, PASSWORD).expect("written");
+        #[cfg(unix)]
+        std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+        Self { server, session: None, secret: secret.display().to_string(), n: 0 }
+    }
+}
+
+impl Source for Database {
+    fn settings(&self) -> String {
+        format!(
+            "[[stream.postgres]]\nname = \"crash\"\nurl = \"postgres://127.0.0.1:{}/postgres\"\npublication = \"crash\"\nslot = \"crash\"\n\
+             tables = {{ \"public.passage\" = \"gate_event\" }}\nuser = \"{USER}\"\npassword = {{ file = \"{}\" }}\n",
+            self.server.port, self.secret
+        )
+    }
+
+    fn contract(&self) -> Option<String> {
+        let (files, table) =
+            ("{ format = \"jsonl\", path = \"gate/gate_*.jsonl.gz\" }", "{ kind = \"postgres\", table = \"public.passage\" }");
+        let contract = include_str!("../../pipelines/gate_event.toml");
+        assert!(contract.contains(files), "the contract of the gates names other files");
+        Some(contract.replace(files, table))
+    }
+
+    fn places(&self) -> &'static [&'static str] {
+        // The others are passed once only, with the first rows: `replication.rs` tries them.
+        &["replication.kept", "replication.advanced"]
+    }
+
+    fn send(&mut self, _: &Gates, _: &Living, _: &str, rows: &[String]) -> Sent {
+        let session = self.session.get_or_insert_with(|| self.server.session());
+        self.n += 1;
+        // A row that is there already is changed, to what it was.
+        let put = |rows: &[String]| {
+            format!(
+                "INSERT INTO passage SELECT * FROM json_populate_recordset(NULL::passage, '[{}]') \
+                 ON CONFLICT (device_id, event_seq) DO UPDATE SET direction = excluded.direction;",
+                rows.join(",")
+            )
+        };
+        // Some transactions never were.
+        if self.n % 3 == 0 {
+            let never = "UPDATE passage SET event_seq = event_seq + 9000000000 WHERE event_seq < 10";
+            session.run(&format!("BEGIN; {} {never}; ROLLBACK", put(rows)));
+        }
+        let (first, second) = rows.split_at(rows.len() / 2);
+        let parts: String = [first, second].into_iter().filter(|it| !it.is_empty()).map(put).collect();
+        session.run(&format!("BEGIN; {parts} COMMIT"));
+        Sent::Acknowledged
+    }
+
+    fn restart(&mut self) {
+        self.session = None;
+        self.server.restart();
     }
 }
