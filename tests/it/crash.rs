@@ -15,6 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use wal::point;
 
 use crate::sources::{self, Sent, Source};
 
@@ -203,6 +204,8 @@ struct Batch {
 /// The sender of one source: what it has sent and what it still has to send.
 struct Sender {
     name: String,
+    /// Where it stands among [`sources::ALL`].
+    place: usize,
     source: Box<dyn Source>,
     draw: Draw,
     begin_ms: i64,
@@ -282,31 +285,35 @@ impl Sender {
         }
     }
 
-    /// The places at which the program ends while this source sends: its own first, so many.
-    fn points(&self) -> (Vec<&'static str>, usize) {
-        let of = |first: &str| {
-            let first = format!("{first}.");
-            wal::point::ALL.iter().copied().filter(move |it| it.starts_with(&first))
+    /// The places at which the program ends while this source sends: one that all have, one of its own, and so on. Each
+    /// source begins elsewhere among those that all have, so that a few kills of each visit many.
+    fn points(&self) -> Vec<&'static str> {
+        let mut own: VecDeque<&'static str> = match self.source.places() {
+            [] => point::ALL.iter().copied().filter(|it| it.starts_with(&format!("{}.", self.name))).collect(),
+            places => places.iter().copied().collect(),
         };
-        let mut points: Vec<&'static str> = match self.source.places() {
-            [] => of(&self.name).collect(),
-            places => places.to_vec(),
-        };
-        let own = points.len();
-        points.extend(of("answer").chain(of("log")).chain(of("commit")));
-        (points, own)
+        let is_shared = |it: &&str| ["answer.", "log.", "commit."].iter().any(|first| it.starts_with(first));
+        let mut shared: Vec<&'static str> = point::ALL.iter().copied().filter(is_shared).collect();
+        let begin = self.place * shared.len() / sources::ALL.len();
+        shared.rotate_left(begin);
+        let mut points = Vec::new();
+        for point in shared {
+            points.push(point);
+            points.extend(own.pop_front());
+        }
+        points.extend(own);
+        points
     }
 
-    /// Where the program ends at the next kill of this source; every other kill is at random.
+    /// Where the program ends at the next kill of this source; every third kill is at random.
     fn next_point(&mut self) -> Option<String> {
-        let (nth, (points, own)) = (self.kills, self.points());
+        let (nth, points) = (self.kills, self.points());
         self.kills += 1;
-        let at = (nth / 2) % points.len();
-        let point = points[at];
+        let point = points[(nth - nth.div_ceil(3)) % points.len()];
         // Files begin, end and go rarely, and so do commits.
-        let is_often = at < own || ["log.append", "log.sync", "answer"].iter().any(|it| point.starts_with(it));
+        let is_often = !["log.close", "log.open", "log.truncate", "commit"].iter().any(|it| point.starts_with(it));
         let passed = 1 + self.draw.below(if is_often { 6 } else { 2 });
-        (nth % 2 == 1).then(|| format!("{point}:{passed}"))
+        (nth % 3 != 0).then(|| format!("{point}:{passed}"))
     }
 }
 
@@ -330,6 +337,7 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
     let begin_ms = chrono::Utc::now().timestamp_millis();
     let sender = |(at, name): (usize, &String)| Sender {
         name: name.clone(),
+        place: sources::ALL.iter().position(|it| it == name).unwrap_or_default(),
         source: sources::begin(name, &folder.join(name)),
         draw: Draw::new(wanted.seed + 1_000 * at as u64),
         begin_ms,
@@ -350,6 +358,7 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
     }
     let gates = Gates::new(binary, &project, &format!("{SETTINGS}\n{settings}"));
     let mut failed = Vec::new();
+    let (mut named, mut reached) = (0, 0);
     for kill in 0..n {
         let place = kill % senders.len();
         let sender = &mut senders[place];
@@ -358,6 +367,8 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
         if nth % 3 == 2 {
             sender.source.restart();
         }
+        // A server that is gone before it answers has come to its place as well.
+        let mut is_there = true;
         if let Some(mut server) = gates.serve(point.as_deref()) {
             let (events, ms) = match point {
                 Some(_) => (a_kill, 4_000),
@@ -366,9 +377,18 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
             // The last kills come while the last events do.
             let up_to = (sender.next + events).min(share);
             sender.send(&gates, &mut server, up_to, Instant::now() + Duration::from_millis(ms), false);
+            is_there = server.is_dead();
             server.kill();
         }
-        let how = point.as_deref().unwrap_or("at random");
+        if point.is_some() {
+            named += 1;
+            reached += usize::from(is_there);
+        }
+        let how = match &point {
+            None => "at random".to_owned(),
+            Some(point) if is_there => point.clone(),
+            Some(point) => format!("at random, for it did not come to {point}"),
+        };
         let (name, acknowledged) = (sender.name.clone(), sender.acknowledged());
         // What a broker keeps may still come: there it is enough to look every other time.
         let wrong = if sender.source.is_ours() || nth % 2 == 1 { judged(&gates, &mut senders, false) } else { Vec::new() };
@@ -378,6 +398,10 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
             if wrong.is_empty() { "" } else { ": WRONG" }
         );
         failed.extend(wrong.into_iter().take(1).map(|it| format!("kill {} ({name}, {how}): {it}", kill + 1)));
+    }
+    println!("{reached} of {named} places were come to");
+    if reached * 2 < named {
+        failed.push(format!("the program came to {reached} of {named} places only"));
     }
     failed.extend(ended(&gates, &mut senders, share).into_iter().map(|it| format!("at the end: {it}")));
     let waits = std::fs::read_dir(project.join("data/log")).expect("a log").filter_map(Result::ok);
