@@ -145,6 +145,7 @@ impl Doorstep {
         self.refuse_stuck(name)?;
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
+        self.house.known_until(taken.known_us);
         // A broker does not take its messages back: theirs all go into the quarantine.
         if !matches!(parcel.cargo, Cargo::Messages(_)) {
             self.refuse_flood(&taken)?;
@@ -159,7 +160,7 @@ impl Doorstep {
             device_group: admitted.device_group.clone(),
             key_hash: key_hash.unwrap_or_default(),
             body_hash: body_hash.clone(),
-            at_us: now_us,
+            at_us: taken.known_us,
             answer: answer.clone(),
             counts: [rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased],
             days: taken.parts.iter().map(|it| it.day).collect(),
@@ -239,6 +240,13 @@ impl Doorstep {
             // A broker's messages cannot be sent back to be cut into parts: their bytes are the bound.
             Cargo::Messages(_) => usual,
         };
+        let known = match cargo {
+            // What a source sends in its order it means in that order.
+            Cargo::Messages(_) => KnownAt::InOrder(now_us),
+            // A body is made by somebody: where rows say themselves when they changed, that is asked first, as of a file.
+            Cargo::Pushed(..) if pipeline.contract.changed_at.is_empty() => KnownAt::InOrder(now_us),
+            Cargo::Pushed(..) | Cargo::File { .. } => KnownAt::At(now_us),
+        };
         let door = Door {
             pipeline,
             clock: self.house.clock(),
@@ -246,7 +254,7 @@ impl Doorstep {
             pseudonyms: &*vault,
             seal: &*vault,
             now_us,
-            known: KnownAt::At(now_us),
+            known,
             limits,
         };
         let file = FileInput { path: Path::new(""), file_no: 0, display: "push" };
