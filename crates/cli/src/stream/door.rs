@@ -142,7 +142,7 @@ impl Doorstep {
             let answer = if parcel.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
-        self.refuse_stuck(name)?;
+        self.refuse_kept(name)?;
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
         self.house.known_until(taken.known_us);
@@ -205,10 +205,22 @@ impl Doorstep {
         ))
     }
 
-    /// Rows that no table takes may fill half of the log: the other half is for all others.
-    fn refuse_stuck(&self, pipeline: &str) -> Result<(), PushRefusal> {
+    /// Rows that no table takes, or none before those of files are in, may fill half of the log: the other half is for all
+    /// others.
+    fn refuse_kept(&self, pipeline: &str) -> Result<(), PushRefusal> {
         if self.log.held() < self.house.settings.stream.bytes_max.0 / 2 {
             return Ok(());
+        }
+        if self.house.is_waiting(pipeline) {
+            self.filled.notify_one();
+            return Err(refused(
+                PushRefusalKind::Full,
+                format!("{pipeline} 正有文件或回放在入库，推送的数据暂存日志，已占日志的一半；请稍后重试，其他来源照常"),
+                format!(
+                    "files or a replay of {pipeline} are coming in; what is pushed waits in the log and fills half of it: try again, \
+                     other sources go on"
+                ),
+            ));
         }
         self.house.streams.stuck(pipeline).map_or(Ok(()), |it| Err(refused(PushRefusalKind::NotCommitted, it.zh, it.en)))
     }

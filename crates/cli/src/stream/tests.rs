@@ -336,6 +336,47 @@ fn what_does_not_parse_under_a_changed_contract_waits_and_is_not_emptied() {
 }
 
 #[test]
+fn a_pipeline_that_waits_for_its_files_fills_half_of_the_log_and_others_go_on() {
+    run(|| async {
+        let stage =
+            Stage::new(&[("thing", contract("thing", "latest").as_str()), ("other", contract("other", "first").as_str())]);
+        let settings = std::fs::read_to_string(stage.path("yizhan.toml")).expect("settings");
+        let small = settings.replace("[stream]", "[stream]\nbytes_max = \"64 KiB\"\nsegment_bytes = \"8 KiB\"");
+        std::fs::write(stage.path("yizhan.toml"), small).expect("written");
+        let opened = stage.open().await;
+        let house = &opened.house;
+        let one = async |name: &str, id: u64| {
+            let cargo = Cargo::Pushed(PushForm::Json, event(id, "a", 0).into_bytes());
+            opened.give(name, "gates", Parcel { cargo, key: None, reached: None }).await
+        };
+        let held = || house.log.as_ref().expect("a log").held();
+        let thing = house.project.pipelines.iter().find(|it| it.name() == "thing").expect("a contract");
+        let meeting = super::meet(house, thing).await.expect("met").expect("nothing is stuck");
+        let mut n = 0;
+        let refusal = loop {
+            match one("thing", n).await {
+                Ok(_) => n += 1,
+                Err(refusal) => break refusal,
+            }
+            assert_eq!(commit(house).await.expect("committed").waiting.len(), 1);
+            assert!(n < 1_000, "the log never fills");
+        };
+        assert_eq!(refusal.kind, serve::PushRefusalKind::Full);
+        assert!(((32 << 10)..(64 << 10)).contains(&held()), "{} bytes are held", held());
+        // A sender of another source does not notice.
+        for id in 0..30 {
+            one("other", id).await.unwrap_or_else(|refusal| panic!("{}", refusal.en));
+            commit(house).await.expect("committed");
+        }
+        assert_eq!((opened.count("raw_thing").await, opened.count("raw_other").await), (0, 30));
+        drop(meeting);
+        one("thing", n).await.unwrap_or_else(|refusal| panic!("{}", refusal.en));
+        assert!(commit(house).await.expect("committed").waiting.is_empty());
+        assert_eq!((opened.count("raw_thing").await, held()), (n as i64 + 1, 0));
+    });
+}
+
+#[test]
 fn a_table_that_its_disk_refuses_is_told_by_its_name_and_is_no_full_disk() {
     run(|| async {
         let stage =
