@@ -65,6 +65,12 @@ pub(crate) struct Kafka {
     /// How user and password are proved.
     #[serde(default)]
     pub(crate) sasl: Sasl,
+    /// What was fetched and is not in the log yet, of all partitions together; no batch may be larger.
+    #[serde(default = "memory_bytes_max")]
+    pub(crate) memory_bytes_max: Bytes,
+    /// The topic is compacted and brokers stamp its messages, so that instants change: they are not compared.
+    #[serde(default)]
+    pub(crate) log_append_time: bool,
     #[serde(default)]
     plain: bool,
     #[serde(default)]
@@ -77,6 +83,10 @@ pub(crate) struct Kafka {
     cert_file: Option<PathBuf>,
     #[serde(default)]
     key_file: Option<PathBuf>,
+}
+
+fn memory_bytes_max() -> Bytes {
+    Bytes(128 << 20)
 }
 
 /// How a user of Kafka proves to be one. With SCRAM the password never crosses the network.
