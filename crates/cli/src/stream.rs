@@ -124,7 +124,8 @@ pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
     let brokers = brokers
         .chain(stream.kafka.iter().flat_map(config::Kafka::brokers))
         .chain(stream.postgres.iter().map(config::Postgres::broker));
-    brokers.flat_map(|it| it.secret_files(&place.project)).collect()
+    let of_nats = stream.nats.iter().flat_map(config::Nats::secret_files);
+    brokers.flat_map(|it| it.secret_files(&place.project)).chain(of_nats).collect()
 }
 
 /// How the streams of a process are.

@@ -136,6 +136,12 @@ pub(crate) struct Nats {
     pub(crate) subjects: Vec<String>,
     /// The pipeline that they feed.
     pub(crate) pipeline: String,
+    /// Seed of a user's NKey: it stays here, and only signs what the server makes up.
+    #[serde(default)]
+    pub(super) nkey: Option<SecretSource>,
+    /// A credentials file: a user's JWT, and the seed that proves it.
+    #[serde(default)]
+    pub(super) credentials: Option<SecretSource>,
     #[serde(default)]
     plain: bool,
     #[serde(default)]
@@ -151,6 +157,11 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
+    /// Files with its secrets beside those of every broker.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        [&self.nkey, &self.credentials].into_iter().flatten().filter_map(super::broker::file).collect()
+    }
+
     pub(super) fn broker(&self) -> Broker<'_> {
         Broker {
             setting: format!("stream.nats \"{}\"", self.name),
