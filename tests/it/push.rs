@@ -519,7 +519,7 @@ fn of_versions_of_a_state_in_one_request_the_last_one_holds() {
     let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
     let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
     // A number in each order of the three, so that nothing but the order of the request can be right.
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let orders = [[0_usize, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let orders = orders.map(|order| order.map(|it| ["new", "open", "done"][it]));
     let mut rows = Vec::new();
     for version in 0..3 {
