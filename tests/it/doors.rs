@@ -262,6 +262,44 @@ pub(crate) fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 
     told["events"].as_u64().expect("a count")
 }
 
+#[cfg(unix)]
+#[test]
+fn who_reads_from_jetstream_proves_it_with_a_key_that_stays_here() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    // Gates may write without a word, and nobody reads but who has the key: it stands in the tests of NATS itself.
+    let config = format!(
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\nno_auth_user: \"gates\"\nauthorization {{ users: [\n\
+         {{ nkey: \"UAFHG6FUD2UU4SDFVAFUL5LDFO2XM4WYM76UNXTPJYJK7EEMYRBHT2VE\" }}\n\
+         {{ user: \"gates\", password: \"gates\", permissions: {{\n\
+         publish: [\"gates.>\", \"$JS.API.STREAM.CREATE.GATES\"], subscribe: [\"_INBOX.>\"] }} }}\n] }}\n",
+        folder.path().join("store").display()
+    );
+    let path = folder.path().join("nats.conf");
+    write(&path, &config);
+    let _broker = Broker::start("nats-server", vec!["-c".to_owned(), path.display().to_string()], port);
+    make_stream(&runtime, port, "GATES", "gates.>");
+    let seed = folder.path().join("seed");
+    write(&seed, "SUACH75SWCM5D2JMJM6EKLR2WDARVGZT4QC6LX3AGHSWOMVAKERABBBRWM\n");
+    std::fs::set_permissions(&seed, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+
+    let project_folder = TempDir::new().expect("a folder");
+    let door = format!(
+        "[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
+         subjects = [\"gates.>\"]\nnkey = {{ file = \"{}\" }}\n",
+        seed.display()
+    );
+    let gates = project(&project_folder, &door);
+    let now = now_ms();
+    let messages: Vec<(String, String)> =
+        (0..5).map(|seq| ("gates.north".to_owned(), passage("G1", seq, now - seq as i64, seq))).collect();
+    publish_all(&runtime, port, &messages);
+    let server = gates.serve(None).expect("it starts");
+    until("what only the key may read", &gates, || staged(&gates) == (0..5).collect::<Vec<u64>>());
+    server.stop();
+}
+
 #[test]
 fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_told() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -512,6 +512,49 @@ fn what_was_refused_stays_out_if_the_other_way_brought_something_newer() {
     assert!(rows.iter().all(|it| it["is_known_assumed"] == json!(false)), "{rows:?}");
 }
 
+#[test]
+fn of_versions_of_a_state_in_one_request_the_last_one_holds() {
+    let folder = TempDir::new().expect("a folder");
+    write(&folder.path().join("pipelines/thing.toml"), &thing("\"new\", \"open\", \"done\""));
+    let gates = project(&folder, NO_COMMIT);
+    let token = gates.said(&["token", "add", "office", "--pipeline", "thing"]);
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
+    // A number in each order of the three, so that nothing but the order of the request can be right.
+    let orders = [[0_usize, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let orders = orders.map(|order| order.map(|it| ["new", "open", "done"][it]));
+    let mut rows = Vec::new();
+    for version in 0..3 {
+        rows.extend(orders.iter().enumerate().map(|(id, order)| json!({ "id": id.to_string(), "state": order[version] })));
+    }
+    let body = Value::from(rows).to_string();
+    let expected: Vec<String> = orders.iter().map(|[first, second, last]| format!("{first} {second} {last}=")).collect();
+    let versions = || -> Vec<String> {
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for it in gates.sql("SELECT id, state, superseded_at FROM stg_thing ORDER BY id, known_at") {
+            let holds = if it["superseded_at"].is_null() { "=" } else { "" };
+            let state = format!("{}{holds}", it["state"].as_str().expect("a state"));
+            found.entry(it["id"].to_string()).or_default().push(state);
+        }
+        found.into_values().map(|it| it.join(" ")).collect()
+    };
+
+    let mut server = gates.serve(None).expect("it starts");
+    let send = |server: &Living| push(server, &token, "thing", "application/json", Some("k-1"), &body);
+    let sent = send(&server);
+    assert_eq!((sent.status, &sent.body["rows_kept"]), (202, &json!(18)), "{}", sent.body);
+    assert_eq!(versions(), expected, "from the log");
+    server.kill();
+    assert_eq!(versions(), expected, "from a log that nobody writes");
+    let server = gates.serve(None).expect("it starts");
+    assert_eq!(send(&server).body, sent.body, "sent once more it is answered as before");
+    assert_eq!(versions(), expected);
+    server.stop();
+    assert_eq!(versions(), expected, "from the table");
+    let ran = gates.said(&["transform", "--select", "stg_thing"]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(versions(), expected, "as it was built");
+}
+
 /// Codes of what a server says waits for somebody.
 fn warned(server: &Living) -> Vec<String> {
     let mut answer = ureq::get(format!("{}/api/v1/health", server.url)).call().expect("it answers");

@@ -143,6 +143,33 @@ impl Office {
 }
 
 #[test]
+fn of_versions_of_a_row_in_one_transaction_the_last_one_holds() {
+    let office = Office::new();
+    let server = office.gates.serve(None).expect("it starts");
+    // The first copy is behind us when a row is in.
+    office.server.run(&insert("R1"));
+    office.until_raw_has(&["R1"]);
+    let six = "INSERT INTO repair SELECT 'V' || it, '2023000001', 'open', 'A1', 1, false, NULL, NULL, '2025-10-01 10:00+08', NULL \
+               FROM generate_series(1, 6) AS it;";
+    let update = |state: &str| format!("UPDATE repair SET state = '{state}' WHERE repair_id LIKE 'V%';");
+    office.server.run(&format!("BEGIN; {six} {} {} COMMIT", update("busy"), update("done")));
+    let all = "SELECT count(*) AS n FROM raw_office_repair WHERE repair_id LIKE 'V%'";
+    until("every version", &office.gates, || office.count(all) == Some(18));
+    let versions = || -> Vec<String> {
+        let query = "SELECT state, superseded_at FROM stg_office_repair WHERE repair_id LIKE 'V%' ORDER BY repair_id, known_at";
+        let told = |it: &Value| {
+            let holds = if it["superseded_at"].is_null() { " holds" } else { "" };
+            format!("{}{holds}", it["state"].as_str().unwrap_or_default())
+        };
+        office.rows(query).iter().map(told).collect()
+    };
+    let expected: Vec<&str> = ["open", "busy", "done holds"].repeat(6);
+    assert_eq!(versions(), expected, "before and after its commit");
+    server.stop();
+    assert_eq!(versions(), expected, "from the table");
+}
+
+#[test]
 fn changes_of_a_database_enter_once_and_are_the_rows_that_a_pull_brings() {
     let office = Office::new();
     let Office { server: database, gates, .. } = &office;

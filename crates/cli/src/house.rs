@@ -183,6 +183,11 @@ impl House {
         self.known.take(self.now_us())
     }
 
+    /// Rows were dated beyond the instant that was given out for them, up to this one.
+    pub(crate) fn known_until(&self, known_us: i64) {
+        self.known.reached(known_us);
+    }
+
     /// What is odd about the machine's clock.
     pub(crate) fn odd_clock(&self) -> Option<known::Odd> {
         self.known.odd()

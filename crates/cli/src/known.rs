@@ -70,6 +70,12 @@ impl KnownClock {
         known_us
     }
 
+    /// Rows were dated up to this instant: versions of one key that came together follow each other by a microsecond.
+    pub(crate) fn reached(&self, known_us: i64) {
+        let mut state = self.state.lock();
+        state.newest_us = state.newest_us.max(Some(known_us));
+    }
+
     /// What was odd about the machine's clock when a row was last taken.
     pub(crate) fn odd(&self) -> Option<Odd> {
         self.state.lock().odd
@@ -158,6 +164,12 @@ mod tests {
         assert_eq!(given, [50, 90, 91, 92, 93, 120]);
         // Nor after a restart: what the tables hold is where it goes on.
         assert_eq!(KnownClock::new(Some(100), false).take(40), 101);
+        // Versions that came together took some of what follows.
+        let clock = KnownClock::new(None, false);
+        let first = clock.take(50);
+        clock.reached(first + 2);
+        clock.reached(first);
+        assert_eq!([clock.take(50), clock.take(90)], [53, 90]);
         // What somebody gave is taken as it is.
         let clock = KnownClock::new(None, true);
         assert_eq!([clock.take(70), clock.take(70)], [70, 70]);

@@ -27,6 +27,7 @@ mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
@@ -123,7 +124,8 @@ pub(crate) fn secret_files(place: &Place, settings: &Settings) -> Vec<PathBuf> {
     let brokers = brokers
         .chain(stream.kafka.iter().flat_map(config::Kafka::brokers))
         .chain(stream.postgres.iter().map(config::Postgres::broker));
-    brokers.flat_map(|it| it.secret_files(&place.project)).collect()
+    let of_nats = stream.nats.iter().flat_map(config::Nats::secret_files);
+    brokers.flat_map(|it| it.secret_files(&place.project)).chain(of_nats).collect()
 }
 
 /// How the slots stand that hold back logs of databases.
@@ -138,6 +140,8 @@ pub(crate) struct Streams(Mutex<Streaming>);
 #[derive(Debug, Default)]
 struct Streaming {
     stuck: Vec<Stuck>,
+    /// Pipelines whose rows the last commit left in the log until others are in the table.
+    waiting: BTreeSet<String>,
     /// The disk had no room for what was pushed last.
     is_log_full: bool,
     /// Nor for the last commit.
@@ -150,6 +154,7 @@ impl Streams {
         state.is_lake_full = result.as_ref().is_err_and(is_disk_full);
         if let Ok(committed) = result {
             state.stuck = committed.stuck.clone();
+            state.waiting = committed.waiting.clone();
             // Where the lake found room the log will.
             state.is_log_full &= committed.last.is_none();
         }
@@ -157,6 +162,11 @@ impl Streams {
 
     fn note_log(&self, is_full: bool) {
         self.0.lock().is_log_full = is_full;
+    }
+
+    /// Whether rows of a pipeline waited at the last commit until those of files or of a replay are in the table.
+    fn has_waited(&self, pipeline: &str) -> bool {
+        self.0.lock().waiting.contains(pipeline)
     }
 
     /// Why the rows of a pipeline stay in the log, if they do.
@@ -263,6 +273,13 @@ fn under(batch: &RecordBatch, file_no: i64) -> anyhow::Result<RecordBatch> {
 }
 
 impl House {
+    /// Whether rows of a pipeline wait in the log for those of files or of a replay that still come in.
+    ///
+    /// A commit holds the meeting too, for a moment: only what it left behind waits.
+    fn is_waiting(&self, pipeline: &str) -> bool {
+        self.streams.has_waited(pipeline) && self.meetings.get(pipeline).is_some_and(|it| it.try_lock().is_err())
+    }
+
     /// The pipeline of a name, if rows may be pushed to it.
     fn pushed_to(&self, name: &str) -> Option<&Pipeline> {
         self.project.pipelines.iter().find(|it| it.name() == name && it.pipeline.push)

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-use schema::{Identifier, Known, raw_schema};
+use schema::{Identifier, Key, Known, raw_schema};
 
 use crate::column::{EMPTY, Slot, Sparse, Texts, Values};
 use crate::order::{SortKeys, order};
@@ -50,16 +50,16 @@ pub(crate) fn hand_over(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_
         *reasons.entry(reject.reason.as_str().to_owned()).or_default() += 1;
     }
     let refused_at = match door.known {
-        KnownAt::At(at) => at,
+        KnownAt::At(at) | KnownAt::InOrder(at) => at,
         KnownAt::Assumed => door.now_us,
     };
     let rejects = reject::sealed(&rows.rejects, door.pipeline.name(), file.file_no, refused_at, door.seal);
     let (rows_kept, rows_quarantined) = (kept.len() as u64, rows.rejects.len() as u64);
     let counts =
         Counts { rows_in, rows_kept, rows_quarantined, rows_skipped: 0, rows_erased: rows_in - rows_kept - rows_quarantined };
-    let parts = parts(door, file, rows, &keys, &kept)?;
+    let (parts, beyond_us) = parts(door, file, rows, &keys, &kept)?;
     assert_eq!(parts.iter().map(|it| it.batch.num_rows() as u64).sum::<u64>(), rows_kept, "rows lost in the parts");
-    Ok(Taken { parts, rejects, reasons, counts, unlinked })
+    Ok(Taken { parts, rejects, reasons, counts, known_us: refused_at + beyond_us, unlinked })
 }
 
 fn refuse_silence(file: &FileInput<'_>, rows: &mut Rows<'_>) -> Result<(), Error> {
@@ -211,7 +211,14 @@ fn identify(door: &Door<'_>, file: &FileInput<'_>, rows: &Rows<'_>, keys: &Keys,
     })
 }
 
-fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>, keys: &Keys, kept: &[u32]) -> Result<Vec<Part>, Error> {
+/// The rows by day, and how far the newest of them was dated beyond the instant of the door.
+fn parts(
+    door: &Door<'_>,
+    file: &FileInput<'_>,
+    mut rows: Rows<'_>,
+    keys: &Keys,
+    kept: &[u32],
+) -> Result<(Vec<Part>, i64), Error> {
     let n = rows.row_nos.len();
     let mut instants = rows.occurred_at.values.clone();
     for &row in &rows.occurred_at.empty {
@@ -227,8 +234,14 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>, keys: &Keys,
     let mut add = |name: &str, column: ArrayRef| columns.insert(name.to_owned(), column);
     add("row_hash", Arc::new(Int64Array::new(gather(&hashes, &order).into(), None)));
     drop(hashes);
+    let mut beyond_us = 0;
     let known_at: Vec<i64> = match door.known {
         KnownAt::At(at) => vec![at; order.len()],
+        KnownAt::InOrder(at) => {
+            let behind = behind(door, &rows, keys, kept);
+            beyond_us = behind.iter().copied().max().unwrap_or(0);
+            order.iter().map(|row| at + behind[*row as usize]).collect()
+        }
         KnownAt::Assumed => {
             let always = start(door.pipeline, &mut rows.context.moments).unwrap_or(0);
             let known = assumed_known_at(door, &rows, always);
@@ -260,7 +273,26 @@ fn parts(door: &Door<'_>, file: &FileInput<'_>, mut rows: Rows<'_>, keys: &Keys,
         begin = end;
         Part { day, batch }
     };
-    Ok(ends.into_iter().map(part).collect())
+    Ok((ends.into_iter().map(part).collect(), beyond_us))
+}
+
+/// How many versions of its key came before each row; none of an event, nor of a row that is its own key.
+fn behind(door: &Door<'_>, rows: &Rows<'_>, keys: &Keys, kept: &[u32]) -> Vec<i64> {
+    let n = rows.row_nos.len();
+    let mut behind = vec![0; n];
+    let Key::Columns(names) = &door.pipeline.contract.key else { return behind };
+    if door.pipeline.is_event() {
+        return behind;
+    }
+    // Two keys of one hash only cost a microsecond.
+    let hashes = row_hashes(rows.slots.iter().filter(|it| names.contains(&it.name)), keys, n);
+    let mut seen: HashMap<i64, i64> = HashMap::new();
+    for &row in kept {
+        let before = seen.entry(hashes[row as usize]).or_default();
+        behind[row as usize] = *before;
+        *before += 1;
+    }
+    behind
 }
 
 /// When the rows of a first load would have become known: `usual_delay` after they occurred; a standing fact was known

@@ -38,6 +38,9 @@ pub enum KnownAt {
     Assumed,
     /// The clock of the commit, microseconds UTC.
     At(i64),
+    /// The same, from a source whose order tells: of a state each further version of a key was known a microsecond after the
+    /// one before it, so that the last one holds. Events have no such order.
+    InOrder(i64),
 }
 
 /// What one file may cost.

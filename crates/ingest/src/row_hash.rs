@@ -11,7 +11,7 @@ use crate::column::{EMPTY, Slot, Sparse, Values};
 /// changes no hash of a row that lacks it. A person counts by key. Columns that stay in the vault do not count. Integers,
 /// dates, instants (microseconds), truth values and the bits of floats are hashed as eight bytes, text as the eight
 /// bytes of its own XXH3-64, so that a word is hashed once a file.
-pub(crate) fn row_hashes(slots: &[Slot], keys: &Keys, n: usize) -> Vec<i64> {
+pub(crate) fn row_hashes<'a>(slots: impl IntoIterator<Item = &'a Slot>, keys: &Keys, n: usize) -> Vec<i64> {
     let mut sums = vec![0_u64; n];
     for slot in slots {
         let Some(name) = &slot.lake_name else { continue };

@@ -16,6 +16,9 @@ pub struct Taken {
     pub reasons: BTreeMap<String, u64>,
     /// What the rows became.
     pub counts: Counts,
+    /// The newest instant by which a row was dated, but for assumed ones: that of the door, or of the last of the versions
+    /// that followed it.
+    pub known_us: i64,
     /// Identifiers of kept rows that the vault did not keep: numbers that are another person's already.
     pub unlinked: u64,
 }

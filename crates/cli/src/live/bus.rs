@@ -117,7 +117,7 @@ impl Bus {
         let tls = self.has_tls.then(crate::stream::usual_tls).transpose()?.map(Arc::new);
         let login = || SaslConfig::ScramSha512(Credentials::new(self.user.clone(), self.password.clone()));
         let sasl = (!self.user.is_empty()).then(login);
-        let client = crate::stream::kafka_client(vec![format!("{}:{}", self.host, self.port)], tls, sasl).await?;
+        let client = crate::stream::kafka_client(vec![format!("{}:{}", self.host, self.port)], tls, sasl, 0).await?;
         let topics: BTreeMap<String, Vec<i32>> =
             client.list_topics().await?.into_iter().map(|it| (it.name, it.partitions.into_iter().collect())).collect();
         let mut batches: BTreeMap<(String, i32), Vec<Record>> = BTreeMap::new();

@@ -50,6 +50,14 @@ pub(super) fn is_here(host: &str) -> bool {
     }
 }
 
+/// The file that a secret stands in, if it is one.
+pub(super) fn file(source: &SecretSource) -> Option<PathBuf> {
+    match source {
+        SecretSource::File(path) => Some(path.clone()),
+        SecretSource::Env(_) => None,
+    }
+}
+
 impl Broker<'_> {
     pub(super) fn wrong(&self, zh: &str, en: &str) -> anyhow::Error {
         Caller(format!("{}：{zh} / {}: {en}", self.setting, self.setting)).into()
@@ -57,10 +65,7 @@ impl Broker<'_> {
 
     /// Files that only their owner should read, as they are looked for.
     pub(super) fn secret_files(&self, project: &Path) -> Vec<PathBuf> {
-        let password = match self.password {
-            Some(SecretSource::File(path)) => Some(path.clone()),
-            Some(SecretSource::Env(_)) | None => None,
-        };
+        let password = self.password.and_then(file);
         password.into_iter().chain(self.key_file.map(|it| project.join(it))).collect()
     }
 
@@ -95,14 +100,16 @@ impl Broker<'_> {
         Ok(Address { host, port, has_tls })
     }
 
+    /// What stands in the place that a setting names.
+    pub(super) fn secret(&self, key: &str, source: &SecretSource) -> anyhow::Result<String> {
+        let secret = source.read(&format!("{}.{key}", self.setting), &|name| std::env::var(name).ok());
+        Ok(secret.map_err(|error| Caller(crate::exit::chain(&error)))?.expose().to_owned())
+    }
+
     /// User and password, if there is a user.
     pub(super) fn login(&self) -> anyhow::Result<Option<(String, String)>> {
         let password = match self.password {
-            Some(source) => {
-                let key = format!("{}.password", self.setting);
-                let secret = source.read(&key, &|name| std::env::var(name).ok());
-                secret.map_err(|error| Caller(crate::exit::chain(&error)))?.expose().to_owned()
-            }
+            Some(source) => self.secret("password", source)?,
             None => String::new(),
         };
         match self.user {

@@ -65,6 +65,12 @@ pub(crate) struct Kafka {
     /// How user and password are proved.
     #[serde(default)]
     pub(crate) sasl: Sasl,
+    /// What was fetched and is not in the log yet, of all partitions together; no batch may be larger.
+    #[serde(default = "memory_bytes_max")]
+    pub(crate) memory_bytes_max: Bytes,
+    /// The topic is compacted and brokers stamp its messages, so that instants change: they are not compared.
+    #[serde(default)]
+    pub(crate) log_append_time: bool,
     #[serde(default)]
     plain: bool,
     #[serde(default)]
@@ -77,6 +83,10 @@ pub(crate) struct Kafka {
     cert_file: Option<PathBuf>,
     #[serde(default)]
     key_file: Option<PathBuf>,
+}
+
+fn memory_bytes_max() -> Bytes {
+    Bytes(128 << 20)
 }
 
 /// How a user of Kafka proves to be one. With SCRAM the password never crosses the network.
@@ -126,6 +136,12 @@ pub(crate) struct Nats {
     pub(crate) subjects: Vec<String>,
     /// The pipeline that they feed.
     pub(crate) pipeline: String,
+    /// Seed of a user's NKey: it stays here, and only signs what the server makes up.
+    #[serde(default)]
+    pub(super) nkey: Option<SecretSource>,
+    /// A credentials file: a user's JWT, and the seed that proves it.
+    #[serde(default)]
+    pub(super) credentials: Option<SecretSource>,
     #[serde(default)]
     plain: bool,
     #[serde(default)]
@@ -141,6 +157,11 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
+    /// Files with its secrets beside those of every broker.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        [&self.nkey, &self.credentials].into_iter().flatten().filter_map(super::broker::file).collect()
+    }
+
     pub(super) fn broker(&self) -> Broker<'_> {
         Broker {
             setting: format!("stream.nats \"{}\"", self.name),

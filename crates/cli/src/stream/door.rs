@@ -142,9 +142,10 @@ impl Doorstep {
             let answer = if parcel.key.is_some() { answer } else { skipped(name, &answer) };
             return Ok((answer, ticket));
         }
-        self.refuse_stuck(name)?;
+        self.refuse_kept(name)?;
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
+        self.house.known_until(taken.known_us);
         // A broker does not take its messages back: theirs all go into the quarantine.
         if !matches!(parcel.cargo, Cargo::Messages(_)) {
             self.refuse_flood(&taken)?;
@@ -159,7 +160,7 @@ impl Doorstep {
             device_group: admitted.device_group.clone(),
             key_hash: key_hash.unwrap_or_default(),
             body_hash: body_hash.clone(),
-            at_us: now_us,
+            at_us: taken.known_us,
             answer: answer.clone(),
             counts: [rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased],
             days: taken.parts.iter().map(|it| it.day).collect(),
@@ -204,10 +205,22 @@ impl Doorstep {
         ))
     }
 
-    /// Rows that no table takes may fill half of the log: the other half is for all others.
-    fn refuse_stuck(&self, pipeline: &str) -> Result<(), PushRefusal> {
+    /// Rows that no table takes, or none before those of files are in, may fill half of the log: the other half is for all
+    /// others.
+    fn refuse_kept(&self, pipeline: &str) -> Result<(), PushRefusal> {
         if self.log.held() < self.house.settings.stream.bytes_max.0 / 2 {
             return Ok(());
+        }
+        if self.house.is_waiting(pipeline) {
+            self.filled.notify_one();
+            return Err(refused(
+                PushRefusalKind::Full,
+                format!("{pipeline} 正有文件或回放在入库，推送的数据暂存日志，已占日志的一半；请稍后重试，其他来源照常"),
+                format!(
+                    "files or a replay of {pipeline} are coming in; what is pushed waits in the log and fills half of it: try again, \
+                     other sources go on"
+                ),
+            ));
         }
         self.house.streams.stuck(pipeline).map_or(Ok(()), |it| Err(refused(PushRefusalKind::NotCommitted, it.zh, it.en)))
     }
@@ -239,6 +252,13 @@ impl Doorstep {
             // A broker's messages cannot be sent back to be cut into parts: their bytes are the bound.
             Cargo::Messages(_) => usual,
         };
+        let known = match cargo {
+            // What a source sends in its order it means in that order.
+            Cargo::Messages(_) => KnownAt::InOrder(now_us),
+            // A body is made by somebody: where rows say themselves when they changed, that is asked first, as of a file.
+            Cargo::Pushed(..) if pipeline.contract.changed_at.is_empty() => KnownAt::InOrder(now_us),
+            Cargo::Pushed(..) | Cargo::File { .. } => KnownAt::At(now_us),
+        };
         let door = Door {
             pipeline,
             clock: self.house.clock(),
@@ -246,7 +266,7 @@ impl Doorstep {
             pseudonyms: &*vault,
             seal: &*vault,
             now_us,
-            known: KnownAt::At(now_us),
+            known,
             limits,
         };
         let file = FileInput { path: Path::new(""), file_no: 0, display: "push" };

@@ -5,7 +5,12 @@
 //! no loss: a compacted topic and the marks of transactions leave such gaps. A partition that ends below our position, or
 //! holds another message there, is another one. It is told and not read, for its offsets mean other messages.
 //!
-//! Topics do not say when they were made, so the instant of the last message taken is kept in the place of it.
+//! Topics do not say when they were made, so the instant of the last message taken is kept in the place of it. Where brokers
+//! stamp messages and compact the topic that instant changes with the first message that goes from the batch, so there it
+//! proves nothing, and a setting says so.
+//!
+//! How large an answer is unpacked is known when it is: so one is unpacked at a time, and the next waits until those before it
+//! leave room. Who waits for messages asks for the end of the partition only.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -17,6 +22,7 @@ use rskafka::client::error::{Error as KafkaError, ProtocolError};
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
 use rskafka::record::{Record, RecordAndOffset};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::task::{JoinHandle, JoinSet};
 use wal::point::pass;
 
@@ -32,21 +38,26 @@ use crate::house::House;
 const SCHEMES: Schemes = Schemes { plain: ("kafka", 9092), tls: ("kafkas", 9093) };
 /// Messages that are taken with one sync.
 const BATCH_MAX: usize = 500;
-/// How long a broker waits for a message before it says that there is none.
-const WAIT_MS: i32 = 500;
+/// How long a broker waits for a message before it says that there is none: others wait for the answer too.
+const WAIT_MS: i32 = 100;
 /// For an answer, whatever the library tries meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the library asks again by itself before it says what is wrong.
 const RETRY: Duration = Duration::from_secs(3);
-/// Between two looks at a partition that has nothing for us where its end is further on.
+/// Between two looks at a partition that has nothing for us.
 const GATHER: Duration = Duration::from_millis(300);
 /// Until a leader that was just elected knows how far its copies go.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Of the message at our position.
 const LOOK_BYTES: i32 = 64 << 10;
-/// What is asked for at once, compressed, of each partition: it is many times as much in memory. A batch that is larger
-/// comes all the same.
+/// What is asked for at once, compressed: it is many times as much in memory. A batch that is larger comes all the same.
 const FETCH_BYTES: i32 = 1 << 20;
+/// Of one batch and no more.
+const BATCH_BYTES: i32 = 1 << 10;
+/// An answer that names brokers and topics is taken up to this size.
+const ANSWER_BYTES: usize = 16 << 20;
+/// What a message takes in memory beside its bytes.
+const HEAD_BYTES: usize = 256;
 /// A connection that held for so long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions, and at one that was refused.
@@ -74,6 +85,7 @@ pub(crate) async fn client(
     brokers: Vec<String>,
     tls: Option<Arc<rustls::ClientConfig>>,
     sasl: Option<SaslConfig>,
+    answer_bytes_max: usize,
 ) -> Result<Client, KafkaError> {
     let backoff = BackoffConfig {
         init_backoff: Duration::from_millis(100),
@@ -81,7 +93,8 @@ pub(crate) async fn client(
         base: 3.0,
         deadline: Some(RETRY),
     };
-    let mut builder = ClientBuilder::new(brokers).client_id("yizhan").backoff_config(backoff);
+    let answer_bytes_max = answer_bytes_max.max(ANSWER_BYTES);
+    let mut builder = ClientBuilder::new(brokers).client_id("yizhan").backoff_config(backoff).max_message_size(answer_bytes_max);
     if let Some(tls) = tls {
         builder = builder.tls_config(tls);
     }
@@ -103,8 +116,31 @@ struct Entry {
     sasl: Option<SaslConfig>,
     /// Bytes of messages that go into the log together.
     bytes_max: usize,
-    /// Bytes that are asked for at once, as they lie at the broker.
-    fetch_bytes: i32,
+    room: Room,
+}
+
+/// Room in memory for what was fetched of a topic and is not in the log yet. All of its partitions share it, and no other
+/// topic does: one whose pipeline takes nothing keeps no other waiting.
+struct Room {
+    /// Nobody knows how large an answer is before it is unpacked.
+    unpacking: Mutex<()>,
+    free: Semaphore,
+    kib: u32,
+}
+
+impl Room {
+    fn new(bytes: u64) -> Self {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
+        Self { unpacking: Mutex::new(()), free: Semaphore::new(kib as usize), kib }
+    }
+}
+
+/// What was fetched, and the room that it takes.
+struct Fetched<'a> {
+    records: Vec<RecordAndOffset>,
+    /// The offset of the message that comes next in the partition.
+    end: i64,
+    room: SemaphorePermit<'a>,
 }
 
 /// One partition of its topic.
@@ -121,6 +157,8 @@ enum Ended {
     Lost { zh: String, en: String },
     /// Our position is not within what the partition has: look where it is.
     Elsewhere,
+    /// An answer is larger than may be held.
+    Large,
     /// It is not the partition that our position is of.
     Stopped { zh: String, en: String },
 }
@@ -130,6 +168,7 @@ impl Ended {
         match self {
             Ended::Lost { zh, en } | Ended::Stopped { zh, en } => (zh, en),
             Ended::Elsewhere => ("位置不在分区之内".to_owned(), "the position is not within the partition".to_owned()),
+            Ended::Large => ("代理的应答过大".to_owned(), "an answer of the broker is too large".to_owned()),
         }
     }
 }
@@ -183,12 +222,14 @@ impl Entry {
             tls,
             sasl,
             bytes_max,
-            fetch_bytes: FETCH_BYTES,
+            room: Room::new(config.memory_bytes_max.0),
         })
     }
 
     async fn connect(&self) -> Result<Client, Ended> {
-        let why = match tokio::time::timeout(PATIENCE, client(self.brokers.clone(), self.tls.clone(), self.sasl.clone())).await {
+        let bytes_max = usize::try_from(self.config.memory_bytes_max.0).unwrap_or(usize::MAX);
+        let client = client(self.brokers.clone(), self.tls.clone(), self.sasl.clone(), bytes_max);
+        let why = match tokio::time::timeout(PATIENCE, client).await {
             Ok(Ok(client)) => return Ok(client),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "timeout".to_owned(),
@@ -237,9 +278,54 @@ async fn answer<T>(asked: impl Future<Output = Result<T, KafkaError>>) -> Result
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(it)) => Ok(it),
         Ok(Err(KafkaError::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. })) => Err(Ended::Elsewhere),
+        // The library tells it in words only.
+        Ok(Err(error)) if error.to_string().contains("Message too large") => Err(Ended::Large),
         Ok(Err(error)) => Err(silent(&error)),
         Err(_) => Err(silent(&"timeout")),
     }
+}
+
+/// Fetches from an offset on, as soon as there is room for it.
+async fn fetch<'a>(it: &'a Shard, client: &PartitionClient, from: i64, bytes: i32) -> Result<Fetched<'a>, Ended> {
+    let Entry { room, config, .. } = &*it.entry;
+    let mut bytes = bytes;
+    loop {
+        let _unpacking = room.unpacking.lock().await;
+        match answer(client.fetch_records(from, 1..bytes, WAIT_MS)).await {
+            Ok((records, end)) if kib(&records) <= room.kib => {
+                // The next is not unpacked before this one has its room.
+                let room = room.free.acquire_many(kib(&records)).await.expect("it is never closed");
+                return Ok(Fetched { records, end, room });
+            }
+            Ok(_) | Err(Ended::Large) if BATCH_BYTES < bytes => bytes = BATCH_BYTES,
+            Ok(_) | Err(Ended::Large) => {
+                let (name, limit) = (format!("{}/{}", config.topic, it.partition), room.kib);
+                return Err(Ended::Stopped {
+                    zh: format!(
+                        "{name} 从位置 {from} 起的一批消息解开后超过 memory_bytes_max（{limit} KiB），未读取，也未跳过：请调大这一项\
+                         后重启，并请来源把一批写得小些"
+                    ),
+                    en: format!(
+                        "one batch of {name}, from offset {from} on, is larger than memory_bytes_max ({limit} KiB) when it is unpacked; \
+                         it was not read, and nothing is passed over: raise that setting and restart, and have the source write \
+                         smaller batches"
+                    ),
+                });
+            }
+            Err(ended) => return Err(ended),
+        }
+    }
+}
+
+/// What messages take in memory.
+fn kib(records: &[RecordAndOffset]) -> u32 {
+    let bytes = |it: &RecordAndOffset| {
+        let Record { key, value, headers, .. } = &it.record;
+        let headers: usize = headers.iter().map(|it| it.0.len() + it.1.len()).sum();
+        HEAD_BYTES + key.as_ref().map_or(0, Vec::len) + value.as_ref().map_or(0, Vec::len) + headers
+    };
+    let bytes: usize = records.iter().map(bytes).sum();
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
 }
 
 /// Looks for the partitions of a topic again and again, and begins a worker for each that is new.
@@ -304,14 +390,15 @@ async fn run(it: Shard) {
         }
         match ended {
             Ended::Elsewhere => tokio::time::sleep(SETTLE).await,
-            Ended::Lost { zh, en } => {
-                door.board.lost(&it.source, &zh, &en);
-                tokio::time::sleep(pause.grown()).await;
-            }
             Ended::Stopped { zh, en } => {
                 door.board.stopped(&it.source, &zh, &en);
                 // Somebody may put back what the brokers lost.
                 tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            ended @ (Ended::Lost { .. } | Ended::Large) => {
+                let (zh, en) = ended.words();
+                door.board.lost(&it.source, &zh, &en);
+                tokio::time::sleep(pause.grown()).await;
             }
         }
     }
@@ -330,11 +417,19 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Result<Infallible
     let client = answer(brokers.partition_client(topic, it.partition, UnknownTopicHandling::Error)).await?;
     let mut next = place(it, &client, reached.as_ref()).await?;
     board.open(&it.source);
+    let mut seen_end = next;
     loop {
-        let (records, end) = answer(client.fetch_records(next, 1..entry.fetch_bytes, WAIT_MS)).await?;
+        // Below our position the end is no proof: there are brokers that name the last batch. What it brings is.
+        if seen_end <= next && answer(client.get_offset(OffsetAt::Latest)).await? == next {
+            board.behind(&it.source, 0);
+            tokio::time::sleep(GATHER).await;
+            continue;
+        }
+        let Fetched { records, end, room: _held } = fetch(it, &client, next, FETCH_BYTES).await?;
         if end < next {
             return Err(Ended::Elsewhere);
         }
+        seen_end = end;
         let behind = |next: i64| u64::try_from(end - next).unwrap_or(0);
         let has_none = records.is_empty();
         for part in parts(records, entry.bytes_max) {
@@ -349,9 +444,8 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Result<Infallible
         if has_none {
             board.behind(&it.source, behind(next));
             // What stands there is no message: the mark of a transaction, or one that is not decided.
-            if next < end {
-                tokio::time::sleep(GATHER).await;
-            }
+            seen_end = next;
+            tokio::time::sleep(GATHER).await;
         }
     }
 }
@@ -363,15 +457,15 @@ struct Found {
     first: i64,
     /// The offset of the message that comes next.
     end: i64,
-    /// The instant of the message at our position; none if it was removed, as a compacted topic does.
+    /// The instant of the message at our position; none if it was removed, as a compacted topic does, or says nothing.
     at_us: Option<i64>,
 }
 
-async fn look(client: &PartitionClient, position: i64) -> Result<Found, Ended> {
+async fn look(it: &Shard, client: &PartitionClient, position: i64) -> Result<Found, Ended> {
     // With a wait: there are brokers that answer nothing at all to whoever does not wait.
-    match answer(client.fetch_records(position, 1..LOOK_BYTES, WAIT_MS)).await {
-        Ok((records, end)) => {
-            let there = records.first().filter(|it| it.offset == position);
+    match fetch(it, client, position, LOOK_BYTES).await {
+        Ok(Fetched { records, end, .. }) => {
+            let there = records.first().filter(|found| found.offset == position && !it.entry.config.log_append_time);
             Ok(Found { first: position, end, at_us: there.map(|it| it.record.timestamp.timestamp_micros()) })
         }
         Err(Ended::Elsewhere) => {
@@ -387,10 +481,10 @@ async fn look(client: &PartitionClient, position: i64) -> Result<Found, Ended> {
 async fn place(it: &Shard, client: &PartitionClient, reached: Option<&Reached>) -> Result<i64, Ended> {
     let Some(reached) = reached else { return answer(client.get_offset(OffsetAt::Earliest)).await };
     let name = format!("{}/{}", it.entry.config.topic, it.partition);
-    let mut found = look(client, reached.position).await?;
+    let mut found = look(it, client, reached.position).await?;
     if refused(reached, found, &name).is_some() {
         tokio::time::sleep(SETTLE).await;
-        found = look(client, reached.position).await?;
+        found = look(it, client, reached.position).await?;
     }
     if let Some((zh, en)) = refused(reached, found, &name) {
         return Err(Ended::Stopped { zh, en });
@@ -435,10 +529,15 @@ fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, Strin
     // Nothing is known of positions that were kept without an instant.
     if *born_us != 0 && at_us.is_some_and(|it| it != *born_us) {
         return Some((
-            format!("{name} 的位置 {position} 上是另一条消息：主题被重新建立过，没有从头读取：{}", how.0),
             format!(
-                "{name} has another message at {position} than the one that was taken: the topic was made anew; nothing was read \
-                 from its beginning: {}",
+                "{name} 的位置 {position} 上的消息时间与收到时不同，应是另一条消息，主题被重新建立过，没有从头读取：{}。若主题启用压实\
+                 （compact）且由代理记时（LogAppendTime），时间本会改变：请给这一项写 log_append_time = true",
+                how.0
+            ),
+            format!(
+                "{name} has a message of another instant at {position} than the one that was taken, so another message: the topic \
+                 was made anew; nothing was read from its beginning: {}. If the topic is compacted and stamped by the brokers \
+                 (LogAppendTime) instants change by themselves: give this entry log_append_time = true",
                 how.1
             ),
         ));
@@ -533,9 +632,22 @@ mod tests {
         let (_, shorter) = refused(&reached, Found { end: 40, at_us: None, ..found }, "gates/0").expect("refused");
         assert!(shorter.contains("goes on at 40"), "{shorter}");
         let (_, anew) = refused(&reached, Found { end: 400, at_us: Some(8), ..found }, "gates/0").expect("refused");
-        assert!(anew.contains("another message"), "{anew}");
+        assert!(anew.contains("another message") && anew.contains("log_append_time"), "{anew}");
         let empty = Found { first: 0, end: 0, at_us: None };
         assert!(refused(&reached, empty, "gates/0").is_some());
+    }
+
+    #[tokio::test]
+    async fn room_is_for_all_partitions_of_a_topic_and_the_next_waits_for_it() {
+        let records = vec![record(1, Some(&"x".repeat(700)), "json"), record(2, None, "")];
+        assert_eq!(kib(&records), 2, "heads, headers and values, in whole KiB");
+        assert_eq!(kib(&[]), 0);
+        assert_eq!((Room::new(0).kib, Room::new(1025).kib, Room::new(u64::MAX).kib), (1, 2, u32::MAX));
+        let room = Room::new(3 << 10);
+        let first = room.free.acquire_many(kib(&records)).await.expect("open");
+        assert!(room.free.try_acquire_many(kib(&records)).is_err(), "the second waits");
+        drop(first);
+        assert!(room.free.try_acquire_many(kib(&records)).is_ok());
     }
 
     #[test]

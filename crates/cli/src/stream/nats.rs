@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use wal::point::pass;
 
 use super::broker::{Address, Schemes};
-use super::config::Nats;
+use super::config::{Broker, Nats};
 use super::door::Doorstep;
 use super::inside::{Pause, check_name, check_pipeline};
 use super::parcel::{Cargo, Parcel, Reached};
@@ -71,9 +71,56 @@ struct Shard {
     source: String,
     table: String,
     address: Address,
-    login: Option<(String, String)>,
+    sign_in: SignIn,
     tls: Option<rustls::ClientConfig>,
     bytes_max: usize,
+}
+
+/// Who we are to the server, and what proves it.
+#[derive(Clone)]
+enum SignIn {
+    Nobody,
+    Password(String, String),
+    /// The seed.
+    Nkey(String),
+    /// A credentials file as it is written.
+    Credentials(String),
+}
+
+impl SignIn {
+    fn new(broker: &Broker<'_>, config: &Nats) -> anyhow::Result<Self> {
+        match (broker.login()?, &config.nkey, &config.credentials) {
+            (None, None, None) => Ok(Self::Nobody),
+            (Some((user, password)), None, None) => Ok(Self::Password(user, password)),
+            (None, Some(source), None) => {
+                let seed = broker.secret("nkey", source)?;
+                if is_seed(&seed) {
+                    return Ok(Self::Nkey(seed));
+                }
+                Err(broker.wrong(
+                    "nkey 是用户的种子（SU 开头，58 个字符），不是公钥",
+                    "nkey is the seed of a user (SU…, 58 characters), not the public key",
+                ))
+            }
+            (None, None, Some(source)) => {
+                // A secret is read without the end of its last line, which is a part of the form.
+                let text = broker.secret("credentials", source)? + "\n";
+                if ConnectOptions::with_credentials(&text).is_ok() {
+                    return Ok(Self::Credentials(text));
+                }
+                Err(broker.wrong(
+                    "credentials 不是凭据文件（.creds，含用户 JWT 与种子）",
+                    "credentials is no credentials file (.creds, with the JWT of a user and its seed)",
+                ))
+            }
+            _ => Err(broker.wrong("user、nkey、credentials 只写一种", "write one of user, nkey and credentials")),
+        }
+    }
+}
+
+/// Whether a text looks like the seed of a user.
+fn is_seed(text: &str) -> bool {
+    text.len() == 58 && text.starts_with("SU") && text.chars().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit())
 }
 
 /// Why a session ended.
@@ -109,7 +156,7 @@ impl Shard {
             }
         }
         let address = broker.address(&SCHEMES)?;
-        let login = broker.login()?;
+        let sign_in = SignIn::new(&broker, config)?;
         let tls = address.has_tls.then(|| broker.tls(&house.place.project)).transpose()?;
         let pipeline = house.project.pipelines.iter().find(|it| it.name() == config.pipeline);
         let table = pipeline.map(schema::Pipeline::raw_table).unwrap_or_default();
@@ -120,7 +167,7 @@ impl Shard {
             source: format!("nats/{}/{subject}", config.name),
             table: table.clone(),
             address: address.clone(),
-            login: login.clone(),
+            sign_in: sign_in.clone(),
             tls: tls.clone(),
             bytes_max: usize::try_from(house.settings.stream.body_bytes_max.0).unwrap_or(usize::MAX),
         };
@@ -138,9 +185,13 @@ impl Shard {
                     std::future::ready(())
                 },
             );
-        if let Some((user, password)) = self.login.clone() {
-            options = options.user_and_password(user, password);
-        }
+        options = match &self.sign_in {
+            SignIn::Nobody => options,
+            SignIn::Password(user, password) => options.user_and_password(user.clone(), password.clone()),
+            SignIn::Nkey(seed) => options.nkey(seed.clone()),
+            // They were read once: it never fails here.
+            SignIn::Credentials(text) => options.credentials(text).map_err(|why| silent(&why))?,
+        };
         if let Some(tls) = self.tls.clone() {
             options = options.tls_client_config(tls).require_tls(true);
         }
@@ -501,6 +552,44 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_way_to_sign_in_is_taken_and_what_is_no_seed_is_refused_unseen() {
+        let public = "UAFHG6FUD2UU4SDFVAFUL5LDFO2XM4WYM76UNXTPJYJK7EEMYRBHT2VE";
+        let config = |more: &str| -> Nats {
+            let text = "name = \"gates\"\nurl = \"tls://nats\"\nstream = \"GATES\"\nsubjects = [\"gates.>\"]\npipeline = \"gate_event\"\n";
+            toml::from_str(&format!("{text}{more}")).expect("settings")
+        };
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = folder.path().join("secret");
+        let secret = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            #[cfg(unix)]
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+            format!("{{ file = '{}' }}", path.display())
+        };
+        let said = |config: &Nats| SignIn::new(&config.broker(), config).err().map(|it| it.to_string()).unwrap_or_default();
+        assert!(matches!(SignIn::new(&config("").broker(), &config("")), Ok(SignIn::Nobody)));
+        let nkey = config(&format!("nkey = {}", secret(SEED)));
+        assert!(matches!(SignIn::new(&nkey.broker(), &nkey), Ok(SignIn::Nkey(seed)) if seed == SEED));
+        assert_eq!(nkey.secret_files(), [path.clone()]);
+        let both = config(&format!("user = \"yizhan\"\nnkey = {}", secret(SEED)));
+        assert!(said(&both).contains("one of user, nkey and credentials"), "{}", said(&both));
+        let wrong = config(&format!("nkey = {}", secret(public)));
+        assert!(said(&wrong).contains("the seed of a user") && !said(&wrong).contains(public), "{}", said(&wrong));
+        let seed_only = config(&format!("credentials = {}", secret(SEED)));
+        assert!(said(&seed_only).contains("no credentials file") && !said(&seed_only).contains(SEED), "{}", said(&seed_only));
+        let dashes = "-----";
+        let whole = format!(
+            "{dashes}BEGIN NATS USER JWT{dashes}\nheader.claims.signature\n{dashes}-END NATS USER JWT{dashes}-\n\n\
+             {dashes}BEGIN USER NKEY SEED{dashes}\n{SEED}\n{dashes}-END USER NKEY SEED{dashes}-\n"
+        );
+        let credentials = config(&format!("credentials = {}", secret(&whole)));
+        assert_eq!(said(&credentials), "");
+    }
+
+    /// Nobody's: it stands in the tests of NATS itself.
+    const SEED: &str = "SUACH75SWCM5D2JMJM6EKLR2WDARVGZT4QC6LX3AGHSWOMVAKERABBBRWM";
 
     #[test]
     fn subjects_overlap_if_one_message_may_fit_both() {

@@ -242,6 +242,52 @@ proptest! {
     }
 }
 
+/// All orders of three states.
+static ORDERS: [[&str; 3]; 6] =
+    [["a", "b", "c"], ["a", "c", "b"], ["b", "a", "c"], ["b", "c", "a"], ["c", "a", "b"], ["c", "b", "a"]];
+
+#[test]
+fn of_versions_that_came_together_the_last_holds_unless_rows_of_a_request_say_when_they_changed() {
+    run(|| async {
+        let state = |name: &str| contract(name, "latest").replace("shape = \"event\"", "shape = \"state\"");
+        let moved = "moved = { type = \"timestamp\", format = \"%Y-%m-%d %H:%M\", class = \"internal\", about = \"Change.\" }";
+        let told = state("told").replace("usual_delay", "changed_at = [\"moved\"]\nusual_delay") + moved;
+        let stage = Stage::new(&[("thing", state("thing").as_str()), ("told", told.as_str())]);
+        let opened = stage.open().await;
+        // One number in each order, so that neither hash nor word can be right by chance.
+        let nth = |version: usize| ORDERS.iter().zip(0..).map(move |(order, id)| event(id, order[version], 0));
+        let all: Vec<String> = (0..3).flat_map(nth).collect();
+        opened.push("thing", &all).await;
+        let held = "SELECT state FROM stg_thing WHERE superseded_at IS NULL ORDER BY id";
+        let expected = ["state", "c", "b", "c", "a", "b", "a"];
+        assert_eq!(cells(&opened.read(held).await), expected, "of a request");
+        commit(&opened.house).await.expect("committed");
+        // Sent once more by a broker: of each number it goes back to what it was first, and ends as it ended.
+        let (first, rest) = (format!("[{}]", all[..6].join(",")), all[6..].join("\n"));
+        opened.bring("thing", "nats/thing/0", 2, &[first, rest]).await;
+        for is_committed in [false, true] {
+            if is_committed {
+                assert_eq!(commit(&opened.house).await.expect("committed").stuck, []);
+            }
+            assert_eq!(cells(&opened.read(held).await), expected, "committed: {is_committed}");
+            let n = opened.read("SELECT count(*) AS n FROM raw_thing").await;
+            assert_eq!(cells(&n), ["n", "36"]);
+        }
+
+        let at = |state: &str, hour: u32| event(1, state, 0).replace('}', &format!(",\"moved\":\"2025-10-01 {hour}:00\"}}"));
+        let held = "SELECT state FROM stg_told WHERE superseded_at IS NULL";
+        opened.push("told", &[at("c", 12), at("a", 10), at("b", 11)]).await;
+        assert_eq!(cells(&opened.read(held).await), ["state", "c"], "what changed last by its own word");
+        opened.bring("told", "nats/told/0", 3, &[at("c", 15), at("b", 14), at("a", 13)]).await;
+        assert_eq!(cells(&opened.read(held).await), ["state", "a"], "what the broker sent last");
+    });
+}
+
+/// Name and cells of a table of one column.
+fn cells(table: &str) -> Vec<&str> {
+    table.lines().filter_map(|it| it.strip_prefix('|')).map(|it| it.trim_end_matches('|').trim()).collect()
+}
+
 #[test]
 fn frames_of_a_source_of_events_that_is_one_of_states_now_go_in_after_a_kill() {
     run(|| async {
@@ -286,6 +332,47 @@ fn what_does_not_parse_under_a_changed_contract_waits_and_is_not_emptied() {
         assert_eq!((opened.count("raw_thing").await, opened.count("raw_other").await), (2, 1));
         let told = opened.read("SELECT count(state) AS n FROM raw_thing").await;
         assert!(told.contains("| 2 |"), "no state was emptied: {told}");
+    });
+}
+
+#[test]
+fn a_pipeline_that_waits_for_its_files_fills_half_of_the_log_and_others_go_on() {
+    run(|| async {
+        let stage =
+            Stage::new(&[("thing", contract("thing", "latest").as_str()), ("other", contract("other", "first").as_str())]);
+        let settings = std::fs::read_to_string(stage.path("yizhan.toml")).expect("settings");
+        let small = settings.replace("[stream]", "[stream]\nbytes_max = \"64 KiB\"\nsegment_bytes = \"8 KiB\"");
+        std::fs::write(stage.path("yizhan.toml"), small).expect("written");
+        let opened = stage.open().await;
+        let house = &opened.house;
+        let one = async |name: &str, id: u64| {
+            let cargo = Cargo::Pushed(PushForm::Json, event(id, "a", 0).into_bytes());
+            opened.give(name, "gates", Parcel { cargo, key: None, reached: None }).await
+        };
+        let held = || house.log.as_ref().expect("a log").held();
+        let thing = house.project.pipelines.iter().find(|it| it.name() == "thing").expect("a contract");
+        let meeting = super::meet(house, thing).await.expect("met").expect("nothing is stuck");
+        let mut n = 0;
+        let refusal = loop {
+            match one("thing", n).await {
+                Ok(_) => n += 1,
+                Err(refusal) => break refusal,
+            }
+            assert_eq!(commit(house).await.expect("committed").waiting.len(), 1);
+            assert!(n < 1_000, "the log never fills");
+        };
+        assert_eq!(refusal.kind, serve::PushRefusalKind::Full);
+        assert!(((32 << 10)..(64 << 10)).contains(&held()), "{} bytes are held", held());
+        // A sender of another source does not notice.
+        for id in 0..30 {
+            one("other", id).await.unwrap_or_else(|refusal| panic!("{}", refusal.en));
+            commit(house).await.expect("committed");
+        }
+        assert_eq!((opened.count("raw_thing").await, opened.count("raw_other").await), (0, 30));
+        drop(meeting);
+        one("thing", n).await.unwrap_or_else(|refusal| panic!("{}", refusal.en));
+        assert!(commit(house).await.expect("committed").waiting.is_empty());
+        assert_eq!((opened.count("raw_thing").await, held()), (n as i64 + 1, 0));
     });
 }
 
