@@ -249,6 +249,8 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
     assert_eq!(trained["is_offered"], true, "{trained}");
     let lift = trained["card"]["metrics"]["lift_over_best_rule"].as_f64().expect("a lift");
     assert!(1.3 < lift, "{trained}");
+    // This project knows no visits, and the card says so.
+    assert_eq!(trained["card"]["recall_vs_visit"]["status"], "no_visits", "{trained}");
     // The night after scores, and what it found is offered.
     let (code, _, wrong) = said(&mut of(data, &["run", "--now", NEXT]));
     assert_eq!(code, 0, "{wrong}");

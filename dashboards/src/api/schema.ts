@@ -2989,6 +2989,19 @@ export interface components {
             /** @description Hash of the stored model. */
             hash: string;
             limits: string[];
+            seen_by_visits: components["schemas"]["ModelSeenByVisits"];
+        };
+        /** @description Recall of all offers together, relative to what visits to rooms drawn at random saw (相对走访所见召回), with its 95 % interval. Null where nobody or too few were met. */
+        ModelSeenByVisits: {
+            /** @enum {string} */
+            status: "no_visits" | "too_few" | "estimated";
+            /** Format: date */
+            as_of_on: string | null;
+            seen_n: number | null;
+            random_n: number | null;
+            recall: number | null;
+            recall_low: number | null;
+            recall_high: number | null;
         };
         /** @description The list of one week. */
         ModelWeek: {
@@ -3842,7 +3855,7 @@ export interface components {
             /** Format: date */
             as_of_on: string;
             /** @enum {string} */
-            status: "too_few" | "estimated";
+            status: "no_visits" | "too_few" | "estimated";
             seen_n: number | null;
             random_n: number | null;
             prevalence: number | null;
@@ -4048,6 +4061,7 @@ export type ModelList = components['schemas']['ModelList'];
 export type FollowUpEffect = components['schemas']['FollowUpEffect'];
 export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
+export type ModelSeenByVisits = components['schemas']['ModelSeenByVisits'];
 export type ModelWeek = components['schemas']['ModelWeek'];
 export type ModelWorth = components['schemas']['ModelWorth'];
 export type ModelBand = components['schemas']['ModelBand'];

@@ -7,7 +7,7 @@ use schema::time::days_date;
 use serde_json::{Value, json};
 use warning::audit::{CELL_MIN, GroupRate, Verdict};
 use warning::backtest::{Decided, Report, Week, Worth};
-use warning::{Card, Estimate};
+use warning::{Card, Estimate, SeenByVisits};
 
 use crate::access::Reader;
 use crate::error::Problem;
@@ -139,11 +139,12 @@ pub(crate) async fn one(reader: Reader, Path(model): Path<String>) -> Result<Jso
     let session = reader.session().await?;
     let words = reader.state.parts.catalog.models.iter().find(|it| it.model == model).ok_or_else(Problem::not_found)?;
     let kept = Kept::read(&session, &words.model).await?;
+    let visits = visits(&session).await?;
     Ok(Json(json!({
         "head": head(words, &kept),
         "caveat_zh": words.caveat_zh, "caveat_en": words.caveat_en,
         "inputs": words.inputs,
-        "card": kept.card.as_ref().map(|it| card(it, &kept)),
+        "card": kept.card.as_ref().map(|it| card(it, &kept, &visits)),
         "backtest": kept.backtest.as_ref().map(|it| backtest(it, words)),
         "drift": kept.drift.iter().map(|it| drift(it, words)).collect::<Vec<_>>(),
         "groups": groups(&session, &kept, &words.model).await?,
@@ -262,14 +263,37 @@ fn head(words: &ModelWords, kept: &Kept) -> Value {
     })
 }
 
-fn card(card: &Card, kept: &Kept) -> Value {
+fn card(card: &Card, kept: &Kept, visits: &Value) -> Value {
     let version = kept.version.clone().unwrap_or_default();
     json!({
         "version": cell(&version, "version"), "kind": card.kind, "cohort": card.cohort,
         "train_from_on": day(card.dates.train_from_on), "train_to_on": day(card.dates.train_to_on),
         "test_from_on": card.dates.test_from_on.and_then(day), "test_to_on": card.dates.test_to_on.and_then(day),
         "seed": card.seed, "sql_fingerprint": card.sql_fingerprint, "hash": cell(&version, "hash"), "limits": card.limits,
+        "seen_by_visits": seen_by_visits(&card.recall_vs_visit, visits),
     })
+}
+
+/// What visits say of all offers: the newest Monday for who may read it, else what was known when the model was trained.
+fn seen_by_visits(on_card: &SeenByVisits, newest: &Value) -> Value {
+    const NAMES: [&str; 7] = ["status", "as_of_on", "seen_n", "random_n", "recall", "recall_low", "recall_high"];
+    if newest.is_object() {
+        return Value::Object(NAMES.into_iter().map(|name| (name.to_owned(), newest[name].clone())).collect());
+    }
+    let mut said = json!({
+        "status": "no_visits", "as_of_on": null, "seen_n": null, "random_n": null, "recall": null, "recall_low": null, "recall_high": null,
+    });
+    match on_card {
+        SeenByVisits::NoVisits => {}
+        SeenByVisits::TooFew => said["status"] = json!("too_few"),
+        SeenByVisits::Estimated { as_of_on, n_seen, n_random, recall } => {
+            said = json!({
+                "status": "estimated", "as_of_on": day(*as_of_on), "seen_n": n_seen, "random_n": n_random,
+                "recall": recall.value, "recall_low": recall.low, "recall_high": recall.high,
+            });
+        }
+    }
+    said
 }
 
 fn backtest(judged: &Judged, words: &ModelWords) -> Value {
@@ -374,4 +398,27 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
         }));
     }
     Ok(json!(groups))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_tells_the_newest_visits_to_who_may_read_them_and_else_those_of_the_training() {
+        let recall = Estimate { value: 0.4, low: 0.25, high: 0.6 };
+        let trained = SeenByVisits::Estimated { as_of_on: 20_000, n_seen: 320, n_random: 90, recall };
+        let newest = json!({
+            "as_of_on": "2025-03-03", "status": "estimated", "seen_n": 400, "random_n": 120, "ppv": 0.3, "recall": 0.5,
+            "recall_low": 0.3, "recall_high": 0.7,
+        });
+        let said = seen_by_visits(&trained, &newest);
+        assert_eq!((&said["recall"], &said["as_of_on"]), (&json!(0.5), &json!("2025-03-03")));
+        assert!(said.get("ppv").is_none(), "{said}");
+        let said = seen_by_visits(&trained, &Value::Null);
+        assert_eq!((&said["recall_low"], &said["seen_n"], &said["as_of_on"]), (&json!(0.25), &json!(320), &json!("2024-10-04")));
+        assert_eq!(seen_by_visits(&SeenByVisits::NoVisits, &Value::Null)["status"], "no_visits");
+        let few = seen_by_visits(&SeenByVisits::TooFew, &Value::Null);
+        assert_eq!((&few["status"], &few["recall"]), (&json!("too_few"), &Value::Null));
+    }
 }
