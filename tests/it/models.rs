@@ -284,6 +284,25 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
     };
     let told: Vec<Value> = from_bronze().into_iter().filter(|it| it["model"].is_string() || it["rule"].is_string()).collect();
     assert!(told.iter().any(|it| it["model"] == "failing") && told.iter().all(|it| it["from_bronze"] == "same"), "{told:?}");
+    // Other words of the rule are no other decision, and another figure is one.
+    let file = data.join("sql/warning/low_effort.sql");
+    let written = std::fs::read_to_string(&file).expect("a rule");
+    let alter = |from: &str, to: &str| write(&file, &written.replace(from, to));
+    // The offer may have gone on from the night before: then it is told of both.
+    let of_rule = || {
+        let lines: Vec<Value> = from_bronze().into_iter().filter(|it| it["rule"] == "low_effort").collect();
+        assert!(!lines.is_empty(), "no rule beside the model: {both}");
+        lines
+    };
+    let all = |lines: &[Value], bronze: &str, words: Value| {
+        assert!(lines.iter().all(|it| it["from_bronze"] == bronze && it["has_new_words"] == words), "{lines:?}");
+    };
+    all(&of_rule(), "same", Value::Bool(false));
+    alter("'投入较少。'", "'近一周投入不多。'");
+    all(&of_rule(), "same", Value::Bool(true));
+    alter("value < 40", "value < -1");
+    all(&of_rule(), "gone", Value::Null);
+    write(&file, &written);
     let id = offers[0]["warning_id"].as_str().expect("an id");
     // Facts and what they are held against; no level above what data alone may say, and no word that judges.
     let offer = &offers[0];
