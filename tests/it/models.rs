@@ -615,7 +615,15 @@ fn nobody_is_drawn_on_half_an_approval() {
         assert!(wrong.contains(word) && wrong.contains("warning.random"), "{wrong}");
     }
     // A name that is nobody's is no signature.
-    let signed = ["--set", "warning.random.ethics_no=\"LL-7\"", "--set", "warning.random.signed_by=[\"head\", \"dean\"]"];
+    let plan = format!("warning.random.plan_sha256=\"{}\"", "0f".repeat(32));
+    let signed = [
+        "--set",
+        "warning.random.ethics_no=\"LL-7\"",
+        "--set",
+        "warning.random.signed_by=[\"head\", \"dean\"]",
+        "--set",
+        plan.as_str(),
+    ];
     let folder = anew();
     let (code, _, wrong) = said(of(folder.path(), &["run", "--now", NEXT]).args(signed));
     assert_eq!(code, 2, "{wrong}");
