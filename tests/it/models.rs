@@ -371,6 +371,17 @@ fn outcomes_of_somebody_else_are_worth_the_base_rate() {
     };
     let (precisions, base) = figures(&honest);
     assert!(3.0 * base < precisions[0], "{precisions:?} beside {base}");
+    // All that a page or a paper needs stands in the JSON; groups stand apart, for auditors.
+    let report = &honest["report"];
+    let chosen = |it: &&Value| it["name"] == honest["chosen"];
+    let chosen = report["candidates"].as_array().expect("candidates").iter().find(chosen).expect("the chosen one");
+    let calibration = &chosen["calibration"];
+    assert!(!calibration["bands"].as_array().expect("bands").is_empty() && calibration["ece"].is_f64(), "{calibration}");
+    let leads = &chosen["lead_times"];
+    let warned = leads["days"].as_array().expect("days").iter().filter(|it| it.as_u64() != Some(0)).count() as u64;
+    assert!(0 < warned && leads["n_warned"] == warned && leads["share_week"].is_f64(), "{leads}");
+    assert!(chosen["lift_over_random"].is_f64() && chosen["lift_over_best_rule"].is_f64(), "{chosen}");
+    assert!(chosen["groups"].as_object().expect("groups").is_empty(), "{chosen}");
     let (precisions, base) = figures(&random);
     // Sixteen lists of twelve: four standard errors of a share.
     let error = 4.0 * (base * (1.0 - base) / 192.0).sqrt();

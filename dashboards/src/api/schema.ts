@@ -3014,6 +3014,14 @@ export interface components {
             precision: number | null;
             recall: number | null;
         };
+        /** @description Share of the events whose first list came so many days before them. */
+        ModelLeadBand: {
+            /** @description 0: on the day or later. Null: never listed. */
+            from_days: number | null;
+            /** @description Null: no end, or never listed. */
+            to_days: number | null;
+            share: number | null;
+        };
         /** @description What one ranking was worth under the same budget. */
         ModelWorth: {
             name: string;
@@ -3035,10 +3043,12 @@ export interface components {
             lift_over_random: number | null;
             lift_over_best_rule: number | null;
             lift_over_floor: number | null;
-            /** @description Days from the first list to the event, of those who were listed before it. */
+            /** @description Days from the first list to the event, of those who were ever listed; a list on the day or later counts 0. */
             lead_days_median: number | null;
-            /** @description Share of these with a week or more. */
+            /** @description Share of all events with a list a week or more before. */
             lead_share_week: number | null;
+            /** @description All events by how long before them the first list was: never, too late, then by weeks; shares in whole percents, null below thirty events. */
+            lead_bands: components["schemas"]["ModelLeadBand"][];
             weeks: components["schemas"]["ModelWeek"][];
             /** @description Precision over that of the order a counselor would take without the system: those most spoken with lately. Null where no contacts are recorded; it decides nothing. */
             lift_over_own_list: number | null;
@@ -4063,6 +4073,7 @@ export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
 export type ModelSeenByVisits = components['schemas']['ModelSeenByVisits'];
 export type ModelWeek = components['schemas']['ModelWeek'];
+export type ModelLeadBand = components['schemas']['ModelLeadBand'];
 export type ModelWorth = components['schemas']['ModelWorth'];
 export type ModelBand = components['schemas']['ModelBand'];
 export type ModelReliability = components['schemas']['ModelReliability'];

@@ -190,23 +190,29 @@ fn backtest(tested: &::transform::Backtested, file: Option<PathBuf>, format: For
         writeln!(out, "{} {judged_on}: {weeks} 周 weeks, {positive} / {rows} 行 rows, k = {}", tested.model, report.budget)?;
         writeln!(
             out,
-            "  {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
-            "", "precision", "recall", "auroc", "x base", "x rule", "x place"
+            "  {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
+            "", "precision", "recall", "auroc", "x base", "x rule", "x place", "days", ">= 7 d"
         )?;
         let figure = |it: Option<f64>| it.map_or_else(|| "-".to_owned(), |it| format!("{it:.3}"));
         for it in &report.candidates {
             let mark = if it.name == tested.chosen { "*" } else { " " };
             writeln!(
                 out,
-                "{mark} {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
+                "{mark} {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
                 it.name,
                 figure(it.precision),
                 figure(it.recall),
                 figure(it.auroc),
                 figure(it.lift_over_random),
                 figure(it.lift_over_best_rule),
-                figure(it.lift_over_floor)
+                figure(it.lift_over_floor),
+                it.lead_times.median_days.map_or_else(|| "-".to_owned(), |it| format!("{it:.1}")),
+                figure(it.lead_times.share_week)
             )?;
+        }
+        let chosen = report.candidates.iter().find(|it| it.name == tested.chosen).and_then(|it| it.calibration.as_ref());
+        if let Some(it) = chosen {
+            writeln!(out, "  概率平均偏差 ECE {:.3}，Brier {:.3}（{} 段 bands）", it.ece, it.brier, it.bands.len())?;
         }
     }
     writeln!(out, "  {}\n  {}", tested.reason_zh, tested.reason_en)?;

@@ -7,6 +7,7 @@ use schema::time::days_date;
 use serde_json::{Value, json};
 use warning::audit::{CELL_MIN, GroupRate, Verdict};
 use warning::backtest::{Decided, Report, Week, Worth};
+use warning::metrics::{LeadBand, LeadTimes};
 use warning::{Card, Estimate, SeenByVisits};
 
 use crate::access::Reader;
@@ -329,8 +330,17 @@ fn worth(it: &Worth, chosen: &str, words: &ModelWords) -> Value {
         "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "precision": it.precision, "recall": it.recall, "auroc": it.auroc,
         "lift_over_random": it.lift_over_random, "lift_over_best_rule": it.lift_over_best_rule, "lift_over_floor": it.lift_over_floor,
         "lead_days_median": it.lead_times.median_days, "lead_share_week": it.lead_times.share_week,
+        "lead_bands": lead_bands(&it.lead_times),
         "weeks": it.weeks.iter().map(week).collect::<Vec<_>>(),
     })
+}
+
+/// How long before the events the first list was, in shares of all events; a rate of a handful is no figure.
+fn lead_bands(times: &LeadTimes) -> Vec<Value> {
+    let is_told = CELL_MIN <= times.n_events;
+    let share = |n: u64| is_told.then(|| (100.0 * n as f64 / times.n_events as f64).round() / 100.0);
+    let band = |it: &LeadBand| json!({ "from_days": it.from_days, "to_days": it.to_days, "share": share(it.n_events) });
+    times.bands().iter().map(band).collect()
 }
 
 fn decision(it: &Decided, best_rule: Option<&str>, words: &ModelWords) -> Value {
@@ -403,6 +413,20 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lead_times_are_told_in_shares_of_all_events_and_not_of_a_handful() {
+        // Half never, one on the day, the others ten days before.
+        let of = |n: i32| {
+            let events: Vec<_> = (0..n).map(|it| (100, (n / 2 <= it).then_some(if it == n - 1 { 100 } else { 90 }))).collect();
+            lead_bands(&warning::metrics::lead_times(&events))
+        };
+        let shares = |of: &[Value]| of.iter().map(|it| it["share"].as_f64()).collect::<Vec<_>>();
+        let told = of(40);
+        assert_eq!(shares(&told), [Some(0.5), Some(0.03), Some(0.0), Some(0.48), Some(0.0), Some(0.0)]);
+        assert_eq!((&told[3]["from_days"], &told[3]["to_days"], &told[0]["from_days"]), (&json!(7), &json!(13), &Value::Null));
+        assert_eq!(shares(&of(29)), [None; 6]);
+    }
 
     #[test]
     fn a_card_tells_the_newest_visits_to_who_may_read_them_and_else_those_of_the_training() {
