@@ -391,7 +391,8 @@ impl Again {
         let is_decided_so = if word(offer, "rule", 0) == rule {
             let is_alone = word(offer, "rules", 0) == rule;
             ["baseline", "now_value", "n", "cov"].iter().all(|it| figure(offer, it, 0) == figure(found, it, row))
-                && ["last_seen_at", "last_seen_source", "explanations"].iter().all(|it| word(offer, it, 0) == word(found, it, row))
+                && ["last_seen_source", "explanations"].iter().all(|it| word(offer, it, 0) == word(found, it, row))
+                && instant(offer, "last_seen_at", 0) == instant(found, "last_seen_at", row)
                 && offer["severity"].is_null(0) == found["severity"].is_null(row)
                 // An offer of several findings begins with the first of them.
                 && (!is_alone || word(offer, "since_on", 0) == word(found, "since_on", row))
@@ -409,6 +410,13 @@ fn figure(batch: &RecordBatch, column: &str, row: usize) -> Option<u64> {
     let number = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Float64).ok()?;
     let number = number.as_primitive::<Float64Type>();
     number.is_valid(row).then(|| number.value(row).to_bits())
+}
+
+/// Microseconds of an instant, however its zone is written; `None` for NULL.
+fn instant(batch: &RecordBatch, column: &str, row: usize) -> Option<i64> {
+    let instant = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Int64).ok()?;
+    let instant = instant.as_primitive::<Int64Type>();
+    instant.is_valid(row).then(|| instant.value(row))
 }
 
 /// Numbers and parts of dates in a sentence, in any order of the sentence.

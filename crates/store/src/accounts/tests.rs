@@ -213,7 +213,7 @@ async fn accounts_of_a_person_are_found_by_an_index() {
         "EXPLAIN QUERY PLAN SELECT account FROM account WHERE person_key = $1",
     ] {
         let rows = sqlx::query(sql).bind(7_i64).fetch_all(store.database().read()).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|it| it.get("detail")).collect();
+        let plan: Vec<String> = rows.iter().map(|it| it.get(3)).collect();
         assert!(plan.len() == 1 && plan[0].contains("INDEX account_person"), "{sql}: {plan:?}");
     }
 }
