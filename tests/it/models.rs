@@ -483,6 +483,11 @@ fn groups_are_for_the_auditor_and_figures_below_thirty_for_nobody() {
     let found = rows(data, "SELECT * FROM model_audit WHERE model = 'failing'");
     assert!(found.iter().any(|it| it["rate"] == "selection" && it["ratio"].is_number()), "{found:?}");
     assert!(found.iter().all(|it| 30 <= it["n_rows"].as_i64().expect("a count") || it["value"].is_null()), "{found:?}");
+    let figure = |it: &Value, name: &str| it[name].as_f64().unwrap_or_else(|| panic!("no {name}: {it}"));
+    for it in found.iter().filter(|it| it["value"].is_number()) {
+        let (low, value, high) = (figure(it, "value_low"), figure(it, "value"), figure(it, "value_high"));
+        assert!(low <= value && value <= high && low < high, "{it}");
+    }
     for role in ["leader", "psychologist", "analyst", "administrator", "auditor"] {
         write(&data.join("password.txt"), "a long password of a tester\n");
         let password = std::fs::File::open(data.join("password.txt")).expect("a file");

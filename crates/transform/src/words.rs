@@ -154,12 +154,14 @@ pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
         ("model_audit", "value") => "比率；不足30行或30人时为空。",
         ("model_audit", "ratio") => "该比率与全体的比值。",
         ("model_audit", "is_flagged") => "区间落在 0.8 至 1.25 之外。",
-        ("model_audit" | "model_visit", "ratio_low" | "prevalence_low" | "ppv_low" | "recall_low" | "missed_low") => {
-            "其 95% 区间的下限。"
-        }
-        ("model_audit" | "model_visit", "ratio_high" | "prevalence_high" | "ppv_high" | "recall_high" | "missed_high") => {
-            "其 95% 区间的上限。"
-        }
+        (
+            "model_audit" | "model_visit",
+            "value_low" | "ratio_low" | "prevalence_low" | "ppv_low" | "recall_low" | "missed_low",
+        ) => "其 95% 区间的下限。",
+        (
+            "model_audit" | "model_visit",
+            "value_high" | "ratio_high" | "prevalence_high" | "ppv_high" | "recall_high" | "missed_high",
+        ) => "其 95% 区间的上限。",
         ("model_visit", "status") => "no_visits 尚无走访、too_few 样本不足或 estimated 已估计。",
         ("model_visit", "seen_n") => "见到的人数。",
         ("model_visit", "random_n") => "其中在随机抽取的房间见到的人数。",

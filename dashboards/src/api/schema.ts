@@ -3141,6 +3141,9 @@ export interface components {
              */
             status: "ok" | "insufficient";
             value: number | null;
+            /** @description Lower end of its 95 % interval; null in backtests of older versions. */
+            value_low: number | null;
+            value_high: number | null;
             /** @description Over everybody's rate. */
             ratio: number | null;
             /** @description Lower end of the 95 % interval. */

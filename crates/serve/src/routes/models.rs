@@ -383,11 +383,13 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
                 let mut said = json!({
                     "source": "backtest", "as_of_on": cell(&judged.row, "judged_on"), "attribute": attribute, "group": it.group,
                     "rate": it.rate, "n_rows": it.n_rows, "n_students": it.n_students, "status": "insufficient",
-                    "value": null, "ratio": null, "ratio_low": null, "ratio_high": null, "is_flagged": null,
+                    "value": null, "value_low": null, "value_high": null, "ratio": null, "ratio_low": null, "ratio_high": null, "is_flagged": null,
                 });
-                if let Verdict::Compared { value, ratio, is_flagged } = it.verdict {
+                if let Verdict::Compared { value, value_low, value_high, ratio, is_flagged } = it.verdict {
                     said["status"] = json!("ok");
                     said["value"] = json!(value);
+                    said["value_low"] = json!(value_low);
+                    said["value_high"] = json!(value_high);
                     said["ratio"] = json!(ratio.value);
                     said["ratio_low"] = json!(ratio.low);
                     said["ratio_high"] = json!(ratio.high);
@@ -403,7 +405,7 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
         groups.push(json!({
             "source": "nightly", "as_of_on": cell(&it, "as_of_on"), "attribute": cell(&it, "attribute"), "group": cell(&it, "subgroup"),
             "rate": cell(&it, "rate"), "n_rows": cell(&it, "n_rows"), "n_students": cell(&it, "n_students"), "status": status,
-            "value": cell(&it, "value"), "ratio": cell(&it, "ratio"), "ratio_low": cell(&it, "ratio_low"),
+            "value": cell(&it, "value"), "value_low": cell(&it, "value_low"), "value_high": cell(&it, "value_high"), "ratio": cell(&it, "ratio"), "ratio_low": cell(&it, "ratio_low"),
             "ratio_high": cell(&it, "ratio_high"), "is_flagged": cell(&it, "is_flagged"),
         }));
     }
