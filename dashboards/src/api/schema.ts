@@ -2995,8 +2995,11 @@ export interface components {
         ModelSeenByVisits: {
             /** @enum {string} */
             status: "no_visits" | "too_few" | "estimated";
-            /** Format: date */
-            as_of_on: string | null;
+            /**
+             * Format: date
+             * @description The newest Monday, for who may read it; else the day of the training, or the Monday known then.
+             */
+            as_of_on: string;
             seen_n: number | null;
             random_n: number | null;
             recall: number | null;

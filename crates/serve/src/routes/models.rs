@@ -271,18 +271,18 @@ fn card(card: &Card, kept: &Kept, visits: &Value) -> Value {
         "train_from_on": day(card.dates.train_from_on), "train_to_on": day(card.dates.train_to_on),
         "test_from_on": card.dates.test_from_on.and_then(day), "test_to_on": card.dates.test_to_on.and_then(day),
         "seed": card.seed, "sql_fingerprint": card.sql_fingerprint, "hash": cell(&version, "hash"), "limits": card.limits,
-        "seen_by_visits": seen_by_visits(&card.recall_vs_visit, visits),
+        "seen_by_visits": seen_by_visits(&card.recall_vs_visit, &cell(&version, "trained_on"), visits),
     })
 }
 
 /// What visits say of all offers: the newest Monday for who may read it, else what was known when the model was trained.
-fn seen_by_visits(on_card: &SeenByVisits, newest: &Value) -> Value {
+fn seen_by_visits(on_card: &SeenByVisits, trained_on: &Value, newest: &Value) -> Value {
     const NAMES: [&str; 7] = ["status", "as_of_on", "seen_n", "random_n", "recall", "recall_low", "recall_high"];
     if newest.is_object() {
         return Value::Object(NAMES.into_iter().map(|name| (name.to_owned(), newest[name].clone())).collect());
     }
     let mut said = json!({
-        "status": "no_visits", "as_of_on": null, "seen_n": null, "random_n": null, "recall": null, "recall_low": null, "recall_high": null,
+        "status": "no_visits", "as_of_on": trained_on, "seen_n": null, "random_n": null, "recall": null, "recall_low": null, "recall_high": null,
     });
     match on_card {
         SeenByVisits::NoVisits => {}
@@ -438,13 +438,16 @@ mod tests {
             "as_of_on": "2025-03-03", "status": "estimated", "seen_n": 400, "random_n": 120, "ppv": 0.3, "recall": 0.5,
             "recall_low": 0.3, "recall_high": 0.7,
         });
-        let said = seen_by_visits(&trained, &newest);
+        let on = json!("2024-10-08");
+        let said = seen_by_visits(&trained, &on, &newest);
         assert_eq!((&said["recall"], &said["as_of_on"]), (&json!(0.5), &json!("2025-03-03")));
         assert!(said.get("ppv").is_none(), "{said}");
-        let said = seen_by_visits(&trained, &Value::Null);
+        let said = seen_by_visits(&trained, &on, &Value::Null);
         assert_eq!((&said["recall_low"], &said["seen_n"], &said["as_of_on"]), (&json!(0.25), &json!(320), &json!("2024-10-04")));
-        assert_eq!(seen_by_visits(&SeenByVisits::NoVisits, &Value::Null)["status"], "no_visits");
-        let few = seen_by_visits(&SeenByVisits::TooFew, &Value::Null);
+        // That there were none says nothing of later days.
+        let none = seen_by_visits(&SeenByVisits::NoVisits, &on, &Value::Null);
+        assert_eq!((&none["status"], &none["as_of_on"]), (&json!("no_visits"), &on));
+        let few = seen_by_visits(&SeenByVisits::TooFew, &on, &Value::Null);
         assert_eq!((&few["status"], &few["recall"]), (&json!("too_few"), &Value::Null));
     }
 }
