@@ -278,17 +278,15 @@ fn ticket(key: RowKey, seed: u64) -> u64 {
     random(seed ^ (key.student_key as u64), key.as_of_on as u64).next_u64()
 }
 
-/// Event by event, the first day the student was on the list.
+/// Event by event, the first day the student was on the list since the event before: a list of last term was of last term's.
 fn leads(rows: &[Row], list: &[usize]) -> LeadTimes {
-    let mut first: BTreeMap<i64, i32> = BTreeMap::new();
+    let mut first: BTreeMap<(i64, i32), i32> = BTreeMap::new();
     for row in list {
-        let key = rows[*row].key;
-        first.entry(key.student_key).and_modify(|it| *it = key.as_of_on.min(*it)).or_insert(key.as_of_on);
+        let Row { key, event_on: Some(event_on), .. } = &rows[*row] else { continue };
+        first.entry((key.student_key, *event_on)).and_modify(|it| *it = key.as_of_on.min(*it)).or_insert(key.as_of_on);
     }
-    let events: BTreeMap<i64, i32> =
-        rows.iter().filter_map(|it| it.event_on.map(|event_on| (it.key.student_key, event_on))).collect();
-    let events: Vec<(i32, Option<i32>)> =
-        events.into_iter().map(|(student_key, event_on)| (event_on, first.get(&student_key).copied())).collect();
+    let events: BTreeSet<(i64, i32)> = rows.iter().filter_map(|it| Some((it.key.student_key, it.event_on?))).collect();
+    let events: Vec<(i32, Option<i32>)> = events.into_iter().map(|event| (event.1, first.get(&event).copied())).collect();
     lead_times(&events)
 }
 
@@ -512,6 +510,24 @@ mod tests {
         assert_eq!(report.best_rule.as_deref(), Some("silence"));
         assert!(report.decisions[0].is_offered, "{}", report.decisions[0].reason);
         assert_eq!((report.days.len(), report.n_rows, report.n_positive), (6, 1200, 120));
+    }
+
+    #[test]
+    fn what_comes_again_is_an_event_of_its_own_with_a_lead_of_its_own() {
+        // Of the first student events on days 14 and 42, of the second one on day 42; each row knows the next one.
+        let row = |student_key: i64, as_of_on: i32, event_on: Option<i32>| Row {
+            key: RowKey { as_of_on, student_key },
+            label: event_on.is_some_and(|it| it - as_of_on <= 7),
+            event_on,
+            groups: Vec::new(),
+        };
+        let next = |day: i32| Some(if day < 14 { 14 } else { 42 });
+        let mut rows: Vec<Row> = (0..6).map(|week| row(1, week * 7, next(week * 7))).collect();
+        rows.extend((0..6).map(|week| row(2, week * 7, Some(42))));
+        rows.push(row(3, 0, None));
+        // Listed on days 7 and 35, the second and third student never and once, for nothing.
+        let told = leads(&rows, &[1, 5, 12]);
+        assert_eq!((told.n_events, told.n_warned, told.days), (3, 2, vec![7, 7]));
     }
 
     #[track_caller]
