@@ -100,7 +100,7 @@ pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
         ("warning_signal", "reason_en") => "变化了什么，以事实表述，英文；群体为空。",
         ("warning_signal", "input") => "得出各数字的那行数据，JSON 格式；群体为空。",
         ("warning_candidate" | "warning_student", "score") => {
-            "排序的依据：趋势为其累积和；提示为各项发现合起来有多少见，并按以往同类发现的用处加权。"
+            "排序的依据：趋势为其累积和；提示为各项发现合起来有多罕见，并按以往同类发现的用处加权。"
         }
         ("warning_student", "input") => {
             "得出排序分的依据，JSON 格式：每个渠道最强的发现、其少见程度、以往同一规则的用处；不分级的发现为空。"
