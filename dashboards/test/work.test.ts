@@ -5,7 +5,7 @@ import {standing, waitingFirst} from "../src/facts/messages";
 import {toldParts} from "../src/facts/outcomes";
 import {waiting} from "../src/facts/sweeps";
 import {blankObservation, bodyOf, faultsOf, isUrgent} from "../src/facts/observation";
-import {compared, lifts} from "../src/facts/models";
+import {compared, leads, lifts} from "../src/facts/models";
 import {serverNow, setServerClock} from "../src/now";
 import type {ActForm, CaseRow, ModelBacktest, ModelWorth, OwnMessage, Sign} from "../src/api/schema";
 
@@ -110,6 +110,12 @@ describe("a model beside what is simpler", () => {
   it("stands in the order of its worth, chance among the others, and what nobody can judge is left out", () => {
     const said = lifts(backtest, (it) => it.name, "chance", (it) => `${it}x`).map((it) => `${it.name} ${it.shown}`);
     expect(said).toEqual(["boost 3.2x", "forest 2.5x", "absence_n 2x", "meal_n 1.4x", "chance 1x"]);
+  });
+  it("says how long before it spoke, in the order of the bands, and nothing of a handful", () => {
+    const band = (from_days: number | null, to_days: number | null, share: number | null) => ({from_days, to_days, share});
+    const said = (share: number | null) => leads([band(null, null, share), band(7, 13, share)], (it) => `${it.from_days}-${it.to_days}`, (it) => `${it * 100}%`);
+    expect(said(0.5)).toEqual([{name: "null-null", value: 0.5, shown: "50%"}, {name: "7-13", value: 0.5, shown: "50%"}]);
+    expect(said(null)).toEqual([]);
   });
 });
 

@@ -8,16 +8,16 @@ grain        = ["scope", "night_on"]
 purpose      = ["cockpit"]
 
 [columns]
-scope    = { about = "university, or the id of a college.", class = "internal" }
-night_on = { about = "The night.", class = "internal" }
-due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there; empty where one to four are back.", class = "internal" }
-back_n   = { about = "Of these, back; empty where one to four are, and for a college of which one to four are not, or whose absent are not told.", class = "internal" }
-absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", class = "internal" }
-unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", class = "internal" }
-leave_n  = { about = "Boarders on leave.", class = "internal" }
-listed_n = { about = "Absent, or missed by the list and found in the room later; empty where the absent are not told, and where one to four are listed or were found.", class = "internal" }
-verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实); empty where that is one to four, or all but one to four.", class = "internal" }
-status   = { about = "ok, suppressed or insufficient.", class = "internal" }
+scope    = { about = "university, or the id of a college.", about_zh = "university 全校，或学院编号。", class = "internal" }
+night_on = { about = "The night.", about_zh = "哪一晚。", class = "internal" }
+due_n    = { about = "Boarders due back where gates were seen: without leave, and on holidays only those who are there; empty where one to four are back.", about_zh = "闸机有观测的楼栋中应返回的住宿生数：不含请假者，假期只计留校者；已返回的为一至四人时为空。", class = "internal" }
+back_n   = { about = "Of these, back; empty where one to four are, and for a college of which one to four are not, or whose absent are not told.", about_zh = "其中已返回的；为一至四人时为空，学院未返回的为一至四人或未返回数不显示时也为空。", class = "internal" }
+absent_n = { about = "Of these, neither entry nor evidence on campus; exact for the university only.", about_zh = "其中既无进楼记录、也无在校记录的；只有全校给出确数。", class = "internal" }
+unseen_n = { about = "Boarders of buildings whose gates were not seen, counted apart.", about_zh = "闸机没有观测的楼栋的住宿生数，另行统计。", class = "internal" }
+leave_n  = { about = "Boarders on leave.", about_zh = "请假的住宿生数。", class = "internal" }
+listed_n = { about = "Absent, or missed by the list and found in the room later; empty where the absent are not told, and where one to four are listed or were found.", about_zh = "未返回的，以及名单列出、后来在房间找到的；未返回数不显示时为空，列出或找到的为一至四人时也为空。", class = "internal" }
+verified_n = { about = "Of these, somebody looked and said what was found by the date (已核实); empty where that is one to four, or all but one to four.", about_zh = "其中到该日为止已有人去看并说明结果的（已核实）；为一至四人、或除一至四人外全部核实时为空。", class = "internal" }
+status   = { about = "ok, suppressed or insufficient.", about_zh = "ok 正常、suppressed 人数过少不显示，或 insufficient 数据不足。", class = "internal" }
 ---*/
 
 WITH night AS (

@@ -9,11 +9,11 @@ grain        = ["device_id", "occurred_on", "slot"]
 purpose      = ["public_safety", "operations"]
 
 [columns]
-device_id   = { about = "Gate.", class = "internal" }
-occurred_on = { about = "Campus day.", class = "internal" }
-slot        = { about = "Ten minutes of the day, counted from 00:00.", class = "internal" }
-passage_n   = { about = "Passages, by any way.", class = "trace" }
-in_n        = { about = "Of them entries.", class = "trace" }
+device_id   = { about = "Gate.", about_zh = "闸机。", class = "internal" }
+occurred_on = { about = "Campus day.", about_zh = "校园日。", class = "internal" }
+slot        = { about = "Ten minutes of the day, counted from 00:00.", about_zh = "一天中的第几个十分钟，自 00:00 起算。", class = "internal" }
+passage_n   = { about = "Passages, by any way.", about_zh = "通行次数，不论方式。", class = "trace" }
+in_n        = { about = "Of them entries.", about_zh = "其中进入的次数。", class = "trace" }
 ---*/
 
 SELECT

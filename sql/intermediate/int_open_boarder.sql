@@ -9,16 +9,16 @@ subject      = "student_key"
 purpose      = ["public_safety"]
 
 [columns]
-college_name   = { about = "Name of the college." }
-building_id    = { about = "Building of the student's bed." }
-building_name  = { about = "Name of that building." }
-floor          = { about = "Floor of the bed." }
-room_id        = { about = "Room of the bed." }
-closes_minute  = { unit = "minutes", about = "When the building's gates close, since 00:00 of the night's own date; empty where the register does not say." }
-closing_minute = { unit = "minutes", about = "Until when somebody counts as back there." }
-is_away        = { about = "An approved leave or an internship covers the night." }
-is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered." }
-is_found_in    = { about = "Somebody found the student in the room tonight." }
+college_name   = { about = "Name of the college.", about_zh = "学院名称。" }
+building_id    = { about = "Building of the student's bed.", about_zh = "学生床位所在楼栋。" }
+building_name  = { about = "Name of that building.", about_zh = "该楼栋的名称。" }
+floor          = { about = "Floor of the bed.", about_zh = "床位所在楼层。" }
+room_id        = { about = "Room of the bed.", about_zh = "床位所在房间。" }
+closes_minute  = { unit = "minutes", about = "When the building's gates close, since 00:00 of the night's own date; empty where the register does not say.", about_zh = "楼栋门禁关闭的时间，自当晚日期 00:00 起的分钟数；登记册没有说明时为空。" }
+closing_minute = { unit = "minutes", about = "Until when somebody counts as back there.", about_zh = "在该处到何时为止算已返回。" }
+is_away        = { about = "An approved leave or an internship covers the night.", about_zh = "当晚有已批准的请假或实习。" }
+is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered.", about_zh = "当晚在节假日或假期之内，或次日放假，且没有登记留校。" }
+is_found_in    = { about = "Somebody found the student in the room tonight.", about_zh = "今晚有人在房间见到该生。" }
 ---*/
 
 WITH bed AS (

@@ -13,9 +13,9 @@ away_days  = 30   # without any trace, vacations and holidays apart: what was us
 entry_days = 56   # after the entry
 
 [columns]
-back_on     = { about = "First day with a trace after such an absence; empty without one." }
-from_on     = { about = "Day from which on the own past counts: that return, entry or return to school, whichever is last; the date itself for who is still away." }
-quiet_until = { about = "Until then nothing is compared with the own past; empty for whoever did not enter lately." }
+back_on     = { about = "First day with a trace after such an absence; empty without one.", about_zh = "长时间离开后第一天有记录的日期；没有离开过时为空。" }
+from_on     = { about = "Day from which on the own past counts: that return, entry or return to school, whichever is last; the date itself for who is still away.", about_zh = "自己的以往从哪天算起：返校、入学或复学中最晚的一个；仍未返回者为基准日当天。" }
+quiet_until = { about = "Until then nothing is compared with the own past; empty for whoever did not enter lately.", about_zh = "在此之前不与自己的以往比较；不是新近入学者为空。" }
 ---*/
 
 WITH seen AS (

@@ -9,20 +9,20 @@ subject      = "student_key"
 purpose      = ["portrait", "recommendation", "evaluation"]
 
 [columns]
-n                     = { unit = "day", about = "Days of the window that the activity system covers: who took part in nothing is known to have taken part in nothing." }
-activity_n            = { about = "Activities attended." }
-moral_n               = { about = "Of moral education (德育)." }
-intellectual_n        = { about = "Of intellectual education (智育)." }
-physical_n            = { about = "Of physical education (体育)." }
-aesthetic_n           = { about = "Of aesthetic education (美育)." }
-labor_n               = { about = "Of labour education (劳育)." }
-safety_n              = { about = "Of safety education (安全教育)." }
-organiser_n           = { about = "As an organiser or volunteer." }
-repeat_n              = { about = "Beyond the first of their kind: who came once and came again." }
-ideology_n            = { about = "Party and league days and lectures." }
-hour_tenths           = { about = "Hours credited, in tenths." }
-ideology_hour_tenths  = { about = "Hours credited for party and league days and lectures, in tenths." }
-volunteer_hour_tenths = { about = "Hours credited for volunteering, in tenths." }
+n                     = { unit = "day", about = "Days of the window that the activity system covers: who took part in nothing is known to have taken part in nothing.", about_zh = "窗口内活动系统覆盖的天数：没有参加，指的是已知没有参加。" }
+activity_n            = { about = "Activities attended.", about_zh = "参加的活动次数。" }
+moral_n               = { about = "Of moral education (德育).", about_zh = "其中德育的次数。" }
+intellectual_n        = { about = "Of intellectual education (智育).", about_zh = "其中智育的次数。" }
+physical_n            = { about = "Of physical education (体育).", about_zh = "其中体育的次数。" }
+aesthetic_n           = { about = "Of aesthetic education (美育).", about_zh = "其中美育的次数。" }
+labor_n               = { about = "Of labour education (劳育).", about_zh = "其中劳育的次数。" }
+safety_n              = { about = "Of safety education (安全教育).", about_zh = "其中安全教育的次数。" }
+organiser_n           = { about = "As an organiser or volunteer.", about_zh = "其中作为组织者或志愿者的次数。" }
+repeat_n              = { about = "Beyond the first of their kind: who came once and came again.", about_zh = "同类活动中首次以外的次数：来过又再来。" }
+ideology_n            = { about = "Party and league days and lectures.", about_zh = "主题党日、团日和讲座的次数。" }
+hour_tenths           = { about = "Hours credited, in tenths.", about_zh = "认定的学时，以十分之一学时计。" }
+ideology_hour_tenths  = { about = "Hours credited for party and league days and lectures, in tenths.", about_zh = "主题党日、团日和讲座认定的学时，以十分之一学时计。" }
+volunteer_hour_tenths = { about = "Hours credited for volunteering, in tenths.", about_zh = "志愿服务认定的学时，以十分之一学时计。" }
 ---*/
 
 WITH covered AS (

@@ -48,12 +48,12 @@ event_n         = { about = "Events of all kinds, without those by face.", about
 evening_last_in_minute = { unit = "minutes", about = "Last entry into the dormitory after 20:00, not by face, minutes since 00:00 of the campus day's own date; beyond 1440 after midnight.", about_zh = "20:00之后最后一次进入宿舍（人脸通行不计），自校园日当日零点起的分钟数；午夜之后超过1440。" }
 dorm_last_at    = { about = "Last passage of the dormitory gate, or use of a terminal inside the dormitory, before 23:30.", about_zh = "23:30之前最后一次通过宿舍门，或使用宿舍内终端的时间。" }
 dorm_last_direction = { about = "Its direction; who used a terminal inside was in, however they came.", about_zh = "其方向；使用楼内终端的为在内，不论如何进来。" }
-dorm_direction_2230 = { about = "Direction of the last passage before 22:30, for buildings whose register says when they close." }
-dorm_direction_2300 = { about = "Direction of the last passage before 23:00, for buildings whose register says when they close." }
-dorm_direction_2330 = { about = "Direction of the last passage before 23:30, for buildings whose register says when they close." }
-dorm_direction_0000 = { about = "Direction of the last passage before 00:00, for buildings whose register says when they close." }
-dorm_direction_0030 = { about = "Direction of the last passage before 00:30, for buildings whose register says when they close." }
-dorm_direction_end = { about = "Direction of the last passage of the whole campus day, for buildings whose register says when they close." }
+dorm_direction_2230 = { about = "Direction of the last passage before 22:30, for buildings whose register says when they close.", about_zh = "22:30 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
+dorm_direction_2300 = { about = "Direction of the last passage before 23:00, for buildings whose register says when they close.", about_zh = "23:00 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
+dorm_direction_2330 = { about = "Direction of the last passage before 23:30, for buildings whose register says when they close.", about_zh = "23:30 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
+dorm_direction_0000 = { about = "Direction of the last passage before 00:00, for buildings whose register says when they close.", about_zh = "00:00 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
+dorm_direction_0030 = { about = "Direction of the last passage before 00:30, for buildings whose register says when they close.", about_zh = "00:30 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
+dorm_direction_end = { about = "Direction of the last passage of the whole campus day, for buildings whose register says when they close.", about_zh = "整个校园日最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
 dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in.", about_zh = "当天第一次通过宿舍门的方向：先出门的，此前在内。" }
 late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage.", about_zh = "22:00至校园日结束的校内记录数，任何通行方式都算。" }
 school_last_direction = { about = "Direction of the last passage of the school gate.", about_zh = "最后一次通过校门的方向。" }
@@ -65,8 +65,8 @@ first_minute    = { unit = "minute_of_day", about = "First event of the campus d
 study_water_n   = { about = "Hot water fetched in the teaching buildings.", about_zh = "在教学楼打热水的次数。" }
 balance_fen     = { unit = "fen", about = "Left on the card after the last payment of the day.", about_zh = "当天最后一次付款后的卡内余额。" }
 is_low_balance  = { about = "Whether less than ten yuan were left after some payment.", about_zh = "是否有某次付款后余额不足十元。" }
-dorm_passages   = { about = "Passages of the dormitory gate, minutes since 04:00 with + for in and - for out, without those by face." }
-double_in_n     = { about = "Entries into the dormitory right after an entry, without those by face (闸机异常)." }
+dorm_passages   = { about = "Passages of the dormitory gate, minutes since 04:00 with + for in and - for out, without those by face.", about_zh = "宿舍门禁的各次通行，以 04:00 起的分钟数表示，+ 为进、- 为出；不含人脸通行。" }
+double_in_n     = { about = "Entries into the dormitory right after an entry, without those by face (闸机异常).", about_zh = "宿舍门禁进入之后紧接着又是进入的次数，不含人脸通行；多为闸机的问题。" }
 first_seen_at   = { about = "First event of all, by any way of passage.", about_zh = "当天最早的一条记录，任何通行方式都算。" }
 last_seen_at    = { about = "Last event of all, by any way of passage.", about_zh = "当天最后的一条记录，任何通行方式都算。" }
 last_seen_source = { about = "Source of that event: card or gate.", about_zh = "该记录的来源：card 校园卡或 gate 门禁。" }

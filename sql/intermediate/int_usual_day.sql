@@ -9,10 +9,10 @@ subject      = "student_key"
 purpose      = ["trend_warning"]
 
 [columns]
-week_no         = { about = "Weeks before the as-of date; 0 is the last seven days." }
-is_canteen_seen = { about = "Whether the canteens' terminals reported for most of the day; true where no device reports." }
-is_dorm_seen    = { about = "Whether the gates of the student's building reported for most of the evening." }
-is_library_seen = { about = "Whether the libraries' gates reported for most of the day." }
+week_no         = { about = "Weeks before the as-of date; 0 is the last seven days.", about_zh = "基准日之前的第几周；0 为最近七天。" }
+is_canteen_seen = { about = "Whether the canteens' terminals reported for most of the day; true where no device reports.", about_zh = "食堂终端当天大部分时间是否有上报；没有设备上报状态的学校记为是。" }
+is_dorm_seen    = { about = "Whether the gates of the student's building reported for most of the evening.", about_zh = "学生所在楼栋的闸机当晚大部分时间是否有上报。" }
+is_library_seen = { about = "Whether the libraries' gates reported for most of the day.", about_zh = "图书馆闸机当天大部分时间是否有上报。" }
 ---*/
 
 WITH device AS (

@@ -18,14 +18,14 @@ flood_min  = 600   # more than one a second passes no gate: the device is out of
 shown      = "2 hours"
 
 [columns]
-device_id = { about = "Gate.", class = "internal", title_zh = "门", title_en = "Gate" }
-slot      = { about = "Ten minutes of the day, counted from 00:00.", class = "internal" }
-kind      = { about = "Kind of place it serves.", class = "internal", title_zh = "类别", title_en = "Kind" }
-place     = { about = "Where it stands.", class = "internal", title_zh = "位置", title_en = "Place" }
-in_n      = { about = "Entries in these ten minutes.", class = "internal", title_zh = "进入人次", title_en = "Entries" }
-usual_n   = { about = "The most at that hour on any day of the four weeks before.", class = "internal", title_zh = "以往最多", title_en = "Most before" }
-from_at   = { about = "Beginning of the ten minutes.", class = "internal", title_zh = "时间", title_en = "Time" }
-until_at  = { about = "Until when it is shown.", class = "internal" }
+device_id = { about = "Gate.", about_zh = "闸机。", class = "internal", title_zh = "门", title_en = "Gate" }
+slot      = { about = "Ten minutes of the day, counted from 00:00.", about_zh = "一天中的第几个十分钟，自 00:00 起算。", class = "internal" }
+kind      = { about = "Kind of place it serves.", about_zh = "服务于哪类场所。", class = "internal", title_zh = "类别", title_en = "Kind" }
+place     = { about = "Where it stands.", about_zh = "所在位置。", class = "internal", title_zh = "位置", title_en = "Place" }
+in_n      = { about = "Entries in these ten minutes.", about_zh = "这十分钟内的进入次数。", class = "internal", title_zh = "进入人次", title_en = "Entries" }
+usual_n   = { about = "The most at that hour on any day of the four weeks before.", about_zh = "此前四周任何一天同一时段的最大值。", class = "internal", title_zh = "以往最多", title_en = "Most before" }
+from_at   = { about = "Beginning of the ten minutes.", about_zh = "这十分钟的开始。", class = "internal", title_zh = "时间", title_en = "Time" }
+until_at  = { about = "Until when it is shown.", about_zh = "显示到何时为止。", class = "internal" }
 ---*/
 
 WITH past AS (

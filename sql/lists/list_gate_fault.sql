@@ -16,12 +16,12 @@ share_min    = 3     # a third of the devices has to be heard after it
 flood_min    = 600   # passages in ten minutes: one a second
 
 [columns]
-device_id    = { about = "Device.", class = "internal", title_zh = "设备", title_en = "Device" }
-fault        = { about = "silent or flood.", class = "internal", title_zh = "异常", title_en = "Fault" }
-kind         = { about = "Kind of place it serves.", class = "internal", title_zh = "类别", title_en = "Kind" }
-place        = { about = "Where it stands.", class = "internal", title_zh = "位置", title_en = "Place" }
-last_beat_at = { about = "Last sign of life within 28 days.", class = "internal", title_zh = "最近心跳", title_en = "Last sign of life" }
-from_at      = { about = "Since when it is taken for a fault; the row holds from then on.", class = "internal", title_zh = "起始时间", title_en = "Since" }
+device_id    = { about = "Device.", about_zh = "设备。", class = "internal", title_zh = "设备", title_en = "Device" }
+fault        = { about = "silent or flood.", about_zh = "silent 无信号，或 flood 记录过多。", class = "internal", title_zh = "异常", title_en = "Fault" }
+kind         = { about = "Kind of place it serves.", about_zh = "服务于哪类场所。", class = "internal", title_zh = "类别", title_en = "Kind" }
+place        = { about = "Where it stands.", about_zh = "所在位置。", class = "internal", title_zh = "位置", title_en = "Place" }
+last_beat_at = { about = "Last sign of life within 28 days.", about_zh = "28天内最近一次心跳。", class = "internal", title_zh = "最近心跳", title_en = "Last sign of life" }
+from_at      = { about = "Since when it is taken for a fault; the row holds from then on.", about_zh = "自何时起视为故障；该行自此有效。", class = "internal", title_zh = "起始时间", title_en = "Since" }
 ---*/
 
 WITH beat AS (

@@ -14,13 +14,13 @@ purpose  = ["public_safety"]
 curfew_minute = 1380     # 23:00, where the register of buildings says no other hour
 
 [columns]
-night_on      = { about = "The night.", class = "trace", title_zh = "夜晚", title_en = "Night" }
+night_on      = { about = "The night.", about_zh = "哪一晚。", class = "trace", title_zh = "夜晚", title_en = "Night" }
 college_name  = { title_zh = "学院", title_en = "College" }
 class         = { title_zh = "班级", title_en = "Class" }
 building_name = { title_zh = "楼栋", title_en = "Building" }
 floor         = { title_zh = "楼层", title_en = "Floor" }
 room_id       = { title_zh = "房间", title_en = "Room" }
-from_at       = { about = "The entry, to the minute; the row holds from then on.", class = "trace", title_zh = "进楼时间", title_en = "Came in" }
+from_at       = { about = "The entry, to the minute; the row holds from then on.", about_zh = "进楼时间，精确到分钟；该行自此有效。", class = "trace", title_zh = "进楼时间", title_en = "Came in" }
 ---*/
 
 SELECT

@@ -17,16 +17,16 @@ flood_min      = 600     # passages in ten minutes: whoever came in may be among
 silent_after   = "30 minutes"   # a gate without sign of life for so long is out of order
 
 [columns]
-night_on         = { about = "The night.", class = "trace", title_zh = "夜晚", title_en = "Night" }
+night_on         = { about = "The night.", about_zh = "哪一晚。", class = "trace", title_zh = "夜晚", title_en = "Night" }
 college_name     = { title_zh = "学院", title_en = "College" }
 class            = { title_zh = "班级", title_en = "Class" }
 building_name    = { title_zh = "楼栋", title_en = "Building" }
 floor            = { title_zh = "楼层", title_en = "Floor" }
 room_id          = { title_zh = "房间", title_en = "Room" }
-last_seen_at     = { about = "Last evidence on any channel.", title_zh = "最近一次记录", title_en = "Last evidence" }
-last_seen_source = { about = "Channel of that evidence.", title_zh = "记录来源", title_en = "Channel" }
-from_at          = { about = "Half an hour after the building closes; the row holds from then on.", class = "trace", title_zh = "起始时间", title_en = "Since" }
-until_at         = { about = "Until when the building's gates are known to work; the row holds no longer, unless they go on reporting.", class = "trace" }
+last_seen_at     = { about = "Last evidence on any channel.", about_zh = "任何渠道的最近一次记录。", title_zh = "最近一次记录", title_en = "Last evidence" }
+last_seen_source = { about = "Channel of that evidence.", about_zh = "该记录来自哪个渠道。", title_zh = "记录来源", title_en = "Channel" }
+from_at          = { about = "Half an hour after the building closes; the row holds from then on.", about_zh = "楼栋关门后半小时；该行自此有效。", class = "trace", title_zh = "起始时间", title_en = "Since" }
+until_at         = { about = "Until when the building's gates are known to work; the row holds no longer, unless they go on reporting.", about_zh = "已知楼栋闸机正常到何时；此后该行不再有效，除非闸机继续上报。", class = "trace" }
 ---*/
 
 WITH day AS (

@@ -16,10 +16,10 @@ near = "24 hours"
 [columns]
 ticket_id    = { title_zh = "工单号", title_en = "Request" }
 category     = { title_zh = "类别", title_en = "Category" }
-office       = { about = "Office that answers for it, by name where the register has one.", title_zh = "责任部门", title_en = "Office" }
+office       = { about = "Office that answers for it, by name where the register has one.", about_zh = "负责办理的部门；登记册有名称时为名称。", title_zh = "责任部门", title_en = "Office" }
 submitted_at = { title_zh = "提交时间", title_en = "Sent" }
 due_at       = { title_zh = "时限", title_en = "Due" }
-from_at      = { about = "A day before the deadline; the row holds from then on.", title_zh = "提醒起", title_en = "Since" }
+from_at      = { about = "A day before the deadline; the row holds from then on.", about_zh = "期限前一天；该行自此有效。", title_zh = "提醒起", title_en = "Since" }
 ---*/
 
 WITH step AS (

@@ -17,11 +17,11 @@ visit_minutes    = { unit = "minutes", about = "Time in rooms.", about_zh = "在
 talk_n           = { about = "Talks, a meeting of a group counting once.", about_zh = "谈话次数，与一组人的谈话算一次。", class = "personal" }
 talk_student_n   = { about = "Students talked with.", about_zh = "谈话涉及的学生数。", class = "personal" }
 talk_minutes     = { unit = "minutes", about = "Time in talks.", about_zh = "谈话的时间。", class = "personal" }
-reception_minutes = { unit = "minutes", about = "Present at a reception day.", class = "personal" }
-act_n            = { about = "Lectures, panels, group sessions and other acts.", class = "personal" }
-act_student_n    = { about = "How many took part in them.", class = "personal" }
-act_minutes      = { unit = "minutes", about = "Time in them.", class = "personal" }
-ticket_step_n    = { about = "Steps taken in requests.", class = "personal" }
+reception_minutes = { unit = "minutes", about = "Present at a reception day.", about_zh = "参加接待日的分钟数。", class = "personal" }
+act_n            = { about = "Lectures, panels, group sessions and other acts.", about_zh = "讲座、座谈、团体活动和其他履职的次数。", class = "personal" }
+act_student_n    = { about = "How many took part in them.", about_zh = "参加其中的人数。", class = "personal" }
+act_minutes      = { unit = "minutes", about = "Time in them.", about_zh = "用于其中的分钟数。", class = "personal" }
+ticket_step_n    = { about = "Steps taken in requests.", about_zh = "办理诉求的步骤数。", class = "personal" }
 ---*/
 
 WITH talk AS (

@@ -249,6 +249,8 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
     assert_eq!(trained["is_offered"], true, "{trained}");
     let lift = trained["card"]["metrics"]["lift_over_best_rule"].as_f64().expect("a lift");
     assert!(1.3 < lift, "{trained}");
+    // This project knows no visits, and the card says so.
+    assert_eq!(trained["card"]["recall_vs_visit"]["status"], "no_visits", "{trained}");
     // The night after scores, and what it found is offered.
     let (code, _, wrong) = said(&mut of(data, &["run", "--now", NEXT]));
     assert_eq!(code, 0, "{wrong}");
@@ -282,6 +284,25 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
     };
     let told: Vec<Value> = from_bronze().into_iter().filter(|it| it["model"].is_string() || it["rule"].is_string()).collect();
     assert!(told.iter().any(|it| it["model"] == "failing") && told.iter().all(|it| it["from_bronze"] == "same"), "{told:?}");
+    // Other words of the rule are no other decision, and another figure is one.
+    let file = data.join("sql/warning/low_effort.sql");
+    let written = std::fs::read_to_string(&file).expect("a rule");
+    let alter = |from: &str, to: &str| write(&file, &written.replace(from, to));
+    // The offer may have gone on from the night before: then it is told of both.
+    let of_rule = || {
+        let lines: Vec<Value> = from_bronze().into_iter().filter(|it| it["rule"] == "low_effort").collect();
+        assert!(!lines.is_empty(), "no rule beside the model: {both}");
+        lines
+    };
+    let all = |lines: &[Value], bronze: &str, words: Value| {
+        assert!(lines.iter().all(|it| it["from_bronze"] == bronze && it["has_new_words"] == words), "{lines:?}");
+    };
+    all(&of_rule(), "same", Value::Bool(false));
+    alter("'投入较少。'", "'近一周投入不多。'");
+    all(&of_rule(), "same", Value::Bool(true));
+    alter("value < 40", "value < -1");
+    all(&of_rule(), "gone", Value::Null);
+    write(&file, &written);
     let id = offers[0]["warning_id"].as_str().expect("an id");
     // Facts and what they are held against; no level above what data alone may say, and no word that judges.
     let offer = &offers[0];
@@ -350,6 +371,17 @@ fn outcomes_of_somebody_else_are_worth_the_base_rate() {
     };
     let (precisions, base) = figures(&honest);
     assert!(3.0 * base < precisions[0], "{precisions:?} beside {base}");
+    // All that a page or a paper needs stands in the JSON; groups stand apart, for auditors.
+    let report = &honest["report"];
+    let chosen = |it: &&Value| it["name"] == honest["chosen"];
+    let chosen = report["candidates"].as_array().expect("candidates").iter().find(chosen).expect("the chosen one");
+    let calibration = &chosen["calibration"];
+    assert!(!calibration["bands"].as_array().expect("bands").is_empty() && calibration["ece"].is_f64(), "{calibration}");
+    let leads = &chosen["lead_times"];
+    let warned = leads["days"].as_array().expect("days").iter().filter(|it| it.as_u64() != Some(0)).count() as u64;
+    assert!(0 < warned && leads["n_warned"] == warned && leads["share_week"].is_f64(), "{leads}");
+    assert!(chosen["lift_over_random"].is_f64() && chosen["lift_over_best_rule"].is_f64(), "{chosen}");
+    assert!(chosen["groups"].as_object().expect("groups").is_empty(), "{chosen}");
     let (precisions, base) = figures(&random);
     // Sixteen lists of twelve: four standard errors of a share.
     let error = 4.0 * (base * (1.0 - base) / 192.0).sqrt();
@@ -451,6 +483,11 @@ fn groups_are_for_the_auditor_and_figures_below_thirty_for_nobody() {
     let found = rows(data, "SELECT * FROM model_audit WHERE model = 'failing'");
     assert!(found.iter().any(|it| it["rate"] == "selection" && it["ratio"].is_number()), "{found:?}");
     assert!(found.iter().all(|it| 30 <= it["n_rows"].as_i64().expect("a count") || it["value"].is_null()), "{found:?}");
+    let figure = |it: &Value, name: &str| it[name].as_f64().unwrap_or_else(|| panic!("no {name}: {it}"));
+    for it in found.iter().filter(|it| it["value"].is_number()) {
+        let (low, value, high) = (figure(it, "value_low"), figure(it, "value"), figure(it, "value_high"));
+        assert!(low <= value && value <= high && low < high, "{it}");
+    }
     for role in ["leader", "psychologist", "analyst", "administrator", "auditor"] {
         write(&data.join("password.txt"), "a long password of a tester\n");
         let password = std::fs::File::open(data.join("password.txt")).expect("a file");
@@ -594,7 +631,15 @@ fn nobody_is_drawn_on_half_an_approval() {
         assert!(wrong.contains(word) && wrong.contains("warning.random"), "{wrong}");
     }
     // A name that is nobody's is no signature.
-    let signed = ["--set", "warning.random.ethics_no=\"LL-7\"", "--set", "warning.random.signed_by=[\"head\", \"dean\"]"];
+    let plan = format!("warning.random.plan_sha256=\"{}\"", "0f".repeat(32));
+    let signed = [
+        "--set",
+        "warning.random.ethics_no=\"LL-7\"",
+        "--set",
+        "warning.random.signed_by=[\"head\", \"dean\"]",
+        "--set",
+        plan.as_str(),
+    ];
     let folder = anew();
     let (code, _, wrong) = said(of(folder.path(), &["run", "--now", NEXT]).args(signed));
     assert_eq!(code, 2, "{wrong}");

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use datafusion::prelude::SessionContext;
 use schema::{Cadence, Class, Subject};
-use warning::Estimate;
 use warning::visit::{Frame, RecallVsVisit, Seen};
+use warning::{Estimate, SeenByVisits};
 
 use crate::Error;
-use crate::build::Builder;
+use crate::build::{Builder, date};
 use crate::issued::{as_of, column};
 use crate::node::{Node, Origin};
 use crate::planned::Columns;
@@ -53,7 +53,7 @@ pub(crate) fn node(subject: &Subject) -> Node {
     node.purpose = vec!["evaluation".to_owned()];
     node.inputs = SEEN.map(str::to_owned).to_vec();
     let mut words = vec![
-        ("status".to_owned(), "too_few or estimated.".to_owned()),
+        ("status".to_owned(), "no_visits, too_few or estimated.".to_owned()),
         ("seen_n".to_owned(), "Persons who were met.".to_owned()),
         ("random_n".to_owned(), "Of them, those in rooms drawn at random.".to_owned()),
         ("as_of_on".to_owned(), "As-of date.".to_owned()),
@@ -116,7 +116,11 @@ impl Builder<'_> {
         };
         let figure = |it: Option<f64>| -> ArrayRef { Arc::new(Float64Array::from(vec![it])) };
         let count = |it: Option<u64>| -> ArrayRef { Arc::new(Int64Array::from(vec![it.map(u64::cast_signed)])) };
-        let status = if told.is_some() { "estimated" } else { "too_few" };
+        let status = match told {
+            Some(_) => "estimated",
+            None if seen.is_empty() => "no_visits",
+            None => "too_few",
+        };
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from(vec![status])), count(told.map(|it| it.1)), count(told.map(|it| it.2))];
         for place in 0..FIGURES.len() {
@@ -124,5 +128,70 @@ impl Builder<'_> {
             columns.extend([of(|it| it.value), of(|it| it.low), of(|it| it.high)]);
         }
         self.stored(node, columns)
+    }
+
+    /// What the newest Monday by a date says, for the card of a model that is trained as of then.
+    pub(crate) async fn seen_by_visits(&self, as_of_on: i32) -> Result<SeenByVisits, Error> {
+        if self.graph.node(VISIT).is_none() {
+            return Ok(SeenByVisits::NoVisits);
+        }
+        let context = self.stored_context(&[VISIT]).await?;
+        let sql = format!("SELECT * FROM {VISIT} WHERE as_of_on <= {} ORDER BY as_of_on DESC LIMIT 1", date(as_of_on));
+        let found = collect(&context, &sql, VISIT).await?;
+        found.iter().find(|it| 0 < it.num_rows()).map_or(Ok(SeenByVisits::NoVisits), on_card)
+    }
+}
+
+/// The first row of `model_visit` as it stands on a card.
+fn on_card(rows: &RecordBatch) -> Result<SeenByVisits, Error> {
+    let status = typed(rows, "status", DataType::Utf8, VISIT)?;
+    match status.as_string::<i32>().value(0) {
+        "no_visits" => return Ok(SeenByVisits::NoVisits),
+        "estimated" => {}
+        _ => return Ok(SeenByVisits::TooFew),
+    }
+    let share = |name: &str| Ok::<_, Error>(typed(rows, name, DataType::Float64, VISIT)?.as_primitive::<Float64Type>().value(0));
+    let count = |name: &str| {
+        let found = typed(rows, name, DataType::Int64, VISIT)?;
+        Ok::<_, Error>(found.as_primitive::<Int64Type>().value(0).cast_unsigned())
+    };
+    Ok(SeenByVisits::Estimated {
+        as_of_on: typed(rows, "as_of_on", DataType::Date32, VISIT)?.as_primitive::<Date32Type>().value(0),
+        n_seen: count("seen_n")?,
+        n_random: count("random_n")?,
+        recall: Estimate { value: share("recall")?, low: share("recall_low")?, high: share("recall_high")? },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::Date32Array;
+
+    use super::*;
+
+    fn row(status: &str, n: Option<i64>, shares: [Option<f64>; 3]) -> RecordBatch {
+        let share = |it: Option<f64>| -> ArrayRef { Arc::new(Float64Array::from(vec![it])) };
+        let count = |it: Option<i64>| -> ArrayRef { Arc::new(Int64Array::from(vec![it])) };
+        let on: ArrayRef = Arc::new(Date32Array::from(vec![20_000]));
+        let status: ArrayRef = Arc::new(StringArray::from(vec![status]));
+        RecordBatch::try_from_iter_with_nullable([
+            ("as_of_on", on, true),
+            ("status", status, true),
+            ("seen_n", count(n), true),
+            ("random_n", count(n.map(|it| it / 4)), true),
+            ("recall", share(shares[0]), true),
+            ("recall_low", share(shares[1]), true),
+            ("recall_high", share(shares[2]), true),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_card_says_what_the_newest_monday_says_and_no_figure_where_there_is_none() {
+        let said = on_card(&row("estimated", Some(320), [Some(0.4), Some(0.25), Some(0.6)])).unwrap();
+        let recall = Estimate { value: 0.4, low: 0.25, high: 0.6 };
+        assert_eq!(said, SeenByVisits::Estimated { as_of_on: 20_000, n_seen: 320, n_random: 80, recall });
+        assert_eq!(on_card(&row("too_few", None, [None; 3])).unwrap(), SeenByVisits::TooFew);
+        assert_eq!(on_card(&row("no_visits", None, [None; 3])).unwrap(), SeenByVisits::NoVisits);
     }
 }

@@ -81,13 +81,126 @@ pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
         ("quality_source_day", "evening_n") => "18:00 至 24:00 的行数。",
         ("quality_source_day", "late_n") => "比自己那天晚两天或以上才到的行数。",
         ("quality_source_day", "occurred_on") => "校园日。",
+        ("quality_source_day", "after_end_n") => "当日结束后才为系统所知的行数：次日的各表未用到它们。",
+        ("warning_signal", "trend") => "sql/trend 中的文件。",
+        ("warning_signal", "subject_kind") => "person 个人，或群体的类别，如 building 楼栋。",
+        ("warning_signal", "subject_id") => "个人的假名或群体的名称，以文字表示。",
+        ("warning_signal", "student_key") => "该生，以假名表示；群体为空。",
+        ("warning_signal", "is_standing") => "信号是否持续：到过界限，且没有回落到界限的一半以下。",
+        ("warning_signal", "since_on") => "变化开始那一周的第一天。",
+        ("warning_signal", "baseline") => "此前各周的中位数，以该趋势的单位计；群体为空。",
+        ("warning_signal", "now_value") => "此后各周的中位数，以该趋势的单位计；群体为空。",
+        ("warning_signal", "n") => "此后各周的天数或次数；群体为其学生数。",
+        ("warning_signal", "cov") => "此后各周中最低的覆盖。",
+        ("warning_signal", "z") => "最近一周与自己以往的偏离，已扣除群体变化，以稳健标准差计，越大变化越不利；群体为其偏离。",
+        ("warning_signal", "shift") => "因所在群体一起变化而从最近一周扣除的部分。",
+        ("warning_signal", "ewma") => "z 的移动平均；群体为空。",
+        ("warning_signal", "cusum") => "单侧累积和；群体为其偏离是标准误的多少倍。",
+        ("warning_signal", "reason_zh") => "变化了什么，以事实表述，中文；群体为空。",
+        ("warning_signal", "reason_en") => "变化了什么，以事实表述，英文；群体为空。",
+        ("warning_signal", "input") => "得出各数字的那行数据，JSON 格式；群体为空。",
+        ("warning_candidate" | "warning_student", "score") => {
+            "排序的依据：趋势为其累积和；提示为各项发现合起来有多罕见，并按以往同类发现的用处加权。"
+        }
+        ("warning_student", "input") => {
+            "得出排序分的依据，JSON 格式：每个渠道最强的发现、其少见程度、以往同一规则的用处；不分级的发现为空。"
+        }
+        ("model_version" | "model_backtest" | "model_drift" | "risk_score" | "model_audit", "model") => "sql/risk 中的文件。",
+        ("model_version", "version") => "训练日期和哈希的前几位。",
+        ("model_version", "kind") => "logistic 逻辑回归、forest 随机森林或 boost 提升树。",
+        ("model_version", "label") => "学习的结果。",
+        ("model_version", "trained_on") => "只从该日之前已经结束且已知的数据学习。",
+        ("model_version", "known_at") => "最早可用于评分的时刻：该日开始之时。",
+        ("model_version", "n_rows") => "学习所用的行数。",
+        ("model_version", "n_positive") => "其中确有其事的行数。",
+        ("model_version", "budget") => "每周名单上的学生数。",
+        ("model_version", "is_offered") => "回测表明它优于最好的单条规则和地点。",
+        ("model_version", "reason_zh") => "可用或不可用的理由，中文。",
+        ("model_version", "reason_en") => "可用或不可用的理由，英文。",
+        ("model_version", "card") => "模型卡，JSON 格式，不含分组数据。",
+        ("model_version", "hash") => "模型的 BLAKE3 哈希。",
+        ("model_version", "bytes") => "模型本身，十六进制：只有数字，以后各版本的程序都能用它评分。",
+        ("model_version", "calibration") => "由分数换算为概率的对照，JSON 格式。",
+        ("model_version", "reference") => "学习所用的数值，不含个人，JSON 格式：用来判断漂移。",
+        ("model_backtest", "judged_on") => "以该日已知的结果评判。",
+        ("model_backtest", "known_at") => "该日开始之时。",
+        ("model_backtest", "chosen") => "命中最多的候选模型。",
+        ("model_backtest", "report") => "除分组以外的全部内容，JSON 格式。",
+        ("model_backtest", "subgroups") => "各分组的比率，JSON 格式；仅供审计人员。",
+        ("model_drift", "version") => "将用于评分的版本。",
+        ("model_drift", "input") => "指标。",
+        ("model_drift", "known_before") => "学习时有值的行所占比例。",
+        ("model_drift", "known_now") => "该日有值的行所占比例。",
+        ("model_drift", "coverage_psi") => "有值与无值的总体稳定性指数（PSI）。",
+        ("model_drift", "value_psi") => "有值者数值的总体稳定性指数（PSI）。",
+        ("model_drift", "level") => "quiet 平稳、look 需查看或 freeze 冻结。",
+        ("model_drift", "is_coverage") => "覆盖本身已经变化：先查设备。",
+        ("risk_score", "version") => "评分所用的版本。",
+        ("risk_score", "score") => "分数，0 至 1：用于排序。",
+        ("risk_score", "probability") => "以往分数相近者中确有其事的比例。",
+        ("risk_score", "base_rate") => "以往全部行中确有其事的比例。",
+        ("risk_score", "known_n") => "有值的输入项数。",
+        ("risk_score", "is_listed") => "在该日的名单上；名单长度取决于可用工时。",
+        ("risk_score", "is_offered") => "在名单上，且模型可用、未冻结。",
+        ("risk_score", "contributions") => "每项输入使分数增减多少，JSON 格式；沿路径可加，并非 Shapley 值。",
+        ("risk_score", "input") => "输入的那行数据，JSON 格式：可重算出同样的分数。",
+        ("risk_score", "reason_zh") => "名单上的学生：与众不同之处，以事实表述，中文。",
+        ("risk_score", "reason_en") => "名单上的学生：与众不同之处，以事实表述，英文。",
+        ("model_audit", "attribute") => "按什么分组。",
+        ("model_audit", "subgroup") => "哪一组。",
+        ("model_audit", "rate") => "selection 列入率、precision 命中率、false_positive 误列率或 false_negative 漏列率。",
+        ("model_audit", "n_rows") => "该比率依据的行数。",
+        ("model_audit", "n_students") => "该比率依据的学生数。",
+        ("model_audit", "value") => "比率；不足30行或30人时为空。",
+        ("model_audit", "ratio") => "该比率与全体的比值。",
+        ("model_audit", "is_flagged") => "区间落在 0.8 至 1.25 之外。",
+        (
+            "model_audit" | "model_visit",
+            "value_low" | "ratio_low" | "prevalence_low" | "ppv_low" | "recall_low" | "missed_low",
+        ) => "其 95% 区间的下限。",
+        (
+            "model_audit" | "model_visit",
+            "value_high" | "ratio_high" | "prevalence_high" | "ppv_high" | "recall_high" | "missed_high",
+        ) => "其 95% 区间的上限。",
+        ("model_visit", "status") => "no_visits 尚无走访、too_few 样本不足或 estimated 已估计。",
+        ("model_visit", "seen_n") => "见到的人数。",
+        ("model_visit", "random_n") => "其中在随机抽取的房间见到的人数。",
+        ("model_visit", "prevalence") => "希望得到支持者的比例；以走访所见为准。",
+        ("model_visit", "ppv") => "有提示者中希望得到支持的比例；以走访所见为准。",
+        ("model_visit", "recall") => "希望得到支持者中有提示的比例；以走访所见为准。",
+        ("model_visit", "missed") => "没有提示者中希望得到支持的比例；以走访所见为准。",
+        ("model_effect", "verdict") => {
+            "too_few 样本不足、no_effect 看不出作用、less 联系之后更少或 more 联系之后更多：指四周后仍有变化的情形。"
+        }
+        ("model_effect", "lift") => "有人联系者的（实际－预计）减去与其配对者的同一差值，以比例计；负数为更少。",
+        ("model_effect", "lift_low") => "其 99% 区间的下限。",
+        ("model_effect", "lift_high") => "其 99% 区间的上限。",
+        ("model_effect", "students_n") => "各周有过变化的学生数。",
+        ("model_effect", "contacted_n") => "其中两周内有人谈过的学生数。",
+        ("model_effect", "matched_n") => "其中找到情况相近者配对的学生数。",
+        ("model_effect", "match_rate") => "有人联系者中配成对的比例。",
+        ("model_effect", "similarity") => "配对后两组的重合程度，0 至 1。",
+        ("model_effect", "doubts") => {
+            "存疑的理由，以逗号分隔：few_students 人数少、few_matches 配对少、not_alike 两组不相近、too_good 好得可疑。"
+        }
+        // The key of the person, in tables that have one; a project may name it otherwise.
+        (
+            "feat_measure" | "closed_measure" | "portrait_tag" | "warning_candidate" | "warning_student" | "risk_score",
+            "student_key",
+        ) => "该生，以假名表示。",
+        (_, "as_of_on") => "基准日。",
         _ => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use schema::Subject;
+
     use super::{column, table};
+    use crate::issued;
 
     #[test]
     fn a_table_of_the_house_is_told_in_chinese_without_a_word_that_judges() {
@@ -102,5 +215,55 @@ mod tests {
             assert!(said.ends_with('。'), "{table}.{name}: {said}");
         }
         assert_eq!(column("dim_student", "value"), None, "the same name says something else elsewhere");
+    }
+
+    #[test]
+    fn every_column_of_every_table_of_the_house_is_told_in_chinese() {
+        let subject: Subject = serde_json::from_value(serde_json::json!({
+            "table": "dim_student", "key": "student_key", "peer": [], "peer_wide": [], "peer_min": 5, "self_weeks": 8, "self_weeks_min": 3,
+        }))
+        .unwrap();
+        let text = r#"/*---
+kind = "risk"
+about = "Everybody."
+title_zh = "名单"
+title_en = "List"
+owner = "school"
+purpose = ["trend_warning"]
+thread = "academic"
+label = "label_failure"
+candidates = ["logistic"]
+baselines = ["low:effort"]
+inputs = ["effort"]
+caveat_zh = "不说明原因。"
+caveat_en = "It gives no reason."
+---*/
+SELECT student_key FROM dim_student
+"#;
+        let risk = schema::Model::parse(std::path::Path::new("sql/risk/failing.sql"), text, &BTreeMap::new()).unwrap();
+        let mut nodes = vec![
+            issued::feat_measure(&[], &subject),
+            issued::closed_measure(&[], &subject),
+            issued::portrait_tag(&[], &subject),
+            issued::warning_signal(&subject),
+            issued::warning_group(),
+            issued::warning_candidate(&[], &[], &[], &subject),
+            issued::warning_student(&subject, &[], None),
+            issued::quality_source_day(&[]),
+            crate::effect::node(&subject),
+            crate::seen::node(&subject),
+        ];
+        let of_risks = crate::risk::generated(&[&risk], Vec::new(), Some(&subject));
+        assert_eq!(of_risks.len(), 5, "a table of risk models is missing");
+        nodes.extend(of_risks);
+        for node in &nodes {
+            assert!(node.about_zh.as_deref().is_some_and(|it| it.ends_with('。')), "{} has no words", node.name);
+            assert!(!node.columns.is_empty(), "{} has no columns", node.name);
+            for name in node.columns.keys() {
+                let said = column(&node.name, name).unwrap_or_default();
+                assert!(said.ends_with('。'), "{}.{name} is told in English only: {said}", node.name);
+                assert_eq!(schema::forbidden(said), [""; 0], "{}.{name}", node.name);
+            }
+        }
     }
 }

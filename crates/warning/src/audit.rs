@@ -10,7 +10,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::interval::{Estimate, percentiles};
+use crate::interval::{Estimate, percentiles, share};
 use crate::metrics::ratio;
 use crate::model::random;
 
@@ -76,6 +76,12 @@ pub enum Verdict {
     Compared {
         /// The group's rate.
         value: f64,
+        /// Lower end of its 95 % interval; reports of older versions have none.
+        #[serde(default)]
+        value_low: Option<f64>,
+        /// Upper end.
+        #[serde(default)]
+        value_high: Option<f64>,
         /// Group over everybody, with its 95 % interval.
         ratio: Estimate,
         /// The whole interval lies outside [`ALIKE`].
@@ -125,7 +131,9 @@ impl Counts {
 /// If `resamples` is 0.
 ///
 /// # Source
-/// Percentile bootstrap over students (Davison and Hinkley, 1997, 5.3), 95 %.
+/// Ratios: percentile bootstrap over students (Davison and Hinkley, 1997, 5.3), 95 %. Rates: Clopper and Pearson (1934) on as
+/// many observations as there are students behind the rate, for the weeks of one student are one: rather too wide, and never
+/// without width where nobody was listed.
 pub fn audit(decisions: &[Decision], resamples: usize, seed: u64) -> Result<Vec<GroupRate>, Error> {
     if resamples == 0 {
         return Err(Error::Setting { setting: "resamples", value: resamples.to_string(), allowed: "at least 1" });
@@ -177,7 +185,16 @@ pub fn audit(decisions: &[Decision], resamples: usize, seed: u64) -> Result<Vec<
             let verdict = match (value, quotient, ends) {
                 (Some(value), Some(quotient), Some((low, high))) if CELL_MIN <= n_rows && CELL_MIN <= n_students => {
                     let is_flagged = high < ALIKE.0 || ALIKE.1 < low;
-                    Verdict::Compared { value, ratio: Estimate { value: quotient, low, high }, is_flagged }
+                    let is_behind = |it: &&Vec<(usize, Counts)>| it.iter().any(|it| it.0 == *group && 0 < it.1.of[at].1);
+                    let behind = students.iter().filter(is_behind).count() as f64;
+                    let (value_low, value_high) = share(value * behind, behind, 0.05);
+                    Verdict::Compared {
+                        value,
+                        value_low: Some(value_low),
+                        value_high: Some(value_high),
+                        ratio: Estimate { value: quotient, low, high },
+                        is_flagged,
+                    }
                 }
                 _ => Verdict::TooFew,
             };
@@ -223,7 +240,7 @@ mod tests {
             (Rate::Selection, 0.3, 1000),
         ] {
             let it = find(&answers, "a", rate);
-            let Verdict::Compared { value, ratio, is_flagged } = it.verdict else { panic!("{it:?}") };
+            let Verdict::Compared { value, ratio, is_flagged, .. } = it.verdict else { panic!("{it:?}") };
             assert!((value - expected).abs() < 1e-12, "{rate:?} is {value}");
             assert_eq!((it.n_rows, ratio.value, is_flagged), (n_rows, 1.0, false));
         }
@@ -238,6 +255,23 @@ mod tests {
         assert!(is_flagged && 1.25 < ratio.low && ratio.holds(ratio.value), "{ratio:?}");
         let Verdict::Compared { is_flagged, .. } = find(&answers, "even", Rate::Precision).verdict else { panic!() };
         assert!(!is_flagged);
+    }
+
+    #[test]
+    fn a_rate_has_an_interval_that_many_weeks_of_the_same_students_do_not_narrow() {
+        let ends = |rows: &[Decision], rate: Rate| match find(&audit(rows, 50, 1).unwrap(), "a", rate).verdict {
+            Verdict::Compared { value, value_low: Some(low), value_high: Some(high), .. } => (value, low, high),
+            other => panic!("{other:?}"),
+        };
+        let week = group("a", 0, 100, 10, 0, 10);
+        let (value, low, high) = ends(&week, Rate::Selection);
+        // Ten of a hundred: 4.90 to 17.62 percent, by the tables.
+        assert!((value - 0.1).abs() < 1e-12 && (low - 0.0490).abs() < 1e-4 && (high - 0.1762).abs() < 1e-4, "{low} {high}");
+        let weeks: Vec<Decision> = (0..12).flat_map(|_| week.clone()).collect();
+        assert_eq!(ends(&weeks, Rate::Selection), (value, low, high));
+        let older = serde_json::json!({ "verdict": "compared", "value": 0.1, "ratio": { "value": 1.0, "low": 0.9, "high": 1.1 }, "is_flagged": false });
+        let read: Verdict = serde_json::from_value(older).unwrap();
+        assert!(matches!(read, Verdict::Compared { value_low: None, value_high: None, .. }), "{read:?}");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub struct Worth {
     pub lift_over_own_list: Option<f64>,
     /// Area under the curve, days pooled; rows without a score stand last.
     pub auroc: Option<f64>,
-    /// From the first list a student was on to the event.
+    /// From the first list that spoke of an event to the event.
     pub lead_times: LeadTimes,
     /// Of its probabilities, if it claims any.
     pub calibration: Option<Calibration>,
@@ -278,17 +278,23 @@ fn ticket(key: RowKey, seed: u64) -> u64 {
     random(seed ^ (key.student_key as u64), key.as_of_on as u64).next_u64()
 }
 
-/// Event by event, the first day the student was on the list.
+/// Event by event, the first day the student was on a list that spoke of it: one whose horizon holds the event, or one made
+/// when it had come already, which is no early word. What comes again is an event of its own: a list of last term was of
+/// last term's.
 fn leads(rows: &[Row], list: &[usize]) -> LeadTimes {
-    let mut first: BTreeMap<i64, i32> = BTreeMap::new();
-    for row in list {
-        let key = rows[*row].key;
-        first.entry(key.student_key).and_modify(|it| *it = key.as_of_on.min(*it)).or_insert(key.as_of_on);
+    let spoken_of = |it: &Row| {
+        let event_on = it.event_on?;
+        (it.label || event_on <= it.key.as_of_on).then_some((it.key.student_key, event_on))
+    };
+    let mut first: BTreeMap<(i64, i32), i32> = BTreeMap::new();
+    for row in list.iter().map(|it| &rows[*it]) {
+        if let Some(event) = spoken_of(row) {
+            let as_of_on = row.key.as_of_on;
+            first.entry(event).and_modify(|it| *it = as_of_on.min(*it)).or_insert(as_of_on);
+        }
     }
-    let events: BTreeMap<i64, i32> =
-        rows.iter().filter_map(|it| it.event_on.map(|event_on| (it.key.student_key, event_on))).collect();
-    let events: Vec<(i32, Option<i32>)> =
-        events.into_iter().map(|(student_key, event_on)| (event_on, first.get(&student_key).copied())).collect();
+    let events: BTreeSet<(i64, i32)> = rows.iter().filter_map(spoken_of).collect();
+    let events: Vec<(i32, Option<i32>)> = events.into_iter().map(|event| (event.1, first.get(&event).copied())).collect();
     lead_times(&events)
 }
 
@@ -512,6 +518,25 @@ mod tests {
         assert_eq!(report.best_rule.as_deref(), Some("silence"));
         assert!(report.decisions[0].is_offered, "{}", report.decisions[0].reason);
         assert_eq!((report.days.len(), report.n_rows, report.n_positive), (6, 1200, 120));
+    }
+
+    #[test]
+    fn what_comes_again_is_an_event_of_its_own_with_a_lead_of_its_own() {
+        // Of the first student events on days 14 and 42, of the second one on day 42; a list speaks of the next seven days.
+        let row = |student_key: i64, as_of_on: i32, event_on: Option<i32>| Row {
+            key: RowKey { as_of_on, student_key },
+            label: event_on.is_some_and(|it| (1..=7).contains(&(it - as_of_on))),
+            event_on,
+            groups: Vec::new(),
+        };
+        let next = |day: i32| Some(if day < 14 { 14 } else { 42 });
+        let mut rows: Vec<Row> = (0..6).map(|week| row(1, week * 7, next(week * 7))).collect();
+        rows.extend((0..6).map(|week| row(2, week * 7, Some(42))));
+        rows.extend([row(3, 0, None), row(4, 21, Some(19)), row(5, 0, Some(300))]);
+        // Listed: the first student too early, in time, after the event and in time again; the third for nothing, the fourth
+        // too late, the fifth long before an event of which no list spoke.
+        let told = leads(&rows, &[0, 1, 2, 5, 12, 13, 14]);
+        assert_eq!((told.n_events, told.n_warned, told.days), (4, 2, vec![0, 7, 7]));
     }
 
     #[track_caller]

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::audit::GroupRate;
 use crate::backtest::Report;
 use crate::error::Error;
+use crate::interval::Estimate;
 use crate::metrics::Calibration;
 use crate::model::Kind;
-use crate::visit::RecallVsVisit;
 
 /// Everything a reader needs to judge a warning of this model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,14 +49,43 @@ pub struct Card {
     pub calibration: Option<Calibration>,
     /// By attribute.
     pub groups: BTreeMap<String, Vec<GroupRate>>,
-    /// Recall relative to what random visits saw.
-    pub recall_vs_visit: Option<RecallVsVisit>,
+    /// Recall of all offers together, relative to what visits saw.
+    #[serde(default, deserialize_with = "or_no_visits")]
+    pub recall_vs_visit: SeenByVisits,
     /// It may make warnings.
     pub is_offered: bool,
     /// Why, or why not.
     pub decision: String,
     /// What it does not know and must not be used for, one sentence each.
     pub limits: Vec<String>,
+}
+
+/// What visits to rooms drawn at random said by the day of the training, of all offers together: those of one model are
+/// too few to be told apart from the others.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "status")]
+pub enum SeenByVisits {
+    /// Nobody was met on a planned visit yet.
+    #[default]
+    NoVisits,
+    /// 样本不足: too few were met for any statement.
+    TooFew,
+    /// Share with an offer, of those who want support.
+    Estimated {
+        /// The Monday of the figure, in days since 1970-01-01.
+        as_of_on: i32,
+        /// Persons who were met.
+        n_seen: u64,
+        /// Of them in rooms drawn at random.
+        n_random: u64,
+        /// The share with its 95 % interval.
+        recall: Estimate,
+    },
+}
+
+/// Cards of older versions say nothing here, or null.
+fn or_no_visits<'a, D: Deserializer<'a>>(from: D) -> Result<SeenByVisits, D::Error> {
+    Ok(Option::<SeenByVisits>::deserialize(from)?.unwrap_or_default())
 }
 
 /// Days since 1970-01-01.
@@ -133,7 +162,7 @@ mod tests {
             metrics: BTreeMap::new(),
             calibration: None,
             groups: BTreeMap::new(),
-            recall_vs_visit: Some(RecallVsVisit::TooFew { n_random: 3, n_warned: 2, n_in_need: 0 }),
+            recall_vs_visit: SeenByVisits::TooFew,
             is_offered: false,
             decision: "not judged yet".to_owned(),
             limits: vec!["Knows nothing of students away on internships.".to_owned()],
@@ -146,6 +175,27 @@ mod tests {
         assert_eq!(text, card().to_json().unwrap());
         assert_eq!(serde_json::from_str::<Card>(&text).unwrap(), card());
         assert!(text.find("\"absence\"").unwrap() < text.find("\"meals\"").unwrap());
+    }
+
+    #[test]
+    fn what_visits_saw_stands_on_the_card_and_an_older_card_has_none() {
+        let recall = Estimate { value: 0.4, low: 0.25, high: 0.6 };
+        let seen = SeenByVisits::Estimated { as_of_on: 20_000, n_seen: 320, n_random: 90, recall };
+        let card = Card { recall_vs_visit: seen, ..card() };
+        let text = card.to_json().unwrap();
+        assert_eq!(serde_json::from_str::<Card>(&text).unwrap(), card);
+        let mut older: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let said = serde_json::json!({
+            "status": "estimated", "as_of_on": 20_000, "n_seen": 320, "n_random": 90,
+            "recall": { "value": 0.4, "low": 0.25, "high": 0.6 },
+        });
+        assert_eq!(older["recall_vs_visit"], said);
+        older["recall_vs_visit"] = serde_json::Value::Null;
+        let read: Card = serde_json::from_value(older.clone()).unwrap();
+        assert_eq!(read.recall_vs_visit, SeenByVisits::NoVisits);
+        older.as_object_mut().unwrap().remove("recall_vs_visit");
+        let read: Card = serde_json::from_value(older).unwrap();
+        assert_eq!(read.recall_vs_visit, SeenByVisits::NoVisits);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use audit::audit;
 pub use backtest::backtest;
 pub use boost::Boost;
 pub use calibrate::{Isotonic, Past};
-pub use card::{Card, Dates};
+pub use card::{Card, Dates, SeenByVisits};
 pub use config::{Capacity, Config, ModelRules};
 pub use draw::{Draw, Random};
 pub use drift::drift;

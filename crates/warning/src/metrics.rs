@@ -203,6 +203,32 @@ pub struct LeadTimes {
     pub days: Vec<u32>,
 }
 
+/// Events whose first warning came so many days before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeadBand {
+    /// Least days, 0 for a warning on the day or later; `None` where no warning ever came.
+    pub from_days: Option<u32>,
+    /// Most days; `None` without an end, or where no warning ever came.
+    pub to_days: Option<u32>,
+    /// Events.
+    pub n_events: u64,
+}
+
+impl LeadTimes {
+    /// How the times are spread: never warned of, too late, within a week, and by weeks; every event stands in one band.
+    pub fn bands(&self) -> Vec<LeadBand> {
+        const BANDS: [(u32, Option<u32>); 5] = [(0, Some(0)), (1, Some(6)), (7, Some(13)), (14, Some(27)), (28, None)];
+        let never = self.n_events.saturating_sub(self.days.len() as u64);
+        let band = |(from, to): (u32, Option<u32>)| LeadBand {
+            from_days: Some(from),
+            to_days: to,
+            n_events: self.days.iter().filter(|it| from <= **it && to.is_none_or(|to| **it <= to)).count() as u64,
+        };
+        let never = LeadBand { from_days: None, to_days: None, n_events: never };
+        std::iter::once(never).chain(BANDS.into_iter().map(band)).collect()
+    }
+}
+
 /// Returns the time from the first qualifying warning to the event, event by event.
 ///
 /// # Shape
@@ -264,6 +290,18 @@ mod tests {
         assert_eq!(top_k(&scores, &[0, 0, 1, 0, 9], 2), [1, 2]);
         assert_eq!(top_k(&scores, &[0; 5], 10).len(), 4);
         assert_eq!(top_k(&scores, &[0; 5], 0), [0_usize; 0]);
+    }
+
+    #[test]
+    fn every_event_stands_in_one_band_of_lead_times() {
+        // Never, three days late, on the day, 1, 6, 7, 13, 14, 27, 28 and 90 days before.
+        let first = [None, Some(103), Some(100), Some(99), Some(94), Some(93), Some(87), Some(86), Some(73), Some(72), Some(10)];
+        let times = lead_times(&first.map(|it| (100, it)));
+        let bands = times.bands();
+        assert_eq!(bands.iter().map(|it| it.n_events).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 2]);
+        assert_eq!(bands.iter().map(|it| it.n_events).sum::<u64>(), times.n_events);
+        assert_eq!((bands[0].from_days, bands[1].to_days, bands[5].to_days), (None, Some(0), None));
+        assert!(lead_times(&[]).bands().iter().all(|it| it.n_events == 0));
     }
 
     #[test]

@@ -317,7 +317,7 @@ mod tests {
         // The score goes before.
         assert_eq!(offered(&rules(1), &[of(1, Some(90)), Candidate { rarity: 6.0, ..of(2, Some(1)) }]), [2]);
         // A study that was approved draws, the same for the same date, and not always the same students.
-        let draw = Draw::new("E-1", &["a".to_owned(), "b".to_owned()]).expect("settings");
+        let draw = Draw::new("E-1", &["a".to_owned(), "b".to_owned()], &"0f".repeat(32)).expect("settings");
         let drawn = Rules { random: draw, ..rules(1) };
         let pair = [of(1, Some(3)), of(2, Some(90))];
         let on = |day: i32| offers(&drawn, &pair, STUDENTS, &[], day).offered[0].key;

@@ -2989,6 +2989,22 @@ export interface components {
             /** @description Hash of the stored model. */
             hash: string;
             limits: string[];
+            seen_by_visits: components["schemas"]["ModelSeenByVisits"];
+        };
+        /** @description Recall of all offers together, relative to what visits to rooms drawn at random saw (相对走访所见召回), with its 95 % interval. Null where nobody or too few were met. */
+        ModelSeenByVisits: {
+            /** @enum {string} */
+            status: "no_visits" | "too_few" | "estimated";
+            /**
+             * Format: date
+             * @description The newest Monday, for who may read it; else the day of the training, or the Monday known then.
+             */
+            as_of_on: string;
+            seen_n: number | null;
+            random_n: number | null;
+            recall: number | null;
+            recall_low: number | null;
+            recall_high: number | null;
         };
         /** @description The list of one week. */
         ModelWeek: {
@@ -3000,6 +3016,14 @@ export interface components {
             n_rows: number;
             precision: number | null;
             recall: number | null;
+        };
+        /** @description Share of the events whose first list came so many days before them. */
+        ModelLeadBand: {
+            /** @description 0: on the day or later. Null: never listed. */
+            from_days: number | null;
+            /** @description Null: no end, or never listed. */
+            to_days: number | null;
+            share: number | null;
         };
         /** @description What one ranking was worth under the same budget. */
         ModelWorth: {
@@ -3022,10 +3046,12 @@ export interface components {
             lift_over_random: number | null;
             lift_over_best_rule: number | null;
             lift_over_floor: number | null;
-            /** @description Days from the first list to the event, of those who were listed before it. */
+            /** @description Days from the first list to the event, of those who were ever listed; a list on the day or later counts 0. */
             lead_days_median: number | null;
-            /** @description Share of these with a week or more. */
+            /** @description Share of all events with a list a week or more before. */
             lead_share_week: number | null;
+            /** @description All events by how long before them the first list was: never, too late, then by weeks; shares in whole percents, null below thirty events. */
+            lead_bands: components["schemas"]["ModelLeadBand"][];
             weeks: components["schemas"]["ModelWeek"][];
             /** @description Precision over that of the order a counselor would take without the system: those most spoken with lately. Null where no contacts are recorded; it decides nothing. */
             lift_over_own_list: number | null;
@@ -3118,6 +3144,9 @@ export interface components {
              */
             status: "ok" | "insufficient";
             value: number | null;
+            /** @description Lower end of its 95 % interval; null in backtests of older versions. */
+            value_low: number | null;
+            value_high: number | null;
             /** @description Over everybody's rate. */
             ratio: number | null;
             /** @description Lower end of the 95 % interval. */
@@ -3842,7 +3871,7 @@ export interface components {
             /** Format: date */
             as_of_on: string;
             /** @enum {string} */
-            status: "too_few" | "estimated";
+            status: "no_visits" | "too_few" | "estimated";
             seen_n: number | null;
             random_n: number | null;
             prevalence: number | null;
@@ -4048,7 +4077,9 @@ export type ModelList = components['schemas']['ModelList'];
 export type FollowUpEffect = components['schemas']['FollowUpEffect'];
 export type ModelInput = components['schemas']['ModelInput'];
 export type ModelCard = components['schemas']['ModelCard'];
+export type ModelSeenByVisits = components['schemas']['ModelSeenByVisits'];
 export type ModelWeek = components['schemas']['ModelWeek'];
+export type ModelLeadBand = components['schemas']['ModelLeadBand'];
 export type ModelWorth = components['schemas']['ModelWorth'];
 export type ModelBand = components['schemas']['ModelBand'];
 export type ModelReliability = components['schemas']['ModelReliability'];

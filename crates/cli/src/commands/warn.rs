@@ -190,23 +190,29 @@ fn backtest(tested: &::transform::Backtested, file: Option<PathBuf>, format: For
         writeln!(out, "{} {judged_on}: {weeks} 周 weeks, {positive} / {rows} 行 rows, k = {}", tested.model, report.budget)?;
         writeln!(
             out,
-            "  {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
-            "", "precision", "recall", "auroc", "x base", "x rule", "x place"
+            "  {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
+            "", "precision", "recall", "auroc", "x base", "x rule", "x place", "days", ">= 7 d"
         )?;
         let figure = |it: Option<f64>| it.map_or_else(|| "-".to_owned(), |it| format!("{it:.3}"));
         for it in &report.candidates {
             let mark = if it.name == tested.chosen { "*" } else { " " };
             writeln!(
                 out,
-                "{mark} {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}",
+                "{mark} {:<28} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
                 it.name,
                 figure(it.precision),
                 figure(it.recall),
                 figure(it.auroc),
                 figure(it.lift_over_random),
                 figure(it.lift_over_best_rule),
-                figure(it.lift_over_floor)
+                figure(it.lift_over_floor),
+                it.lead_times.median_days.map_or_else(|| "-".to_owned(), |it| format!("{it:.1}")),
+                figure(it.lead_times.share_week)
             )?;
+        }
+        let chosen = report.candidates.iter().find(|it| it.name == tested.chosen).and_then(|it| it.calibration.as_ref());
+        if let Some(it) = chosen {
+            writeln!(out, "  概率平均偏差 ECE {:.3}，Brier {:.3}（{} 段 bands）", it.ece, it.brier, it.bands.len())?;
         }
     }
     writeln!(out, "  {}\n  {}", tested.reason_zh, tested.reason_en)?;
@@ -364,6 +370,63 @@ fn bronze_words(bronze: &Value) -> &'static str {
     }
 }
 
+/// A rule's finding worked out again, held against the offer that was made of it.
+#[derive(Debug, PartialEq)]
+struct Again {
+    /// It finds the same: the figures, what they are held against, and on which channel.
+    is_decided_so: bool,
+    /// It says so in the same words. Words may be made better at any time; no decision changes with them.
+    is_told_so: bool,
+}
+
+impl Again {
+    fn held(offer: &RecordBatch, rule: &str, found: &RecordBatch, row: usize) -> Self {
+        let has_line = |column: &str| {
+            let (told, reason) = (word(offer, column, 0), word(found, column, row));
+            reason.lines().all(|line| told.lines().any(|it| it == line))
+        };
+        let is_told_so = has_line("reason_zh") && has_line("reason_en");
+        let channel = word(found, "channel", row);
+        let is_seen_there = word(offer, "channels", 0).split(',').any(|it| it == channel);
+        let is_decided_so = if word(offer, "rule", 0) == rule {
+            let is_alone = word(offer, "rules", 0) == rule;
+            ["baseline", "now_value", "n", "cov"].iter().all(|it| figure(offer, it, 0) == figure(found, it, row))
+                && ["last_seen_source", "explanations"].iter().all(|it| word(offer, it, 0) == word(found, it, row))
+                && instant(offer, "last_seen_at", 0) == instant(found, "last_seen_at", row)
+                && offer["severity"].is_null(0) == found["severity"].is_null(row)
+                // An offer of several findings begins with the first of them.
+                && (!is_alone || word(offer, "since_on", 0) == word(found, "since_on", row))
+        } else {
+            // The figures of the strongest finding stand beside the offer; of another there are those that its sentence tells.
+            let again = figures_in(&word(found, "reason_zh", row));
+            word(offer, "reason_zh", 0).lines().any(|line| figures_in(line) == again)
+        };
+        Self { is_decided_so: is_seen_there && is_decided_so, is_told_so }
+    }
+}
+
+/// The bits of a number; `None` for NULL.
+fn figure(batch: &RecordBatch, column: &str, row: usize) -> Option<u64> {
+    let number = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Float64).ok()?;
+    let number = number.as_primitive::<Float64Type>();
+    number.is_valid(row).then(|| number.value(row).to_bits())
+}
+
+/// Microseconds of an instant, however its zone is written; `None` for NULL.
+fn instant(batch: &RecordBatch, column: &str, row: usize) -> Option<i64> {
+    let instant = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Int64).ok()?;
+    let instant = instant.as_primitive::<Int64Type>();
+    instant.is_valid(row).then(|| instant.value(row))
+}
+
+/// Numbers and parts of dates in a sentence, in any order of the sentence.
+fn figures_in(sentence: &str) -> Vec<String> {
+    let parts = sentence.split(|it: char| !it.is_ascii_digit() && it != '.').map(|it| it.trim_matches('.'));
+    let mut figures: Vec<String> = parts.filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    figures.sort_unstable();
+    figures
+}
+
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     // The newest first: what holds now is asked for oftener than how it began.
@@ -509,24 +572,32 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
     let is_scored =
         |name: &str| offer.signals.iter().any(|it| it.trend == name) || offer.scores.iter().any(|it| it.model == name);
     for rule in word(&offer.row, "rules", 0).split(',').filter(|name| !is_scored(name)) {
-        let told = word(&offer.row, "reason_zh", 0);
-        let found: Option<Vec<String>> = anew.as_ref().map(|(candidates, _)| {
+        let found: Option<Vec<Again>> = anew.as_ref().map(|(candidates, _)| {
             let of = |batch: &RecordBatch| {
                 let is_it = |row: &usize| word(batch, "rule", *row) == rule;
-                (0..batch.num_rows()).filter(is_it).map(|row| word(batch, "reason_zh", row)).collect::<Vec<String>>()
+                (0..batch.num_rows()).filter(is_it).map(|row| Again::held(&offer.row, rule, batch, row)).collect::<Vec<_>>()
             };
             candidates.iter().flat_map(of).collect()
         });
-        let is_told = |it: &Vec<String>| it.iter().any(|reason| told.lines().any(|line| reason.lines().any(|it| it == line)));
-        let bronze = bronze(found.as_ref().map(|it| !it.is_empty()), found.as_ref().is_some_and(is_told));
+        let same = found.iter().flatten().find(|it| it.is_decided_so);
+        let bronze = bronze(found.as_ref().map(|it| !it.is_empty()), same.is_some());
+        let has_new_words = same.is_some_and(|it| !it.is_told_so);
         is_whole &= !matches!(bronze.as_str(), Some("differs" | "gone"));
         let rows = bronze_words(&bronze);
+        let words = if has_new_words {
+            "，措辞此后已改，依据未变 / its words were changed since, what it found was not"
+        } else {
+            ""
+        };
         let said = json!({
-            "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": told, "from_bronze": bronze,
+            "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0),
+            "from_bronze": bronze, "has_new_words": same.map(|_| has_new_words),
         });
         report(
             &said,
-            format!("{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay{rows}"),
+            format!(
+                "{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay{rows}{words}"
+            ),
         )?;
     }
     if from_bronze && !is_whole {
@@ -549,4 +620,62 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
         report(&said, line)?;
     }
     Ok(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray};
+
+    use super::*;
+
+    /// A finding of 2 nights, told by a sentence in each language; `rules` are those of the offer.
+    fn finding(rules: &str, now_value: f64, reason: (&str, &str)) -> RecordBatch {
+        let text = |it: &str| -> ArrayRef { Arc::new(StringArray::from(vec![it])) };
+        let number = |it: f64| -> ArrayRef { Arc::new(Float64Array::from(vec![it])) };
+        let severity: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+        let n: ArrayRef = Arc::new(Int64Array::from(vec![12]));
+        let nothing: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+        RecordBatch::try_from_iter_with_nullable([
+            ("rule", text(rules.split(',').next().unwrap_or_default()), true),
+            ("rules", text(rules), true),
+            ("channel", text("return"), true),
+            ("channels", text("meal,return"), true),
+            ("severity", severity, true),
+            ("since_on", text("2025-09-04"), true),
+            ("baseline", number(0.0), true),
+            ("now_value", number(now_value), true),
+            ("n", n, true),
+            ("cov", number(0.9), true),
+            ("reason_zh", text(reason.0), true),
+            ("reason_en", text(reason.1), true),
+            ("explanations", text(""), true),
+            ("last_seen_at", nothing.clone(), true),
+            ("last_seen_source", nothing, true),
+        ])
+        .unwrap()
+    }
+
+    const TOLD: (&str, &str) = ("近14天有2晚未归（2025-09-04）。", "Away on 2 of 14 nights since 2025-09-04.");
+    const BETTER: (&str, &str) = ("自2025-09-04起，14晚中有2晚无返回记录。", "No return on 2 of 14 nights since 2025-09-04.");
+
+    #[track_caller]
+    fn check(rules: &str, found: &RecordBatch, is_decided_so: bool, is_told_so: bool) {
+        let told = ("午餐少了。\n近14天有2晚未归（2025-09-04）。", "Fewer lunches.\nAway on 2 of 14 nights since 2025-09-04.");
+        let offer = finding(rules, 2.0, told);
+        assert_eq!(Again::held(&offer, "away", found, 0), Again { is_decided_so, is_told_so }, "{rules}");
+    }
+
+    #[test]
+    fn other_words_are_no_other_decision_and_other_figures_are() {
+        check("away", &finding("away", 2.0, TOLD), true, true);
+        check("away", &finding("away", 2.0, BETTER), true, false);
+        check("away", &finding("away", 3.0, TOLD), false, true);
+        // Of a finding beside the strongest nothing is stored but its sentence.
+        check("meals,away", &finding("away", 2.0, TOLD), true, true);
+        check("meals,away", &finding("away", 2.0, BETTER), true, false);
+        let more = ("近14天有3晚未归（2025-09-04）。", "Away on 3 of 14 nights since 2025-09-04.");
+        check("meals,away", &finding("away", 3.0, more), false, false);
+    }
 }

@@ -7,7 +7,8 @@ use schema::time::days_date;
 use serde_json::{Value, json};
 use warning::audit::{CELL_MIN, GroupRate, Verdict};
 use warning::backtest::{Decided, Report, Week, Worth};
-use warning::{Card, Estimate};
+use warning::metrics::{LeadBand, LeadTimes};
+use warning::{Card, Estimate, SeenByVisits};
 
 use crate::access::Reader;
 use crate::error::Problem;
@@ -139,11 +140,12 @@ pub(crate) async fn one(reader: Reader, Path(model): Path<String>) -> Result<Jso
     let session = reader.session().await?;
     let words = reader.state.parts.catalog.models.iter().find(|it| it.model == model).ok_or_else(Problem::not_found)?;
     let kept = Kept::read(&session, &words.model).await?;
+    let visits = visits(&session).await?;
     Ok(Json(json!({
         "head": head(words, &kept),
         "caveat_zh": words.caveat_zh, "caveat_en": words.caveat_en,
         "inputs": words.inputs,
-        "card": kept.card.as_ref().map(|it| card(it, &kept)),
+        "card": kept.card.as_ref().map(|it| card(it, &kept, &visits)),
         "backtest": kept.backtest.as_ref().map(|it| backtest(it, words)),
         "drift": kept.drift.iter().map(|it| drift(it, words)).collect::<Vec<_>>(),
         "groups": groups(&session, &kept, &words.model).await?,
@@ -262,14 +264,37 @@ fn head(words: &ModelWords, kept: &Kept) -> Value {
     })
 }
 
-fn card(card: &Card, kept: &Kept) -> Value {
+fn card(card: &Card, kept: &Kept, visits: &Value) -> Value {
     let version = kept.version.clone().unwrap_or_default();
     json!({
         "version": cell(&version, "version"), "kind": card.kind, "cohort": card.cohort,
         "train_from_on": day(card.dates.train_from_on), "train_to_on": day(card.dates.train_to_on),
         "test_from_on": card.dates.test_from_on.and_then(day), "test_to_on": card.dates.test_to_on.and_then(day),
         "seed": card.seed, "sql_fingerprint": card.sql_fingerprint, "hash": cell(&version, "hash"), "limits": card.limits,
+        "seen_by_visits": seen_by_visits(&card.recall_vs_visit, &cell(&version, "trained_on"), visits),
     })
+}
+
+/// What visits say of all offers: the newest Monday for who may read it, else what was known when the model was trained.
+fn seen_by_visits(on_card: &SeenByVisits, trained_on: &Value, newest: &Value) -> Value {
+    const NAMES: [&str; 7] = ["status", "as_of_on", "seen_n", "random_n", "recall", "recall_low", "recall_high"];
+    if newest.is_object() {
+        return Value::Object(NAMES.into_iter().map(|name| (name.to_owned(), newest[name].clone())).collect());
+    }
+    let mut said = json!({
+        "status": "no_visits", "as_of_on": trained_on, "seen_n": null, "random_n": null, "recall": null, "recall_low": null, "recall_high": null,
+    });
+    match on_card {
+        SeenByVisits::NoVisits => {}
+        SeenByVisits::TooFew => said["status"] = json!("too_few"),
+        SeenByVisits::Estimated { as_of_on, n_seen, n_random, recall } => {
+            said = json!({
+                "status": "estimated", "as_of_on": day(*as_of_on), "seen_n": n_seen, "random_n": n_random,
+                "recall": recall.value, "recall_low": recall.low, "recall_high": recall.high,
+            });
+        }
+    }
+    said
 }
 
 fn backtest(judged: &Judged, words: &ModelWords) -> Value {
@@ -305,8 +330,17 @@ fn worth(it: &Worth, chosen: &str, words: &ModelWords) -> Value {
         "n_listed": it.at_k.n_listed, "n_hits": it.at_k.n_hits, "precision": it.precision, "recall": it.recall, "auroc": it.auroc,
         "lift_over_random": it.lift_over_random, "lift_over_best_rule": it.lift_over_best_rule, "lift_over_floor": it.lift_over_floor,
         "lead_days_median": it.lead_times.median_days, "lead_share_week": it.lead_times.share_week,
+        "lead_bands": lead_bands(&it.lead_times),
         "weeks": it.weeks.iter().map(week).collect::<Vec<_>>(),
     })
+}
+
+/// How long before the events the first list was, in shares of all events; a rate of a handful is no figure.
+fn lead_bands(times: &LeadTimes) -> Vec<Value> {
+    let is_told = CELL_MIN <= times.n_events;
+    let share = |n: u64| is_told.then(|| (100.0 * n as f64 / times.n_events as f64).round() / 100.0);
+    let band = |it: &LeadBand| json!({ "from_days": it.from_days, "to_days": it.to_days, "share": share(it.n_events) });
+    times.bands().iter().map(band).collect()
 }
 
 fn decision(it: &Decided, best_rule: Option<&str>, words: &ModelWords) -> Value {
@@ -349,11 +383,13 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
                 let mut said = json!({
                     "source": "backtest", "as_of_on": cell(&judged.row, "judged_on"), "attribute": attribute, "group": it.group,
                     "rate": it.rate, "n_rows": it.n_rows, "n_students": it.n_students, "status": "insufficient",
-                    "value": null, "ratio": null, "ratio_low": null, "ratio_high": null, "is_flagged": null,
+                    "value": null, "value_low": null, "value_high": null, "ratio": null, "ratio_low": null, "ratio_high": null, "is_flagged": null,
                 });
-                if let Verdict::Compared { value, ratio, is_flagged } = it.verdict {
+                if let Verdict::Compared { value, value_low, value_high, ratio, is_flagged } = it.verdict {
                     said["status"] = json!("ok");
                     said["value"] = json!(value);
+                    said["value_low"] = json!(value_low);
+                    said["value_high"] = json!(value_high);
                     said["ratio"] = json!(ratio.value);
                     said["ratio_low"] = json!(ratio.low);
                     said["ratio_high"] = json!(ratio.high);
@@ -369,9 +405,49 @@ async fn groups(session: &Session, kept: &Kept, model: &str) -> Result<Value, Pr
         groups.push(json!({
             "source": "nightly", "as_of_on": cell(&it, "as_of_on"), "attribute": cell(&it, "attribute"), "group": cell(&it, "subgroup"),
             "rate": cell(&it, "rate"), "n_rows": cell(&it, "n_rows"), "n_students": cell(&it, "n_students"), "status": status,
-            "value": cell(&it, "value"), "ratio": cell(&it, "ratio"), "ratio_low": cell(&it, "ratio_low"),
+            "value": cell(&it, "value"), "value_low": cell(&it, "value_low"), "value_high": cell(&it, "value_high"), "ratio": cell(&it, "ratio"), "ratio_low": cell(&it, "ratio_low"),
             "ratio_high": cell(&it, "ratio_high"), "is_flagged": cell(&it, "is_flagged"),
         }));
     }
     Ok(json!(groups))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lead_times_are_told_in_shares_of_all_events_and_not_of_a_handful() {
+        // Half never, one on the day, the others ten days before.
+        let of = |n: i32| {
+            let events: Vec<_> = (0..n).map(|it| (100, (n / 2 <= it).then_some(if it == n - 1 { 100 } else { 90 }))).collect();
+            lead_bands(&warning::metrics::lead_times(&events))
+        };
+        let shares = |of: &[Value]| of.iter().map(|it| it["share"].as_f64()).collect::<Vec<_>>();
+        let told = of(40);
+        assert_eq!(shares(&told), [Some(0.5), Some(0.03), Some(0.0), Some(0.48), Some(0.0), Some(0.0)]);
+        assert_eq!((&told[3]["from_days"], &told[3]["to_days"], &told[0]["from_days"]), (&json!(7), &json!(13), &Value::Null));
+        assert_eq!(shares(&of(29)), [None; 6]);
+    }
+
+    #[test]
+    fn a_card_tells_the_newest_visits_to_who_may_read_them_and_else_those_of_the_training() {
+        let recall = Estimate { value: 0.4, low: 0.25, high: 0.6 };
+        let trained = SeenByVisits::Estimated { as_of_on: 20_000, n_seen: 320, n_random: 90, recall };
+        let newest = json!({
+            "as_of_on": "2025-03-03", "status": "estimated", "seen_n": 400, "random_n": 120, "ppv": 0.3, "recall": 0.5,
+            "recall_low": 0.3, "recall_high": 0.7,
+        });
+        let on = json!("2024-10-08");
+        let said = seen_by_visits(&trained, &on, &newest);
+        assert_eq!((&said["recall"], &said["as_of_on"]), (&json!(0.5), &json!("2025-03-03")));
+        assert!(said.get("ppv").is_none(), "{said}");
+        let said = seen_by_visits(&trained, &on, &Value::Null);
+        assert_eq!((&said["recall_low"], &said["seen_n"], &said["as_of_on"]), (&json!(0.25), &json!(320), &json!("2024-10-04")));
+        // That there were none says nothing of later days.
+        let none = seen_by_visits(&SeenByVisits::NoVisits, &on, &Value::Null);
+        assert_eq!((&none["status"], &none["as_of_on"]), (&json!("no_visits"), &on));
+        let few = seen_by_visits(&SeenByVisits::TooFew, &on, &Value::Null);
+        assert_eq!((&few["status"], &few["recall"]), (&json!("too_few"), &Value::Null));
+    }
 }

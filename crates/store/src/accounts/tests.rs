@@ -1,5 +1,7 @@
 //! Accounts and logins.
 
+use sqlx::Row;
+
 use super::{Accounts, Grant, LoginError, NewAccount};
 use crate::Error;
 use crate::scene::Scene;
@@ -195,4 +197,23 @@ async fn no_password_is_readable_on_disk() {
     let holds = |text: &str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
     assert!(!holds("a good password"));
     assert!(holds("$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[tokio::test]
+async fn accounts_of_a_person_are_found_by_an_index() {
+    let scene = Scene::new();
+    // PostgreSQL reads a table of a few rows whole, whatever index it has.
+    if !scene.is_file() {
+        return;
+    }
+    let store = scene.open().await;
+    // What `greeting_of` asks, and what is asked when somebody has died.
+    for sql in [
+        "EXPLAIN QUERY PLAN SELECT display_name FROM account WHERE person_key = $1 ORDER BY account LIMIT 1",
+        "EXPLAIN QUERY PLAN SELECT account FROM account WHERE person_key = $1",
+    ] {
+        let rows = sqlx::query(sql).bind(7_i64).fetch_all(store.database().read()).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|it| it.get(3)).collect();
+        assert!(plan.len() == 1 && plan[0].contains("INDEX account_person"), "{sql}: {plan:?}");
+    }
 }

@@ -62,8 +62,14 @@ impl Builder<'_> {
                 }
             }
         }
-        let compared = |it: &GroupRate| match it.verdict {
-            Verdict::Compared { value, ratio, is_flagged } => Some((value, ratio, is_flagged)),
+        let figures = |it: &GroupRate| match it.verdict {
+            Verdict::Compared { value, value_low, value_high, ratio, .. } => {
+                [Some(value), value_low, value_high, Some(ratio.value), Some(ratio.low), Some(ratio.high)]
+            }
+            Verdict::TooFew => [None; 6],
+        };
+        let is_flagged = |it: &GroupRate| match it.verdict {
+            Verdict::Compared { is_flagged, .. } => Some(is_flagged),
             Verdict::TooFew => None,
         };
         let text = |of: &dyn Fn(&(String, String, GroupRate)) -> String| -> ArrayRef {
@@ -72,9 +78,7 @@ impl Builder<'_> {
         let count = |of: fn(&GroupRate) -> u64| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(found.iter().map(|it| of(&it.2) as i64)))
         };
-        let figure = |of: fn((f64, warning::Estimate, bool)) -> f64| -> ArrayRef {
-            Arc::new(Float64Array::from_iter(found.iter().map(|it| compared(&it.2).map(of))))
-        };
+        let figure = |at: usize| -> ArrayRef { Arc::new(Float64Array::from_iter(found.iter().map(|it| figures(&it.2)[at]))) };
         let columns: Vec<ArrayRef> = vec![
             text(&|it| it.0.clone()),
             text(&|it| it.1.clone()),
@@ -82,11 +86,13 @@ impl Builder<'_> {
             text(&|it| word(it.2.rate).to_owned()),
             count(|it| it.n_rows),
             count(|it| it.n_students),
-            figure(|it| it.0),
-            figure(|it| it.1.value),
-            figure(|it| it.1.low),
-            figure(|it| it.1.high),
-            Arc::new(BooleanArray::from_iter(found.iter().map(|it| compared(&it.2).map(|it| it.2)))),
+            figure(0),
+            figure(1),
+            figure(2),
+            figure(3),
+            figure(4),
+            figure(5),
+            Arc::new(BooleanArray::from_iter(found.iter().map(|it| is_flagged(&it.2)))),
         ];
         self.stored(node, columns)
     }

@@ -6,7 +6,7 @@ use schema::nearest;
 use serde_json::json;
 use warning::audit::GroupRate;
 use warning::backtest::Report;
-use warning::{Card, Dates, History};
+use warning::{Card, Dates, History, SeenByVisits};
 
 use super::Risk;
 use super::kept::{NewVersion, Reference, hex};
@@ -110,7 +110,8 @@ impl Builder<'_> {
         let day = schema::time::days_date(as_of_on).map(|it| it.to_string()).unwrap_or_default();
         let version = format!("{day}.{}", &hash[..8]);
         let kind = word(fitted.kind).to_owned();
-        let card = self.card(&material, &version, &fitted.kind, &train, seed).to_json().map_err(fail)?;
+        let card = self.card(&material, &version, &fitted.kind, &train, seed);
+        let card = Card { recall_vs_visit: self.seen_by_visits(as_of_on).await?, ..card }.to_json().map_err(fail)?;
         let Judged { report, chosen, is_offered, reason_zh, reason_en } = material.judged;
         let new = NewVersion {
             version: version.clone(),
@@ -265,7 +266,7 @@ impl Builder<'_> {
             metrics: BTreeMap::new(),
             calibration: None,
             groups: BTreeMap::new(),
-            recall_vs_visit: None,
+            recall_vs_visit: SeenByVisits::NoVisits,
             is_offered: false,
             decision: judged.reason_en.clone(),
             limits: vec![

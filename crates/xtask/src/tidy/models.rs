@@ -22,8 +22,11 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
         let front = &model.front;
         findings.extend(unsaid(path, &front.about, front.about_zh.as_deref()));
         for (name, column) in &front.columns {
-            if let Some(said) = column.about_zh.as_deref() {
-                findings.extend(judging(path, said));
+            // Without words of its own it takes those of the columns that it is made of, in both languages.
+            match (column.about.as_deref(), column.about_zh.as_deref()) {
+                (Some(about), about_zh) => findings.extend(half_said(path, name, about, about_zh)),
+                (None, Some(said)) => findings.extend(judging(path, said)),
+                (None, None) => {}
             }
             if column.about.is_none() && column.class.is_none() && column.title_zh.is_none() {
                 findings.push(format!("{path}: column {name} says neither what it means nor its class"));
@@ -52,7 +55,12 @@ pub(super) fn check(root: &Path, files: &[String]) -> anyhow::Result<Vec<String>
     }
     for path in files.iter().filter(|it| it.starts_with("pipelines/") && it.ends_with(".toml")) {
         match Pipeline::parse(Path::new(path), &fs::read_to_string(root.join(path))?) {
-            Ok(it) => findings.extend(unsaid(path, &it.pipeline.about, it.pipeline.about_zh.as_deref())),
+            Ok(it) => {
+                findings.extend(unsaid(path, &it.pipeline.about, it.pipeline.about_zh.as_deref()));
+                for (name, column) in &it.columns {
+                    findings.extend(half_said(path, name, &column.about, column.about_zh.as_deref()));
+                }
+            }
             Err(error) => findings.push(format!("{path}: {error}")),
         }
     }
@@ -73,6 +81,17 @@ fn unsaid(path: &str, about: &str, about_zh: Option<&str>) -> Vec<String> {
         Some(said) => findings.extend(judging(path, said)),
     }
     findings
+}
+
+/// What is wrong with the words of a column: readers of the catalogue find both languages, or neither.
+fn half_said(path: &str, column: &str, about: &str, about_zh: Option<&str>) -> Vec<String> {
+    match about_zh {
+        None => vec![format!("{path}: column {column} needs about_zh beside \"{about}\": the catalogue is read in Chinese")],
+        Some(said) if !said.ends_with('。') || said.is_ascii() => {
+            vec![format!("{path}: about_zh of column {column} is not a sentence in Chinese")]
+        }
+        Some(said) => judging(path, said).collect(),
+    }
 }
 
 /// Words in a text for screens that the house never says.
@@ -102,6 +121,14 @@ mod tests {
         assert_eq!(found("Beds", None), 2);
         let judged = unsaid("a.sql", "Beds.", Some("作息异常的学生。"));
         assert!(judged.len() == 1 && judged[0].contains("异常"), "{judged:?}");
+    }
+
+    #[test]
+    fn a_column_that_says_something_says_it_in_both_languages() {
+        assert_eq!(half_said("a.sql", "bed", "Bed.", Some("床位。")), [""; 0]);
+        for about_zh in [None, Some("Bed."), Some("床位"), Some("异常的床位。")] {
+            assert_eq!(half_said("a.sql", "bed", "Bed.", about_zh).len(), 1, "{about_zh:?}");
+        }
     }
 
     #[test]
