@@ -8,6 +8,9 @@ grain        = ["student_key"]
 subject      = "student_key"
 purpose      = ["public_safety"]
 
+[settings]
+leave_days = 8    # leave comes as a file a week: later than that some may not have come in
+
 [columns]
 college_name   = { about = "Name of the college." }
 building_id    = { about = "Building of the student's bed." }
@@ -18,6 +21,7 @@ closes_minute  = { unit = "minutes", about = "When the building's gates close, s
 closing_minute = { unit = "minutes", about = "Until when somebody counts as back there." }
 is_away        = { about = "An approved leave or an internship covers the night." }
 is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered." }
+is_leave_old   = { about = "No leave has come in for eight days: who is on leave may not be known yet.", class = "internal" }
 is_found_in    = { about = "Somebody found the student in the room tonight." }
 ---*/
 
@@ -84,6 +88,12 @@ away AS (
     WHERE begins_on <= $as_of AND ends_on >= $as_of
 ),
 
+-- Leave that was approved may not have come in yet: whoever reads a list is told how old what is known is.
+leave_told AS (
+    SELECT max(known_at) AS told_at
+    FROM stg_leave_record
+),
+
 -- One row that says holiday is enough: the kinder reading, where rows of the calendar differ.
 free_tonight AS (
     SELECT DISTINCT enrolled.campus, enrolled.grade
@@ -124,8 +134,10 @@ SELECT
     int_building_closing.closing_minute,
     away.student_key IS NOT NULL AS is_away,
     free_tonight.grade IS NOT NULL AND staying.student_key IS NULL AS is_free,
+    coalesce(leave_told.told_at < day_start(CAST($as_of - INTERVAL '${leave_days}' DAY AS DATE)), TRUE) AS is_leave_old,
     found_in.student_key IS NOT NULL AS is_found_in
 FROM enrolled
+CROSS JOIN leave_told
 INNER JOIN bed ON bed.student_key = enrolled.student_key AND bed.place = 1
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = enrolled.college
 LEFT JOIN int_building_closing ON int_building_closing.building_id = bed.building_id

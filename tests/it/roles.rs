@@ -101,6 +101,11 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
         assert!(!wrong.contains("no subject column"), "by policy, and not because something is amiss: {wrong}");
         is_hidden(data, account, "SELECT count(*) FROM list_resident");
     }
+    // Whoever is looked for while the night goes on is no matter of psychology.
+    for account in ["psychologist", "psychology_head"] {
+        is_hidden(data, account, "SELECT count(*) FROM list_out_tonight");
+        is_hidden(data, account, "SELECT count(*) FROM list_late_tonight");
+    }
     assert_eq!(n(data, "psychology_head", &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}")), all);
 }
 
