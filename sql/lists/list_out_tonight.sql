@@ -10,13 +10,6 @@ grain    = ["student_key"]
 subject  = "student_key"
 purpose  = ["public_safety"]
 
-[settings]
-closing_minute = 1410    # 23:30, half an hour after the gates close, where the register of buildings says no other hour
-gate_cov_min   = 0.8     # of the building's gate time from 18:00 on
-flood_min      = 600     # passages in ten minutes: whoever came in may be among what such a gate does not tell
-silent_after   = "30 minutes"   # a gate that did not say for so long that it is well is out of order
-lag_after      = "2 hours"      # without a passage by any gate of the building for so long passages may lie behind heartbeats
-
 [columns]
 night_on         = { about = "The night.", class = "trace", title_zh = "夜晚", title_en = "Night" }
 college_name     = { title_zh = "学院", title_en = "College" }
@@ -58,46 +51,6 @@ tonight AS (
     SELECT student_key
     FROM day
     WHERE occurred_on = $as_of AND late_evidence_n > 0
-),
-
-beat AS (
-    SELECT
-        stg_device.building_id,
-        int_device_day.last_well_at,
-        coalesce(int_device_day.well_night_minutes, 0) AS night_minutes,
-        -- Minutes since 18:00 of which the gate has told already. What says that it is degraded may miss whoever comes in.
-        least(480, greatest(0, CAST((date_part('epoch', int_device_day.last_well_at) - date_part('epoch', day_start($as_of))) AS BIGINT) / 60 - 840)) AS due_minutes
-    FROM stg_device
-    LEFT JOIN int_device_day ON int_device_day.device_id = stg_device.device_id AND int_device_day.occurred_on = $as_of
-    WHERE stg_device.kind = 'dorm'
-),
-
--- One gate that says nothing is a way in that nobody watches.
-gate AS (
-    SELECT
-        building_id,
-        min(last_well_at) AS beat_at,
-        sum(night_minutes) AS night_minutes,
-        sum(due_minutes) AS due_minutes,
-        sum(CASE WHEN last_well_at IS NULL THEN 1 ELSE 0 END) AS silent_n
-    FROM beat
-    GROUP BY building_id
-),
-
--- Passages may come later than heartbeats: a building whose gates told of none for long may have let its people in unseen.
-passage AS (
-    SELECT stg_device.building_id, max(CASE WHEN int_gate_slot.slot < 24 THEN int_gate_slot.slot + 144 ELSE int_gate_slot.slot END) AS slot
-    FROM int_gate_slot
-    INNER JOIN stg_device ON stg_device.device_id = int_gate_slot.device_id
-    WHERE int_gate_slot.occurred_on = $as_of AND stg_device.kind = 'dorm'
-    GROUP BY stg_device.building_id
-),
-
-flooded AS (
-    SELECT DISTINCT stg_device.building_id
-    FROM int_gate_slot
-    INNER JOIN stg_device ON stg_device.device_id = int_gate_slot.device_id
-    WHERE int_gate_slot.occurred_on = $as_of AND int_gate_slot.passage_n >= ${flood_min}
 )
 
 SELECT
@@ -111,23 +64,15 @@ SELECT
     day.last_seen_at,
     day.last_seen_source,
     int_open_boarder.is_leave_old,
-    -- Campus days begin at 04:00: minute 240 of their own date.
-    arrow_cast(CAST(day_start($as_of) AS BIGINT) + (coalesce(int_open_boarder.closing_minute, ${closing_minute}) - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS from_at,
-    least(
-        gate.beat_at + CAST(${silent_after} AS INTERVAL),
-        arrow_cast(CAST(day_start($as_of) AS BIGINT) + (passage.slot * 10 - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))')
-            + CAST(${lag_after} AS INTERVAL)
-    ) AS until_at
+    int_building_tonight.from_at,
+    int_building_tonight.until_at
 FROM int_open_boarder
 INNER JOIN passed ON passed.student_key = int_open_boarder.student_key AND passed.place = 1
-INNER JOIN gate ON gate.building_id = int_open_boarder.building_id
-INNER JOIN passage ON passage.building_id = int_open_boarder.building_id
+INNER JOIN int_building_tonight ON int_building_tonight.building_id = int_open_boarder.building_id
 LEFT JOIN day ON day.student_key = int_open_boarder.student_key AND day.place = 1
 LEFT ANTI JOIN tonight ON tonight.student_key = int_open_boarder.student_key
-LEFT ANTI JOIN flooded ON flooded.building_id = int_open_boarder.building_id
 WHERE passed.direction = 'out'
-    AND gate.silent_n = 0
-    AND gate.night_minutes >= ${gate_cov_min} * gate.due_minutes
+    AND int_building_tonight.until_at IS NOT NULL
     AND NOT int_open_boarder.is_away
     AND NOT int_open_boarder.is_free
     AND NOT int_open_boarder.is_found_in

@@ -125,68 +125,60 @@ fn a_closed_campus_explains_every_silence_while_it_lasts() {
     assert_eq!(found(built().0.path(), before), found(data.path(), before), "what came before the closure is as it was");
 }
 
-/// The query of a list that ships, with the settings of its file and one open day.
-fn shipped(list: &str, open_on: &str) -> String {
-    let file = std::fs::read_to_string(repository().join(format!("sql/lists/{list}.sql"))).expect("the file of the list");
-    let (front, query) = file.split_once("---*/").expect("front matter");
-    let settings = front.split_once("[settings]\n").expect("settings").1;
-    let settings = settings.lines().take_while(|it| !it.is_empty()).filter_map(|it| it.split_once('='));
-    let query = settings.fold(query.to_owned(), |query, (name, value)| {
-        let value = value.split('#').next().unwrap_or_default().trim().replace('"', "'");
-        query.replace(&format!("${{{}}}", name.trim()), &value)
-    });
-    query.replace("$as_of", &format!("DATE '{open_on}'"))
-}
-
-/// What list_out_tonight reads, of five buildings with one boarder each who went out. Their gates said last that they are well,
-/// and told of a passage last, at minutes of the night's own date.
-const FIVE_BUILDINGS: &str = "WITH int_open_boarder AS (
-    SELECT *, 'C' AS college_name, 'K' AS class, building_id AS building_name, 1 AS floor, 'R' AS room_id,
-        CAST(NULL AS BIGINT) AS closing_minute, FALSE AS is_away, FALSE AS is_free, FALSE AS is_found_in
-    FROM (VALUES (1, 'well', TRUE), (2, 'lagging', FALSE), (3, 'degraded', FALSE), (4, 'mute', FALSE), (5, 'after midnight', FALSE))
-        AS boarder (student_key, building_id, is_leave_old)
+/// What int_building_tonight reads, of six buildings with one gate each: they said last that they are well, and told of a passage
+/// last, at minutes of the night's own date.
+const BUILDINGS: &str = "WITH stg_device AS (
+    SELECT name AS device_id, name AS building_id, 'dorm' AS kind
+    FROM (VALUES ('well'), ('lagging'), ('degraded'), ('mute'), ('flooded'), ('after midnight')) AS gate (name)
 ),
-int_student_day AS (
-    SELECT student_key, DATE '2025-11-03' AS occurred_on, 'out' AS dorm_direction_end, 0 AS late_evidence_n,
-        to_timestamp('2025-11-03T10:00:00Z') AS last_seen_at, 'gate' AS last_seen_source
-    FROM int_open_boarder
-),
-stg_device AS (SELECT building_id AS device_id, building_id, 'dorm' AS kind FROM int_open_boarder),
+int_building_closing AS (SELECT 'after midnight' AS building_id, 1440 AS closing_minute),
 int_device_day AS (
     SELECT device_id, DATE '2025-11-03' AS occurred_on, last_minute - 1080 AS well_night_minutes,
         arrow_cast(CAST(day_start(DATE '2025-11-03') AS BIGINT) + (last_minute - 240) * 60000000, 'Timestamp(Microsecond, Some(\"UTC\"))')
             AS last_well_at
-    FROM (VALUES ('well', 1430), ('lagging', 1430), ('degraded', 1200), ('mute', 1430), ('after midnight', 1470))
+    FROM (VALUES ('well', 1430), ('lagging', 1430), ('degraded', 1200), ('mute', 1430), ('flooded', 1430), ('after midnight', 1470))
         AS beat (device_id, last_minute)
 ),
 int_gate_slot AS (
-    SELECT device_id, DATE '2025-11-03' AS occurred_on, slot, 1 AS passage_n
-    FROM (VALUES ('well', 139), ('lagging', 120), ('degraded', 139), ('after midnight', 139), ('after midnight', 2))
-        AS passage (device_id, slot)
+    SELECT device_id, DATE '2025-11-03' AS occurred_on, slot, passage_n
+    FROM (VALUES ('well', 139, 1), ('lagging', 120, 1), ('degraded', 139, 1), ('flooded', 139, 600), ('after midnight', 139, 1),
+        ('after midnight', 2, 1)) AS passage (device_id, slot, passage_n)
 ),
-day AS (";
+beat AS (";
 
 #[test]
-fn who_is_out_tonight_holds_while_gates_are_well_and_tell_of_passages() {
-    let query = shipped("list_out_tonight", "2025-11-03");
-    let (_, rest) = query.split_once("WITH day AS (").expect("its first step");
-    let rows = sql(demo(), &format!("{FIVE_BUILDINGS}{rest} ORDER BY student_key"));
-    let until: Vec<(&str, &str)> = rows
+fn the_list_of_tonight_holds_while_gates_are_well_and_tell_of_passages() {
+    let file = repository().join("sql/intermediate/int_building_tonight.sql");
+    let file = std::fs::read_to_string(file).expect("the file of the table");
+    let (front, query) = file.split_once("---*/").expect("front matter");
+    let settings = front.split_once("[settings]\n").expect("settings").1;
+    let settings = settings.lines().take_while(|it| !it.is_empty()).filter_map(|it| it.split_once('='));
+    let query = settings.fold(query.replace("$as_of", "DATE '2025-11-03'"), |query, (name, value)| {
+        let value = value.split('#').next().unwrap_or_default().trim().replace('"', "'");
+        query.replace(&format!("${{{}}}", name.trim()), &value)
+    });
+    let (_, rest) = query.split_once("WITH beat AS (").expect("its first step");
+    let rows = sql(demo(), &format!("{BUILDINGS}{rest} ORDER BY building_id"));
+    let told: Vec<(&str, &str, Option<&str>)> = rows
         .iter()
-        .map(|it| (it["building_name"].as_str().expect("a name"), it["until_at"].as_str().expect("an instant")))
+        .map(|it| {
+            let name = it["building_id"].as_str().expect("a name");
+            (name, it["from_at"].as_str().expect("an instant"), it["until_at"].as_str())
+        })
         .collect();
+    let usual = "2025-11-03T15:30:00Z";
     let expected = [
-        // Half an hour after the gate last said that it is well, 23:50.
-        ("well", "2025-11-03T16:20:00Z"),
-        // Heartbeats come, and no passage since 20:00: whoever came in later may not be known yet.
-        ("lagging", "2025-11-03T14:00:00Z"),
+        // It closes later than others, and was heard until 00:30.
+        ("after midnight", "2025-11-03T16:00:00Z", Some("2025-11-03T17:00:00Z")),
         // Since 20:00 it says that it is degraded.
-        ("degraded", "2025-11-03T12:30:00Z"),
-        // Of a building of whose gates no passage was told today nobody is listed.
-        ("after midnight", "2025-11-03T17:00:00Z"),
+        ("degraded", usual, Some("2025-11-03T12:30:00Z")),
+        // Of such a gate, and of one that told of no passage all day, nobody knows who came in.
+        ("flooded", usual, None),
+        // Heartbeats come, and no passage since 20:00: whoever came in later may not be known yet.
+        ("lagging", usual, Some("2025-11-03T14:00:00Z")),
+        ("mute", usual, None),
+        // Half an hour after the gate last said that it is well, 23:50.
+        ("well", usual, Some("2025-11-03T16:20:00Z")),
     ];
-    assert_eq!(until, expected);
-    assert!(rows.iter().all(|it| it["from_at"] == "2025-11-03T15:30:00Z"), "{rows:?}");
-    let old: Vec<bool> = rows.iter().filter_map(|it| it["is_leave_old"].as_bool()).collect();
-    assert_eq!(old, [true, false, false, false], "each row says how old leave is");
+    assert_eq!(told, expected);
 }
