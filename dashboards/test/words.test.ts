@@ -3,7 +3,7 @@ import {fileURLToPath} from "node:url";
 import {describe, expect, it} from "vitest";
 import {csv} from "../src/csv";
 import {address, half} from "../src/api/client";
-import {byNeed} from "../src/charts/floorMatrix";
+import {byNeed, leadOf} from "../src/charts/floorMatrix";
 import {selfWord} from "../src/components/selfComparison";
 import type {Floor} from "../src/api/schema";
 
@@ -79,7 +79,10 @@ describe("words around data", () => {
       building_id, building: building_id, floor: 1, due_n: rate === null ? null : 100, back_n: rate === null ? null : rate * 100,
       night_return_rate: rate, repair_open_n: 0, device_online_rate: 1, status: rate === null ? "insufficient" : "ok",
     });
-    const order = byNeed([floor("N1", 1), floor("N2", null), floor("N3", 0.9)], "night_return").map((it) => it.building_id);
-    expect(order).toEqual(["N3", "N1", "N2"]);
+    const needs = byNeed([floor("N1", 1), floor("N2", null), floor("N3", 0.9)], "night_return");
+    expect(needs.map((it) => it.building_id)).toEqual(["N3", "N1", "N2"]);
+    expect(leadOf(needs, "night_return")).toEqual({first: [{building: "N3", value: 0.9}], calmN: 1, unknownN: 1});
+    const silent = byNeed([floor("N1", null), floor("N2", null)], "night_return");
+    expect(leadOf(silent, "night_return")).toEqual({first: [], calmN: 0, unknownN: 2});
   });
 });

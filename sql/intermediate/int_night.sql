@@ -40,7 +40,13 @@ night AS (
 ),
 
 building_gate AS (
-    SELECT stg_device.building_id, night.occurred_on, sum(coalesce(int_device_day.night_minutes, 0)) AS gate_minutes, sum(480) AS gate_minutes_due
+    SELECT
+        stg_device.building_id,
+        night.occurred_on,
+        sum(coalesce(int_device_day.night_minutes, 0)) AS gate_minutes,
+        -- A gate that says itself that it is degraded may have missed who came in.
+        sum(coalesce(int_device_day.well_night_minutes, 0)) AS well_minutes,
+        sum(480) AS gate_minutes_due
     FROM stg_device
     CROSS JOIN night
     LEFT JOIN int_device_day ON int_device_day.device_id = stg_device.device_id AND int_device_day.occurred_on = night.occurred_on
@@ -166,13 +172,13 @@ SELECT
     coalesce(free_night.is_free, FALSE) AND staying.student_key IS NULL AS is_free,
     found_in.student_key IS NOT NULL AS is_found_in,
     away.student_key IS NOT NULL AS is_on_leave,
-    building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
+    building_gate.well_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due AS is_gate_seen,
     coalesce(carried.last_direction = 'in', FALSE) OR carried.late_evidence_n > 0 OR coalesce(carried.next_direction = 'out', FALSE)
         OR found_in.student_key IS NOT NULL AS is_back,
     away.student_key IS NULL
         AND (NOT coalesce(free_night.is_free, FALSE) OR staying.student_key IS NOT NULL)
         AND found_in.student_key IS NULL
-        AND building_gate.gate_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
+        AND building_gate.well_minutes >= ${gate_cov_min} * building_gate.gate_minutes_due
         AND carried.last_direction = 'out'
         AND carried.late_evidence_n = 0
         AND NOT coalesce(carried.next_direction = 'out', FALSE) AS is_absent,

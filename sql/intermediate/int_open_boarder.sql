@@ -8,6 +8,9 @@ grain        = ["student_key"]
 subject      = "student_key"
 purpose      = ["public_safety"]
 
+[settings]
+leave_days = 8    # leave comes as a file a week: later than that some may not have come in
+
 [columns]
 college_name   = { about = "Name of the college.", about_zh = "学院名称。" }
 building_id    = { about = "Building of the student's bed.", about_zh = "学生床位所在楼栋。" }
@@ -18,6 +21,7 @@ closes_minute  = { unit = "minutes", about = "When the building's gates close, s
 closing_minute = { unit = "minutes", about = "Until when somebody counts as back there.", about_zh = "在该处到何时为止算已返回。" }
 is_away        = { about = "An approved leave or an internship covers the night.", about_zh = "当晚有已批准的请假或实习。" }
 is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered.", about_zh = "当晚在节假日或假期之内，或次日放假，且没有登记留校。" }
+is_leave_old   = { about = "No leave has come in for eight days: who is on leave may not be known yet.", about_zh = "近八天没有请假记录导入：可能还不知道谁已请假。", class = "internal" }
 is_found_in    = { about = "Somebody found the student in the room tonight.", about_zh = "今晚有人在房间见到该生。" }
 ---*/
 
@@ -84,6 +88,12 @@ away AS (
     WHERE begins_on <= $as_of AND ends_on >= $as_of
 ),
 
+-- Leave that was approved may not have come in yet: whoever reads a list is told how old what is known is.
+leave_told AS (
+    SELECT max(known_at) AS told_at
+    FROM stg_leave_record
+),
+
 -- One row that says holiday is enough: the kinder reading, where rows of the calendar differ.
 free_tonight AS (
     SELECT DISTINCT enrolled.campus, enrolled.grade
@@ -124,8 +134,10 @@ SELECT
     int_building_closing.closing_minute,
     away.student_key IS NOT NULL AS is_away,
     free_tonight.grade IS NOT NULL AND staying.student_key IS NULL AS is_free,
+    coalesce(leave_told.told_at < day_start(CAST($as_of - INTERVAL '${leave_days}' DAY AS DATE)), TRUE) AS is_leave_old,
     found_in.student_key IS NOT NULL AS is_found_in
 FROM enrolled
+CROSS JOIN leave_told
 INNER JOIN bed ON bed.student_key = enrolled.student_key AND bed.place = 1
 LEFT JOIN stg_org_unit AS org_unit ON org_unit.unit_id = enrolled.college
 LEFT JOIN int_building_closing ON int_building_closing.building_id = bed.building_id

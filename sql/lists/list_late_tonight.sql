@@ -1,8 +1,8 @@
 /*---
 kind     = "list"
 live     = true
-about    = "Boarders whose last entry tonight came after their building had closed (今晚晚归). Whoever is on leave, and every holiday, is left out. It says when somebody came in, and not why."
-about_zh = "今晚在楼栋关门之后才进楼的住宿生；请假的和节假日不列入。只说明进楼时间，不说明原因，请先了解情况。"
+about    = "Boarders whose last entry tonight came after their building had closed (今晚晚归). Whoever is on leave, and every holiday, is left out. They are back, and that is what counts: it says when, and not why."
+about_zh = "今晚在楼栋关门之后回到宿舍楼的住宿生；已导入的请假和节假日不列入。人已平安回来；只说明大致时间，不说明原因，需要时先听本人说。"
 title_zh = "今晚晚归"
 title_en = "Late tonight"
 owner    = "logistics_security_office"
@@ -20,7 +20,8 @@ class         = { title_zh = "班级", title_en = "Class" }
 building_name = { title_zh = "楼栋", title_en = "Building" }
 floor         = { title_zh = "楼层", title_en = "Floor" }
 room_id       = { title_zh = "房间", title_en = "Room" }
-from_at       = { about = "The entry, to the minute; the row holds from then on.", about_zh = "进楼时间，精确到分钟；该行自此有效。", class = "trace", title_zh = "进楼时间", title_en = "Came in" }
+is_leave_old  = { about = "No leave has come in for eight days, so a leave may not be known yet.", about_zh = "近八天没有新的请假记录导入，可能有请假尚未收到。", title_zh = "请假数据较旧", title_en = "Leave data are old" }
+from_at       = { about = "The entry; the row holds from then on. Keepers and counselors read the quarter of an hour.", about_zh = "进楼时间；宿管和辅导员看到的是所在的一刻钟。", class = "trace", title_zh = "进楼时间", title_en = "Came in" }
 ---*/
 
 SELECT
@@ -31,6 +32,7 @@ SELECT
     int_open_boarder.building_name,
     int_open_boarder.floor,
     int_open_boarder.room_id,
+    int_open_boarder.is_leave_old,
     -- Campus days begin at 04:00: minute 240 of their own date.
     arrow_cast(CAST(day_start($as_of) AS BIGINT) + (int_student_day.evening_last_in_minute - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS from_at
 FROM int_student_day

@@ -1,7 +1,7 @@
 /*---
 kind     = "list"
-about    = "Boarders who were due back last night, with no entry, no evidence on campus, no leave, and working gates (未归待核实)."
-about_zh = "昨晚应归未归的住宿生：没有进门记录和校内记录，没有请假，门禁设备正常。"
+about    = "Boarders of whom nothing says that they were in last night: no entry, no evidence on campus, no leave that has come in, and working gates (未归待核实). Nothing seen is not absent: ask how the student is first."
+about_zh = "昨晚没有任何归寝记录、需要核实的住宿生：没有进门记录和校内记录，已导入的请假中没有本人，门禁设备正常。没有记录不等于未归，请先联系本人，问一声是否平安。"
 title_zh = "未归待核实"
 title_en = "Absences to verify"
 owner    = "logistics_security_office"

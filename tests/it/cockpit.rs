@@ -1,8 +1,10 @@
 //! Figures of places and teams: they add up to what was recorded, and small groups are told of nobody.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::support::{built, demo, sql};
+use crate::support::{built, demo, repository, sql};
 
 const NEWEST: &str = "as_of_on = (SELECT max(as_of_on) FROM portrait_student)";
 
@@ -155,14 +157,20 @@ const OF_REQUESTS: [&str; 18] = [
 
 /// Figures whose parts add up to a whole: table, what the parts are told apart by, what the whole is, what groups them, figures,
 /// and from how many on a figure is told.
-const ADDED: [(&str, &str, &str, &str, &[&str], i64); 6] = [
+const ADDED: [(&str, &str, &str, &str, &[&str], i64); 7] = [
     ("cockpit_electricity", "floor", "0", "building_id", &["violation_n", "appliance_n", "heavy_room_n"], 5),
     ("cockpit_contact", "scope", "university", "", &["met_n", "staff_n"], 5),
     (NIGHTS, "scope", "university", "night_on", &OF_NIGHTS, 5),
     (REQUESTS, "college", "all", "period", &OF_REQUESTS, 5),
     (UNOWNED, "scope", "university", "side", &["unowned_n"], 5),
-    ("cockpit_warning", "scope", "university", "", &["offered_n", "new_n", "shortfall_n"], 10),
+    (OFFERS, "scope", "university", "", &["offered_n", "new_n", "shortfall_n", "unoffered_n", "older_n", "spared_n"], 10),
+    // Of persons only those who came are told; what they did adds up.
+    ("cockpit_activity", "dimension", "all", "", &["attendance_n", "rated_n"], 5),
 ];
+
+/// Care offers, with what follows from two figures that are told: who has none, whose is older, for whom there are hours.
+const OFFERS: &str = "(SELECT *, student_n - offered_n AS unoffered_n, offered_n - new_n AS older_n, \
+                      student_n - shortfall_n AS spared_n FROM cockpit_warning)";
 
 /// What somebody works out who takes the told parts off the whole: the one part that is hidden.
 fn worked_out(whole: Option<i64>, parts: &[Option<i64>]) -> Option<i64> {
@@ -176,7 +184,7 @@ fn no_hidden_figure_is_worked_out_by_taking_the_told_ones_off_the_whole() {
     let mut hidden_n = 0;
     for data in [demo(), built().0.path()] {
         for (table, by, whole, grouped, figures, k) in ADDED {
-            let mut groups: std::collections::BTreeMap<String, Vec<Value>> = std::collections::BTreeMap::new();
+            let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
             for it in sql(data, &format!("SELECT * FROM {table} AS told")) {
                 groups.entry(format!("{} {}", it["as_of_on"], it[grouped])).or_default().push(it);
             }
@@ -198,7 +206,7 @@ fn no_hidden_figure_is_worked_out_by_taking_the_told_ones_off_the_whole() {
         assert!(lists.is_empty(), "{lists:?}");
         // Where students are: neither beside the other part of a college, nor beside the other colleges.
         let sizes = sql(data, "SELECT as_of_on, scope, student_n FROM cockpit_warning");
-        let mut dates: std::collections::BTreeMap<String, Vec<Value>> = std::collections::BTreeMap::new();
+        let mut dates: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for it in sql(data, "SELECT * FROM cockpit_population") {
             dates.entry(it["as_of_on"].to_string()).or_default().push(it);
         }
@@ -231,4 +239,102 @@ fn no_hidden_figure_is_worked_out_by_taking_the_told_ones_off_the_whole() {
         }
     }
     assert!(100 < hidden_n, "{hidden_n} figures are hidden: the case proves little");
+}
+
+/// Planted counts of a college: its name, students, those with an offer, those whose offer is new, those whom nobody has hours for.
+type Planted = (&'static str, i64, i64, i64, i64);
+
+/// What the query that ships tells of planted counts: everything behind its `counted` is its own.
+fn told_of(rows: &[Planted]) -> BTreeMap<String, Value> {
+    let file = std::fs::read_to_string(repository().join("sql/cockpit/cockpit_warning.sql")).expect("the file of the table");
+    let (_, hiding) = file.split_once("\ncell AS (").expect("where the counts end");
+    let values: Vec<String> = rows.iter().map(|(scope, a, b, c, d)| format!("('{scope}', {a}, {b}, {c}, {d})")).collect();
+    let query = format!(
+        "WITH counted AS (SELECT * FROM (VALUES {}) AS counted (scope, student_n, offered_n, new_n, shortfall_n)), cell AS ({hiding}",
+        values.join(", ")
+    );
+    let told = sql(demo(), &query.replace("${k_sensitive}", "10"));
+    told.into_iter().map(|it| (it["scope"].as_str().expect("a scope").to_owned(), it)).collect()
+}
+
+/// Least and most that a reader who takes everything told together can give a hidden figure.
+fn least_and_most(told: &BTreeMap<String, Value>, figure: &str, of: &Planted) -> (i64, i64) {
+    match (figure, told[of.0]["shortfall_status"].as_str()) {
+        ("shortfall_n", Some("none")) => (0, 0),
+        ("shortfall_n", Some("few")) => (1, 9),
+        ("shortfall_n", _) => (10, of.1),
+        ("new_n", _) => (0, told[of.0]["offered_n"].as_i64().unwrap_or(of.1)),
+        _ => (0, of.1),
+    }
+}
+
+#[test]
+fn neither_sum_nor_difference_nor_bound_gives_a_hidden_figure_of_care_away() {
+    let cases: [&[Planted]; 7] = [
+        // One each, nine each, and few beside exactly ten: the least and the most that can be.
+        &[("A", 40, 0, 0, 1), ("B", 40, 0, 0, 1), ("C", 40, 12, 2, 10), ("D", 40, 1, 1, 12), ("E", 80, 1, 0, 12)],
+        &[("A", 40, 9, 0, 9), ("B", 40, 9, 9, 9), ("C", 80, 30, 10, 30), ("D", 80, 40, 20, 40)],
+        &[("A", 40, 0, 0, 1), ("B", 40, 0, 0, 10), ("C", 40, 0, 0, 0)],
+        // A sum that is small itself.
+        &[("A", 40, 2, 0, 2), ("B", 40, 3, 0, 3), ("C", 80, 20, 0, 20), ("D", 80, 30, 0, 30)],
+        // Everybody has an offer, or nobody has hours for anybody.
+        &[("A", 12, 12, 0, 0), ("B", 80, 20, 0, 0), ("C", 80, 30, 0, 0)],
+        &[("A", 40, 0, 0, 9), ("B", 20, 0, 0, 20), ("C", 80, 0, 0, 0), ("D", 80, 0, 0, 30)],
+        // Two older offers among new ones.
+        &[("A", 80, 22, 20, 0), ("B", 80, 30, 30, 0), ("C", 80, 40, 15, 0)],
+    ];
+    for parts in cases {
+        let sum = |of: fn(&Planted) -> i64| parts.iter().map(of).sum::<i64>();
+        let whole: Planted = ("university", sum(|it| it.1), sum(|it| it.2), sum(|it| it.3), sum(|it| it.4));
+        let rows: Vec<Planted> = parts.iter().copied().chain([whole]).collect();
+        let told = told_of(&rows);
+        assert_eq!(told.len(), rows.len(), "{rows:?}");
+        let figures: [(&str, fn(&Planted) -> i64); 3] =
+            [("offered_n", |it| it.2), ("new_n", |it| it.3), ("shortfall_n", |it| it.4)];
+        for (figure, planted) in figures {
+            for it in &rows {
+                let n = told[it.0][figure].as_i64();
+                assert!(n.is_none_or(|n| n == planted(it) && 10 <= n), "{figure} of {it:?}: {n:?}");
+            }
+            let hidden: Vec<&Planted> = parts.iter().filter(|it| told[it.0][figure].is_null()).collect();
+            let Some(all) = told["university"][figure].as_i64() else { continue };
+            let left = all - parts.iter().filter_map(|it| told[it.0][figure].as_i64()).sum::<i64>();
+            assert!(!(1..10).contains(&left), "{figure}: {left} of the hidden ones of {rows:?}");
+            for it in hidden.iter().filter(|it| 0 < planted(it)) {
+                let others = hidden.iter().filter(|other| other.0 != it.0).map(|other| least_and_most(&told, figure, other));
+                let (others_least, others_most) = others.fold((0_i64, 0_i64), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+                let own = least_and_most(&told, figure, it);
+                let (least, most) = (own.0.max(left - others_most), own.1.min(left - others_least));
+                assert!(least < most, "{figure} of {it:?} can only be {least} beside {told:?}");
+            }
+        }
+    }
+    // Where all are many, all is told.
+    let told = told_of(&[("A", 200, 40, 20, 15), ("B", 200, 50, 25, 0), ("university", 400, 90, 45, 15)]);
+    let of = |scope: &str| ["offered_n", "new_n", "shortfall_n"].map(|it| told[scope][it].as_i64());
+    assert_eq!(of("A"), [Some(40), Some(20), Some(15)]);
+    assert_eq!((of("B"), of("university")), ([Some(50), Some(25), None], [Some(90), Some(45), Some(15)]));
+}
+
+#[test]
+fn activities_count_who_is_enrolled_now_and_never_one_to_four() {
+    let data = demo();
+    let last = "(SELECT max(as_of_on) FROM portrait_student)";
+    let enrolled = format!("SELECT student_key FROM dim_student WHERE {NEWEST} AND is_enrolled AND college IS NOT NULL");
+    let rows = sql(data, &format!("SELECT * FROM cockpit_activity WHERE {NEWEST}"));
+    let whole = rows.iter().find(|it| it["dimension"] == "all").expect("the whole");
+    let came = format!(
+        "SELECT count(DISTINCT stg_activity_attendance.student_key) AS n FROM stg_activity_attendance \
+         INNER JOIN stg_activity ON stg_activity.activity_id = stg_activity_attendance.activity_id \
+         WHERE stg_activity.dimension IS NOT NULL AND stg_activity_attendance.occurred_on >= {last} - INTERVAL '60' DAY \
+         AND stg_activity_attendance.{KNOWN} AND stg_activity_attendance.student_key IN ({enrolled})"
+    );
+    assert_eq!(whole["participant_n"].as_i64(), Some(n(&sql(data, &came))));
+    let all = n(&sql(data, &format!("SELECT count(*) AS n FROM ({enrolled}) AS pupil")));
+    for it in &rows {
+        let came = it["participant_n"].as_i64();
+        assert!(came.is_none_or(|n| 5 <= n && !(1..5).contains(&(all - n))), "{it}");
+        assert!(came.is_some() || it["attendance_n"].is_null() && it["repeat_n"].is_null(), "{it}");
+        assert!(!it["repeat_n"].as_i64().is_some_and(|n| (1..5).contains(&n)), "{it}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, built, campus, copy, demo, run_newest, sql};
+use crate::support::{NOW, built, campus, copy, demo, repository, run_newest, sql};
 
 #[test]
 fn who_stays_over_a_holiday_is_listed_from_the_registration_until_the_holiday_ends() {
@@ -123,4 +123,62 @@ fn a_closed_campus_explains_every_silence_while_it_lasts() {
     assert_eq!(found(data.path(), during), Vec::<serde_json::Value>::new(), "the closure explains it");
     let before = "as_of_on < DATE '2025-09-20'";
     assert_eq!(found(built().0.path(), before), found(data.path(), before), "what came before the closure is as it was");
+}
+
+/// What int_building_tonight reads, of six buildings with one gate each: they said last that they are well, and told of a passage
+/// last, at minutes of the night's own date.
+const BUILDINGS: &str = "WITH stg_device AS (
+    SELECT name AS device_id, name AS building_id, 'dorm' AS kind
+    FROM (VALUES ('well'), ('lagging'), ('degraded'), ('mute'), ('flooded'), ('after midnight')) AS gate (name)
+),
+int_building_closing AS (SELECT 'after midnight' AS building_id, 1440 AS closing_minute),
+int_device_day AS (
+    SELECT device_id, DATE '2025-11-03' AS occurred_on, last_minute - 1080 AS well_night_minutes,
+        arrow_cast(CAST(day_start(DATE '2025-11-03') AS BIGINT) + (last_minute - 240) * 60000000, 'Timestamp(Microsecond, Some(\"UTC\"))')
+            AS last_well_at
+    FROM (VALUES ('well', 1430), ('lagging', 1430), ('degraded', 1200), ('mute', 1430), ('flooded', 1430), ('after midnight', 1470))
+        AS beat (device_id, last_minute)
+),
+int_gate_slot AS (
+    SELECT device_id, DATE '2025-11-03' AS occurred_on, slot, passage_n
+    FROM (VALUES ('well', 139, 1), ('lagging', 120, 1), ('degraded', 139, 1), ('flooded', 139, 600), ('after midnight', 139, 1),
+        ('after midnight', 2, 1)) AS passage (device_id, slot, passage_n)
+),
+beat AS (";
+
+#[test]
+fn the_list_of_tonight_holds_while_gates_are_well_and_tell_of_passages() {
+    let file = repository().join("sql/intermediate/int_building_tonight.sql");
+    let file = std::fs::read_to_string(file).expect("the file of the table");
+    let (front, query) = file.split_once("---*/").expect("front matter");
+    let settings = front.split_once("[settings]\n").expect("settings").1;
+    let settings = settings.lines().take_while(|it| !it.is_empty()).filter_map(|it| it.split_once('='));
+    let query = settings.fold(query.replace("$as_of", "DATE '2025-11-03'"), |query, (name, value)| {
+        let value = value.split('#').next().unwrap_or_default().trim().replace('"', "'");
+        query.replace(&format!("${{{}}}", name.trim()), &value)
+    });
+    let (_, rest) = query.split_once("WITH beat AS (").expect("its first step");
+    let rows = sql(demo(), &format!("{BUILDINGS}{rest} ORDER BY building_id"));
+    let told: Vec<(&str, &str, Option<&str>)> = rows
+        .iter()
+        .map(|it| {
+            let name = it["building_id"].as_str().expect("a name");
+            (name, it["from_at"].as_str().expect("an instant"), it["until_at"].as_str())
+        })
+        .collect();
+    let usual = "2025-11-03T15:30:00Z";
+    let expected = [
+        // It closes later than others, and was heard until 00:30.
+        ("after midnight", "2025-11-03T16:00:00Z", Some("2025-11-03T17:00:00Z")),
+        // Since 20:00 it says that it is degraded.
+        ("degraded", usual, Some("2025-11-03T12:30:00Z")),
+        // Of such a gate, and of one that told of no passage all day, nobody knows who came in.
+        ("flooded", usual, None),
+        // Heartbeats come, and no passage since 20:00: whoever came in later may not be known yet.
+        ("lagging", usual, Some("2025-11-03T14:00:00Z")),
+        ("mute", usual, None),
+        // Half an hour after the gate last said that it is well, 23:50.
+        ("well", usual, Some("2025-11-03T16:20:00Z")),
+    ];
+    assert_eq!(told, expected);
 }

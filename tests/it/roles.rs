@@ -101,7 +101,50 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
         assert!(!wrong.contains("no subject column"), "by policy, and not because something is amiss: {wrong}");
         is_hidden(data, account, "SELECT count(*) FROM list_resident");
     }
+    // Whoever is looked for while the night goes on is no matter of psychology.
+    for account in ["psychologist", "psychology_head"] {
+        is_hidden(data, account, "SELECT count(*) FROM list_out_tonight");
+        is_hidden(data, account, "SELECT count(*) FROM list_late_tonight");
+    }
     assert_eq!(n(data, "psychology_head", &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}")), all);
+}
+
+#[test]
+fn counts_of_the_cockpit_are_told_by_role_and_a_hidden_one_is_nobodys() {
+    let data = demo();
+    let tables = [
+        ("cockpit_night", "night_on", vec!["due_n", "back_n", "absent_n", "unseen_n", "leave_n"], 5),
+        ("cockpit_population", "part", vec!["student_n", "unowned_n"], 5),
+        ("cockpit_contact", "scope", vec!["met_n", "staff_n"], 5),
+        ("cockpit_warning", "scope", vec!["offered_n", "new_n", "shortfall_n"], 10),
+    ];
+    let mut hidden_n = 0;
+    for (table, order, columns, k) in tables {
+        let query = format!(
+            "SELECT scope, {order} AS part, {} FROM {table} WHERE as_of_on = (SELECT max(as_of_on) FROM {table}) ORDER BY scope, {order}",
+            columns.join(", ")
+        );
+        let built = sql(data, &query);
+        // What is hidden was hidden when it was built: it is in no table that anybody could read.
+        for it in built.iter().filter(|it| it["scope"] != "university") {
+            for column in &columns {
+                hidden_n += usize::from(it[*column].is_null());
+                assert!(!it[*column].as_i64().is_some_and(|n| (1..k).contains(&n)), "{table}: {column} of {it}");
+            }
+        }
+        assert_eq!(ask(data, "leader", &query, None), Ok(built.clone()), "{table}");
+        let own = ask(data, "college_office", &query, None).expect("figures of the college");
+        let college = own.first().map(|it| it["scope"].clone()).unwrap_or_default();
+        assert!(college.is_string() && college != "university", "{table}: {own:?}");
+        let of_college: Vec<Value> = built.into_iter().filter(|it| it["scope"] == college).collect();
+        assert_eq!(own, of_college, "{table}");
+    }
+    assert!(10 < hidden_n, "{hidden_n} counts are hidden: the case proves little");
+    // Whoever works with students reads no figures of teams, places or care; what came of offers is told to those who make use of it.
+    for account in ["counselor", "dorm_keeper"] {
+        is_hidden(data, account, "SELECT count(*) FROM cockpit_warning");
+    }
+    assert!(ask(data, "counselor", "SELECT count(*) AS n FROM cockpit_case_outcome", None).is_ok());
 }
 
 #[test]

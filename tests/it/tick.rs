@@ -1,9 +1,12 @@
 //! The tick: lists of the day that goes on follow what is pushed, and are what a build of everything makes of the same rows.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use store::{Grant, NewAccount};
 use tempfile::TempDir;
 
+use crate::casework::{on_a_runtime, open};
 use crate::crash::{Gates, Living, passage};
 use crate::support::{assert_same, binary, contents, write};
 
@@ -30,6 +33,42 @@ FROM stg_gate_event
 WHERE occurred_on >= $as_of - INTERVAL '1' DAY AND occurred_on <= $as_of
 GROUP BY student_key
 "#;
+
+/// A building whose list of tonight is complete since somebody passed its gate, at whatever hour the case runs.
+const BUILDING: &str = r#"/*---
+kind         = "table"
+about        = "One building, complete at any hour."
+owner        = "logistics_security_office"
+materialized = "whole"
+live         = true
+grain        = ["building_id"]
+purpose      = ["public_safety"]
+
+[columns]
+building_id = { about = "Building.", class = "internal" }
+night_on    = { about = "The night.", class = "internal" }
+from_at     = { about = "The last passage.", class = "trace" }
+until_at    = { about = "An hour later.", class = "trace" }
+---*/
+SELECT 'B1' AS building_id, $as_of AS night_on, max(occurred_at) AS from_at, max(occurred_at) + INTERVAL '1' HOUR AS until_at
+FROM stg_gate_event
+HAVING count(*) > 0
+"#;
+
+/// Somebody who keeps a building and has no mailbox, so that what is for them waits.
+fn add_keeper(data: &Path, account: &str, scope: &str) {
+    on_a_runtime(async {
+        let grants = vec![Grant { role: "dorm_keeper".to_owned(), scope: scope.to_owned() }];
+        let new = NewAccount { account, password: None, display_name: account, person_key: None, grants };
+        open(data).await.accounts().create(new).await.expect("an account");
+    });
+}
+
+/// To whom alone messages wait that a list is ready.
+fn told_of_lists(data: &Path) -> Vec<Option<String>> {
+    let open = on_a_runtime(async { open(data).await.messages().due(None, i64::MAX).await.expect("messages") });
+    open.into_iter().filter(|it| it.kind == "list_ready").map(|it| it.to_account).collect()
+}
 
 #[track_caller]
 fn push(server: &Living, gates: &Gates, body: &str) {
@@ -59,6 +98,10 @@ fn lists_follow_what_is_pushed_late_rows_are_counted_and_a_full_build_changes_no
     let settings = "[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 3600\ntick_seconds = 1";
     let gates = Gates::new(binary(), folder.path(), settings);
     write(&folder.path().join("sql/lists/list_passed.sql"), LIST);
+    write(&folder.path().join("sql/intermediate/int_building_tonight.sql"), BUILDING);
+    let data = folder.path().join("data");
+    add_keeper(&data, "keeper", "building:B1");
+    add_keeper(&data, "elsewhere", "building:B2");
     let server = gates.serve(None).expect("it starts");
     let at = chrono::Utc::now().timestamp_millis();
     push(&server, &gates, &passage("G1", 1, at - 5_000, 1));
@@ -73,9 +116,10 @@ fn lists_follow_what_is_pushed_late_rows_are_counted_and_a_full_build_changes_no
     let late = "SELECT count(*) AS n FROM quality_source_day WHERE source = 'gate_event' AND rows_n = 2 AND after_end_n = 2";
     expect_n(&gates, late, 1);
     server.stop();
+    // Ticks told whoever keeps the building that its list is complete: once, and nobody else.
+    assert_eq!(told_of_lists(&data), [Some("keeper".to_owned())]);
 
     // The night, and whoever builds everything anew, finds what the ticks have left.
-    let data = folder.path().join("data");
     let ticked = contents(&data);
     assert_eq!(ticked["list_passed"].len(), 2);
     for args in [

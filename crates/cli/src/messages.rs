@@ -148,7 +148,10 @@ async fn step(house: &House, channels: &Channels, people: &People, open: &OpenMe
         (Some(thread_key), _) if open.kind == "help_asked" => cases.asked_for_help(thread_key, now_us).await?,
         (Some(thread_key), _) => cases.asked_about(thread_key, now_us).await?,
         (None, Some(hand_over_key)) => cases.asked_to_take(hand_over_key).await?,
-        (None, None) if open.kind == "list_ready" => cases.asked_to_look(now_us).await?,
+        (None, None) if open.kind == "list_ready" => match &open.to_account {
+            Some(account) => Asked { levels: vec![vec![account.clone()]], duty: Vec::new() },
+            None => cases.asked_to_look(now_us).await?,
+        },
         (None, None) => match open.follow_up_key {
             Some(follow_up_key) => cases.asked_to_contact(follow_up_key, now_us).await?,
             None => cases.asked_to_place(now_us).await?,

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::AsArray;
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use casework::Post;
 use chrono::Utc;
 use datafusion::catalog::TableProvider;
 use serve::{Live, Ticked, Topic};
+use store::Account;
 use tokio::sync::Mutex;
 use transform::{Action, Builder};
 
@@ -29,6 +31,16 @@ const IDLE_TIMES: u32 = 4;
 /// Rows of one list that are told of at most.
 const TOLD_MAX: usize = 1_000;
 
+/// The table that says when the list of tonight is complete, building by building.
+const TONIGHT: &str = "int_building_tonight";
+
+/// For so long after a building's list is complete its readers are told of it: a server that starts later wakes nobody.
+const NIGHT_NEWS_US: i64 = 2 * casework::HOUR_US;
+
+/// Who keeps a building, and who looks after own students, as policies name them.
+const KEEPER: &str = "dorm_keeper";
+const COUNSELOR: &str = "counselor";
+
 /// What the tables are made of: the open day, and the versions of the raw tables.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Base {
@@ -41,6 +53,28 @@ struct Told {
     list: String,
     /// Columns that make a row one.
     grain: Vec<String>,
+}
+
+/// When the list of tonight is complete in a building, and until when its gates are known to work; in microseconds since 1970.
+#[derive(Debug, Clone)]
+struct Building {
+    building_id: String,
+    from_us: i64,
+    until_us: Option<i64>,
+}
+
+impl Building {
+    /// Whether its list is complete, and so lately that this is news.
+    fn is_news(&self, now_us: i64) -> bool {
+        (self.from_us..self.from_us + NIGHT_NEWS_US).contains(&now_us) && self.until_us.is_some_and(|it| now_us < it)
+    }
+}
+
+/// Readers of the list of tonight who were told by this process, and of which night.
+#[derive(Debug, Default)]
+struct NightTold {
+    night: String,
+    accounts: BTreeSet<String>,
 }
 
 /// What a tick has to know of those before it.
@@ -62,7 +96,8 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
     }
     let raw = house.graph.raw_of(&tables);
     // Where the data are of another day nobody is sent anywhere.
-    let told = if house.settings.clock.now == Now::Wall { told(&house) } else { Vec::new() };
+    let is_wall = house.settings.clock.now == Now::Wall;
+    let told = if is_wall { told(&house) } else { Vec::new() };
     // A project is read once a process, so its queries are planned once: they would cost more than most ticks.
     let builder = loop {
         match house.builder().await {
@@ -75,6 +110,7 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
         tokio::time::sleep(every).await;
     };
     let mut before = Before::default();
+    let mut night_told = NightTold::default();
     let mut took = Duration::ZERO;
     loop {
         // A fifth of the time at most: what is pushed and who reads have to get on as well.
@@ -103,6 +139,9 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
             if let Err(error) = tell(&house, it, now_us).await {
                 tracing::error!(list = it.list, error = format!("{error:#}"), "nobody was told of a list");
             }
+        }
+        if is_wall && let Err(error) = tell_night(&house, &mut night_told, now_us).await {
+            tracing::error!(error = format!("{error:#}"), "nobody was told that the list of tonight is complete");
         }
         for list in take_due(&mut before.due_us, now_us) {
             match next_change(&house, &list, now_us).await {
@@ -207,7 +246,7 @@ async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
     let query = format!("SELECT concat_ws('|', {key}) AS item FROM held WHERE TRUE{from}{until} ORDER BY item LIMIT {TOLD_MAX}");
     let mut items = Vec::new();
     for batch in context.sql(&query).await?.collect().await? {
-        let texts = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
+        let texts = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
         items.extend(texts.as_string::<i32>().iter().flatten().map(str::to_owned));
     }
     if !items.is_empty() {
@@ -219,6 +258,75 @@ async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tells keepers and counselors on duty that the list of tonight is complete: each once a night, and nothing of what is in it.
+async fn tell_night(house: &House, told: &mut NightTold, now_us: i64) -> anyhow::Result<()> {
+    let (night, buildings) = tonight(house).await?;
+    if !buildings.iter().any(|it| it.is_news(now_us)) {
+        return Ok(());
+    }
+    if told.night != night {
+        *told = NightTold { night, accounts: BTreeSet::new() };
+    }
+    let accounts = house.store.accounts().list().await?;
+    let shifts = house.store.cases().on_duty(Post::CollegeDuty, now_us).await?;
+    let on_duty: Vec<String> = shifts.into_iter().map(|it| it.account).collect();
+    let mut readers = night_readers(&buildings, &accounts, &on_duty, now_us);
+    readers.retain(|it| !told.accounts.contains(it));
+    if readers.is_empty() {
+        return Ok(());
+    }
+    let new_n = house.store.messages().tell_night(&told.night, &readers, now_us).await?;
+    told.accounts.extend(readers);
+    if 0 < new_n {
+        tracing::info!(new_n, "keepers and counselors on duty are told that the list of tonight is complete");
+    }
+    Ok(())
+}
+
+/// The night, and its buildings; none where the project has no such table, or no building has a gate.
+async fn tonight(house: &House) -> anyhow::Result<(String, Vec<Building>)> {
+    let (mut night, mut buildings) = (String::new(), Vec::new());
+    let Some(table) = house.engine.table(TONIGHT).await? else { return Ok((night, buildings)) };
+    let context = house.engine.context();
+    context.register_table("held", table)?;
+    let query = "SELECT building_id, CAST(night_on AS VARCHAR) AS night_on, CAST(from_at AS BIGINT) AS from_us, \
+                 CAST(until_at AS BIGINT) AS until_us FROM held WHERE from_at IS NOT NULL";
+    for batch in context.sql(query).await?.collect().await? {
+        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
+        let (ids, nights) = (text(0)?, text(1)?);
+        let (from_us, until_us) = (batch.column(2).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<Int64Type>());
+        let rows = ids.as_string::<i32>().iter().zip(nights.as_string::<i32>().iter()).zip(from_us.iter().zip(until_us.iter()));
+        for ((id, on), (from_us, until_us)) in rows {
+            if let (Some(id), Some(on), Some(from_us)) = (id, on, from_us) {
+                on.clone_into(&mut night);
+                buildings.push(Building { building_id: id.to_owned(), from_us, until_us });
+            }
+        }
+    }
+    Ok((night, buildings))
+}
+
+/// Whose list of tonight is complete now: of keepers that of all their buildings, of counselors on duty that of every building. Where
+/// gates are silent no list is complete, and what is complete elsewhere is told all the same.
+fn night_readers(buildings: &[Building], accounts: &[Account], on_duty: &[String], now_us: i64) -> Vec<String> {
+    let is_complete = |is_own: &dyn Fn(&Building) -> bool| {
+        let own = || buildings.iter().filter(|it| is_own(it));
+        own().all(|it| it.from_us <= now_us) && own().any(|it| it.is_news(now_us))
+    };
+    let reads = |it: &&Account| {
+        let kept: Vec<&str> =
+            it.grants.iter().filter(|grant| grant.role == KEEPER).filter_map(|grant| building_of(&grant.scope)).collect();
+        let is_on_duty = on_duty.contains(&it.account) && it.grants.iter().any(|grant| grant.role == COUNSELOR);
+        is_complete(&|building| kept.contains(&building.building_id.as_str())) || (is_on_duty && is_complete(&|_| true))
+    };
+    accounts.iter().filter(|it| !it.is_disabled).filter(reads).map(|it| it.account.clone()).collect()
+}
+
+/// The building of a scope such as `building:N3/floor:4`.
+fn building_of(scope: &str) -> Option<&str> {
+    scope.strip_prefix("building:")?.split('/').next()
+}
+
 /// The lists that changed by now because of the clock; they are due no more.
 fn take_due(due_us: &mut BTreeMap<String, i64>, now_us: i64) -> Vec<String> {
     let now: Vec<String> = due_us.iter().filter(|it| *it.1 <= now_us).map(|it| it.0.clone()).collect();
@@ -228,7 +336,40 @@ fn take_due(due_us: &mut BTreeMap<String, i64>, now_us: i64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use store::Grant;
+
     use super::*;
+
+    fn account(name: &str, grants: &[(&str, &str)]) -> Account {
+        let grants = grants.iter().map(|(role, scope)| Grant { role: (*role).to_owned(), scope: (*scope).to_owned() }).collect();
+        Account { account: name.to_owned(), display_name: name.to_owned(), person_key: None, grants, is_disabled: false }
+    }
+
+    #[test]
+    fn the_list_of_tonight_is_told_to_whoever_reads_it_once_all_of_theirs_is_complete() {
+        let building = |id: &str, from_us, until_us| Building { building_id: id.to_owned(), from_us, until_us };
+        // N3 closes later, and nobody hears from N4.
+        let far = Some(i64::MAX);
+        let buildings = [building("N1", 100, far), building("N2", 100, far), building("N3", 200, far), building("N4", 100, None)];
+        let accounts = [
+            account("bai", &[(KEEPER, "building:N1")]),
+            account("song", &[(KEEPER, "building:N2/floor:4"), (KEEPER, "building:N3")]),
+            account("mute", &[(KEEPER, "building:N4")]),
+            account("both", &[(KEEPER, "building:N1"), (KEEPER, "building:N4")]),
+            account("lin", &[(COUNSELOR, "assigned")]),
+            account("off", &[(COUNSELOR, "assigned")]),
+            account("gao", &[("psychologist", "university")]),
+            Account { is_disabled: true, ..account("gone", &[(KEEPER, "building:N1")]) },
+        ];
+        let on_duty = ["lin".to_owned(), "gao".to_owned()];
+        let told = |now_us| night_readers(&buildings, &accounts, &on_duty, now_us);
+        assert_eq!(told(99), Vec::<String>::new());
+        assert_eq!(told(100), ["bai", "both"], "of N4 no list is complete");
+        assert_eq!(told(200), ["bai", "song", "both", "lin"]);
+        assert_eq!(told(200 + NIGHT_NEWS_US), Vec::<String>::new(), "what is told late wakes people for nothing");
+        let silent = [building("N1", 100, Some(150))];
+        assert_eq!(night_readers(&silent, &accounts, &on_duty, 150), Vec::<String>::new(), "its gates fell silent");
+    }
 
     #[test]
     fn a_list_is_due_once_when_its_hour_has_come() {

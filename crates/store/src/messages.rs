@@ -16,6 +16,9 @@ use crate::error::Error;
 /// Most messages that are handed out at once.
 const MESSAGES_MAX: usize = 1_000;
 
+/// The list of which keepers and counselors on duty are told when it is complete.
+const NIGHT_LIST: &str = "list_out_tonight";
+
 /// How long it is remembered which rows of a list were told of; live lists look back four weeks.
 const TOLD_KEPT_US: i64 = 90 * casework::DAY_US;
 
@@ -44,6 +47,8 @@ pub struct OpenMessage {
     pub follow_up_key: Option<i64>,
     /// The report that it is about, of a number that is nobody's.
     pub report_key: Option<i64>,
+    /// The account to which alone it goes.
+    pub to_account: Option<String>,
     /// When it came to be, in microseconds since 1970.
     pub created_us: i64,
     /// When it is to be looked at next, in microseconds since 1970; 0 is at once.
@@ -251,6 +256,7 @@ struct Row {
     hand_over_key: Option<i64>,
     follow_up_key: Option<i64>,
     report_key: Option<i64>,
+    to_account: Option<String>,
     created_us: i64,
     next_us: i64,
 }
@@ -267,6 +273,7 @@ impl From<Row> for OpenMessage {
             hand_over_key: row.hand_over_key,
             follow_up_key: row.follow_up_key,
             report_key: row.report_key,
+            to_account: row.to_account,
             created_us: row.created_us,
             next_us: row.next_us,
         }
@@ -274,7 +281,7 @@ impl From<Row> for OpenMessage {
 }
 
 const COLUMNS: &str = "message_id, kind, severity, is_of_machine, thread_key, version, hand_over_key, follow_up_key, report_key, \
-                       created_us, next_us";
+                       to_account, created_us, next_us";
 
 /// Keeps messages and their deliveries.
 #[derive(Debug, Clone)]
@@ -594,11 +601,46 @@ impl Messages {
                 .await
                 .map_err(Error::database("write", "message"))?;
         }
-        sqlx::query("DELETE FROM list_told WHERE told_us < $1")
-            .bind(now - TOLD_KEPT_US)
+        forget_told(&mut tx, now).await?;
+        tx.commit().await.map_err(Error::database("write", "list_told"))?;
+        Ok(new_n)
+    }
+
+    /// Makes one message for each reader who did not hear yet that the list of a night is complete; returns how many these were.
+    /// It says nothing of the list, and goes to the reader alone.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn tell_night(&self, night: &str, accounts: &[String], now: i64) -> Result<u64, Error> {
+        let mut tx = self.database.begin("list_told").await?;
+        let mut new_n = 0;
+        for account in accounts {
+            let item = format!("{night}|{account}");
+            let told = sqlx::query(
+                "INSERT INTO list_told (list, item, told_us) VALUES ($1, $2, $3) ON CONFLICT (list, item) DO NOTHING",
+            )
+            .bind(NIGHT_LIST)
+            .bind(item.as_str())
+            .bind(now)
             .execute(&mut *tx)
             .await
             .map_err(Error::database("write", "list_told"))?;
+            if told.rows_affected() == 0 {
+                continue;
+            }
+            new_n += 1;
+            let message_id = next_key(&mut tx, "message", "message_id").await?;
+            sqlx::query(
+                "INSERT INTO message (message_id, kind, is_of_machine, to_account, created_us) VALUES ($1, 'list_ready', 1, $2, $3)",
+            )
+            .bind(message_id)
+            .bind(account.as_str())
+            .bind(now)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "message"))?;
+        }
+        forget_told(&mut tx, now).await?;
         tx.commit().await.map_err(Error::database("write", "list_told"))?;
         Ok(new_n)
     }
@@ -657,6 +699,16 @@ impl Messages {
             .map_err(Error::database("write", "message"))?;
         tx.commit().await.map_err(Error::database("write", "message"))
     }
+}
+
+/// Forgets what was told so long ago that no list holds it any more.
+async fn forget_told(tx: &mut Tx, now: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM list_told WHERE told_us < $1")
+        .bind(now - TOLD_KEPT_US)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+        .map_err(Error::database("write", "list_told"))
 }
 
 /// Says when a message is to be looked at; of one that is settled nothing changes.

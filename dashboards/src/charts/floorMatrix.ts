@@ -74,6 +74,20 @@ export function byNeed(floors: readonly Floor[], view: MatrixView): BuildingNeed
   });
 }
 
+/** What stands above the matrix: which buildings to look at first, how many are calm, and of how many nothing is known. */
+export interface MatrixLead {
+  first: {building: string; value: number}[];
+  calmN: number;
+  unknownN: number;
+}
+
+/** A building without data is unknown and never calm, whatever the others are. */
+export function leadOf(buildings: readonly BuildingNeed[], view: MatrixView): MatrixLead {
+  const known = buildings.flatMap(({building, value}) => (value === null ? [] : [{building, value}]));
+  const needing = known.filter((it) => step(it.value, view) > 0);
+  return {first: needing.slice(0, 3), calmN: known.length - needing.length, unknownN: buildings.length - known.length};
+}
+
 function cellLabel(floor: Floor, view: MatrixView, look: Look): string {
   const value = valueOf(floor, view);
   if (value === null) return view === "night_return" && floor.status === "suppressed" ? SUPPRESSED : "";

@@ -125,6 +125,30 @@ fn who_may_see_what_is_as_the_table_says() {
 }
 
 #[test]
+fn figures_are_told_to_leaders_and_analysts_of_one_college_to_its_office_and_of_care_no_lower() {
+    use policy::RowRule::{All, College};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/cockpit");
+    let files = std::fs::read_dir(folder).expect("the tables of the cockpit").map(|it| it.expect("a file").path());
+    let tables: Vec<String> = files.filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned())).collect();
+    assert!(10 < tables.len(), "{tables:?}");
+    for role in shipped().roles() {
+        for table in &tables {
+            let expected = match (role.role.as_str(), table.as_str()) {
+                ("leader" | "analyst", _) => Some(All),
+                (
+                    "college_office" | "college_secretary",
+                    "cockpit_contact" | "cockpit_night" | "cockpit_population" | "cockpit_warning",
+                ) => Some(College),
+                ("college_office" | "college_secretary" | "administrator" | "auditor", "cockpit_data") => Some(All),
+                ("counselor" | "psychologist" | "psychology_head", "cockpit_case_outcome") => Some(All),
+                _ => None,
+            };
+            assert_eq!(role.rule(table).map(|(_, rule)| rule.rows), expected, "{} {table}", role.role);
+        }
+    }
+}
+
+#[test]
 fn roles_of_one_college_building_class_or_shift_are_granted_nothing_wider() {
     let roles = shipped();
     let granted: Vec<_> =

@@ -304,11 +304,9 @@ fn reception_figure(it: &Row, at: &str) -> Option<Value> {
     (!value.is_null()).then(|| figure("leader_frontline", "share", value, held, due, Value::Null, Value::Null, at, "ok", plans))
 }
 
-/// Students who came to any activity of 60 days, and to those of each dimension; hidden where few came, or few did not.
+/// Students who came to any activity of 60 days, and to those of each dimension; the table hides where few came, or few did not.
 fn activity_figure(activities: &[Row], enrolled: Option<f64>, is_told: bool, at: &str) -> Option<Value> {
-    let came = |it: &Row| {
-        number(it, "participant_n").filter(|n| enrolled.is_some_and(|all| *n <= all && !(1.0..5.0).contains(&(all - n))))
-    };
+    let came = |it: &Row| number(it, "participant_n").filter(|n| enrolled.is_some_and(|all| *n <= all));
     let is_whole = |it: &&Row| text(it, "dimension").as_deref() == Some("all");
     let whole = activities.iter().find(is_whole)?;
     let part = |it: &Row| json!({ "part": format!("{}_share", text(it, "dimension").unwrap_or_default()), "value": rounded(came(it), enrolled) });

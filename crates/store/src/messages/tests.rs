@@ -235,6 +235,23 @@ async fn each_row_of_a_list_is_told_once_whatever_is_started_anew_in_between() {
 }
 
 #[tokio::test]
+async fn that_the_list_of_a_night_is_complete_each_reader_hears_once() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let names = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+    assert_eq!(store.messages().tell_night("2025-11-03", &names(&["song"]), 10).await.unwrap(), 1);
+    // The building of another keeper closes later.
+    assert_eq!(store.messages().tell_night("2025-11-03", &names(&["song", "bai"]), 11).await.unwrap(), 1);
+    let store = scene.reopen(store).await;
+    assert_eq!(store.messages().tell_night("2025-11-03", &names(&["song", "bai"]), 12).await.unwrap(), 0);
+    assert_eq!(store.messages().tell_night("2025-11-04", &names(&["song"]), 13).await.unwrap(), 1);
+    let open = store.messages().due(None, i64::MAX).await.unwrap();
+    let said: Vec<(&str, Option<&str>)> = open.iter().map(|it| (it.kind.as_str(), it.to_account.as_deref())).collect();
+    assert_eq!(said, [("list_ready", Some("song")), ("list_ready", Some("bai")), ("list_ready", Some("song"))]);
+    assert!(open.iter().all(|it| it.severity.is_none() && it.is_of_machine), "{open:?}");
+}
+
+#[tokio::test]
 async fn of_a_list_about_nobody_security_and_the_duty_office_are_told() {
     let scene = Scene::new();
     let store = scene.open().await;
