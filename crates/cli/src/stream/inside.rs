@@ -175,7 +175,7 @@ mod tests {
         let state = Pipeline::parse(std::path::Path::new("ticket.toml"), toml).expect("a contract");
         let row = |key: &str, value: u64| format!(r#"{{"工单号":"{key}","状态":"{value}"}}"#).into_bytes();
         let messages = vec![row("A", 1), row("B", 1), row("A", 2), b"[]".to_vec(), row("A", 3)];
-        let reached = Reached { source: "s".to_owned(), position: 9, born_us: 1 };
+        let reached = Reached { source: "s".to_owned(), position: 9, born_us: 1, at_us: None };
         let parcel = Arc::new(Parcel { cargo: Cargo::Messages(messages), key: None, reached: Some(reached) });
         let (before, last) = in_order(&state, &parcel);
         let sizes = |it: &Parcel| match &it.cargo {

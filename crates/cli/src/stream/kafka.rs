@@ -338,7 +338,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Result<Infallible
         let behind = |next: i64| u64::try_from(end - next).unwrap_or(0);
         let has_none = records.is_empty();
         for part in parts(records, entry.bytes_max) {
-            let now = Reached { source: it.source.clone(), position: part.last, born_us: part.at_us };
+            let now = Reached { source: it.source.clone(), position: part.last, born_us: part.at_us, at_us: None };
             let parcel = Parcel { cargo: Cargo::Messages(part.messages), key: None, reached: Some(now.clone()) };
             entry.door.keep(&it.source, &entry.config.pipeline, &Arc::new(parcel)).await;
             next = now.position + 1;
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_is_shorter_or_another_one_is_not_read() {
-        let reached = Reached { source: "kafka/gates/gates/0".to_owned(), position: 40, born_us: 7 };
+        let reached = Reached { source: "kafka/gates/gates/0".to_owned(), position: 40, born_us: 7, at_us: None };
         let found = Found { first: 40, end: 41, at_us: Some(7) };
         assert_eq!(refused(&reached, found, "gates/0"), None);
         let gone = Found { first: 60, end: 90, at_us: None };
