@@ -274,7 +274,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
 
     let project_folder = TempDir::new().expect("a folder");
     let door = format!(
-        "[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
+        "rejects_max = 20\n[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
          subjects = [\"gates.north\", \"gates.south.*\", \"gates.gate_event.*\"]\n"
     );
     let gates = project(&project_folder, &door);
@@ -399,6 +399,19 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     // A synthetic campus plays into the broker.
     assert_ne!(play(&gates, &format!("nats://127.0.0.1:{port}"), "gates/{pipeline}/{device_id}", ""), 0);
     until("what was played", &gates, || 90 < staged(&gates).len());
+    // A sender that goes wrong shuts its own door: what it sends behind that stays at the broker.
+    let bad: Vec<(String, String)> = (0..30).map(|n| ("gates.north".to_owned(), format!("no JSON {n}"))).collect();
+    publish_all(&runtime, port, &bad);
+    // It is told when something waits.
+    let is_shut = || {
+        publish_all(&runtime, port, &[event(200)]);
+        let told = warnings(&server.url);
+        told.iter().any(|it| it["text_en"].as_str().is_some_and(|it| it.contains("nats/gates_2/gates.north")))
+    };
+    until("a word of the door", &gates, is_shut);
+    publish_all(&runtime, port, &[event(201)]);
+    until("what came through the other door", &gates, || staged(&gates).contains(&201));
+    assert!(gates.complaint().contains("do not fit the contract"), "{}", gates.complaint());
     server.stop();
     assert!(90 < staged(&gates).len());
 }

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::board::Board;
+use super::flood::Flood;
 use super::parcel::{Cargo, Parcel};
 use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
@@ -44,6 +45,8 @@ pub(crate) struct Doorstep {
     input: PathBuf,
     persons: Persons,
     recent: Mutex<HashMap<KeyPlace, Recent>>,
+    /// Bad rows of brokers, by pipeline and source.
+    floods: Mutex<HashMap<(String, String), Flood>>,
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
     /// Says that the log is large enough for a commit.
     pub(super) filled: Notify,
@@ -85,6 +88,7 @@ impl Doorstep {
             input,
             persons,
             recent: Mutex::new(recent),
+            floods: Mutex::default(),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
             board: Board::default(),
@@ -143,9 +147,14 @@ impl Doorstep {
             return Ok((answer, ticket));
         }
         self.refuse_stuck(name)?;
+        let broker = of_broker(admitted, parcel);
+        let flooded = broker.as_ref().and_then(|it| self.floods.lock().get(it)?.refusal(Instant::now()));
+        if let Some(refusal) = flooded {
+            return Err(refusal);
+        }
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
-        // A broker does not take its messages back: theirs all go into the quarantine.
+        // A broker does not take its messages back: those that it gave go into the quarantine, and then its door closes.
         if !matches!(parcel.cargo, Cargo::Messages(_)) {
             self.refuse_flood(&taken)?;
         }
@@ -173,6 +182,13 @@ impl Doorstep {
             Ok(wal::Frame { pipeline: name.clone(), note: serde_json::to_vec(&note)?, batches })
         };
         let ticket = self.log.append(make).map_err(|error| self.not_appended(&error))?;
+        if let Some(broker) = broker {
+            let limit = self.house.settings.stream.rejects_max;
+            let now = Instant::now();
+            let mut floods = self.floods.lock();
+            let flood = floods.entry(broker).or_insert_with(|| Flood::new(now));
+            flood.count((rows_in, rows_quarantined), &reasons(&taken), limit, now);
+        }
         let bytes: u64 = taken.parts.iter().map(|it| it.batch.get_array_memory_size() as u64).sum();
         self.house.metrics.took(name, rows_in, bytes);
         let ticket = Arc::new(ticket);
@@ -193,7 +209,7 @@ impl Doorstep {
         if bad <= limit {
             return Ok(());
         }
-        let reasons = taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
+        let reasons = reasons(taken);
         Err(refused(
             PushRefusalKind::Bad,
             format!("{bad} 行不符合约定（{reasons}），超过 {limit} 行，整个请求未接收：请核对发送方的格式，或分批推送"),
@@ -399,6 +415,19 @@ fn door_name(admitted: &Admitted, parcel: &Parcel) -> String {
         (Cargo::Messages(_), None) => named(&admitted.device_group),
         _ => "http".to_owned(),
     }
+}
+
+/// How many rows were refused, by reason.
+fn reasons(taken: &Taken) -> String {
+    taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Pipeline and source of messages that wait at a broker while their door is closed. A database holds back its log for a
+/// door, which may fill somebody else's disk: it is read on.
+fn of_broker(admitted: &Admitted, parcel: &Parcel) -> Option<(String, String)> {
+    let Admitted { pipeline, device_group } = admitted;
+    let is_broker = matches!(parcel.cargo, Cargo::Messages(_)) && !device_group.starts_with("postgres/");
+    is_broker.then(|| (pipeline.clone(), device_group.clone()))
 }
 
 /// What the sender reads. Whose rows were dropped because they are of an erased person is nobody's business at a gate,

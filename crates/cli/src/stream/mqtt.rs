@@ -312,15 +312,18 @@ async fn work(it: &Subscription, client: &AsyncClient, mut receiver: mpsc::Unbou
 /// Tries until it is in the log. Meanwhile the broker waits for its acknowledgement.
 async fn keep(it: &Subscription, pipeline: &str, parcel: &Arc<Parcel>) {
     let mut pause = Pause::new();
+    let mut refused = None;
     loop {
         match it.door.give(pipeline, &it.group, parcel).await {
             Ok(answer) => {
+                it.door.board.goes_on(&it.name, refused);
                 let n = |name: &str| answer[name].as_u64().unwrap_or(0);
                 it.door.board.took(&it.name, n("rows_in").saturating_sub(n("rows_skipped")));
                 return;
             }
             Err(refusal) => {
                 it.door.board.waits(&it.name, &refusal);
+                refused = Some(refusal.kind);
                 tokio::time::sleep(pause.grown()).await;
             }
         }
