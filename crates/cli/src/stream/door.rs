@@ -129,7 +129,14 @@ impl Doorstep {
         let key_hash = match &parcel.key {
             _ if parcel.reached.is_some() => None,
             Some(key) => Some(::ingest::hash_bytes(format!("key:{key}").as_bytes())),
-            None => pipeline.is_event().then(|| format!("body:{body_hash}")),
+            None if !pipeline.is_event() => None,
+            // A broker's messages under a contract that was mended are read for the first time: whoever reads them again
+            // does so because of that.
+            None if matches!(parcel.cargo, Cargo::Messages(_)) => {
+                let contract = fingerprint(pipeline).map_err(|it| failed(&it))?;
+                Some(::ingest::hash_bytes(format!("messages:{contract}:{body_hash}").as_bytes()))
+            }
+            None => Some(format!("body:{body_hash}")),
         };
         let _one = lane.lock();
         let place = key_hash.clone().map(|it| (name.clone(), admitted.device_group.clone(), it));
@@ -415,6 +422,11 @@ fn door_name(admitted: &Admitted, parcel: &Parcel) -> String {
         (Cargo::Messages(_), None) => named(&admitted.device_group),
         _ => "http".to_owned(),
     }
+}
+
+/// A hash of everything that a contract says.
+fn fingerprint(pipeline: &Pipeline) -> anyhow::Result<String> {
+    Ok(::ingest::hash_bytes(&serde_json::to_vec(pipeline)?))
 }
 
 /// How many rows were refused, by reason.

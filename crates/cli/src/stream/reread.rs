@@ -1,8 +1,8 @@
 //! Reading again what a door's source still has of some days: after a contract was mended, or rows were lost behind the door.
 //!
 //! Messages go through the same doorstep as ever, dated now. The position of the door is not moved, and what is in the table
-//! already is set aside by the contract's key, as any event that comes twice. A stretch that is read again twice is skipped
-//! by its bytes, as long as answers are kept.
+//! already is set aside by the contract's key, as any event that comes twice. A stretch that is read again twice under
+//! one contract is skipped by its bytes, as long as answers are kept; once the contract was mended it is read anew.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -127,5 +127,41 @@ pub(super) async fn give(
             PushRefusalKind::Failed if tries < TRIES => tokio::time::sleep(pause.grown()).await,
             _ => anyhow::bail!(Caller(format!("{source}：{zh} / {source}: {en}"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Stage, contract, event, run};
+    use super::*;
+
+    /// Reads two messages again in a process of its own.
+    async fn read(stage: &Stage) -> Report {
+        let opened = stage.open().await;
+        let mut counted = Counted::new("thing", "nats/gates");
+        let messages = vec![event(1, "a", 0).into_bytes(), event(2, "b", 0).into_bytes()];
+        let given = give(&opened.house, &opened.door, ("thing", "nats/gates/gates.north"), messages, &mut counted).await;
+        given.expect("taken");
+        commit(&opened.house).await.expect("committed");
+        counted.report
+    }
+
+    #[test]
+    fn what_is_read_again_counts_anew_once_the_contract_was_mended() {
+        run(|| async {
+            let whole = contract("thing", "first");
+            let strict = whole.replace("state = { type = \"text\",", "state = { type = \"text\", one_of = [\"a\"],");
+            assert_ne!(whole, strict);
+            let stage = Stage::new(&[("thing", strict.as_str())]);
+            let counts = |it: Report| [it.rows_in, it.rows_kept, it.rows_quarantined, it.rows_skipped];
+            assert_eq!(counts(read(&stage).await), [2, 1, 1, 0]);
+            assert_eq!(counts(read(&stage).await), [2, 0, 0, 2], "nothing is new");
+            stage.agree("thing", whole.as_str());
+            assert_eq!(counts(read(&stage).await), [2, 2, 0, 0]);
+            assert_eq!(counts(read(&stage).await), [2, 0, 0, 2], "and now nothing is new again");
+            let opened = stage.open().await;
+            let told = opened.read("SELECT id, count(*) AS n FROM stg_thing GROUP BY id ORDER BY id").await;
+            assert!(["| 1  | 1 |", "| 2  | 1 |"].iter().all(|it| told.contains(it)), "once each in staging: {told}");
+        });
     }
 }
