@@ -15,7 +15,7 @@ use serve::{PushRefusal, PushRefusalKind};
 use super::door::Doorstep;
 use super::inside::Pause;
 use super::parcel::{Cargo, Parcel};
-use super::{commit, nats};
+use super::{commit, config, kafka, nats};
 use crate::exit::Caller;
 use crate::house::House;
 use crate::ingest::Report;
@@ -32,7 +32,31 @@ pub(super) struct Stretch {
     pub(super) until_us: i64,
 }
 
-/// Reads again what a door, `nats/<name>`, got in a stretch of time.
+/// A door whose source still has what it gave.
+#[derive(Clone, Copy)]
+enum Again<'a> {
+    Nats(&'a config::Nats),
+    Kafka(&'a config::Kafka),
+}
+
+impl Again<'_> {
+    /// Its name among the doors.
+    fn name(self) -> String {
+        match self {
+            Again::Nats(it) => format!("nats/{}", it.name),
+            Again::Kafka(it) => format!("kafka/{}", it.name),
+        }
+    }
+
+    fn pipeline(&self) -> &str {
+        match self {
+            Again::Nats(it) => &it.pipeline,
+            Again::Kafka(it) => &it.pipeline,
+        }
+    }
+}
+
+/// Reads again what a door, `nats/<name>` or `kafka/<name>`, got in a stretch of time.
 pub(crate) async fn reread(
     house: &Arc<House>,
     input: PathBuf,
@@ -40,9 +64,10 @@ pub(crate) async fn reread(
     from_us: i64,
     until_us: i64,
 ) -> anyhow::Result<(Report, Vec<String>)> {
-    let known: Vec<String> = house.settings.stream.nats.iter().map(|it| format!("nats/{}", it.name)).collect();
-    let config = house.settings.stream.nats.iter().find(|it| named == format!("nats/{}", it.name));
-    let Some(config) = config else {
+    let stream = &house.settings.stream;
+    let doors: Vec<Again<'_>> = stream.nats.iter().map(Again::Nats).chain(stream.kafka.iter().map(Again::Kafka)).collect();
+    let Some(again) = doors.iter().copied().find(|it| it.name() == named) else {
+        let known: Vec<String> = doors.iter().map(|it| it.name()).collect();
         let known = if known.is_empty() { "–".to_owned() } else { known.join(", ") };
         anyhow::bail!(Caller(format!(
             "没有可重读的接入 \"{named}\"：可重读的是 {known}；文件请放回 input/ 后用 yizhan ingest，HTTP 与 MQTT 须由发送方重发 / \"{named}\" is \
@@ -50,17 +75,21 @@ pub(crate) async fn reread(
              or MQTT must be sent again"
         )));
     };
-    let contract = house.project.pipelines.iter().find(|it| it.name() == config.pipeline);
+    let pipeline = again.pipeline();
+    let contract = house.project.pipelines.iter().find(|it| it.name() == pipeline);
     if !contract.is_some_and(schema::Pipeline::is_event) {
         anyhow::bail!(Caller(format!(
-            "{named}：{} 记录的是状态，重读会把过去的状态当作现在，未执行 / {named}: {} holds states, and reading them again would take \
-             those of the past for today's: nothing was done",
-            config.pipeline, config.pipeline
+            "{named}：{pipeline} 记录的是状态，重读会把过去的状态当作现在，未执行 / {named}: {pipeline} holds states, and reading them again \
+             would take those of the past for today's: nothing was done"
         )));
     }
     let door = Arc::new(Doorstep::new(house.clone(), input)?);
-    let mut counted = Counted::new(&config.pipeline, named);
-    nats::read_again(house, &door, config, &Stretch { from_us, until_us }, &mut counted).await?;
+    let mut counted = Counted::new(pipeline, named);
+    let stretch = Stretch { from_us, until_us };
+    match again {
+        Again::Nats(config) => nats::read_again(house, &door, config, &stretch, &mut counted).await?,
+        Again::Kafka(config) => kafka::read_again(house, &door, config, &stretch, &mut counted).await?,
+    }
     counted.bar.finish_and_clear();
     commit(house).await?;
     Ok((counted.report, counted.notes))
