@@ -192,9 +192,9 @@ fn overlap(a: &str, b: &str) -> bool {
 async fn run(it: Shard) {
     let mut pause = Pause::new();
     // Known once: after that it moves with what was taken.
-    let mut reached = loop {
-        match positions::reached(&it.door.house, &it.table, &it.source).await {
-            Ok(reached) => break reached,
+    let (mut reached, mut is_stopped) = loop {
+        match known(&it).await {
+            Ok(known) => break known,
             Err(error) => {
                 it.door.board.lost(&it.source, "未能读出已收到的位置", &format!("could not read the position: {error:#}"));
                 tokio::time::sleep(pause.grown()).await;
@@ -202,7 +202,6 @@ async fn run(it: Shard) {
         }
     };
     pause.reset();
-    let mut is_stopped = false;
     loop {
         let began = Instant::now();
         let ended = session(&it, &mut reached, &mut is_stopped).await;
@@ -217,11 +216,37 @@ async fn run(it: Shard) {
             }
             Ended::Stopped { zh, en } => {
                 it.door.board.stopped(&it.source, &zh, &en);
+                if !is_stopped {
+                    keep_stop(&it, reached.as_ref()).await;
+                }
                 is_stopped = true;
                 // Somebody may put back what the broker lost.
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
+    }
+}
+
+/// Where a stop of a door is kept.
+fn stop_name(source: &str) -> String {
+    format!("stopped.{source}")
+}
+
+/// Our position, and whether the door had stopped there.
+async fn known(it: &Shard) -> anyhow::Result<(Option<Reached>, bool)> {
+    let reached = positions::reached(&it.door.house, &it.table, &it.source).await?;
+    let Some(position) = reached.as_ref().map(|it| it.position.to_string()) else { return Ok((None, false)) };
+    let stop = it.door.house.store.meta().get(&stop_name(&it.source)).await?;
+    let is_stopped = stop.as_deref() == Some(position.as_str());
+    Ok((reached, is_stopped))
+}
+
+/// Keeps that the door stopped at a position, or that it goes on: a start of the server is nobody's word that it may.
+async fn keep_stop(it: &Shard, at: Option<&Reached>) {
+    let position = at.map(|it| it.position.to_string()).unwrap_or_default();
+    if let Err(error) = it.door.house.store.meta().set(&stop_name(&it.source), &position).await {
+        // It holds until the server ends.
+        tracing::warn!(door = it.source.as_str(), error = format!("{error:#}"), "whether the door stopped was not kept");
     }
 }
 
@@ -333,7 +358,9 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
     if let Some((zh, en)) = reached.as_ref().and_then(|it| refused(it, found, *is_stopped, name)) {
         return Ended::Stopped { zh, en };
     }
-    *is_stopped = false;
+    if std::mem::take(is_stopped) {
+        keep_stop(it, None).await;
+    }
     if let Some(next) = position.map(|it| it + 1).filter(|it| *it < found.first) {
         let n = found.first - next;
         it.door.board.trouble(
@@ -552,6 +579,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Stage, contract, event, run};
     use super::*;
 
     #[test]
@@ -605,5 +633,32 @@ mod tests {
         // Nothing is known of a position of before instants were kept.
         let unknown = Reached { at_us: None, ..reached.clone() };
         assert_eq!(said(&unknown, other, false), "");
+    }
+
+    #[test]
+    fn a_stop_stands_over_a_start_of_the_server() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let settings = "name = \"gates\"\nurl = \"nats://127.0.0.1:4222\"\nstream = \"GATES\"\nsubjects = [\"gates.>\"]\n\
+                            pipeline = \"thing\"\n";
+            let config: Nats = toml::from_str(settings).expect("settings");
+            let source = "nats/gates/gates.>".to_owned();
+            let reached = Reached { source: source.clone(), position: 7, born_us: 1, at_us: Some(500) };
+            for kept in [false, true, false] {
+                let opened = stage.open().await;
+                let shards = Shard::all(&opened.house, &opened.door, &config).expect("a door");
+                let it = shards.first().expect("its subject");
+                if opened.house.lake.snapshot("raw_thing").await.expect("a readable log").is_none() {
+                    assert_eq!(known(it).await.expect("known"), (None, false));
+                    let cargo = Cargo::Messages(vec![event(1, "a", 0).into_bytes()]);
+                    let parcel = Arc::new(Parcel { cargo, key: None, reached: Some(reached.clone()) });
+                    opened.door.give("thing", &source, &parcel).await.expect("taken");
+                    super::super::commit(&opened.house).await.expect("committed");
+                }
+                // With its instant it comes out of the table as it went in.
+                assert_eq!(known(it).await.expect("known"), (Some(reached.clone()), kept));
+                keep_stop(it, Some(&reached).filter(|_| !kept)).await;
+            }
+        });
     }
 }
