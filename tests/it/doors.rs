@@ -312,7 +312,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
 
     let project_folder = TempDir::new().expect("a folder");
     let door = format!(
-        "[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
+        "rejects_max = 20\n[[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
          subjects = [\"gates.north\", \"gates.south.*\", \"gates.gate_event.*\"]\n"
     );
     let gates = project(&project_folder, &door);
@@ -376,30 +376,80 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     let why = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(!unknown.status.success() && why.contains("nats/gates"), "{why}");
 
+    let both_stopped = |url: &str| {
+        let told = warnings(url);
+        let told: Vec<&str> = told.iter().filter_map(|it| it["text_en"].as_str()).collect();
+        ["nats/gates/gates.north", "nats/gates/gates.south.*"]
+            .iter()
+            .all(|door| told.iter().any(|it| it.contains(door) && it.contains("stopped")))
+    };
+    // Its machine loses power: the stream comes back as old as it was and without its newest, and others take their places
+    // until it is longer than what was taken.
+    let (early, whole) = (folder.path().join("early"), folder.path().join("whole"));
+    let copy = |from: &Path, to: &Path| {
+        let _ = std::fs::remove_dir_all(to);
+        done(Command::new("cp").arg("-a").arg(from).arg(to));
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    broker.kill();
+    copy(&store, &early);
+    broker.again();
+    send(70..80);
+    until("what came before the loss", &gates, || staged(&gates) == all(80));
+    std::thread::sleep(Duration::from_secs(1));
+    broker.kill();
+    copy(&store, &whole);
+    copy(&early, &store);
+    broker.again();
+    send(100..130);
+    until("a word of both doors after the loss", &gates, || both_stopped(&server.url));
+    // A start looks again, and finds another message at its position.
+    server.stop();
+    let server = gates.serve(None).expect("it starts");
+    until("a word of both doors after a start", &gates, || both_stopped(&server.url));
+    assert!(2 <= gates.complaint().matches("has another message at").count(), "{}", gates.complaint());
+    server.stop();
+    assert_eq!(staged(&gates), all(80));
+    // What it had is put back, and what comes behind it is read.
+    broker.kill();
+    copy(&whole, &store);
+    broker.again();
+    send(80..85);
+    let server = gates.serve(None).expect("it starts");
+    until("what came behind the data that were put back", &gates, || staged(&gates) == all(85));
+
     // A broker that comes back without what it had is no reason to begin anew: its numbers mean other messages.
     broker.kill();
     std::fs::remove_dir_all(&store).expect("it forgets");
     broker.again();
     make_stream(&runtime, port, "GATES", "gates.>");
-    send(70..75);
-    until("a word of both doors", &gates, || {
-        let told = warnings(&server.url);
-        let told: Vec<&str> = told.iter().filter_map(|it| it["text_en"].as_str()).collect();
-        ["nats/gates/gates.north", "nats/gates/gates.south.*"]
-            .iter()
-            .all(|door| told.iter().any(|it| it.contains(door) && it.contains("stopped")))
-    });
+    send(85..90);
+    until("a word of both doors", &gates, || both_stopped(&server.url));
+    assert!(gates.complaint().contains("was made anew"), "{}", gates.complaint());
     server.stop();
-    assert_eq!(staged(&gates), all(70));
+    assert_eq!(staged(&gates), all(85));
     // A person says that it is another stream.
     let path = project_folder.path().join("yizhan.toml");
     let text = std::fs::read_to_string(&path).expect("settings");
     write(&path, &text.replace("name = \"gates\"", "name = \"gates_2\""));
     let server = gates.serve(None).expect("it starts");
-    until("the new stream", &gates, || staged(&gates) == all(75));
+    until("the new stream", &gates, || staged(&gates) == all(90));
     // A synthetic campus plays into the broker.
     assert_ne!(play(&gates, &format!("nats://127.0.0.1:{port}"), "gates/{pipeline}/{device_id}", ""), 0);
-    until("what was played", &gates, || 75 < staged(&gates).len());
+    until("what was played", &gates, || 90 < staged(&gates).len());
+    // A sender that goes wrong shuts its own door: what it sends behind that stays at the broker.
+    let bad: Vec<(String, String)> = (0..30).map(|n| ("gates.north".to_owned(), format!("no JSON {n}"))).collect();
+    publish_all(&runtime, port, &bad);
+    // It is told when something waits.
+    let is_shut = || {
+        publish_all(&runtime, port, &[event(200)]);
+        let told = warnings(&server.url);
+        told.iter().any(|it| it["text_en"].as_str().is_some_and(|it| it.contains("nats/gates_2/gates.north")))
+    };
+    until("a word of the door", &gates, is_shut);
+    publish_all(&runtime, port, &[event(201)]);
+    until("what came through the other door", &gates, || gates.staged().contains_key(&("G1".to_owned(), 201)));
+    assert!(gates.complaint().contains("do not fit the contract"), "{}", gates.complaint());
     server.stop();
-    assert!(75 < staged(&gates).len());
+    assert!(90 < staged(&gates).len());
 }

@@ -15,6 +15,7 @@ pub(crate) mod config;
 mod door;
 mod drop_folder;
 mod feeds;
+mod flood;
 mod inside;
 mod kafka;
 mod mqtt;

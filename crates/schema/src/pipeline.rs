@@ -201,7 +201,9 @@ pub struct Contract {
     #[serde(default)]
     pub occurred_at: Option<OccurredAt>,
     /// Columns of type `timestamp` that tell when a state last changed. Of versions that became known at one instant,
-    /// as those of a first load did, the one that changed last holds. They never move that instant.
+    /// as those of a first load did, the one that changed last holds. They never move that instant. If one of them is
+    /// required every row says when it changed: one that is older than a version that is known, or the same once more,
+    /// is no version.
     #[serde(default)]
     pub changed_at: Vec<String>,
     /// Earliest believable `occurred_at`, a local date; earlier rows go to quarantine (`time`).
@@ -520,6 +522,11 @@ impl Pipeline {
     /// Whether its rows are asked for and lie in no file; their instants may be whole numbers.
     pub fn is_pulled(&self) -> bool {
         self.pipeline.source.kind != SourceKind::Files
+    }
+
+    /// Whether every row says when it last changed, so that one that comes late is known to be old.
+    pub fn says_when_changed(&self) -> bool {
+        self.contract.changed_at.iter().any(|it| self.column(it).is_some_and(|column| column.required))
     }
 
     /// The declared column of a name.

@@ -16,9 +16,9 @@ use crate::stream::reread;
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The door, as the page of data quality names it without its subject: nats/gates.
+    /// The door, as the page of data quality names it without its subject or partition: nats/gates, kafka/gates.
     door: String,
-    /// First campus day, as the broker got the messages.
+    /// First campus day, as the broker got or dated the messages.
     #[arg(long, value_name = "DATE")]
     from: NaiveDate,
     /// Last campus day (default: today).

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
-use serve::{PushRefusal, Sentence, StreamDoor};
+use serve::{PushRefusal, PushRefusalKind, Sentence, StreamDoor};
 
 /// The state of every door that is no HTTP.
 #[derive(Default)]
@@ -72,10 +72,20 @@ impl Board {
         });
     }
 
-    /// What came was not taken, and waits.
+    /// What came was not taken, and waits. Where most of it is bad the door is closed until something of it is taken.
     pub(super) fn waits(&self, door: &str, refusal: &PushRefusal) {
         tracing::warn!(door, why = refusal.en.as_str(), "what came waits");
+        if refusal.kind == PushRefusalKind::Bad {
+            self.change(door, |it| it.open_since_us = None);
+        }
         self.trouble(door, &refusal.zh, &refusal.en);
+    }
+
+    /// What had waited was taken: a door that was closed for it is open again.
+    pub(super) fn goes_on(&self, door: &str, after: Option<PushRefusalKind>) {
+        if after == Some(PushRefusalKind::Bad) {
+            self.open(door);
+        }
     }
 
     /// So many events were taken.
@@ -140,5 +150,12 @@ mod tests {
         assert!(board.told()[0].is_stopped);
         board.open("mqtt/gates");
         assert!(!board.told()[0].is_stopped);
+        // A log that is full shuts no door, a flood of bad rows does.
+        for (kind, is_open) in [(PushRefusalKind::Full, true), (PushRefusalKind::Bad, false)] {
+            board.waits("mqtt/gates", &PushRefusal::new(kind, "等", "wait"));
+            assert_eq!(board.told()[0].open_since_us.is_some(), is_open);
+        }
+        board.goes_on("mqtt/gates", Some(PushRefusalKind::Bad));
+        assert!(board.told()[0].open_since_us.is_some());
     }
 }

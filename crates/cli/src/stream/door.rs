@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::board::Board;
+use super::flood::Flood;
 use super::parcel::{Cargo, Parcel};
 use super::{Committed, Note, PUSHED, is_disk_full, under};
 use crate::approval::{self, Approvals};
@@ -44,6 +45,8 @@ pub(crate) struct Doorstep {
     input: PathBuf,
     persons: Persons,
     recent: Mutex<HashMap<KeyPlace, Recent>>,
+    /// Bad rows of brokers, by pipeline and source.
+    floods: Mutex<HashMap<(String, String), Flood>>,
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
     /// Says that the log is large enough for a commit.
     pub(super) filled: Notify,
@@ -85,6 +88,7 @@ impl Doorstep {
             input,
             persons,
             recent: Mutex::new(recent),
+            floods: Mutex::default(),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
             board: Board::default(),
@@ -125,7 +129,14 @@ impl Doorstep {
         let key_hash = match &parcel.key {
             _ if parcel.reached.is_some() => None,
             Some(key) => Some(::ingest::hash_bytes(format!("key:{key}").as_bytes())),
-            None => pipeline.is_event().then(|| format!("body:{body_hash}")),
+            None if !pipeline.is_event() => None,
+            // A broker's messages under a contract that was mended are read for the first time: whoever reads them again
+            // does so because of that.
+            None if matches!(parcel.cargo, Cargo::Messages(_)) => {
+                let contract = fingerprint(pipeline).map_err(|it| failed(&it))?;
+                Some(::ingest::hash_bytes(format!("messages:{contract}:{body_hash}").as_bytes()))
+            }
+            None => Some(format!("body:{body_hash}")),
         };
         let _one = lane.lock();
         let place = key_hash.clone().map(|it| (name.clone(), admitted.device_group.clone(), it));
@@ -143,10 +154,15 @@ impl Doorstep {
             return Ok((answer, ticket));
         }
         self.refuse_kept(name)?;
+        let broker = of_broker(admitted, parcel);
+        let flooded = broker.as_ref().and_then(|it| self.floods.lock().get(it)?.refusal(Instant::now()));
+        if let Some(refusal) = flooded {
+            return Err(refusal);
+        }
         let now_us = self.house.known_us();
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
         self.house.known_until(taken.known_us);
-        // A broker does not take its messages back: theirs all go into the quarantine.
+        // A broker does not take its messages back: those that it gave go into the quarantine, and then its door closes.
         if !matches!(parcel.cargo, Cargo::Messages(_)) {
             self.refuse_flood(&taken)?;
         }
@@ -174,6 +190,13 @@ impl Doorstep {
             Ok(wal::Frame { pipeline: name.clone(), note: serde_json::to_vec(&note)?, batches })
         };
         let ticket = self.log.append(make).map_err(|error| self.not_appended(&error))?;
+        if let Some(broker) = broker {
+            let limit = self.house.settings.stream.rejects_max;
+            let now = Instant::now();
+            let mut floods = self.floods.lock();
+            let flood = floods.entry(broker).or_insert_with(|| Flood::new(now));
+            flood.count((rows_in, rows_quarantined), &reasons(&taken), limit, now);
+        }
         let bytes: u64 = taken.parts.iter().map(|it| it.batch.get_array_memory_size() as u64).sum();
         self.house.metrics.took(name, rows_in, bytes);
         let ticket = Arc::new(ticket);
@@ -194,7 +217,7 @@ impl Doorstep {
         if bad <= limit {
             return Ok(());
         }
-        let reasons = taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ");
+        let reasons = reasons(taken);
         Err(refused(
             PushRefusalKind::Bad,
             format!("{bad} 行不符合约定（{reasons}），超过 {limit} 行，整个请求未接收：请核对发送方的格式，或分批推送"),
@@ -419,6 +442,24 @@ fn door_name(admitted: &Admitted, parcel: &Parcel) -> String {
         (Cargo::Messages(_), None) => named(&admitted.device_group),
         _ => "http".to_owned(),
     }
+}
+
+/// A hash of everything that a contract says.
+fn fingerprint(pipeline: &Pipeline) -> anyhow::Result<String> {
+    Ok(::ingest::hash_bytes(&serde_json::to_vec(pipeline)?))
+}
+
+/// How many rows were refused, by reason.
+fn reasons(taken: &Taken) -> String {
+    taken.reasons.iter().map(|(reason, n)| format!("{reason} {n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Pipeline and source of messages that wait at a broker while their door is closed. A database holds back its log for a
+/// door, which may fill somebody else's disk: it is read on.
+fn of_broker(admitted: &Admitted, parcel: &Parcel) -> Option<(String, String)> {
+    let Admitted { pipeline, device_group } = admitted;
+    let is_broker = matches!(parcel.cargo, Cargo::Messages(_)) && !device_group.starts_with("postgres/");
+    is_broker.then(|| (pipeline.clone(), device_group.clone()))
 }
 
 /// What the sender reads. Whose rows were dropped because they are of an erased person is nobody's business at a gate,

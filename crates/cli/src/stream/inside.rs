@@ -71,11 +71,16 @@ impl Doorstep {
     /// Tries until a parcel of a source that is read by position is in the log; the source waits meanwhile.
     pub(super) async fn keep(self: &Arc<Self>, source: &str, pipeline: &str, parcel: &Arc<Parcel>) {
         let mut pause = Pause::new();
+        let mut refused = None;
         loop {
             match self.give(pipeline, source, parcel).await {
-                Ok(answer) => return self.board.took(source, answer["rows_in"].as_u64().unwrap_or(0)),
+                Ok(answer) => {
+                    self.board.goes_on(source, refused);
+                    return self.board.took(source, answer["rows_in"].as_u64().unwrap_or(0));
+                }
                 Err(refusal) => {
                     self.board.waits(source, &refusal);
+                    refused = Some(refusal.kind);
                     tokio::time::sleep(pause.grown()).await;
                 }
             }

@@ -32,6 +32,7 @@ use super::door::Doorstep;
 use super::inside::{Pause, check_name, check_pipeline};
 use super::parcel::{Cargo, Parcel, Reached};
 use super::positions;
+use super::reread::{Counted, Stretch};
 use crate::exit::Caller;
 use crate::house::House;
 
@@ -62,6 +63,8 @@ const HEAD_BYTES: usize = 256;
 const GOOD: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions, and at one that was refused.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Answers without a message, one after the other, until what is left is believed to hold none.
+const EMPTY_MAX: usize = 5;
 
 /// Begins a task for every topic of the settings.
 pub(super) fn open(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -170,6 +173,12 @@ impl Ended {
             Ended::Elsewhere => ("位置不在分区之内".to_owned(), "the position is not within the partition".to_owned()),
             Ended::Large => ("代理的应答过大".to_owned(), "an answer of the broker is too large".to_owned()),
         }
+    }
+
+    /// Its words, for whoever waits for a command.
+    fn told(self) -> anyhow::Error {
+        let (zh, en) = self.words();
+        std::io::Error::other(format!("{zh} / {en}")).into()
     }
 }
 
@@ -433,7 +442,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Result<Infallible
         let behind = |next: i64| u64::try_from(end - next).unwrap_or(0);
         let has_none = records.is_empty();
         for part in parts(records, entry.bytes_max) {
-            let now = Reached { source: it.source.clone(), position: part.last, born_us: part.at_us };
+            let now = Reached { source: it.source.clone(), position: part.last, born_us: part.at_us, at_us: None };
             let parcel = Parcel { cargo: Cargo::Messages(part.messages), key: None, reached: Some(now.clone()) };
             entry.door.keep(&it.source, &entry.config.pipeline, &Arc::new(parcel)).await;
             next = now.position + 1;
@@ -545,6 +554,138 @@ fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, Strin
     None
 }
 
+/// Reads again what an entry of the settings got in a stretch of time, partition by partition.
+pub(super) async fn read_again(
+    house: &Arc<House>,
+    door: &Arc<Doorstep>,
+    config: &Kafka,
+    stretch: &Stretch,
+    counted: &mut Counted,
+) -> anyhow::Result<()> {
+    let entry = Entry::new(house, door, config)?;
+    let brokers = entry.connect().await.map_err(Ended::told)?;
+    let found = entry.partitions(&brokers).await.map_err(Ended::told)?;
+    let (wanted, missing) = wanted(&config.partitions, &found);
+    if !missing.is_empty() {
+        let (setting, topic) = (config.setting(), &config.topic);
+        anyhow::bail!(Caller(format!(
+            "{setting}：主题 {topic} 没有分区 {missing:?}，请改正 partitions / {setting}: topic {topic} has no partitions {missing:?}, mend \
+             `partitions`"
+        )));
+    }
+    for partition in wanted {
+        let topic = config.topic.clone();
+        let asked = brokers.partition_client(topic, partition, UnknownTopicHandling::Error);
+        let client = answer(asked).await.map_err(Ended::told)?;
+        partition_again(house, &entry, partition, &client, stretch, counted).await?;
+    }
+    Ok(())
+}
+
+/// Messages of one partition that are given together, cut alike whenever the same are read.
+struct Gathered<'a> {
+    house: &'a House,
+    entry: &'a Entry,
+    source: String,
+    messages: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Gathered<'_> {
+    async fn add(&mut self, message: Vec<u8>, counted: &mut Counted) -> anyhow::Result<()> {
+        let is_full = BATCH_MAX <= self.messages.len() || self.entry.bytes_max < self.bytes + message.len();
+        if is_full {
+            self.give(counted).await?;
+        }
+        self.bytes += message.len();
+        self.messages.push(message);
+        Ok(())
+    }
+
+    async fn give(&mut self, counted: &mut Counted) -> anyhow::Result<()> {
+        self.bytes = 0;
+        let messages = std::mem::take(&mut self.messages);
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let place = (self.entry.config.pipeline.as_str(), self.source.as_str());
+        super::reread::give(self.house, &self.entry.door, place, messages, counted).await
+    }
+}
+
+/// One partition, from where the brokers find the first day, to the end that it has now. Messages are dated by whoever sent
+/// them, unless the topic says otherwise, so one of the stretch may stand behind one that is later.
+async fn partition_again(
+    house: &House,
+    entry: &Entry,
+    partition: i32,
+    client: &PartitionClient,
+    stretch: &Stretch,
+    counted: &mut Counted,
+) -> anyhow::Result<()> {
+    let source = format!("{}/{}/{partition}", entry.source, entry.config.topic);
+    let from = chrono::DateTime::from_timestamp_micros(stretch.from_us)
+        .ok_or_else(|| anyhow::anyhow!("the first day cannot be asked for: {}", stretch.from_us))?;
+    let first = answer(client.get_offset(OffsetAt::Earliest)).await.map_err(Ended::told)?;
+    let end = answer(client.get_offset(OffsetAt::Latest)).await.map_err(Ended::told)?;
+    // Brokers that find none say -1, and so do some that cannot look: then everything is looked through.
+    let found = answer(client.get_offset(OffsetAt::Timestamp(from))).await.map_err(Ended::told)?;
+    let mut next = found.max(first);
+    let mut may_lack = next == first && 0 < first;
+    let mut gathered = Gathered { house, entry, source, messages: Vec::new(), bytes: 0 };
+    let mut empty_n = 0;
+    while next < end && empty_n < EMPTY_MAX {
+        let records = match answer(client.fetch_records(next, 1..entry.fetch_bytes, WAIT_MS)).await {
+            Ok((records, _)) => records,
+            Err(Ended::Elsewhere) => {
+                tokio::time::sleep(SETTLE).await;
+                let first = answer(client.get_offset(OffsetAt::Earliest)).await.map_err(Ended::told)?;
+                // Removed while others were read.
+                may_lack |= next < first;
+                next = next.max(first);
+                empty_n += 1;
+                continue;
+            }
+            Err(ended) => return Err(ended.told()),
+        };
+        let Some(last) = records.last().map(|it| it.offset) else {
+            empty_n += 1;
+            tokio::time::sleep(GATHER).await;
+            continue;
+        };
+        empty_n = 0;
+        // What came since comes through the door.
+        for RecordAndOffset { record, .. } in records.into_iter().filter(|it| it.offset < end) {
+            let at_us = record.timestamp.timestamp_micros();
+            if may_lack && stretch.from_us <= at_us {
+                counted.notes.push(format!(
+                    "{}：更早的消息已被保留期清除，读不到 / {}: older messages were removed, as the topic says, and cannot be read",
+                    gathered.source, gathered.source
+                ));
+            }
+            may_lack = false;
+            if (stretch.from_us..stretch.until_us).contains(&at_us) {
+                counted.bar.inc(1);
+                gathered.add(content(record), counted).await?;
+            }
+        }
+        next = last + 1;
+        counted.bar.set_length(counted.bar.position() + u64::try_from(end - next).unwrap_or(0));
+    }
+    gathered.give(counted).await?;
+    if next < end {
+        counted.notes.push(format!(
+            "{}：位置 {next} 至 {} 没有读到消息；事务标记会占用位置，其他情况请再读一次 / {}: nothing was read at offsets {next} to {}; marks of \
+             transactions take up such, else read it again",
+            gathered.source,
+            end - 1,
+            gathered.source,
+            end - 1
+        ));
+    }
+    Ok(())
+}
+
 /// Messages that go into the log together, and where the partition stands after them.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Part {
@@ -621,7 +762,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_is_shorter_or_another_one_is_not_read() {
-        let reached = Reached { source: "kafka/gates/gates/0".to_owned(), position: 40, born_us: 7 };
+        let reached = Reached { source: "kafka/gates/gates/0".to_owned(), position: 40, born_us: 7, at_us: None };
         let found = Found { first: 40, end: 41, at_us: Some(7) };
         assert_eq!(refused(&reached, found, "gates/0"), None);
         let gone = Found { first: 60, end: 90, at_us: None };

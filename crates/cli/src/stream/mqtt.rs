@@ -2,8 +2,8 @@
 //!
 //! The session is a lasting one: what comes while nobody is connected waits at the broker. A connection is used until its
 //! first failure, then another one begins with nothing of it: an acknowledgement that is late must not reach a session in
-//! which its number means another message. What was taken and not acknowledged comes again, and is set aside by its bytes or
-//! by the contract's key.
+//! which its number means another message. What was taken and not acknowledged comes again: an event is set aside by its bytes
+//! or by the contract's key, a state by the instant at which it changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, StateError, SubscribeFilter,
     SubscribeReasonCode, TlsConfiguration, Transport,
 };
+use schema::{Key, Pipeline};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use wal::point::pass;
@@ -103,6 +104,9 @@ impl Subscription {
                 )));
             }
             check_pipeline(house, setting, pipeline)?;
+            if let Some(contract) = house.pushed_to(pipeline) {
+                check_states(setting, contract)?;
+            }
         }
         let address = broker.address(&SCHEMES)?;
         let bytes_max = house.settings.stream.body_bytes_max.0;
@@ -133,6 +137,23 @@ impl Subscription {
     fn pipeline(&self, topic: &str) -> Option<&str> {
         pipeline_of(self.config.topics.iter(), topic)
     }
+}
+
+/// Refuses a source of states that does not say when each of them came about. Whoever loses its connection is given the same
+/// messages once more, and a state that comes again behind the one after it would hold again.
+fn check_states(setting: &str, pipeline: &Pipeline) -> anyhow::Result<()> {
+    // Rows that are their own key supersede nothing.
+    if pipeline.is_event() || matches!(pipeline.contract.key, Key::Row(_)) || pipeline.says_when_changed() {
+        return Ok(());
+    }
+    let name = pipeline.name();
+    anyhow::bail!(Caller(format!(
+        "{setting}：{name} 记录的是状态，而 MQTT 会重发消息，旧状态可能被当作现在：请在 pipelines/{name}.toml 的 [contract] 写 changed_at，其中至少有一个 \
+         必填（required = true）的时间列，即来源写明的变更时间；来源没有这一列时，请改用 NATS、Kafka 或带 Idempotency-Key 的 HTTP / {setting}: {name} \
+         holds states, and MQTT sends messages again, so that an old state could be taken for today's: write changed_at into [contract] \
+         of pipelines/{name}.toml with a timestamp column that is required, the instant of the change as the source says it. A source \
+         that has none comes by NATS, by Kafka, or by HTTP with an Idempotency-Key"
+    )))
 }
 
 fn pipeline_of<'a>(topics: impl Iterator<Item = (&'a String, &'a String)>, topic: &str) -> Option<&'a str> {
@@ -291,15 +312,18 @@ async fn work(it: &Subscription, client: &AsyncClient, mut receiver: mpsc::Unbou
 /// Tries until it is in the log. Meanwhile the broker waits for its acknowledgement.
 async fn keep(it: &Subscription, pipeline: &str, parcel: &Arc<Parcel>) {
     let mut pause = Pause::new();
+    let mut refused = None;
     loop {
         match it.door.give(pipeline, &it.group, parcel).await {
             Ok(answer) => {
+                it.door.board.goes_on(&it.name, refused);
                 let n = |name: &str| answer[name].as_u64().unwrap_or(0);
                 it.door.board.took(&it.name, n("rows_in").saturating_sub(n("rows_skipped")));
                 return;
             }
             Err(refusal) => {
                 it.door.board.waits(&it.name, &refusal);
+                refused = Some(refusal.kind);
                 tokio::time::sleep(pause.grown()).await;
             }
         }
@@ -355,6 +379,34 @@ mod tests {
             ("gates", "", false),
         ] {
             assert_eq!(fits(filter, topic), expected, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn a_source_of_states_must_say_when_they_changed() {
+        let text = |shape: &str, changed_at: &str, required: bool| {
+            format!(
+                "[pipeline]\nname = \"thing\"\nabout = \"Things.\"\nshape = \"{shape}\"\nowner = \"office\"\npurpose = [\"service\"]\n\
+                 retention = \"1y\"\npush = true\nsource = {{ format = \"jsonl\", path = \"thing/*.jsonl\" }}\n\
+                 [contract]\nversion = 1\nkey = [\"id\"]\nusual_delay = \"1d\"\noccurred_at = {{ column = \"at\" }}\n{changed_at}\n\
+                 [columns]\nid = {{ type = \"text\", required = true, class = \"internal\", about = \"Number.\" }}\n\
+                 at = {{ type = \"timestamp\", required = true, format = \"%Y-%m-%d %H:%M:%S\", class = \"internal\", about = \"Begin.\" }}\n\
+                 changed = {{ type = \"timestamp\", required = {required}, format = \"%Y-%m-%d %H:%M:%S\", class = \"internal\", about = \"Change.\" }}\n"
+            )
+        };
+        let check = |shape: &str, changed_at: &str, required: bool| {
+            let text = text(shape, changed_at, required);
+            let pipeline = Pipeline::parse(std::path::Path::new(""), &text).expect("a contract");
+            check_states("stream.mqtt \"rooms\"", &pipeline).map_err(|it| it.to_string())
+        };
+        let changed = "changed_at = [\"changed\"]";
+        assert_eq!(check("state", changed, true), Ok(()));
+        assert_eq!(check("event", "", true), Ok(()), "of events the key says which is which");
+        // A row may leave it out: then it says nothing of a late one.
+        for (changed_at, required) in [("", true), (changed, false)] {
+            let why = check("state", changed_at, required).expect_err("refused");
+            assert!(why.contains("stream.mqtt \"rooms\"") && why.contains("pipelines/thing.toml"), "{why}");
+            assert!(why.contains("changed_at") && why.contains("变更时间"), "{why}");
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! A shard is one subject, with a worker of its own. It reads in order, from the sequence after the last that is in log or
 //! lake, through a consumer that the broker forgets: what the broker believes that we have does not count. A stream that is
-//! younger or shorter than our position is another one. It is told and not read, for its numbers mean other messages.
+//! younger or shorter than our position is another one. So is one that has another message there, as a broker has that lost
+//! its newest and took others since. It is told and not read, for its numbers mean other messages.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::datetime::DateTime;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::{Client, ConnectOptions, Event};
 use futures::StreamExt;
 use tokio::sync::Notify;
@@ -241,9 +243,9 @@ fn overlap(a: &str, b: &str) -> bool {
 async fn run(it: Shard) {
     let mut pause = Pause::new();
     // Known once: after that it moves with what was taken.
-    let mut reached = loop {
-        match positions::reached(&it.door.house, &it.table, &it.source).await {
-            Ok(reached) => break reached,
+    let (mut reached, mut is_stopped) = loop {
+        match known(&it).await {
+            Ok(known) => break known,
             Err(error) => {
                 it.door.board.lost(&it.source, "未能读出已收到的位置", &format!("could not read the position: {error:#}"));
                 tokio::time::sleep(pause.grown()).await;
@@ -253,7 +255,7 @@ async fn run(it: Shard) {
     pause.reset();
     loop {
         let began = Instant::now();
-        let ended = session(&it, &mut reached).await;
+        let ended = session(&it, &mut reached, &mut is_stopped).await;
         if GOOD < began.elapsed() {
             pause.reset();
         }
@@ -265,10 +267,37 @@ async fn run(it: Shard) {
             }
             Ended::Stopped { zh, en } => {
                 it.door.board.stopped(&it.source, &zh, &en);
+                if !is_stopped {
+                    keep_stop(&it, reached.as_ref()).await;
+                }
+                is_stopped = true;
                 // Somebody may put back what the broker lost.
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
+    }
+}
+
+/// Where a stop of a door is kept.
+fn stop_name(source: &str) -> String {
+    format!("stopped.{source}")
+}
+
+/// Our position, and whether the door had stopped there.
+async fn known(it: &Shard) -> anyhow::Result<(Option<Reached>, bool)> {
+    let reached = positions::reached(&it.door.house, &it.table, &it.source).await?;
+    let Some(position) = reached.as_ref().map(|it| it.position.to_string()) else { return Ok((None, false)) };
+    let stop = it.door.house.store.meta().get(&stop_name(&it.source)).await?;
+    let is_stopped = stop.as_deref() == Some(position.as_str());
+    Ok((reached, is_stopped))
+}
+
+/// Keeps that the door stopped at a position, or that it goes on: a start of the server is nobody's word that it may.
+async fn keep_stop(it: &Shard, at: Option<&Reached>) {
+    let position = at.map(|it| it.position.to_string()).unwrap_or_default();
+    if let Err(error) = it.door.house.store.meta().set(&stop_name(&it.source), &position).await {
+        // It holds until the server ends.
+        tracing::warn!(door = it.source.as_str(), error = format!("{error:#}"), "whether the door stopped was not kept");
     }
 }
 
@@ -278,11 +307,26 @@ struct Found {
     born_us: i64,
     first: i64,
     last: i64,
+    /// The instant of the message at our position; none if it was removed, as age, size and subject do it.
+    at_us: Option<i64>,
 }
 
-/// Whether a stream is the one that our position is of, in both languages if it is not.
-fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, String)> {
-    let Reached { position, born_us, .. } = reached;
+/// The instant of a message; none if the stream has it no more.
+async fn instant_of(stream: &Stream, position: i64) -> Result<Option<i64>, Ended> {
+    match stream.get_raw_message(position.unsigned_abs()).await {
+        Ok(message) => Ok(Some(micros(message.time))),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(lost(
+            &format!("读不到流中位置 {position} 的消息：{error}；所用账号须有 $JS.API.STREAM.MSG.GET 的权限"),
+            &format!("could not look at message {position} of the stream: {error}; the user needs $JS.API.STREAM.MSG.GET"),
+        )),
+    }
+}
+
+/// Whether a stream is the one that our position is of, in both languages if it is not. A stop stands until our message is
+/// back: that it aged out meanwhile says nothing of those that were lost before it.
+fn refused(reached: &Reached, found: Found, is_stopped: bool, name: &str) -> Option<(String, String)> {
+    let Reached { position, born_us, at_us, .. } = reached;
     let Found { last, .. } = found;
     let how = (
         "请恢复它的数据；若确实换了新流，请给这一项另起一个 name，将从头读取，重复的按约定的键剔除",
@@ -307,11 +351,35 @@ fn refused(reached: &Reached, found: Found, name: &str) -> Option<(String, Strin
             ),
         ));
     }
+    // Nothing is known of positions that were kept without an instant.
+    let is_other = at_us.zip(found.at_us).is_some_and(|(ours, theirs)| ours != theirs);
+    if is_other {
+        return Some((
+            format!(
+                "流 {name} 的位置 {position} 上是另一条消息：代理丢失了数据，之后又收了新的，位置不大于 {position} 的新消息尚未读取，没有继续：{}",
+                how.0
+            ),
+            format!(
+                "stream {name} has another message at {position} than the one that was taken: the broker lost data and took others \
+                 since; those up to {position} were not read, and nothing was read behind them: {}",
+                how.1
+            ),
+        ));
+    }
+    if is_stopped && at_us.is_some() && found.at_us.is_none() {
+        return Some((
+            format!("流 {name} 曾丢失数据，位置 {position} 上已读的消息没有恢复，没有继续：{}", how.0),
+            format!(
+                "stream {name} lost data, and the message at {position} that was taken is not back; nothing was read behind it: {}",
+                how.1
+            ),
+        ));
+    }
     None
 }
 
 /// One connection until its end.
-async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
+async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut bool) -> Ended {
     let gone = Arc::new(Notify::new());
     let client = match it.connect(&gone).await {
         Ok(client) => client,
@@ -325,14 +393,24 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
     };
     let info = stream.cached_info();
     let sequence = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
-    let found = Found {
+    let mut found = Found {
         born_us: micros(info.created),
         first: sequence(info.state.first_sequence),
         last: sequence(info.state.last_sequence),
+        at_us: None,
     };
     let position = reached.as_ref().map(|it| it.position);
-    if let Some((zh, en)) = reached.as_ref().and_then(|it| refused(it, found, name)) {
+    if let Some(position) = position.filter(|it| (found.first..=found.last).contains(it)) {
+        match instant_of(&stream, position).await {
+            Ok(at_us) => found.at_us = at_us,
+            Err(ended) => return ended,
+        }
+    }
+    if let Some((zh, en)) = reached.as_ref().and_then(|it| refused(it, found, *is_stopped, name)) {
         return Ended::Stopped { zh, en };
+    }
+    if std::mem::take(is_stopped) {
+        keep_stop(it, None).await;
     }
     if let Some(next) = position.map(|it| it + 1).filter(|it| *it < found.first) {
         let n = found.first - next;
@@ -368,8 +446,9 @@ async fn session(it: &Shard, reached: &mut Option<Reached>) -> Ended {
             () = gone.notified() => return lost("NATS 连接断开", "the connection to NATS is gone"),
         };
         let n = batch.messages.len();
-        if let Some(last) = batch.last {
-            let next = Reached { source: it.source.clone(), position: sequence(last), born_us: found.born_us };
+        if let Some((last, at_us)) = batch.last {
+            let source = it.source.clone();
+            let next = Reached { source, position: sequence(last), born_us: found.born_us, at_us: Some(at_us) };
             let parcel = Parcel { cargo: Cargo::Messages(batch.messages), key: None, reached: Some(next.clone()) };
             pass("nats.read");
             it.door.keep(&it.source, &it.config.pipeline, &Arc::new(parcel)).await;
@@ -466,7 +545,7 @@ async fn subject_again(
             () = gone.notified() => return Err(lost("NATS 连接断开", "the connection to NATS is gone").told()),
         };
         let n = batch.messages.len();
-        if let Some(last) = batch.last {
+        if let Some((last, _)) = batch.last {
             next = Some(last + 1);
             counted.bar.inc(n as u64);
             counted.bar.set_length(counted.bar.position() + batch.pending);
@@ -495,8 +574,8 @@ async fn subject_again(
 #[derive(Default)]
 struct Batch {
     messages: Vec<Vec<u8>>,
-    /// Sequence of the last one in the stream.
-    last: Option<u64>,
+    /// Sequence of the last one in the stream, and its instant.
+    last: Option<(u64, i64)>,
     /// Messages of the subject that wait behind it.
     pending: u64,
     /// Why no more can be read.
@@ -542,7 +621,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
             batch.is_over = true;
             break;
         }
-        batch.last = Some(sequence);
+        batch.last = Some((sequence, at_us));
         batch.pending = pending;
         batch.messages.push(message.payload.to_vec());
     }
@@ -551,6 +630,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Stage, contract, event, run};
     use super::*;
 
     #[test]
@@ -609,13 +689,65 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_younger_or_shorter_than_our_position_is_not_read() {
-        let reached = Reached { source: "nats/gates/gates.>".to_owned(), position: 40, born_us: 7 };
-        let found = Found { born_us: 7, first: 1, last: 40 };
-        assert_eq!(refused(&reached, found, "GATES"), None);
-        assert_eq!(refused(&reached, Found { first: 60, last: 90, ..found }, "GATES"), None, "old messages may go");
-        let (_, shorter) = refused(&reached, Found { last: 39, ..found }, "GATES").expect("refused");
+        let reached = Reached { source: "nats/gates/gates.>".to_owned(), position: 40, born_us: 7, at_us: Some(500) };
+        let found = Found { born_us: 7, first: 1, last: 40, at_us: Some(500) };
+        let said =
+            |found: Found, is_stopped: bool| refused(&reached, found, is_stopped, "GATES").map(|it| it.1).unwrap_or_default();
+        assert_eq!(said(found, false), "");
+        let gone = Found { first: 60, last: 90, at_us: None, ..found };
+        assert_eq!(said(gone, false), "", "old messages may go");
+        assert_eq!(said(Found { last: 90, at_us: None, ..found }, false), "", "so may one in between");
+        let shorter = said(Found { last: 39, at_us: None, ..found }, false);
         assert!(shorter.contains("ends at 39"), "{shorter}");
-        let (_, younger) = refused(&reached, Found { born_us: 8, last: 400, ..found }, "GATES").expect("refused");
+        let younger = said(Found { born_us: 8, last: 400, ..found }, false);
         assert!(younger.contains("made anew"), "{younger}");
+    }
+
+    #[test]
+    fn a_stream_that_lost_its_newest_stays_unread_however_many_come_after() {
+        let reached = Reached { source: "nats/gates/gates.>".to_owned(), position: 1_000, born_us: 7, at_us: Some(500) };
+        let said = |reached: &Reached, found: Found, is_stopped: bool| {
+            refused(reached, found, is_stopped, "GATES").map(|it| it.1).unwrap_or_default()
+        };
+        // As old as before; at our position stands what came after the loss.
+        let other = Found { born_us: 7, first: 1, last: 1_050, at_us: Some(900) };
+        for is_stopped in [false, true] {
+            let words = said(&reached, other, is_stopped);
+            assert!(words.contains("another message at 1000"), "{words}");
+        }
+        // It ages out in its turn, and what was lost is no nearer.
+        let aged = Found { first: 1_020, at_us: None, ..other };
+        assert!(said(&reached, aged, true).contains("not back"));
+        assert_eq!(said(&reached, Found { at_us: Some(500), ..other }, true), "", "it was put back");
+        // Nothing is known of a position of before instants were kept.
+        let unknown = Reached { at_us: None, ..reached.clone() };
+        assert_eq!(said(&unknown, other, false), "");
+    }
+
+    #[test]
+    fn a_stop_stands_over_a_start_of_the_server() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let settings = "name = \"gates\"\nurl = \"nats://127.0.0.1:4222\"\nstream = \"GATES\"\nsubjects = [\"gates.>\"]\n\
+                            pipeline = \"thing\"\n";
+            let config: Nats = toml::from_str(settings).expect("settings");
+            let source = "nats/gates/gates.>".to_owned();
+            let reached = Reached { source: source.clone(), position: 7, born_us: 1, at_us: Some(500) };
+            for kept in [false, true, false] {
+                let opened = stage.open().await;
+                let shards = Shard::all(&opened.house, &opened.door, &config).expect("a door");
+                let it = shards.first().expect("its subject");
+                if opened.house.lake.snapshot("raw_thing").await.expect("a readable log").is_none() {
+                    assert_eq!(known(it).await.expect("known"), (None, false));
+                    let cargo = Cargo::Messages(vec![event(1, "a", 0).into_bytes()]);
+                    let parcel = Arc::new(Parcel { cargo, key: None, reached: Some(reached.clone()) });
+                    opened.door.give("thing", &source, &parcel).await.expect("taken");
+                    super::super::commit(&opened.house).await.expect("committed");
+                }
+                // With its instant it comes out of the table as it went in.
+                assert_eq!(known(it).await.expect("known"), (Some(reached.clone()), kept));
+                keep_stop(it, Some(&reached).filter(|_| !kept)).await;
+            }
+        });
     }
 }

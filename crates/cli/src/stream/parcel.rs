@@ -35,12 +35,21 @@ pub(crate) struct Reached {
     /// When that source was made: one that was made anew counts from one again. Where a source does not say, the instant of
     /// the message at the position: in one that was made anew another one stands there.
     pub(crate) born_us: i64,
+    /// The instant of the message at the position, where the birth of the source does not say whether it is still that one: a
+    /// source that was put back from an earlier day is as old as before. Positions of before this was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at_us: Option<i64>,
 }
 
 impl Reached {
     /// Under what the birth of a source stands in the table's commits.
     pub(crate) fn birth(source: &str) -> String {
         format!("{source}#born")
+    }
+
+    /// Under what the instant of its last message stands there.
+    pub(crate) fn instant(source: &str) -> String {
+        format!("{source}#at")
     }
 }
 

@@ -24,15 +24,19 @@ pub(super) async fn reached(house: &House, table: &str, source: &str) -> anyhow:
         return Ok(found);
     }
     let born_us = house.lake.position(table, &Reached::birth(source)).await?.unwrap_or_default();
-    Ok(Some(Reached { source: source.to_owned(), position, born_us }))
+    // It stands in every commit in which the position does, or in none.
+    let at_us = house.lake.position(table, &Reached::instant(source)).await?;
+    Ok(Some(Reached { source: source.to_owned(), position, born_us, at_us }))
 }
 
-/// What stands beside the position of the log in the commit of some frames: of each source its last position, and its birth.
+/// What stands beside the position of the log in the commit of some frames: of each source its last position, its birth,
+/// and the instant of its last message where that is known.
 pub(super) fn beside<'a>(frames: impl Iterator<Item = &'a Kept>) -> anyhow::Result<Vec<(String, i64)>> {
     let mut found = BTreeMap::new();
     for kept in frames {
-        if let Some(Reached { source, position, born_us }) = Note::of(&kept.frame)?.reached {
+        if let Some(Reached { source, position, born_us, at_us }) = Note::of(&kept.frame)?.reached {
             found.insert(Reached::birth(&source), born_us);
+            found.extend(at_us.map(|it| (Reached::instant(&source), it)));
             found.insert(source, position);
         }
     }
@@ -59,7 +63,13 @@ mod tests {
     #[test]
     fn a_commit_has_of_each_source_the_last_position_and_its_birth() {
         let kept = |position: i64, reached: Option<(&str, i64)>| {
-            let reached = reached.map(|(source, position)| Reached { source: source.to_owned(), position, born_us: 7 });
+            let at_us = |source: &str| (source == "n/a").then_some(100 * position);
+            let reached = reached.map(|(source, position)| Reached {
+                source: source.to_owned(),
+                position,
+                born_us: 7,
+                at_us: at_us(source),
+            });
             let note = Note {
                 device_group: String::new(),
                 key_hash: String::new(),
@@ -75,7 +85,7 @@ mod tests {
         };
         let frames = [kept(1, Some(("n/a", 3))), kept(2, None), kept(3, Some(("n/b", 9))), kept(4, Some(("n/a", 5)))];
         let found = beside(frames.iter()).expect("notes");
-        let expected = [("n/a", 5), ("n/a#born", 7), ("n/b", 9), ("n/b#born", 7)];
+        let expected = [("n/a", 5), ("n/a#at", 400), ("n/a#born", 7), ("n/b", 9), ("n/b#born", 7)];
         assert_eq!(found, expected.map(|it| (it.0.to_owned(), it.1)));
     }
 
@@ -86,5 +96,9 @@ mod tests {
         let note: Note = serde_json::from_str(text).expect("a note");
         assert_eq!(note.reached, None);
         assert_eq!(serde_json::to_string(&note).expect("text"), text);
+        let text = r#"{"source":"n/a","position":3,"born_us":7}"#;
+        let reached: Reached = serde_json::from_str(text).expect("a position");
+        assert_eq!(reached.at_us, None);
+        assert_eq!(serde_json::to_string(&reached).expect("text"), text);
     }
 }

@@ -120,7 +120,7 @@ impl Opened {
     /// Brings messages as a broker does that is read by position.
     async fn bring(&self, pipeline: &str, shard: &str, position: i64, lines: &[String]) -> Value {
         let messages = lines.iter().map(|it| it.clone().into_bytes()).collect();
-        let reached = Some(Reached { source: shard.to_owned(), position, born_us: 7 });
+        let reached = Some(Reached { source: shard.to_owned(), position, born_us: 7, at_us: None });
         let answer = self.give(pipeline, shard, Parcel { cargo: Cargo::Messages(messages), key: None, reached }).await;
         answer.unwrap_or_else(|refusal| panic!("{}", refusal.en))
     }

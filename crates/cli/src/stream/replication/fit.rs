@@ -225,7 +225,8 @@ mod tests {
 
     #[test]
     fn a_server_that_is_not_what_the_positions_are_of_is_not_read() {
-        let reached = |position| Some(Reached { source: "postgres/office/public.repair".to_owned(), position, born_us: 7 });
+        let source = || "postgres/office/public.repair".to_owned();
+        let reached = |position| Some(Reached { source: source(), position, born_us: 7, at_us: None });
         let slot = Slot { is_ours: true, is_lost: false, confirmed: 40, held_bytes: 0 };
         let sound =
             Standing { system: 7, is_standby: false, wal_level: "logical".to_owned(), flushed: 50, slot: Some(slot.clone()) };

@@ -321,7 +321,7 @@ impl<'a> Reader<'a> {
 
     async fn give(&mut self, shard: usize, rows: Vec<Vec<u8>>, position: Option<i64>) {
         let source = self.it.shards[shard].source.clone();
-        let reached = position.map(|position| Reached { source, position, born_us: self.system });
+        let reached = position.map(|position| Reached { source, position, born_us: self.system, at_us: None });
         let parcel = Parcel { cargo: Cargo::Messages(rows), key: None, reached: reached.clone() };
         keep(self.it, shard, parcel).await;
         if reached.is_some() {
