@@ -165,7 +165,8 @@ impl House {
         Ok(Builder::for_query(&self.engine, &self.graph, &self.project.pipelines, self.building(), query).await?)
     }
 
-    fn building(&self) -> transform::Config {
+    /// How tables are built.
+    pub(crate) fn building(&self) -> transform::Config {
         transform::Config {
             chunk_rows: self.settings.transform.chunk_rows,
             as_of_days: self.settings.transform.as_of_days,

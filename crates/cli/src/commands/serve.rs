@@ -49,7 +49,7 @@ pub(crate) async fn serve_house(
 ) -> anyhow::Result<()> {
     let listen = listen.unwrap_or_else(|| house.settings.serve.listen.clone());
     let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
-    let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
+    let sessions = Arc::new(crate::tables::sessions(&house, audit).await?);
     let (rules, rules_now) = watch::channel(working_days::rules(&house).await?);
     let bounds = &house.settings.live;
     let live = Arc::new(Live::new(LiveLimits {
