@@ -36,6 +36,8 @@ pub(crate) struct House {
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
     /// What waits for somebody.
     pub(crate) streams: crate::stream::Streams,
+    /// What came by the doors of the stream.
+    pub(crate) arrivals: crate::stream::Arrivals,
     /// Dates what is taken.
     known: KnownClock,
     /// Counts and times of this process, for a monitor.
@@ -148,6 +150,7 @@ impl House {
             meetings,
             lanes,
             streams: crate::stream::Streams::default(),
+            arrivals: crate::stream::Arrivals::default(),
             known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
             metrics,
             traces,

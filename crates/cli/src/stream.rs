@@ -8,6 +8,7 @@
 //! 3. answers and counts are kept in the store, which takes nothing twice;
 //! 4. the log forgets the frames.
 
+mod arrivals;
 mod board;
 mod broker;
 mod commit;
@@ -40,6 +41,7 @@ use crate::house::House;
 use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use broker::usual_tls;
 pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};

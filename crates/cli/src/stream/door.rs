@@ -93,7 +93,17 @@ impl Doorstep {
 
     /// Forgets answers that the store has: those of frames that were committed.
     pub(super) fn forget(&self, committed: &Committed) {
-        let Some(last) = committed.last else { return };
+        let last = match committed.last {
+            Some(last) => last,
+            // Ticks and runs commit as well: where the log holds nothing, the store has the answer to all that is synced.
+            None => {
+                let synced = self.log.synced();
+                if 0 < self.log.held() {
+                    return;
+                }
+                synced
+            }
+        };
         self.recent.lock().retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
     }
 
@@ -295,6 +305,9 @@ impl Doorstep {
                 ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
                 Ok((answer, ticket.is_some()))
             });
+            if matches!(taken, Ok((_, true))) {
+                door.house.arrivals.note(&admitted.pipeline);
+            }
             let answer = door.note(taken)?;
             wal::point::pass("answer.before");
             Ok(answer)
@@ -420,4 +433,28 @@ fn skipped(pipeline: &str, first: &str) -> String {
         "rows_skipped": first["rows_in"], "reasons": {},
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Stage, contract, event, run};
+
+    #[test]
+    fn answers_that_another_commit_brought_into_the_store_are_forgotten_by_the_next_round() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            let nothing = super::Committed::default();
+            opened.push("thing", &[event(1, "a", 0)]).await;
+            opened.door.forget(&nothing);
+            assert_eq!(opened.door.recent.lock().len(), 1, "no table has the row yet");
+            // As a tick does, which knows nothing of the door.
+            crate::stream::commit(&opened.house).await.expect("committed");
+            opened.door.forget(&nothing);
+            assert_eq!(opened.door.recent.lock().len(), 0);
+            // And the answer is the same as ever.
+            let again = opened.push("thing", &[event(1, "a", 0)]).await;
+            assert_eq!(again["rows_skipped"], 1, "{again}");
+        });
+    }
 }
