@@ -144,6 +144,10 @@ async fn once(
     raw: &BTreeSet<String>,
     before: &mut Before,
 ) -> anyhow::Result<()> {
+    // Of another day than it is nothing is made.
+    if house.leapt_clock().is_some() {
+        return Ok(());
+    }
     if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
         let committed = crate::stream::commit(house).await?;
         before.is_stuck = !committed.stuck.is_empty() || !committed.waiting.is_empty();

@@ -2,6 +2,7 @@
 
 mod cases;
 mod check;
+mod clock;
 mod config;
 mod demo;
 mod doctor;
@@ -110,6 +111,8 @@ enum Command {
     Token(token::Token),
     /// Checks the project's files without touching data.
     Check(check::Check),
+    /// Whether the machine's clock is believed; with --confirm somebody says that it is right (时钟).
+    Clock(clock::Clock),
     /// Says what is well and what is not, and what to do: settings, disk, clock, log, sources, tables, backup (体检).
     Doctor(doctor::Doctor),
     /// Prints the settings.
@@ -144,6 +147,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(it) => it.run(&common).await,
         Command::Token(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
+        Command::Clock(it) => it.run(&common),
         Command::Doctor(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
         Command::Completions { shell } => {

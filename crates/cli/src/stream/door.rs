@@ -153,7 +153,10 @@ impl Doorstep {
             return Ok((answer, ticket));
         }
         self.refuse_stuck(name)?;
-        let now_us = self.house.known_us();
+        let now_us = self.house.known_us().map_err(|odd| {
+            let (zh, en) = odd.words();
+            refused(PushRefusalKind::Clock, zh, en)
+        })?;
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
         // A broker does not take its messages back: theirs all go into the quarantine.
         if !matches!(parcel.cargo, Cargo::Messages(_)) {
@@ -239,7 +242,7 @@ impl Doorstep {
         }
     }
 
-    fn through(&self, pipeline: &Pipeline, cargo: &Cargo, now_us: i64) -> Result<Taken, PushRefusal> {
+    fn through(&self, pipeline: &Pipeline, cargo: &Cargo, known_us: i64) -> Result<Taken, PushRefusal> {
         let vault = self.house.vault();
         let stream = &self.house.settings.stream;
         let usual = crate::ingest::limits(&self.house);
@@ -255,8 +258,9 @@ impl Doorstep {
             persons: &self.persons,
             pseudonyms: &*vault,
             seal: &*vault,
-            now_us,
-            known: KnownAt::At(now_us),
+            // Where rows are dated ahead of the machine's clock, what is late or of the future is told by the clock.
+            now_us: known_us.min(self.house.now_us()),
+            known: KnownAt::At(known_us),
             limits,
         };
         let file = FileInput { path: Path::new(""), file_no: 0, display: "push" };
