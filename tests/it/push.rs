@@ -376,6 +376,36 @@ fn who_may_not_push_is_told_why_and_nothing_is_kept() {
 }
 
 #[test]
+fn small_files_of_a_day_are_merged_beside_a_server_that_is_pushed_to() {
+    let folder = TempDir::new().expect("a folder");
+    // Every request is more than that, and so is committed by itself.
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\ntick_seconds = 0\ncommit_bytes = \"1 B\"");
+    let server = gates.serve(None).expect("it starts");
+    let at = now_ms();
+    let log = folder.path().join("data/lake/raw_gate_event/_delta_log");
+    let commits = || std::fs::read_dir(&log).map_or(0, Iterator::count);
+    for seq in 0..12 {
+        let before = commits();
+        assert_eq!(lines(&server, &gates, None, &passage("G1", seq, at, seq)).status, 202);
+        let began = std::time::Instant::now();
+        while commits() == before {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60), "no commit: {}", gates.complaint());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+    let staged = gates.staged();
+    let kept = gates.said(&["upkeep", "--format", "json"]);
+    assert!(kept.status.success(), "{}", String::from_utf8_lossy(&kept.stderr));
+    let merged: Vec<Value> =
+        String::from_utf8_lossy(&kept.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    assert_eq!(merged, [json!({ "table": "raw_gate_event", "files_merged": 12 })]);
+    assert_eq!(gates.staged(), staged);
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 99, at, 99)).status, 202, "it goes on");
+    server.stop();
+    assert_eq!(gates.staged().len(), staged.len() + 1);
+}
+
+#[test]
 fn above_the_mark_senders_wait_and_nothing_is_lost() {
     let folder = TempDir::new().expect("a folder");
     let gates =

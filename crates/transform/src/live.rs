@@ -31,7 +31,9 @@ impl Builder<'_> {
         let mut names = BTreeSet::new();
         for node in nodes {
             match node.origin {
-                Origin::Raw => drop(names.insert(node.name.clone())),
+                Origin::Raw => {
+                    names.insert(node.name.clone());
+                }
                 _ if node.kind == "staging" => names.extend(self.graph.upstream(&node.name)),
                 _ => {}
             }

@@ -21,6 +21,7 @@ mod simulate;
 mod sql;
 mod token;
 mod transform;
+mod upkeep;
 mod user;
 pub(crate) mod warn;
 
@@ -83,6 +84,8 @@ enum Command {
     Transform(transform::Transform),
     /// Walks every room once, in order: the nightly job.
     Run(run::Run),
+    /// Merges small files of the lake and removes what nobody reaches, as every night does (湖维护).
+    Upkeep(upkeep::Upkeep),
     /// Serves API and web app, holds the lake and runs the schedule.
     Serve(serve::Serve),
     /// Explains and replays what was offered (关怀提示); trains and judges risk models (风险模型).
@@ -133,6 +136,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ingest(it) => it.run(&common).await,
         Command::Transform(it) => it.run(&common).await,
         Command::Run(it) => it.run(&common).await,
+        Command::Upkeep(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
         Command::Warn(it) => it.run(&common).await,

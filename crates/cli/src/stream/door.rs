@@ -193,9 +193,6 @@ impl Doorstep {
             let recent = Recent { body_hash, answer: answer.clone(), ticket: ticket.clone() };
             self.recent.lock().insert(place, recent);
         }
-        if self.house.settings.stream.commit_bytes.0 <= self.log.held() {
-            self.filled.notify_one();
-        }
         Ok((answer, Some(ticket)))
     }
 
@@ -311,6 +308,10 @@ impl Doorstep {
             });
             if matches!(taken, Ok((_, true))) {
                 door.house.arrivals.note(&admitted.pipeline);
+                // A commit takes what is synced: called any sooner it would find nothing.
+                if door.house.settings.stream.commit_bytes.0 <= door.log.held() {
+                    door.filled.notify_one();
+                }
             }
             let answer = door.note(taken)?;
             wal::point::pass("answer.before");
