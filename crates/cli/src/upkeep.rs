@@ -116,7 +116,6 @@ pub(crate) async fn work(house: &House, order: &Order) -> anyhow::Result<Done> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::commit;
     use crate::stream::tests::{Stage, contract, event, run};
 
     #[test]
@@ -128,7 +127,7 @@ mod tests {
             let push = async |from: u64, to: u64| {
                 for id in from..to {
                     opened.push("thing", &[event(id, "a", 0)]).await;
-                    commit(house).await.expect("committed");
+                    crate::stream::commit(house).await.expect("committed");
                 }
             };
             push(0, 12).await;
