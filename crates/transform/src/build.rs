@@ -283,18 +283,15 @@ impl<'a> Builder<'a> {
         // No more than that: what a table was made of may have changed since, and is no matter of whoever reads the table.
         let needed = self.graph.read_by(query);
         if needed.is_none() {
-            for table in self
-                .engine
-                .lake()
-                .tables()
-                .map_err(Error::lake("list", "all"))?
-                .into_iter()
-                .filter(|it| self.graph.node(it).is_none())
-            {
+            let mut unmade = self.engine.lake().tables().map_err(Error::lake("list", "all"))?;
+            unmade.retain(|it| self.graph.node(it).is_none());
+            for table in unmade {
                 context.register_table(table.as_str(), self.provider(&table).await?).map_err(fail())?;
             }
         }
-        for node in self.graph.nodes().iter().filter(|it| needed.as_ref().is_none_or(|needed| needed.contains(&it.name))) {
+        let is_needed = |it: &&Node| needed.as_ref().is_none_or(|needed| needed.contains(&it.name));
+        let nodes: Vec<&Node> = self.graph.nodes().iter().filter(is_needed).collect();
+        for node in nodes {
             if node.is_stored() {
                 let live = match held {
                     Some(held) => self.live(node, held).await?,

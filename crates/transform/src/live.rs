@@ -38,8 +38,9 @@ impl Builder<'_> {
                 _ => {}
             }
         }
+        names.retain(|it| pushed.contains(it));
         let mut held = Held::new();
-        for name in names.into_iter().filter(|it| pushed.contains(it)) {
+        for name in names {
             let live = self.engine.live_table(&name).await;
             let live = live.map_err(|source| Error::Engine { table: name.clone(), source })?;
             held.insert(name, live);
