@@ -331,8 +331,9 @@ def part_screen(flags):
 
         heard, seen, missed = [], [], 0
         bodies = Bodies(f"L{time.time_ns()}", 1)
+        # As a page does: it asks when it is opened, and from then on once for every word, never by itself.
+        before = shown()
         for _ in range(flags.pushes):
-            before = shown()
             pushed = http.client.HTTPConnection("127.0.0.1", port)
             bodies.template = LINE % ("L0", int(time.time() * 1000), int(time.time() * 1000), 1)
             since = time.perf_counter()
@@ -341,11 +342,13 @@ def part_screen(flags):
             assert pushed.getresponse().status == 202
             told = word = listener.after(since, topic, flags.table, flags.patience)
             # A word that came before the data changed is followed by another.
-            while word is not None and shown() == before:
+            while word is not None and (now := shown()) == before:
                 word = listener.after(word, topic, flags.table, flags.patience)
             if word is None:
                 missed += 1
+                before = shown()
                 continue
+            before = now
             heard.append(told - since)
             seen.append(time.perf_counter() - since)
         parts = {f"told_{key}": it for key, it in milliseconds(heard).items()} if heard else {}

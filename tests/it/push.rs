@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -107,6 +108,50 @@ fn what_was_answered_for_is_seen_at_once_and_survives_a_kill_and_a_stop() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     assert_eq!(by_number(&gates), expected);
     assert_eq!(n(&gates, "SELECT count(*) AS n FROM dup_gate_event"), 1);
+}
+
+/// What an account is answered: whether it is, the rows, and what is said beside them.
+fn asked_as(gates: &Gates, account: &str, query: &str) -> (bool, Vec<Value>, String) {
+    let out = gates.said(&["sql", query, "--as", account, "--format", "json"]);
+    let rows = String::from_utf8_lossy(&out.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    (out.status.success(), rows, String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn a_pushed_row_is_staged_at_once_for_whom_the_policy_lets_see_it_and_as_it_lets_them() {
+    let folder = TempDir::new().expect("a folder");
+    let gates = project(&folder, NO_COMMIT);
+    for (account, role) in [("numbers", "analyst:university"), ("head", "leader:university")] {
+        let mut command = gates.command(&["user", "add", account, "--role", role]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+        child.stdin.take().expect("a pipe").write_all(b"a-long-password\n").expect("written");
+        assert!(child.wait().expect("it ends").success(), "account {account}");
+    }
+    let server = gates.serve(None).expect("it starts");
+    // Seven minutes and some seconds past a full hour.
+    let at = (now_ms() / 3_600_000 - 1) * 3_600_000 + 433_000;
+    let face = passage("G2", 9, at, 2).replace("\"card\"", "\"face\"");
+    assert_eq!(lines(&server, &gates, None, &format!("{}\n{face}", passage("G1", 1, at, 1))).status, 202);
+    assert_eq!(n(&gates, "SELECT count(*) AS n FROM stg_gate_event"), 2);
+    let query = "SELECT device_id, method, CAST(occurred_at AS BIGINT) % 900000000 AS past_us, minute_of_day % 15 AS past, \
+                 CAST(known_at AS BIGINT) % 900000000 AS known_past_us, student_key IS NULL AS is_nobody FROM stg_gate_event";
+    // From the log: nothing is committed, and nothing is built.
+    let (is_ok, rows, said) = asked_as(&gates, "numbers", query);
+    assert!(is_ok, "{said}");
+    let seen = json!({ "device_id": "G1", "method": "card", "past_us": 0, "past": 0, "known_past_us": 0, "is_nobody": false });
+    assert_eq!(rows, [seen], "masked to the quarter of an hour, and no row of a face");
+    server.stop();
+    let (is_ok, rows, said) = asked_as(&gates, "numbers", query);
+    assert!(is_ok && rows.len() == 1 && rows[0]["past_us"] == 0, "committed and not built it is the same: {rows:?} {said}");
+    for (account, query) in [
+        ("numbers", "SELECT row_hash FROM stg_gate_event"),
+        ("numbers", "SELECT * FROM raw_gate_event"),
+        ("head", "SELECT count(*) AS n FROM stg_gate_event"),
+    ] {
+        let (is_ok, rows, said) = asked_as(&gates, account, query);
+        assert!(!is_ok && rows.is_empty(), "{account}, {query}: {rows:?}");
+        assert!(!said.contains("G1"), "{said}");
+    }
 }
 
 #[test]
@@ -328,6 +373,36 @@ fn who_may_not_push_is_told_why_and_nothing_is_kept() {
     let gates = Gates::new(binary(), folder.path(), NO_COMMIT);
     let server = gates.serve(None).expect("it starts");
     told(push(&server, &gates.token, "gate_event", json, None, &good), 409, "no_approval");
+}
+
+#[test]
+fn small_files_of_a_day_are_merged_beside_a_server_that_is_pushed_to() {
+    let folder = TempDir::new().expect("a folder");
+    // Every request is more than that, and so is committed by itself.
+    let gates = project(&folder, "[stream]\ncommit_seconds = 3600\ntick_seconds = 0\ncommit_bytes = \"1 B\"");
+    let server = gates.serve(None).expect("it starts");
+    let at = now_ms();
+    let log = folder.path().join("data/lake/raw_gate_event/_delta_log");
+    let commits = || std::fs::read_dir(&log).map_or(0, Iterator::count);
+    for seq in 0..12 {
+        let before = commits();
+        assert_eq!(lines(&server, &gates, None, &passage("G1", seq, at, seq)).status, 202);
+        let began = std::time::Instant::now();
+        while commits() == before {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60), "no commit: {}", gates.complaint());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+    let staged = gates.staged();
+    let kept = gates.said(&["upkeep", "--format", "json"]);
+    assert!(kept.status.success(), "{}", String::from_utf8_lossy(&kept.stderr));
+    let merged: Vec<Value> =
+        String::from_utf8_lossy(&kept.stdout).lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    assert_eq!(merged, [json!({ "table": "raw_gate_event", "files_merged": 12 })]);
+    assert_eq!(gates.staged(), staged);
+    assert_eq!(lines(&server, &gates, None, &passage("G1", 99, at, 99)).status, 202, "it goes on");
+    server.stop();
+    assert_eq!(gates.staged().len(), staged.len() + 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serve::{Sentence, Urgency, span};
 
+use crate::known::Doubt;
 use crate::settings::{Approvals, Durability, Mint, Now, Settings};
 
 /// One line of the report.
@@ -245,8 +246,14 @@ pub(crate) fn writer_line(writer: Option<&Writer>, server: Server) -> Line {
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 1_440 * MINUTE_US;
 
-/// The machine's clock against the newest instant at which a row was known: that one was a clock of this machine too.
-pub(crate) fn clock_line(now_us: i64, known_us: Option<i64>) -> Line {
+/// The machine's clock against the newest instant at which a row was known: that one was a clock of this machine too. One that
+/// leapt ahead is told by who met it.
+pub(crate) fn clock_line(now_us: i64, known_us: Option<i64>, doubt: Option<Doubt>) -> Line {
+    if let Some(doubt) = doubt.filter(|it| !it.is_confirmed) {
+        let (zh, en) = doubt.words();
+        let todo = ["校准时钟；若无误：yizhan clock --confirm", "set the clock right; if it is: `yizhan clock --confirm`"];
+        return Line::new("clock", "leapt", Urgency::Act, [zh, en], todo);
+    }
     match known_us {
         Some(known_us) if now_us + 5 * MINUTE_US < known_us => {
             let [zh, en] = span(known_us - now_us);
@@ -394,9 +401,13 @@ mod tests {
     #[test]
     fn a_clock_behind_the_rows_and_an_old_backup_are_told() {
         let now = 100 * DAY_US;
-        assert_eq!(clock_line(now, None).said.code, "ok");
-        assert_eq!(clock_line(now, Some(now + 4 * MINUTE_US)).said.code, "ok");
-        let behind = clock_line(now, Some(now + 180 * MINUTE_US)).said;
+        assert_eq!(clock_line(now, None, None).said.code, "ok");
+        assert_eq!(clock_line(now, Some(now + 4 * MINUTE_US), None).said.code, "ok");
+        let doubt = Doubt { from_us: now, to_us: now + DAY_US, is_confirmed: false };
+        let leapt = clock_line(now + DAY_US, Some(now), Some(doubt)).said;
+        assert_eq!((leapt.code, leapt.urgency), ("leapt", Urgency::Act));
+        assert_eq!(clock_line(now, None, Some(Doubt { is_confirmed: true, ..doubt })).said.code, "ok");
+        let behind = clock_line(now, Some(now + 180 * MINUTE_US), None).said;
         assert_eq!((behind.code, behind.urgency), ("behind", Urgency::Act));
         assert!(behind.text_en.contains("3 h"), "{}", behind.text_en);
         let told = |age: Option<i64>| backup_line(age.map(|it| it * DAY_US)).said.urgency;

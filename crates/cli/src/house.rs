@@ -12,7 +12,7 @@ use schema::time::CampusClock;
 use store::Store;
 use transform::{Builder, Graph};
 
-use crate::known::{self, KnownClock};
+use crate::known::{self, KnownClock, Reading};
 use crate::project::Project;
 use crate::settings::{Durability, Mint, Now, Place, Settings};
 use crate::traces::Traces;
@@ -36,6 +36,8 @@ pub(crate) struct House {
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
     /// What waits for somebody.
     pub(crate) streams: crate::stream::Streams,
+    /// What came by the doors of the stream.
+    pub(crate) arrivals: crate::stream::Arrivals,
     /// Dates what is taken.
     known: KnownClock,
     /// Counts and times of this process, for a monitor.
@@ -130,7 +132,7 @@ impl House {
         // Who says what time it is is taken at the word; the machine is not.
         let in_tables = match (&log, fixed_now_us) {
             (Some(_), None) => known::newest(&engine, &project.pipelines).await?,
-            _ => None,
+            _ => known::Newest::default(),
         };
         let in_log = log.as_ref().map_or(Ok(None), |it| crate::stream::newest(it))?;
         let meetings = project.pipelines.iter().map(|it| (it.name().to_owned(), tokio::sync::Mutex::default())).collect();
@@ -148,7 +150,12 @@ impl House {
             meetings,
             lanes,
             streams: crate::stream::Streams::default(),
-            known: KnownClock::new(in_tables.max(in_log), fixed_now_us.is_some()),
+            arrivals: crate::stream::Arrivals::default(),
+            known: KnownClock::new(
+                known::Newest { known_us: in_tables.known_us.max(in_log), ..in_tables },
+                fixed_now_us.is_some(),
+                known::doubt_path(&place.data),
+            ),
             metrics,
             traces,
             fixed_now_us,
@@ -165,7 +172,8 @@ impl House {
         Ok(Builder::for_query(&self.engine, &self.graph, &self.project.pipelines, self.building(), query).await?)
     }
 
-    fn building(&self) -> transform::Config {
+    /// How tables are built.
+    pub(crate) fn building(&self) -> transform::Config {
         transform::Config {
             chunk_rows: self.settings.transform.chunk_rows,
             as_of_days: self.settings.transform.as_of_days,
@@ -179,8 +187,11 @@ impl House {
     }
 
     /// The instant by which rows are dated that are taken now: [`House::now_us`], but never before that of earlier rows.
-    pub(crate) fn known_us(&self) -> i64 {
-        self.known.take(self.now_us())
+    ///
+    /// # Errors
+    /// If the machine's clock leapt ahead: then nothing is taken.
+    pub(crate) fn known_us(&self) -> Result<i64, known::Odd> {
+        self.known.take(Reading::at(self.now_us()))
     }
 
     /// Rows were dated beyond the instant that was given out for them, up to this one.
@@ -190,7 +201,12 @@ impl House {
 
     /// What is odd about the machine's clock.
     pub(crate) fn odd_clock(&self) -> Option<known::Odd> {
-        self.known.odd()
+        self.known.look(Reading::at(self.now_us()))
+    }
+
+    /// A leap of the machine's clock that is not believed: nothing is taken and nothing built meanwhile.
+    pub(crate) fn leapt_clock(&self) -> Option<known::Odd> {
+        self.odd_clock().filter(|it| matches!(it, known::Odd::Leapt { .. }))
     }
 
     pub(crate) fn clock(&self) -> CampusClock {

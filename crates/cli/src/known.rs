@@ -2,10 +2,17 @@
 //!
 //! A machine's clock does go back, by a second or a year. Then rows get the newest instant that any row has and a moment
 //! more, until the machine has caught up: staging orders versions by `known_at`, and what an earlier day was built of must
-//! not change. A clock that leaps ahead is believed, for rows must be taken, and told: whoever mends it wants to know since
-//! when. An instant that somebody gave (`--now`) is taken as it is, however often.
+//! not change. An instant that somebody gave (`--now`) is taken as it is, however often.
+//!
+//! A leap ahead would be for ever, for one row that was dated a year ahead dates all that follow. So it is not believed:
+//! nothing is taken until the clock is mended, or a person says that it is right (`yizhan clock --confirm`). While the program
+//! runs the time that the machine has been up tells a leap from time that passed. When it starts nothing does but the newest
+//! row, and a platform may well have stood still for months. A doubt stands in a file, so that a restart forgets none.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use anyhow::Context;
 use arrow::array::AsArray;
@@ -14,13 +21,48 @@ use engine::Engine;
 use lake::Snapshot;
 use parking_lot::Mutex;
 use schema::Pipeline;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Stands on every commit to a raw table: the newest instant by which its rows were dated.
 const KNOWN: &str = "yizhan.known_us";
+/// Stands beside it where somebody gave the instant: it says nothing of the machine's clock.
+const GIVEN: &str = "yizhan.known_given";
 
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 86_400_000_000;
+
+/// A leap of less dates rows by an hour too late at most, and comes from a virtual machine that stood still.
+const LEAP_US: i64 = 60 * MINUTE_US;
+/// What no platform stands still for: when it starts nothing but its newest row tells what time it was.
+const STANDSTILL_US: i64 = 366 * DAY_US;
+
+/// What the clock on the wall says, and for how long the machine has been up, sleep included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) wall_us: i64,
+    pub(crate) up_us: i64,
+}
+
+impl Reading {
+    /// The machine's clocks now, the one on the wall standing at `wall_us`.
+    pub(crate) fn at(wall_us: i64) -> Self {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // The clock of the process stands still while the machine sleeps, which is no leap.
+        let told = std::fs::read_to_string("/proc/uptime").ok();
+        let up = told.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
+        let up_us = match up {
+            Some(seconds) => (seconds * 1e6) as i64,
+            None => i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX),
+        };
+        Self { wall_us, up_us }
+    }
+
+    /// What the clock on the wall should say at a later reading.
+    fn expected_us(self, later: Self) -> i64 {
+        self.wall_us.saturating_add(later.up_us.saturating_sub(self.up_us))
+    }
+}
 
 /// What is odd about the machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +71,43 @@ pub(crate) enum Odd {
     Ahead { from_us: i64, to_us: i64 },
     /// It stands before the newest row.
     Behind { newest_us: i64, now_us: i64 },
+    /// It is further ahead than it can be: nothing is taken.
+    Leapt { from_us: i64, to_us: i64 },
+}
+
+/// A leap that is not believed, as it stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Doubt {
+    /// The instant that it should have been, microseconds since 1970.
+    pub(crate) from_us: i64,
+    /// The one that the clock showed.
+    pub(crate) to_us: i64,
+    /// Somebody said that the clock is right.
+    pub(crate) is_confirmed: bool,
+}
+
+/// Where a doubt of the clock stands.
+pub(crate) fn doubt_path(data: &Path) -> PathBuf {
+    data.join("clock.json")
+}
+
+impl Doubt {
+    /// The doubt that stands in a file, if one does.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+    }
+
+    /// Puts it there, whole or not at all.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let new = path.with_extension("json.new");
+        std::fs::write(&new, serde_json::to_string(self)?).with_context(|| format!("could not write {}", new.display()))?;
+        std::fs::rename(&new, path).with_context(|| format!("could not write {}", path.display()))
+    }
+
+    /// What to say of it, in Chinese and English.
+    pub(crate) fn words(&self) -> (String, String) {
+        Odd::Leapt { from_us: self.from_us, to_us: self.to_us }.words()
+    }
 }
 
 /// Gives out instants; shared by all doors of a process.
@@ -36,24 +115,38 @@ pub(crate) enum Odd {
 pub(crate) struct KnownClock {
     /// Somebody said what time it is, and it stays that time.
     is_given: bool,
+    /// Where a doubt stands.
+    path: PathBuf,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     newest_us: Option<i64>,
+    /// The newest that the machine's clock gave before this process began.
+    machine_us: Option<i64>,
     odd: Option<Odd>,
+    /// The reading that was believed last.
+    mark: Option<Reading>,
+    doubt: Option<Doubt>,
 }
 
 impl KnownClock {
-    /// A clock that goes on from the newest instant of any row, if there is one.
-    pub(crate) fn new(newest_us: Option<i64>, is_given: bool) -> Self {
-        Self { is_given, state: Mutex::new(State { newest_us, odd: None }) }
+    /// A clock that goes on from the newest instant of any row, if there is one, and from what was doubted before.
+    pub(crate) fn new(newest: Newest, is_given: bool, path: PathBuf) -> Self {
+        let doubt = Doubt::read(&path).filter(|_| !is_given);
+        let Newest { known_us, machine_us } = newest;
+        Self { is_given, path, state: Mutex::new(State { newest_us: known_us, machine_us, odd: None, mark: None, doubt }) }
     }
 
-    /// The instant of what is taken now, the machine's clock standing at `now_us`.
-    pub(crate) fn take(&self, now_us: i64) -> i64 {
+    /// The instant of what is taken now.
+    ///
+    /// # Errors
+    /// If the machine's clock is not believed.
+    pub(crate) fn take(&self, now: Reading) -> Result<i64, Odd> {
         let mut state = self.state.lock();
+        self.judge(&mut state, now)?;
+        let now_us = now.wall_us;
         let is_first = state.newest_us.is_none();
         let newest_us = state.newest_us.unwrap_or(now_us);
         state.odd = match state.odd {
@@ -67,7 +160,7 @@ impl KnownClock {
         let after_us = if is_first || self.is_given { newest_us } else { newest_us + 1 };
         let known_us = now_us.max(after_us);
         state.newest_us = Some(known_us);
-        known_us
+        Ok(known_us)
     }
 
     /// Rows were dated up to this instant: versions of one key that came together follow each other by a microsecond.
@@ -76,9 +169,53 @@ impl KnownClock {
         state.newest_us = state.newest_us.max(Some(known_us));
     }
 
-    /// What was odd about the machine's clock when a row was last taken.
-    pub(crate) fn odd(&self) -> Option<Odd> {
-        self.state.lock().odd
+    /// What is odd about the machine's clock, and takes nothing.
+    pub(crate) fn look(&self, now: Reading) -> Option<Odd> {
+        let mut state = self.state.lock();
+        let judged = self.judge(&mut state, now);
+        judged.err().or(state.odd)
+    }
+
+    /// Whether a reading is believed.
+    fn judge(&self, state: &mut State, now: Reading) -> Result<(), Odd> {
+        if self.is_given {
+            return Ok(());
+        }
+        if let Some(doubt) = state.doubt {
+            let is_mended = match state.mark {
+                Some(mark) => now.wall_us <= mark.expected_us(now).saturating_add(LEAP_US),
+                None => now.wall_us < doubt.to_us - LEAP_US,
+            };
+            let is_confirmed = !is_mended && Doubt::read(&self.path).is_some_and(|it| it.is_confirmed);
+            if !is_mended && !is_confirmed {
+                let leapt = Odd::Leapt { from_us: doubt.from_us, to_us: now.wall_us };
+                state.odd = Some(leapt);
+                return Err(leapt);
+            }
+            let _ = std::fs::remove_file(&self.path);
+            (state.doubt, state.odd) = (None, None);
+            state.mark = if is_confirmed { Some(now) } else { state.mark };
+        }
+        let (from_us, most_us) = match (state.mark, state.machine_us) {
+            (Some(mark), _) => (mark.expected_us(now), LEAP_US),
+            (None, Some(machine_us)) => (machine_us, STANDSTILL_US),
+            (None, None) => (now.wall_us, LEAP_US),
+        };
+        if from_us.saturating_add(most_us) < now.wall_us {
+            let doubt = Doubt { from_us, to_us: now.wall_us, is_confirmed: false };
+            if let Err(error) = doubt.write(&self.path) {
+                tracing::warn!(error = format!("{error:#}"), "a restart would not know that the clock leapt");
+            }
+            let leapt = Odd::Leapt { from_us, to_us: now.wall_us };
+            tracing::error!("{}", leapt.words().1);
+            (state.doubt, state.odd) = (Some(doubt), Some(leapt));
+            return Err(leapt);
+        }
+        // One that fell back is told by the rows, and when it is mended that is no leap.
+        if state.mark.is_none() || from_us - MINUTE_US <= now.wall_us {
+            state.mark = Some(now);
+        }
+        Ok(())
     }
 }
 
@@ -89,6 +226,19 @@ impl Odd {
             chrono::DateTime::from_timestamp_micros(us).map(|it| it.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
         };
         match *self {
+            Odd::Leapt { from_us, to_us } => {
+                let (from, to) = (at(from_us), at(to_us));
+                (
+                    format!(
+                        "机器时钟从 {from} 跳到 {to}：暂不接收数据，也不构建，来源稍后重试即可，已应答的不会丢失。请校准时钟，之后自动恢复；\
+                         若时钟无误，请运行 yizhan clock --confirm"
+                    ),
+                    format!(
+                        "the machine's clock leapt from {from} to {to}: nothing is taken or built, sources try again later, and what was \
+                         answered for is not lost. Set the clock right and it goes on by itself; if it is right, run `yizhan clock --confirm`"
+                    ),
+                )
+            }
             Odd::Ahead { from_us, to_us } => {
                 let (from, to) = (at(from_us), at(to_us));
                 (
@@ -117,9 +267,10 @@ impl Odd {
     }
 }
 
-/// What a commit to a raw table says of the clock.
-pub(crate) fn noted(known_us: i64) -> BTreeMap<String, Value> {
-    BTreeMap::from([(KNOWN.to_owned(), json!(known_us))])
+/// What a commit to a raw table says of the clock, and whether somebody gave the instant.
+pub(crate) fn noted(known_us: i64, is_given: bool) -> BTreeMap<String, Value> {
+    let given = is_given.then(|| (GIVEN.to_owned(), json!(true)));
+    BTreeMap::from_iter([(KNOWN.to_owned(), json!(known_us))].into_iter().chain(given))
 }
 
 /// What the last commit to a raw table said of the clock; upkeep says nothing and hides nothing.
@@ -127,15 +278,28 @@ pub(crate) fn said(table: &Snapshot) -> Option<i64> {
     table.commit.info.get(KNOWN).and_then(Value::as_i64)
 }
 
-/// The newest instant by which rows of the tables were dated.
+/// The newest instants by which rows were dated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Newest {
+    /// Of all rows.
+    pub(crate) known_us: Option<i64>,
+    /// Of those that the machine's clock dated.
+    pub(crate) machine_us: Option<i64>,
+}
+
+/// The newest instants by which rows of the tables were dated.
 ///
 /// The minima and maxima in their logs would not do: they hold assumed instants too, which may lie in the future.
-pub(crate) async fn newest(engine: &Engine, pipelines: &[Pipeline]) -> anyhow::Result<Option<i64>> {
-    let mut newest = None;
+pub(crate) async fn newest(engine: &Engine, pipelines: &[Pipeline]) -> anyhow::Result<Newest> {
+    let mut newest = Newest::default();
     for pipeline in pipelines {
         let table = pipeline.raw_table();
         let Some(snapshot) = engine.lake().snapshot(&table).await? else { continue };
-        newest = newest.max(match said(&snapshot) {
+        let said = said(&snapshot);
+        if !snapshot.commit.info.contains_key(GIVEN) {
+            newest.machine_us = newest.machine_us.max(said);
+        }
+        newest.known_us = newest.known_us.max(match said {
             Some(known_us) => Some(known_us),
             // A table of before there was the note; its next commit has one.
             None => of_rows(engine, &table).await?,
@@ -157,54 +321,131 @@ async fn of_rows(engine: &Engine, table: &str) -> anyhow::Result<Option<i64>> {
 mod tests {
     use super::*;
 
+    /// A clock in a folder of its own.
+    fn clock(newest_us: Option<i64>, is_given: bool) -> (KnownClock, tempfile::TempDir) {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let newest = Newest { known_us: newest_us, machine_us: newest_us };
+        (KnownClock::new(newest, is_given, doubt_path(folder.path())), folder)
+    }
+
+    fn read(wall_us: i64, up_us: i64) -> Reading {
+        Reading { wall_us, up_us }
+    }
+
+    /// Of a clock that goes as the machine does.
+    fn true_at(us: i64) -> Reading {
+        read(us, us)
+    }
+
     #[test]
     fn what_is_given_out_never_goes_back_and_never_comes_twice() {
-        let clock = KnownClock::new(None, false);
-        let given = [50, 90, 70, 30, 90, 120].map(|it| clock.take(it));
+        let (known, _folder) = clock(None, false);
+        let given = [50, 90, 70, 30, 90, 120].map(|it| known.take(true_at(it)).expect("believed"));
         assert_eq!(given, [50, 90, 91, 92, 93, 120]);
         // Nor after a restart: what the tables hold is where it goes on.
-        assert_eq!(KnownClock::new(Some(100), false).take(40), 101);
+        assert_eq!(clock(Some(100), false).0.take(true_at(40)), Ok(101));
         // Versions that came together took some of what follows.
-        let clock = KnownClock::new(None, false);
-        let first = clock.take(50);
-        clock.reached(first + 2);
-        clock.reached(first);
-        assert_eq!([clock.take(50), clock.take(90)], [53, 90]);
+        let (known, _folder) = clock(None, false);
+        let first = known.take(true_at(50)).expect("believed");
+        known.reached(first + 2);
+        known.reached(first);
+        assert_eq!([50, 90].map(|it| known.take(true_at(it))), [Ok(53), Ok(90)]);
         // What somebody gave is taken as it is.
-        let clock = KnownClock::new(None, true);
-        assert_eq!([clock.take(70), clock.take(70)], [70, 70]);
+        let (known, _folder) = clock(None, true);
+        assert_eq!([known.take(read(70, 0)), known.take(read(70, 0))], [Ok(70), Ok(70)]);
+        assert_eq!(known.take(read(900 * DAY_US, 1)), Ok(900 * DAY_US), "whatever the machine says");
     }
 
     #[test]
-    fn a_clock_that_leaps_ahead_is_told_for_a_day_and_believed() {
-        let clock = KnownClock::new(Some(10 * DAY_US), false);
-        assert_eq!(clock.take(11 * DAY_US), 11 * DAY_US);
-        assert_eq!(clock.odd(), None, "a day without rows is nothing");
-        assert_eq!(clock.take(20 * DAY_US), 20 * DAY_US);
-        let leapt = Odd::Ahead { from_us: 11 * DAY_US, to_us: 20 * DAY_US };
-        assert_eq!(clock.odd(), Some(leapt));
-        clock.take(20 * DAY_US + DAY_US / 2);
-        assert_eq!(clock.odd(), Some(leapt));
-        clock.take(21 * DAY_US);
-        assert_eq!(clock.odd(), None);
-        assert!(leapt.words().0.contains("1970-01-12") && leapt.words().1.contains("1970-01-21"), "{:?}", leapt.words());
+    fn days_without_a_row_are_believed_and_told_for_a_day() {
+        let (known, _folder) = clock(Some(10 * DAY_US), false);
+        assert_eq!(known.take(true_at(11 * DAY_US)), Ok(11 * DAY_US));
+        assert_eq!(known.look(true_at(11 * DAY_US)), None, "a day without rows is nothing");
+        assert_eq!(known.take(true_at(20 * DAY_US)), Ok(20 * DAY_US));
+        let stood = Odd::Ahead { from_us: 11 * DAY_US, to_us: 20 * DAY_US };
+        assert_eq!(known.look(true_at(20 * DAY_US)), Some(stood));
+        known.take(true_at(20 * DAY_US + DAY_US / 2)).expect("believed");
+        assert_eq!(known.look(true_at(20 * DAY_US + DAY_US / 2)), Some(stood));
+        known.take(true_at(21 * DAY_US)).expect("believed");
+        assert_eq!(known.look(true_at(21 * DAY_US)), None);
+        assert!(stood.words().0.contains("1970-01-12") && stood.words().1.contains("1970-01-21"), "{:?}", stood.words());
     }
 
     #[test]
-    fn a_clock_that_fell_back_is_told_until_it_has_caught_up() {
-        let clock = KnownClock::new(Some(10 * DAY_US), false);
-        assert_eq!(clock.take(10 * DAY_US - 1), 10 * DAY_US + 1);
-        assert_eq!(clock.odd(), None, "clocks are set by moments every day");
-        assert_eq!(clock.take(9 * DAY_US), 10 * DAY_US + 2);
-        assert_eq!(clock.odd(), Some(Odd::Behind { newest_us: 10 * DAY_US + 1, now_us: 9 * DAY_US }));
-        assert_eq!(clock.take(10 * DAY_US + 7), 10 * DAY_US + 7);
-        assert_eq!(clock.odd(), None);
+    fn a_clock_that_leapt_while_the_program_ran_is_not_believed_until_it_is_mended() {
+        let (known, folder) = clock(Some(10 * DAY_US), false);
+        let up = |minutes: i64| minutes * MINUTE_US;
+        let right = 10 * DAY_US + up(1);
+        assert_eq!(known.take(read(right, up(5))), Ok(right));
+        // An hour that a virtual machine stood still is believed, a year is not, and no more ten minutes later.
+        assert_eq!(known.look(read(right + LEAP_US, up(5))), None);
+        assert_eq!(known.look(read(right, up(5))), None);
+        let wrong = right + 365 * DAY_US;
+        for minutes in [0, 10] {
+            let refused = known.take(read(wrong + up(minutes), up(5 + minutes)));
+            assert!(matches!(refused, Err(Odd::Leapt { to_us, .. }) if to_us == wrong + up(minutes)), "{refused:?}");
+        }
+        let words = known.look(read(wrong, up(15))).expect("it is told").words();
+        assert!(words.0.contains("yizhan clock --confirm") && words.1.contains("1971-01-11"), "{words:?}");
+        // A restart knows it still: a year may well have passed by the rows alone.
+        let path = doubt_path(folder.path());
+        let newest = Newest { known_us: Some(right), machine_us: Some(right) };
+        let restarted = KnownClock::new(newest, false, path.clone());
+        assert!(restarted.take(read(wrong + up(20), up(1))).is_err());
+        // Mended, each of them goes on from where it was.
+        for clock in [&known, &restarted] {
+            let taken = clock.take(read(right + up(30), up(35))).expect("believed");
+            assert_eq!(taken, right + up(30));
+            assert_eq!(clock.look(read(right + up(30), up(35))), None);
+        }
+        assert_eq!(Doubt::read(&path), None);
+    }
+
+    #[test]
+    fn a_leap_that_somebody_confirmed_is_believed_once() {
+        let (known, folder) = clock(None, false);
+        let path = doubt_path(folder.path());
+        assert_eq!(known.take(read(DAY_US, 0)), Ok(DAY_US));
+        assert!(known.take(read(100 * DAY_US, MINUTE_US)).is_err());
+        let doubt = Doubt::read(&path).expect("a doubt");
+        Doubt { is_confirmed: true, ..doubt }.write(&path).expect("written");
+        assert_eq!(known.take(read(100 * DAY_US, 2 * MINUTE_US)), Ok(100 * DAY_US));
+        assert_eq!(Doubt::read(&path), None);
+        assert!(known.take(read(200 * DAY_US, 3 * MINUTE_US)).is_err(), "the next leap is another");
+    }
+
+    #[test]
+    fn when_it_starts_only_more_than_a_year_without_a_row_is_doubted() {
+        assert_eq!(clock(Some(0), false).0.take(read(STANDSTILL_US, 7)), Ok(STANDSTILL_US));
+        let (known, folder) = clock(Some(0), false);
+        let leapt = Odd::Leapt { from_us: 0, to_us: STANDSTILL_US + 1 };
+        assert_eq!(known.take(read(STANDSTILL_US + 1, 7)), Err(leapt));
+        assert!(known.take(read(DAY_US, 8)).is_ok(), "it was mended");
+        assert_eq!(Doubt::read(&doubt_path(folder.path())), None);
+        // Rows that somebody dated say nothing of the machine's clock.
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let newest = Newest { known_us: Some(0), machine_us: None };
+        let known = KnownClock::new(newest, false, doubt_path(folder.path()));
+        assert_eq!(known.take(read(STANDSTILL_US + 1, 7)), Ok(STANDSTILL_US + 1));
+    }
+
+    #[test]
+    fn a_clock_that_fell_back_is_told_until_it_has_caught_up_and_may_be_mended() {
+        let (known, _folder) = clock(Some(10 * DAY_US), false);
+        assert_eq!(known.take(read(10 * DAY_US - 1, 0)), Ok(10 * DAY_US + 1));
+        assert_eq!(known.look(read(10 * DAY_US - 1, 0)), None, "clocks are set by moments every day");
+        assert_eq!(known.take(read(9 * DAY_US, 1)), Ok(10 * DAY_US + 2));
+        let behind = Odd::Behind { newest_us: 10 * DAY_US + 1, now_us: 9 * DAY_US };
+        assert_eq!(known.look(read(9 * DAY_US, 1)), Some(behind));
+        // A day ahead again is where it was.
+        assert_eq!(known.take(read(10 * DAY_US + 7, 2)), Ok(10 * DAY_US + 7));
+        assert_eq!(known.look(read(10 * DAY_US + 7, 2)), None);
     }
 
     #[test]
     fn the_first_row_of_a_lake_is_no_leap() {
-        let clock = KnownClock::new(None, false);
-        assert_eq!(clock.take(20_000 * DAY_US), 20_000 * DAY_US);
-        assert_eq!(clock.odd(), None);
+        let (known, _folder) = clock(None, false);
+        assert_eq!(known.take(read(20_000 * DAY_US, 0)), Ok(20_000 * DAY_US));
+        assert_eq!(known.look(read(20_000 * DAY_US, 0)), None);
     }
 }

@@ -30,6 +30,7 @@ mod telling;
 mod tick;
 mod traces;
 mod tuning;
+mod upkeep;
 mod visits;
 mod working_days;
 

@@ -157,6 +157,7 @@ pub(crate) enum MintWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lake {
     pub(crate) durability: Durability,
+    pub(crate) upkeep_minutes: u64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

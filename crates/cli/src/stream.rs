@@ -8,6 +8,7 @@
 //! 3. answers and counts are kept in the store, which takes nothing twice;
 //! 4. the log forgets the frames.
 
+mod arrivals;
 mod board;
 mod broker;
 mod commit;
@@ -42,6 +43,7 @@ use crate::house::House;
 use crate::known::Odd;
 use crate::settings::{Place, Settings};
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use broker::usual_tls;
 pub(crate) use commit::{Committed, Stuck, commit, run};
 pub(crate) use door::{Doorstep, Pushing};
@@ -210,6 +212,7 @@ pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
         let code = match odd {
             Odd::Ahead { .. } => "clock_ahead",
             Odd::Behind { .. } => "clock_behind",
+            Odd::Leapt { .. } => "clock_leapt",
         };
         let (zh, en) = odd.words();
         warnings.push(PushWarning { code, zh, en });
@@ -237,11 +240,15 @@ pub(crate) struct Meeting<'a> {
 /// pipelines are committed as ever.
 ///
 /// Else rows of a file that takes minutes would stand in the table behind pushed ones that were known after them. Rows
-/// that the table does not take are answered with why: nothing else comes in before them.
+/// that the table does not take are answered with why: nothing else comes in before them. So is a clock that leapt.
 pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::Result<Result<Meeting<'a>, Stuck>> {
+    let leapt = |odd: Odd| {
+        let (zh, en) = odd.words();
+        Stuck { pipeline: pipeline.name().to_owned(), zh, en }
+    };
     let lane = house.lanes.get(pipeline.name()).filter(|_| pipeline.pipeline.push);
     let (Some(log), Some(lane), Some(meeting)) = (house.log.clone(), lane, house.meetings.get(pipeline.name())) else {
-        return Ok(Ok(Meeting { _alone: None, known_us: house.known_us() }));
+        return Ok(house.known_us().map(|known_us| Meeting { _alone: None, known_us }).map_err(leapt));
     };
     // In this order only: a commit never waits for a meeting.
     let alone = meeting.lock().await;
@@ -251,6 +258,10 @@ pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::R
         let _lane = lane.lock();
         house.known_us()
     });
+    let known_us = match known_us {
+        Ok(known_us) => known_us,
+        Err(odd) => return Ok(Err(leapt(odd))),
+    };
     tokio::task::spawn_blocking(move || log.settle()).await?;
     let committed = commit::all(house, Some(pipeline.name())).await?;
     Ok(match committed.of(pipeline.name()) {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use engine::{Engine, PinnedTable};
 use policy::{Cause, Company, LookUp, Policies, Sessions, TableEntry, Tables};
+use transform::Staged;
 
 use crate::house::House;
 
@@ -27,6 +28,8 @@ struct Stored {
     people: String,
     /// Raw tables that rows are pushed to.
     pushed: BTreeSet<String>,
+    /// What staging makes of them, as it is at the moment.
+    staged: Staged,
 }
 
 #[async_trait]
@@ -41,6 +44,13 @@ impl Tables for Stored {
             let subject = self.subjects.get(source).cloned().flatten();
             let entry = TableEntry::new(table.clone(), subject.as_deref(), table.snapshot().version);
             return Ok(Some(entry.with_newest_partition(newest).with_look_up(Arc::new(Pinned(table)))));
+        }
+        // So does what follows from them alone: a row is staged before any build, behind the same rule as ever.
+        if let Some(staged) = self.staged.table(source).await? {
+            let subject = self.subjects.get(source).cloned().flatten();
+            let entry = TableEntry::new(staged.provider, subject.as_deref(), staged.version);
+            let entry = entry.described_by(staged.schema).with_newest_partition(staged.newest_day);
+            return Ok(Some(entry.with_company(self.company.get(source).cloned())));
         }
         let Some(mut snapshot) = self.engine.lake_of(source).snapshot(source).await? else { return Ok(None) };
         let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
@@ -67,6 +77,10 @@ impl Tables for Stored {
             let has_rows = tail.is_some_and(|it| !it.parts.is_empty());
             names.extend(has_rows.then_some(name));
         }
+        // Staging of a source is there as soon as a row of it is; that of events is stored nowhere.
+        let has_rows = |raw: &BTreeSet<String>| raw.iter().any(|it| names.contains(it));
+        let staged = self.staged.tables().iter().filter(|it| has_rows(it.1)).map(|it| it.0.clone()).collect::<Vec<_>>();
+        names.extend(staged);
         names.push(PEOPLE_NOW.to_owned());
         Ok(names)
     }
@@ -112,11 +126,12 @@ pub(crate) fn policies(house: &House) -> anyhow::Result<Policies> {
 }
 
 /// Sessions over the lake of a house, one factory a process.
-pub(crate) fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::Result<Sessions> {
+pub(crate) async fn sessions(house: &House, audit: Arc<dyn policy::Audit>) -> anyhow::Result<Sessions> {
     let subjects = house.graph.nodes().iter().map(|it| (it.name.clone(), it.subject.clone())).collect();
     let people = house.settings.subject.table.clone();
     let pushed = house.engine.tail_tables().into_iter().collect();
-    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, company: company(house), people, pushed });
+    let staged = Staged::new(&house.engine, &house.graph, &house.project.pipelines, house.building()).await?;
+    let stored = Arc::new(Stored { engine: house.engine.clone(), subjects, company: company(house), people, pushed, staged });
     let config = policy::Config {
         rows_max: house.settings.policy.rows_max,
         timeout_ms: house.settings.policy.timeout_seconds * 1000,

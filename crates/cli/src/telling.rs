@@ -18,7 +18,7 @@ use crate::house::House;
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// Looks from one word about sources to the next: they change all the time, and an event is on the screen within two seconds.
-const LOOKS_A_PIPELINE: u32 = 3;
+const LOOKS_A_PIPELINE: u32 = 2;
 
 /// Cases that are told of by name at once; the night moves hundreds.
 const CASES_BY_NAME: usize = 50;
@@ -69,6 +69,10 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
         let mut topics = Vec::new();
         let looked = look(&house, &mut seen, !telling.has_begun, &mut topics).await;
         let (told, is_new) = telling.after(looked.is_ok(), topics);
+        if told.iter().any(|it| matches!(it, Topic::Pipelines { .. })) {
+            // First this: whoever hears the word asks at once.
+            house.arrivals.tell();
+        }
         told.into_iter().for_each(|it| live.publish(it));
         if let Err(error) = looked
             && is_new

@@ -3,6 +3,9 @@
 //! It is an ordinary build of some tables by the planner of the nightly run: what came since is found in the logs of the
 //! tables, days that late rows fell into are among it, and nothing is made of anything else than a nightly build makes it of.
 //! So the night finds these tables as it would have left them itself.
+//!
+//! Rows of a pushed source that something live is made of wake it; without any it looks every `tick_seconds`, for days end and
+//! files come too. The log is committed first: a table says of which versions of its inputs it was made, and the log has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,8 +28,11 @@ use crate::traces;
 /// Columns of a live list by which a row begins and ceases to hold without that any row came.
 const HOLDS: [&str; 2] = ["from_at", "until_at"];
 
-/// The pause after a tick is at least so many times as long as the tick was.
-const IDLE_TIMES: u32 = 4;
+/// The pause after a tick is at least so many times as long as the tick was: what is pushed and who reads have to get on too.
+const IDLE_TIMES: u32 = 2;
+
+/// From the beginning of one tick to that of the next, however much comes: each commits, and writes files.
+const APART: Duration = Duration::from_secs(1);
 
 /// Rows of one list that are told of at most.
 const TOLD_MAX: usize = 1_000;
@@ -85,6 +91,8 @@ struct Before {
     /// When a list next changes because of the clock, in microseconds since 1970.
     due_us: BTreeMap<String, i64>,
     failed: bool,
+    /// Rows stay in the log, of whichever source: to try it with every row that comes helps nobody.
+    is_stuck: bool,
 }
 
 /// Ticks until it is stopped. `one_at_a_time` is held by whatever else builds.
@@ -111,14 +119,28 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
     };
     let mut before = Before::default();
     let mut night_told = NightTold::default();
-    let mut took = Duration::ZERO;
+    let fed: BTreeSet<String> = raw.iter().filter_map(|it| it.strip_prefix("raw_")).map(str::to_owned).collect();
+    let (mut last, mut took, mut is_put_off) = (Instant::now(), Duration::ZERO, false);
     loop {
-        // A fifth of the time at most: what is pushed and who reads have to get on as well.
-        tokio::time::sleep(every.max(IDLE_TIMES * took)).await;
+        tokio::time::sleep(pause(took)).await;
+        // What was put off is still to be done; what failed or is stuck waits, for rows that come mend nothing.
+        let left = every.saturating_sub(last.elapsed());
+        if before.failed || before.is_stuck {
+            tokio::time::sleep(left).await;
+        } else if !is_put_off {
+            // Whichever is first.
+            let _ = tokio::time::timeout(left, house.arrivals.of(&fed)).await;
+        }
         let began = Instant::now();
+        last = began;
         {
             // A run under way builds the same tables; the next tick finds what it has left.
-            let Ok(_one) = one_at_a_time.try_lock() else { continue };
+            let one = one_at_a_time.try_lock();
+            is_put_off = one.is_err();
+            let Ok(_one) = one else {
+                took = Duration::ZERO;
+                continue;
+            };
             match once(&house, &builder, &tables, &raw, &mut before).await {
                 Ok(()) => before.failed = false,
                 Err(error) => {
@@ -161,8 +183,13 @@ async fn once(
     raw: &BTreeSet<String>,
     before: &mut Before,
 ) -> anyhow::Result<()> {
+    // Of another day than it is nothing is made.
+    if house.leapt_clock().is_some() {
+        return Ok(());
+    }
     if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
-        crate::stream::commit(house).await?;
+        let committed = crate::stream::commit(house).await?;
+        before.is_stuck = !committed.stuck.is_empty() || !committed.waiting.is_empty();
     }
     let base = Base { open_on: house.as_of_on().await?, versions: versions(house, raw).await? };
     if before.base.as_ref() == Some(&base) {
@@ -327,6 +354,11 @@ fn building_of(scope: &str) -> Option<&str> {
     scope.strip_prefix("building:")?.split('/').next()
 }
 
+/// How long to rest after a tick that took so long.
+fn pause(took: Duration) -> Duration {
+    APART.saturating_sub(took).max(IDLE_TIMES * took)
+}
+
 /// The lists that changed by now because of the clock; they are due no more.
 fn take_due(due_us: &mut BTreeMap<String, i64>, now_us: i64) -> Vec<String> {
     let now: Vec<String> = due_us.iter().filter(|it| *it.1 <= now_us).map(|it| it.0.clone()).collect();
@@ -369,6 +401,12 @@ mod tests {
         assert_eq!(told(200 + NIGHT_NEWS_US), Vec::<String>::new(), "what is told late wakes people for nothing");
         let silent = [building("N1", 100, Some(150))];
         assert_eq!(night_readers(&silent, &accounts, &on_duty, 150), Vec::<String>::new(), "its gates fell silent");
+    }
+
+    #[test]
+    fn a_tick_begins_a_second_after_the_last_and_rests_twice_as_long_as_it_took() {
+        let rests = [0, 100, 300, 400, 1_000, 60_000].map(|it| pause(Duration::from_millis(it)).as_millis());
+        assert_eq!(rests, [1_000, 900, 700, 800, 2_000, 120_000]);
     }
 
     #[test]

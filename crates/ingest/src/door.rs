@@ -21,7 +21,8 @@ pub struct Door<'a> {
     pub pseudonyms: &'a dyn Pseudonyms,
     /// The vault's seal for bad rows.
     pub seal: &'a dyn Seal,
-    /// The present, microseconds UTC: bounds what is believed of the future, and dates rejects of a first load.
+    /// The present, microseconds UTC: bounds what is believed of the future and what is too late, and dates rejects of a first
+    /// load.
     pub now_us: i64,
     /// From which instant the platform can use the rows.
     pub known: KnownAt,

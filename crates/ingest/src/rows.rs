@@ -194,7 +194,9 @@ impl<'d> Rows<'d> {
             slots,
             earliest: start(pipeline, &mut moments).unwrap_or(YEAR_ONE_US),
             late_before: match (door.known, pipeline.contract.late_max) {
-                (KnownAt::At(known) | KnownAt::InOrder(known), Some(late_max)) => known.saturating_sub(late_max.micros()),
+                (KnownAt::At(known) | KnownAt::InOrder(known), Some(late_max)) => {
+                    known.min(door.now_us).saturating_sub(late_max.micros())
+                }
                 _ => i64::MIN,
             },
             latest: door.now_us.saturating_add(pipeline.contract.skew_max.micros()),

@@ -30,6 +30,8 @@ pub struct Upkeep {
     pub keep_removed_ms: i64,
     /// How long a file that was staged may wait for its commit; one day at least.
     pub keep_staged_ms: i64,
+    /// Whether what nobody can reach any more is removed. That reads the whole log and lists all files, and once a day will do.
+    pub is_swept: bool,
     /// What time it is, in milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -44,6 +46,7 @@ impl Default for Upkeep {
             before_day: None,
             keep_removed_ms: 7 * DAY_MS,
             keep_staged_ms: DAY_MS,
+            is_swept: true,
             now_ms: Utc::now().timestamp_millis(),
         }
     }
@@ -86,6 +89,9 @@ impl Lake {
         if INTERVAL <= version - self.checkpointed(&slot)? {
             self.checkpoint(&slot, version).await?;
             report.is_checkpointed = true;
+        }
+        if !upkeep.is_swept {
+            return Ok(report);
         }
         let removed_before_ms = upkeep.now_ms - upkeep.keep_removed_ms.max(7 * DAY_MS);
         let staged_before_ms = upkeep.now_ms - upkeep.keep_staged_ms.max(DAY_MS);

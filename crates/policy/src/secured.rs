@@ -136,7 +136,7 @@ impl SecuredTable {
                     continue;
                 }
             };
-            fields.push(seen_field(field, mask));
+            fields.push(seen_field(&entry.told(field), mask));
             columns.push(Seen { name: field.name().clone(), class, mask });
         }
         let schema = Arc::new(Schema::new(fields));

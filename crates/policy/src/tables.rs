@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use schema::Class;
@@ -71,17 +71,14 @@ pub struct TableEntry {
     pub look_up: Option<Arc<dyn LookUp>>,
     /// What of it tells of the company that people keep.
     pub company: Option<Company>,
+    /// Columns with their meaning, where the scan does not say it.
+    pub described: Option<SchemaRef>,
 }
 
 impl TableEntry {
     /// A table whose classes stand in the field metadata, under the key `class`.
     pub fn new(provider: Arc<dyn TableProvider>, subject: Option<&str>, version: i64) -> Self {
-        let classes = provider
-            .schema()
-            .fields()
-            .iter()
-            .filter_map(|field| Some((field.name().clone(), Class::parse(field.metadata().get("class")?)?)))
-            .collect();
+        let classes = classes(&provider.schema());
         Self {
             provider,
             subject: subject.map(str::to_owned),
@@ -90,7 +87,16 @@ impl TableEntry {
             newest_partition: None,
             look_up: None,
             company: None,
+            described: None,
         }
+    }
+
+    /// The same of rows that are worked out when they are read and say nothing of themselves: classes and meaning of its
+    /// columns are those of a schema.
+    pub fn described_by(mut self, schema: SchemaRef) -> Self {
+        self.classes = classes(&schema);
+        self.described = Some(schema);
+        self
     }
 
     /// The same with what tells of the company that people keep.
@@ -115,4 +121,16 @@ impl TableEntry {
     pub fn class(&self, column: &str) -> Option<Class> {
         self.classes.get(column).copied()
     }
+
+    /// A column of the scan with what is said of it.
+    pub(crate) fn told(&self, field: &Field) -> Field {
+        let described = self.described.as_ref().and_then(|it| it.field_with_name(field.name()).ok());
+        described.map_or_else(|| field.clone(), |it| field.clone().with_metadata(it.metadata().clone()))
+    }
+}
+
+/// Classes as they stand in field metadata.
+fn classes(schema: &SchemaRef) -> BTreeMap<String, Class> {
+    let class = |field: &Field| Class::parse(field.metadata().get("class")?);
+    schema.fields().iter().filter_map(|it| Some((it.name().clone(), class(it)?))).collect()
 }

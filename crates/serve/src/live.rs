@@ -25,7 +25,7 @@ pub struct LiveLimits {
 /// Something that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
-    /// A table has a new version: told to roles whose policy knows the table.
+    /// A table has a new version: told to whom the policy may show rows of it.
     Table {
         /// The table.
         table: String,

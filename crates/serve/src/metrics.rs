@@ -44,6 +44,7 @@ pub struct Metrics {
     tick_seconds: Histogram,
     tick_rows: Family<Labels<1>, Counter>,
     tick_failures: Counter,
+    merged_files: Family<Labels<1>, Counter>,
     rows: Family<Labels<2>, Counter>,
     spans: Family<Labels<1>, Counter>,
     waiting: Family<Labels<2>, Figure>,
@@ -97,6 +98,7 @@ impl Metrics {
             tick_seconds: seconds(),
             tick_rows: Family::default(),
             tick_failures: Counter::default(),
+            merged_files: Family::default(),
             rows: Family::default(),
             spans: Family::default(),
             waiting: Family::default(),
@@ -122,6 +124,7 @@ impl Metrics {
         to.register_with_unit("tick", "Builds of live tables while a day goes on", Unit::Seconds, it.tick_seconds.clone());
         to.register("tick_rows", "Rows that they wrote, by table", it.tick_rows.clone());
         to.register("tick_failures", "Such builds that failed", it.tick_failures.clone());
+        to.register("merged_files", "Small files that became larger ones, by table", it.merged_files.clone());
         to.register("rows", "Rows of files and of what was pushed, by what became of them", it.rows.clone());
         to.register("trace_spans", "Spans for the collector of traces, by what became of them", it.spans.clone());
         to.register("quarantine_rows", "Rows that wait in quarantine, by reason", it.waiting.clone());
@@ -198,6 +201,13 @@ impl Metrics {
     /// Counts a tick that failed.
     pub fn tick_failed(&self) {
         self.tick_failures.inc();
+    }
+
+    /// Counts small files of a table that became larger ones.
+    pub fn merged(&self, table: &str, files: usize) {
+        if 0 < files {
+            self.merged_files.get_or_create(&[("table", table.to_owned())]).inc_by(files as u64);
+        }
     }
 
     /// The last tick that built something.

@@ -131,6 +131,8 @@ pub enum PushRefusalKind {
     DiskFull,
     /// The table does not take the rows, and as many as may wait do.
     NotCommitted,
+    /// The machine's clock leapt: nothing is taken until it is mended, or confirmed.
+    Clock,
     /// The disk or the vault did not answer, or it is our bug.
     Failed,
 }

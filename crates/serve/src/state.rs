@@ -167,7 +167,7 @@ pub trait Jobs: Send + Sync {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// `run`, `ingest`, `transform`, `replay` (of rows in quarantine) or `reread` (of a door).
+    /// `run`, `ingest`, `transform`, `upkeep`, `replay` (of rows in quarantine) or `reread` (of a door).
     pub stage: String,
     /// Folder with the exports; the server's own if there is none.
     #[serde(default)]

@@ -21,6 +21,7 @@ use schema::{Cadence, Materialized, Pipeline, nearest, time::days_date};
 
 use crate::Error;
 use crate::graph::Graph;
+use crate::live::Held;
 use crate::node::{Node, Origin};
 use crate::planned::{self, Schemas};
 use crate::standing::Past;
@@ -254,37 +255,48 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// If a table cannot be read, or a view cannot be planned.
     pub async fn context(&self, query: &str, path: &str, as_of_on: i32) -> Result<SessionContext, Error> {
-        self.context_of(query, path, as_of_on, false).await
+        self.context_of(query, path, as_of_on, None).await
     }
 
-    /// The same with what the log has and no table yet: raw rows, and staging that follows from them.
+    /// The same with what the log has and no table yet: raw rows, and staging that follows from them. All of it is of one
+    /// instant.
     ///
     /// # Errors
     /// If a table or the log cannot be read, or a view cannot be planned.
     pub async fn live_context(&self, query: &str, path: &str, as_of_on: i32) -> Result<SessionContext, Error> {
-        self.context_of(query, path, as_of_on, true).await
+        let needed = self.graph.read_by(query);
+        let is_needed = |it: &&Node| needed.as_ref().is_none_or(|needed| needed.contains(&it.name));
+        let nodes: Vec<&Node> = self.graph.nodes().iter().filter(is_needed).collect();
+        let held = self.hold(&nodes).await?;
+        self.context_of(query, path, as_of_on, Some(&held)).await
     }
 
-    async fn context_of(&self, query: &str, path: &str, as_of_on: i32, is_live: bool) -> Result<SessionContext, Error> {
+    /// The same of raw tables that were looked at before, for queries in which no date is a parameter.
+    pub(crate) async fn held_context(&self, query: &str, path: &str, held: &Held) -> Result<SessionContext, Error> {
+        self.context_of(query, path, 0, Some(held)).await
+    }
+
+    async fn context_of(&self, query: &str, path: &str, as_of_on: i32, held: Option<&Held>) -> Result<SessionContext, Error> {
         let fail = || Error::query("plan", path);
         let context = self.engine.context();
+        let _pinning = held.map(|it| self.pins.hold(it));
         // No more than that: what a table was made of may have changed since, and is no matter of whoever reads the table.
         let needed = self.graph.read_by(query);
         if needed.is_none() {
-            for table in self
-                .engine
-                .lake()
-                .tables()
-                .map_err(Error::lake("list", "all"))?
-                .into_iter()
-                .filter(|it| self.graph.node(it).is_none())
-            {
+            let mut unmade = self.engine.lake().tables().map_err(Error::lake("list", "all"))?;
+            unmade.retain(|it| self.graph.node(it).is_none());
+            for table in unmade {
                 context.register_table(table.as_str(), self.provider(&table).await?).map_err(fail())?;
             }
         }
-        for node in self.graph.nodes().iter().filter(|it| needed.as_ref().is_none_or(|needed| needed.contains(&it.name))) {
+        let is_needed = |it: &&Node| needed.as_ref().is_none_or(|needed| needed.contains(&it.name));
+        let nodes: Vec<&Node> = self.graph.nodes().iter().filter(is_needed).collect();
+        for node in nodes {
             if node.is_stored() {
-                let live = if is_live { self.live(node).await? } else { None };
+                let live = match held {
+                    Some(held) => self.live(node, held).await?,
+                    None => None,
+                };
                 let provider = match live {
                     Some(live) => live,
                     None => self.provider(&node.name).await?,

@@ -29,5 +29,6 @@ pub use build::{Action, Builder, Built, Config, Progress, Violation};
 pub use effect::FollowedUp;
 pub use error::Error;
 pub use graph::Graph;
+pub use live::{Staged, StagedTable};
 pub use node::Node;
 pub use risk::{Backtested, Input, ModelState, Risk, Scored, Trained, rescored};

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::PinnedTable;
 use lake::Snapshot;
 use schema::Materialized;
 use serde_json::Value;
 
 use crate::Error;
 use crate::build::Builder;
+use crate::live::Held;
 use crate::node::{Node, Origin};
 
 /// Counted up when the way of building changes what is built, so that every table is made again.
@@ -43,6 +45,15 @@ impl Pins {
     /// Begins a build: what an earlier one pinned is forgotten.
     pub(crate) fn begin(&self) -> Pinning<'_> {
         *self.lock() = Some(HashMap::new());
+        Pinning(self)
+    }
+
+    /// Begins a reading of raw tables that were looked at before.
+    pub(crate) fn hold(&self, held: &Held) -> Pinning<'_> {
+        // What only the log has rows of was never written.
+        let version = |it: &PinnedTable| (0 <= it.snapshot().version).then(|| it.snapshot().clone());
+        let pinned = held.iter().map(|(table, it)| (table.clone(), it.as_deref().and_then(version)));
+        *self.lock() = Some(pinned.collect());
         Pinning(self)
     }
 
@@ -172,8 +183,11 @@ impl Builder<'_> {
             if from == version {
                 continue;
             }
-            let changes =
-                self.engine.lake_of(&input).changes(&input, from, version).await.map_err(Error::lake("compare", &input))?;
+            // Whoever reads while a build goes on may have looked at the raw table before the build did: the table holds
+            // more of these days then.
+            let (older, newer) = (from.min(version), from.max(version));
+            let changes = self.engine.lake_of(&input).changes(&input, older, newer).await;
+            let changes = changes.map_err(Error::lake("compare", &input))?;
             if !changes.is_complete {
                 return Ok(Need::All("the history of an input is gone"));
             }

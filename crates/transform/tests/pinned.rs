@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Schema};
-use engine::{Config, Engine};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Int64Type, Schema};
+use engine::{Config, Engine, TableTail, Tails};
 use lake::{Commit, Durability, Lake, TableSpec};
 use schema::time::CampusClock;
 use schema::{Model, Pipeline, raw_schema, raw_sort};
@@ -120,6 +121,44 @@ async fn rows_that_are_committed_while_a_build_runs_are_the_next_builds() {
     assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (2, 2));
     builder.build(20_000, &[], false, &|_| {}).await.expect("built");
     assert_eq!((rows(&lake, "stg_apple").await, rows(&lake, "stg_pear").await), (3, 3));
+}
+
+/// A log without rows, which counts how often it is looked at.
+#[derive(Debug)]
+struct Looked {
+    pipeline: Pipeline,
+    looks: AtomicUsize,
+}
+
+impl Tails for Looked {
+    fn tail(&self, table: &str) -> Result<Option<TableTail>, Box<dyn std::error::Error + Send + Sync>> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        let tail = TableTail { app_id: "log/0", schema: raw_schema(&self.pipeline), partition_by: None, parts: Vec::new() };
+        Ok((table == self.pipeline.raw_table()).then_some(tail))
+    }
+
+    fn tables(&self) -> Vec<String> {
+        vec![self.pipeline.raw_table()]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_of_raw_rows_and_of_their_staging_looks_at_the_log_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = Lake::open(lake::Config { root: folder.path().join("lake"), durability: Durability::Os }).await.expect("a lake");
+    let pipelines = [pipeline("apple")];
+    add(&lake, &pipelines[0], 1).await;
+    let clock = CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::MIN);
+    let config = Config { memory_bytes: 64 << 20, partitions: 1, spill_dir: folder.path().join("spill") };
+    let looked = Arc::new(Looked { pipeline: pipelines[0].clone(), looks: AtomicUsize::new(0) });
+    let engine = Engine::new(config, lake.clone(), None, clock).expect("an engine").with_tails(looked.clone());
+    let graph = Graph::new(&pipelines, &[], None).expect("a graph");
+    let builder = Builder::new(&engine, &graph, &pipelines, config_of_builds()).await.expect("a builder");
+    let query = "SELECT count(*) AS n FROM raw_apple CROSS JOIN stg_apple";
+    let context = builder.live_context(query, "the query", 20_000).await.expect("tables");
+    assert_eq!(looked.looks.load(Ordering::Relaxed), 1, "two looks would be of two instants");
+    let found = context.sql(query).await.expect("planned").collect().await.expect("read");
+    assert_eq!(found[0].column(0).as_primitive::<Int64Type>().value(0), 1, "the row is staged, although nothing was built");
 }
 
 #[tokio::test(flavor = "multi_thread")]

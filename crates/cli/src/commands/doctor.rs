@@ -13,6 +13,7 @@ use super::{Common, Format, demo};
 use crate::doctor::{self, Line, Server};
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
+use crate::known::{Doubt, doubt_path};
 use crate::stream;
 
 /// How long a server may take to answer.
@@ -139,7 +140,8 @@ async fn inside(house: &House, answer: Option<&Value>) -> anyhow::Result<Vec<Lin
     match stream::look(house, &mut stream::Seen::default()).await {
         Ok(operation) => {
             let known = operation.pipelines.iter().filter_map(|it| it.known_us).max();
-            lines.push(doctor::clock_line(chrono::Utc::now().timestamp_micros(), known));
+            let doubt = Doubt::read(&doubt_path(&house.place.data));
+            lines.push(doctor::clock_line(chrono::Utc::now().timestamp_micros(), known, doubt));
             let free = operation.disk_free_bytes.map_or_else(|| "?".to_owned(), |it| (it >> 20).to_string());
             let (held, rows) = (operation.log_bytes >> 20, operation.log_rows);
             lines.push(Line::new(

@@ -2,6 +2,7 @@
 
 mod cases;
 mod check;
+mod clock;
 mod config;
 mod demo;
 mod doctor;
@@ -20,6 +21,7 @@ mod simulate;
 mod sql;
 mod token;
 mod transform;
+mod upkeep;
 mod user;
 pub(crate) mod warn;
 
@@ -82,6 +84,8 @@ enum Command {
     Transform(transform::Transform),
     /// Walks every room once, in order: the nightly job.
     Run(run::Run),
+    /// Merges small files of the lake and removes what nobody reaches, as every night does (湖维护).
+    Upkeep(upkeep::Upkeep),
     /// Serves API and web app, holds the lake and runs the schedule.
     Serve(serve::Serve),
     /// Explains and replays what was offered (关怀提示); trains and judges risk models (风险模型).
@@ -110,6 +114,8 @@ enum Command {
     Token(token::Token),
     /// Checks the project's files without touching data.
     Check(check::Check),
+    /// Whether the machine's clock is believed; with --confirm somebody says that it is right (时钟).
+    Clock(clock::Clock),
     /// Says what is well and what is not, and what to do: settings, disk, clock, log, sources, tables, backup (体检).
     Doctor(doctor::Doctor),
     /// Prints the settings.
@@ -130,6 +136,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ingest(it) => it.run(&common).await,
         Command::Transform(it) => it.run(&common).await,
         Command::Run(it) => it.run(&common).await,
+        Command::Upkeep(it) => it.run(&common).await,
         Command::Serve(it) => it.run(&common).await,
         Command::Sql(it) => it.run(&common).await,
         Command::Warn(it) => it.run(&common).await,
@@ -144,6 +151,7 @@ pub(crate) async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(it) => it.run(&common).await,
         Command::Token(it) => it.run(&common).await,
         Command::Check(it) => it.run(&common).await,
+        Command::Clock(it) => it.run(&common),
         Command::Doctor(it) => it.run(&common).await,
         Command::Config(it) => it.run(&common),
         Command::Completions { shell } => {

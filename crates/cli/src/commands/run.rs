@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use lake::Upkeep;
 use serde::Serialize;
 use serve::{Done, Order};
 use store::RunResult;
@@ -15,6 +14,7 @@ use crate::cases;
 use crate::handover;
 use crate::house::{Access, House};
 use crate::memory;
+use crate::upkeep;
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -122,13 +122,8 @@ pub(crate) async fn walk(house: &House, input: Option<&PathBuf>, is_json: bool, 
         .await?;
     }
     stage(house, "upkeep", &mut stages, async {
-        let mut files = 0;
-        for lake in house.engine.lakes() {
-            for table in lake.tables()? {
-                files += lake.upkeep(&table, Upkeep::default()).await?.files_compacted as i64;
-            }
-        }
-        Ok((files, 0, String::new(), ()))
+        let files: usize = upkeep::all(house).await?.into_values().sum();
+        Ok((files as i64, 0, String::new(), ()))
     })
     .await?;
     // A month without a rehearsal does not pass in silence, and is no reason to call the night a failure.

@@ -20,6 +20,7 @@ use crate::stream::{self, Doorstep, Feeds, Pushing};
 use crate::telling;
 use crate::tick;
 use crate::traces;
+use crate::upkeep;
 use crate::working_days;
 
 #[derive(Debug, Args)]
@@ -49,7 +50,7 @@ pub(crate) async fn serve_house(
 ) -> anyhow::Result<()> {
     let listen = listen.unwrap_or_else(|| house.settings.serve.listen.clone());
     let audit = Arc::new(serve::StoreAudit::new(house.store.clone()));
-    let sessions = Arc::new(crate::tables::sessions(&house, audit)?);
+    let sessions = Arc::new(crate::tables::sessions(&house, audit).await?);
     let (rules, rules_now) = watch::channel(working_days::rules(&house).await?);
     let bounds = &house.settings.live;
     let live = Arc::new(Live::new(LiveLimits {
@@ -121,11 +122,12 @@ pub(crate) async fn serve_house(
         .then(|| tokio::spawn(schedule(jobs.clone())));
     let tick = tick::run(house.clone(), live.clone(), jobs.one_at_a_time.clone());
     let tick = house.fixed_now_us.is_none().then(|| tokio::spawn(tick));
+    let upkeep = tokio::spawn(upkeep::run(house.clone(), jobs.one_at_a_time.clone()));
     // Whoever pretends that it is another time asks nobody to come.
     let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone(), live)));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
     let result = serve::serve(config, parts, shutdown()).await;
-    for task in [schedule, tick, care, Some(committer), Some(telling)].into_iter().flatten().chain(doors) {
+    for task in [schedule, tick, care, Some(committer), Some(telling), Some(upkeep)].into_iter().flatten().chain(doors) {
         task.abort();
     }
     // A run under way ends in a commit or not at all; waiting for it only spares the next start some work.
@@ -198,8 +200,10 @@ impl Jobs for HouseJobs {
         let _one = self.one_at_a_time.lock().await;
         let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
         let mut done = Done::default();
-        let stage =
-            ["run", "ingest", "replay", "reread", "transform"].into_iter().find(|it| *it == order.stage).unwrap_or("other");
+        let stage = ["run", "ingest", "replay", "reread", "transform", "upkeep"]
+            .into_iter()
+            .find(|it| *it == order.stage)
+            .unwrap_or("other");
         let traced = traces::begin("job");
         traces::note(&traced, "yizhan.stage", stage);
         let work = async {
@@ -209,6 +213,7 @@ impl Jobs for HouseJobs {
                 "replay" => quarantine::work(&self.house, &order).await.map(|it| done = it),
                 "reread" => replay::work(&self.house, &order).await.map(|it| done = it),
                 "transform" => transform::work(&self.house, &order).await.map(|it| done = it),
+                "upkeep" => upkeep::work(&self.house, &order).await.map(|it| done = it),
                 other => Err(crate::exit::Caller(format!("there is no stage \"{other}\"")).into()),
             }
         };
@@ -237,7 +242,9 @@ async fn schedule(jobs: Arc<HouseJobs>) {
         let due = if now.naive_local() < today { today.checked_sub_days(Days::new(1)).unwrap_or(today) } else { today };
         let last = house.store.runs().last_success("upkeep").await.ok().flatten();
         let last = last.and_then(|it| chrono::DateTime::from_timestamp_micros(it.began_at_us));
-        if last.is_none_or(|it| it.with_timezone(&zone).naive_local() < due) && jobs.input.is_dir() {
+        let is_due = last.is_none_or(|it| it.with_timezone(&zone).naive_local() < due) && jobs.input.is_dir();
+        // Under a clock that leapt the night would be that of another day.
+        if is_due && house.leapt_clock().is_none() {
             tracing::info!("the nightly run begins");
             let order = Order { stage: "run".to_owned(), is_json: true, ..Order::default() };
             let done = jobs.run(order).await;

@@ -49,7 +49,7 @@ pub(crate) async fn session_of(house: &House, account: &str) -> anyhow::Result<(
         anyhow::bail!(Caller(format!("account \"{}\" has no role", account.account)));
     };
     let audit: Arc<dyn policy::Audit> = Arc::new(serve::StoreAudit::new(house.store.clone()));
-    let sessions = Arc::new(crate::tables::sessions(house, audit)?);
+    let sessions = Arc::new(crate::tables::sessions(house, audit).await?);
     let Some(role) = sessions.policies().role(&grant.role) else {
         anyhow::bail!(Caller(format!("there is no role \"{}\": see policies/", grant.role)));
     };

@@ -137,6 +137,10 @@ async fn build_again(
     again: Option<RangeInclusive<i32>>,
 ) -> anyhow::Result<Vec<Built>> {
     expect_signers(house).await?;
+    if let Some(odd) = house.leapt_clock() {
+        let (zh, en) = odd.words();
+        anyhow::bail!(Caller(format!("{zh} / {en}")));
+    }
     // What was pushed before is known as of a date that begins now, and such a date is written once.
     crate::stream::commit(house).await?;
     let builder = builder(house, again).await?;

@@ -220,6 +220,13 @@ async fn commit(
     let sort_by = raw_sort(pipeline);
     let threads = Settings::cores(house.settings.ingest.threads);
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
-    house.lake.append(&spec, files, Commit { position, info: crate::known::noted(known_us), data_change: true }).await?;
+    house
+        .lake
+        .append(
+            &spec,
+            files,
+            Commit { position, info: crate::known::noted(known_us, house.fixed_now_us.is_some()), data_change: true },
+        )
+        .await?;
     Ok(())
 }

@@ -254,7 +254,7 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
     // The files are there, and no commit names them or the position that they reach.
     pass("commit.staged");
-    positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us)).await
+    positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us, house.fixed_now_us.is_some())).await
 }
 
 async fn append(

@@ -97,7 +97,17 @@ impl Doorstep {
 
     /// Forgets answers that the store has: those of frames that were committed.
     pub(super) fn forget(&self, committed: &Committed) {
-        let Some(last) = committed.last else { return };
+        let last = match committed.last {
+            Some(last) => last,
+            // Ticks and runs commit as well: where the log holds nothing, the store has the answer to all that is synced.
+            None => {
+                let synced = self.log.synced();
+                if 0 < self.log.held() {
+                    return;
+                }
+                synced
+            }
+        };
         self.recent.lock().retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
     }
 
@@ -159,7 +169,10 @@ impl Doorstep {
         if let Some(refusal) = flooded {
             return Err(refusal);
         }
-        let now_us = self.house.known_us();
+        let now_us = self.house.known_us().map_err(|odd| {
+            let (zh, en) = odd.words();
+            refused(PushRefusalKind::Clock, zh, en)
+        })?;
         let taken = self.through(pipeline, &parcel.cargo, now_us)?;
         self.house.known_until(taken.known_us);
         // A broker does not take its messages back: those that it gave go into the quarantine, and then its door closes.
@@ -203,9 +216,6 @@ impl Doorstep {
         if let Some(place) = place {
             let recent = Recent { body_hash, answer: answer.clone(), ticket: ticket.clone() };
             self.recent.lock().insert(place, recent);
-        }
-        if self.house.settings.stream.commit_bytes.0 <= self.log.held() {
-            self.filled.notify_one();
         }
         Ok((answer, Some(ticket)))
     }
@@ -265,7 +275,7 @@ impl Doorstep {
         }
     }
 
-    fn through(&self, pipeline: &Pipeline, cargo: &Cargo, now_us: i64) -> Result<Taken, PushRefusal> {
+    fn through(&self, pipeline: &Pipeline, cargo: &Cargo, known_us: i64) -> Result<Taken, PushRefusal> {
         let vault = self.house.vault();
         let stream = &self.house.settings.stream;
         let usual = crate::ingest::limits(&self.house);
@@ -277,10 +287,10 @@ impl Doorstep {
         };
         let known = match cargo {
             // What a source sends in its order it means in that order.
-            Cargo::Messages(_) => KnownAt::InOrder(now_us),
+            Cargo::Messages(_) => KnownAt::InOrder(known_us),
             // A body is made by somebody: where rows say themselves when they changed, that is asked first, as of a file.
-            Cargo::Pushed(..) if pipeline.contract.changed_at.is_empty() => KnownAt::InOrder(now_us),
-            Cargo::Pushed(..) | Cargo::File { .. } => KnownAt::At(now_us),
+            Cargo::Pushed(..) if pipeline.contract.changed_at.is_empty() => KnownAt::InOrder(known_us),
+            Cargo::Pushed(..) | Cargo::File { .. } => KnownAt::At(known_us),
         };
         let door = Door {
             pipeline,
@@ -288,7 +298,8 @@ impl Doorstep {
             persons: &self.persons,
             pseudonyms: &*vault,
             seal: &*vault,
-            now_us,
+            // Where rows are dated ahead of the machine's clock, what is late or of the future is told by the clock.
+            now_us: known_us.min(self.house.now_us()),
             known,
             limits,
         };
@@ -338,6 +349,13 @@ impl Doorstep {
                 ticket.as_ref().map_or(Ok(()), |it| door.wait(it))?;
                 Ok((answer, ticket.is_some()))
             });
+            if matches!(taken, Ok((_, true))) {
+                door.house.arrivals.note(&admitted.pipeline);
+                // A commit takes what is synced: called any sooner it would find nothing.
+                if door.house.settings.stream.commit_bytes.0 <= door.log.held() {
+                    door.filled.notify_one();
+                }
+            }
             let answer = door.note(taken)?;
             wal::point::pass("answer.before");
             Ok(answer)
@@ -481,4 +499,28 @@ fn skipped(pipeline: &str, first: &str) -> String {
         "rows_skipped": first["rows_in"], "reasons": {},
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Stage, contract, event, run};
+
+    #[test]
+    fn answers_that_another_commit_brought_into_the_store_are_forgotten_by_the_next_round() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            let nothing = super::Committed::default();
+            opened.push("thing", &[event(1, "a", 0)]).await;
+            opened.door.forget(&nothing);
+            assert_eq!(opened.door.recent.lock().len(), 1, "no table has the row yet");
+            // As a tick does, which knows nothing of the door.
+            crate::stream::commit(&opened.house).await.expect("committed");
+            opened.door.forget(&nothing);
+            assert_eq!(opened.door.recent.lock().len(), 0);
+            // And the answer is the same as ever.
+            let again = opened.push("thing", &[event(1, "a", 0)]).await;
+            assert_eq!(again["rows_skipped"], 1, "{again}");
+        });
+    }
 }

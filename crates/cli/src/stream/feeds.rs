@@ -18,7 +18,7 @@ use crate::house::House;
 use crate::ingest::QUARANTINE;
 use crate::replay::REPLAYED;
 
-/// How long an answer serves everybody who asks: a page, its neighbours, a monitor.
+/// How long an answer serves everybody who asks: a page, its neighbours, a monitor. A word that sources changed ends it.
 const FRESH: Duration = Duration::from_secs(5);
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -62,11 +62,14 @@ impl Pipelines for Feeds {
     async fn look(&self) -> Result<Operation, String> {
         let mut kept = self.kept.lock().await;
         let (seen, last) = &mut *kept;
-        if let Some((_, operation)) = last.as_ref().filter(|it| it.0.elapsed() < FRESH) {
+        let is_fresh = |it: &&(Instant, Operation)| it.0.elapsed() < FRESH && self.house.arrivals.is_fresh(it.0);
+        if let Some((_, operation)) = last.as_ref().filter(is_fresh) {
             return Ok(operation.clone());
         }
+        // What comes while it looks may be missed by it.
+        let began = Instant::now();
         let operation = look(&self.house, seen).await.map_err(|error| format!("{error:#}"))?;
-        *last = Some((Instant::now(), operation.clone()));
+        *last = Some((began, operation.clone()));
         Ok(operation)
     }
 }

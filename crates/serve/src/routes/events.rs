@@ -94,12 +94,13 @@ impl From<PushRefusal> for Problem {
             PushRefusalKind::Bad => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_bad"),
             PushRefusalKind::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             PushRefusalKind::NotCommitted => (StatusCode::SERVICE_UNAVAILABLE, "not_committed"),
+            PushRefusalKind::Clock => (StatusCode::SERVICE_UNAVAILABLE, "clock_leapt"),
             PushRefusalKind::Failed => (StatusCode::SERVICE_UNAVAILABLE, "not_kept"),
         };
         let after = match it.kind {
             PushRefusalKind::Full | PushRefusalKind::Failed => Some(RETRY_AFTER_S),
             // Somebody has to do something first.
-            PushRefusalKind::NotCommitted | PushRefusalKind::DiskFull => Some(LONG_AFTER_S),
+            PushRefusalKind::NotCommitted | PushRefusalKind::DiskFull | PushRefusalKind::Clock => Some(LONG_AFTER_S),
             _ => None,
         };
         Problem::new(status, code, format!("{} / {}", it.zh, it.en)).after(after)

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use policy::{Role, RowRule};
+use policy::{Principal, Role, RowRule, Scope, Scoped, Session};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
@@ -43,9 +43,8 @@ pub(crate) async fn live(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let token = token(&headers).ok_or_else(Problem::unauthorized)?;
-    if Reader::of_token(&state, &token).await?.is_none() {
-        return Err(Problem::unauthorized());
-    }
+    let Some(reader) = Reader::of_token(&state, &token).await? else { return Err(Problem::unauthorized()) };
+    let role = reader.grant.role;
     let live = state.parts.live.clone();
     let place = live.enter(blake3::hash(token.as_bytes()).to_hex().as_str()).map_err(|full| {
         let (status, code, text) = match full {
@@ -76,7 +75,7 @@ pub(crate) async fn live(
     let mut beat = interval_at(Instant::now() + BEAT, BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let listening =
-        Listening { state, token, cursor, wakes, beat, ready: VecDeque::from([greeting]), is_over: false, _place: place };
+        Listening { state, token, role, cursor, wakes, beat, ready: VecDeque::from([greeting]), is_over: false, _place: place };
     let mut response = Sse::new(stream::unfold(listening, Listening::next)).into_response();
     // Proxies keep answers back until they are long enough; this one never ends.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -87,6 +86,8 @@ pub(crate) async fn live(
 struct Listening {
     state: State,
     token: String,
+    /// The active role when the session was last looked at.
+    role: String,
     /// Number of the last event that was looked at.
     cursor: u64,
     wakes: watch::Receiver<u64>,
@@ -120,6 +121,15 @@ impl Listening {
             self.is_over = true;
             return;
         }
+        let found = live.since(self.cursor);
+        // Most wakes are nothing to most streams. What is passed over here is looked at again with the next beat, so whoever
+        // has another role by then misses nothing.
+        if let Since::Events(events) = &found
+            && !is_beat
+            && !events.iter().any(|it| self.concerns(&it.1))
+        {
+            return;
+        }
         let reader = match Reader::of_token(&self.state, &self.token).await {
             Ok(Some(reader)) => reader,
             Ok(None) => {
@@ -133,7 +143,8 @@ impl Listening {
         if is_beat {
             self.ready.push_back(Event::default().event("beat").data("{}"));
         }
-        let events = match live.since(self.cursor) {
+        self.role.clone_from(&reader.grant.role);
+        let events = match found {
             Since::Events(events) => events,
             Since::TooLong(newest) => {
                 self.cursor = newest;
@@ -141,8 +152,9 @@ impl Listening {
                 return;
             }
         };
+        let mut session = None;
         for (number, topic) in events {
-            match may_hear(&reader, &topic).await {
+            match may_hear(&reader, &mut session, &topic).await {
                 Ok(true) => self.ready.push_back(told(&topic, live.name(number))),
                 Ok(false) => {}
                 // It stays before the cursor and is asked about again until the next beat; then the pages' own looks find it.
@@ -152,6 +164,21 @@ impl Listening {
             self.cursor = number;
         }
     }
+
+    /// Whether the role, as it was last, may hear of something at all; no question is asked for that.
+    fn concerns(&self, topic: &Topic) -> bool {
+        self.state.parts.sessions.policies().role(&self.role).is_some_and(|it| may_concern(it, topic))
+    }
+}
+
+fn may_concern(role: &Role, topic: &Topic) -> bool {
+    let has = |page: &str| role.pages.iter().any(|it| it == page);
+    match topic {
+        Topic::Table { table, .. } => reads(role, table),
+        Topic::Case { .. } | Topic::Cases { .. } => has("care") || has("cases"),
+        Topic::Runs { .. } | Topic::Channels { .. } => has("runs"),
+        Topic::Pipelines { .. } => has("pipelines"),
+    }
 }
 
 fn told(topic: &Topic, name: String) -> Event {
@@ -159,12 +186,22 @@ fn told(topic: &Topic, name: String) -> Event {
     Event::default().event(kind).id(name).data(json!({ "id": id, "version": version }).to_string())
 }
 
-/// Whether a reader may know that something changed: as much as they would see if they asked for it now.
-async fn may_hear(reader: &Reader, topic: &Topic) -> Result<bool, Problem> {
+/// Whether a reader may know that something changed: as much as they would see if they asked for it now. The session is opened
+/// once for all that is asked together.
+async fn may_hear(reader: &Reader, session: &mut Option<Session>, topic: &Topic) -> Result<bool, Problem> {
     match topic {
         Topic::Table { table, .. } => {
             let role = reader.state.parts.sessions.policies().role(&reader.grant.role);
-            Ok(role.is_some_and(|it| reads(it, table)))
+            match role.and_then(|it| it.rule(table)).map(|it| it.1.rows) {
+                None | Some(RowRule::None | RowRule::Absent) => Ok(false),
+                Some(RowRule::All) => Ok(true),
+                Some(rows) => {
+                    if session.is_none() {
+                        *session = Some(reader.session().await?);
+                    }
+                    Ok(session.as_ref().is_some_and(|it| reaches(rows, it.principal(), it.students())))
+                }
+            }
         }
         Topic::Case { thread_key, .. } => {
             if reader.require_cases().is_err() {
@@ -184,6 +221,18 @@ async fn may_hear(reader: &Reader, topic: &Topic) -> Result<bool, Problem> {
 /// Whether a role reads rows of a table: no rule, no rows, and so no news of it.
 fn reads(role: &Role, table: &str) -> bool {
     role.rule(table).is_some_and(|(_, rule)| rule.rows != RowRule::None)
+}
+
+/// Whether any row can be a reader's: off duty, or without students, nobody hears when something happens to others.
+fn reaches(rows: RowRule, who: &Principal, students: &Scoped) -> bool {
+    match rows {
+        RowRule::All => true,
+        RowRule::None | RowRule::Absent => false,
+        RowRule::Scope => !matches!(students, Scoped::Keys(keys) if keys.keys().is_empty()),
+        RowRule::Clients => !who.clients.is_empty(),
+        RowRule::Own => who.person_key.is_some(),
+        RowRule::College => who.scopes.iter().any(|it| matches!(it, Scope::College(_))),
+    }
 }
 
 #[cfg(test)]
@@ -209,5 +258,30 @@ mod tests {
         let role = Role::parse(Path::new("leader.toml"), text).expect("a role");
         let heard = ["cockpit_data", "cockpit_hidden", "cockpit_known", "warning_student"].map(|it| reads(&role, it));
         assert_eq!(heard, [true, false, false, false]);
+    }
+
+    fn somebody(scopes: Vec<Scope>, clients: Vec<i64>) -> Principal {
+        Principal {
+            account: "lin".to_owned(),
+            role: "psychologist".to_owned(),
+            scopes,
+            purpose: String::new(),
+            on_call: Vec::new(),
+            clients,
+            person_key: None,
+        }
+    }
+
+    #[test]
+    fn whoever_reaches_nobody_does_not_hear_when_something_happens_to_others() {
+        let some = Scoped::Keys(std::sync::Arc::new(policy::KeySet::new(vec![7])));
+        let off_duty = somebody(vec![Scope::OnCall], Vec::new());
+        assert!(!reaches(RowRule::Scope, &off_duty, &Scoped::nobody()));
+        assert!(reaches(RowRule::Scope, &off_duty, &some) && reaches(RowRule::Scope, &off_duty, &Scoped::All));
+        assert!(!reaches(RowRule::Clients, &off_duty, &Scoped::All));
+        assert!(reaches(RowRule::Clients, &somebody(vec![Scope::Assigned], vec![7]), &some));
+        assert!(!reaches(RowRule::Own, &off_duty, &Scoped::All) && !reaches(RowRule::College, &off_duty, &Scoped::All));
+        let college = somebody(vec![Scope::College("C01".to_owned())], Vec::new());
+        assert!(reaches(RowRule::College, &college, &Scoped::nobody()));
     }
 }
