@@ -216,7 +216,10 @@ fn plain_python_works_the_measures_out_again_and_finds_the_same() {
     let out = output(command.current_dir(repository()));
     let said = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
-    assert!(35 < said.lines().count() && said.contains("meal_orderliness") && said.contains("activity_repeat_n"), "{said}");
+    assert!(60 < said.lines().count(), "{said}");
+    for measure in ["meal_orderliness", "overnight_absence_n", "presence_regularity", "silence_surprise", "roommate_presence"] {
+        assert!(said.contains(measure), "{measure} was not worked out again: {said}");
+    }
 }
 
 #[test]
