@@ -199,13 +199,18 @@ def of_evenings(days, on):
     """When a boarder came home: the middle over four weeks, how firmly it is kept round the clock, and in which order."""
     minutes = [it.home for day, it in days if day >= on - datetime.timedelta(days=28) and it.home is not None]
     turns = [2 * math.pi * it / 1440 for it in minutes]
-    firm = math.hypot(math.fsum(map(math.cos, turns)), math.fsum(map(math.sin, turns))) / len(turns) if turns else None
+    east, north = math.fsum(map(math.cos, turns)), math.fsum(map(math.sin, turns))
+    firm = math.hypot(east, north) / len(turns) if turns else None
+    # An evening of eight hours has its middle within it, on the other side of midnight too.
+    mean = math.atan2(north, east) / (2 * math.pi) * 1440 % 1440 if turns else None
+    mean = mean + 1440 if mean is not None and mean < 240 else mean
     lately = [(day, it.home) for day, it in sorted(days, key=lambda it: it[0]) if day >= on - datetime.timedelta(days=56)]
     bins = [home // 30 for _, home in lately if home is not None]
     return {
         **({"return_orderliness": (orderliness(bins), len(bins))} if lately else {}),
         "evening_return": (statistics.median(minutes) if minutes else None, len(minutes)),
         "return_concentration": (firm, len(minutes)),
+        "return_mean": (mean, len(minutes)),
     }
 
 
@@ -442,8 +447,10 @@ def campus_day(at):
     return (at + datetime.timedelta(hours=4)).date()
 
 
-# Hardly anybody's on a campus of two months: thirty evenings at the gate, three months of activities, mid-term marks, requests.
-RARE = {"return_orderliness", "activity_trend", "first_task_missing_n"}
+# Hardly anybody's on a campus of two months: thirty evenings at the gate, three months or terms of activities, mid-term marks.
+RARE = {"return_orderliness", "activity_trend", "activity_growth", "volunteer_growth", "first_task_missing_n"}
+# Teaching days that make a term.
+TERM_DAYS = 28
 # A day that no calendar names is a teaching day.
 TAUGHT = {"teaching", "makeup", None}
 
@@ -531,6 +538,49 @@ WITNESSES = (
 )
 
 
+def of_terms(campus):
+    """How taking part grew from term to term, of the terms in which somebody studied here."""
+    ask, word, known = campus.ask, campus.word, campus.known
+    came = ask(f"SELECT student_key, activity_id, occurred_on FROM stg_activity_attendance WHERE {known} AND occurred_on < DATE '{word}'")
+    came = [it for it in came if it["occurred_on"] >= campus.ago(1095)]
+    kinds = {it["activity_id"]: it["kind"] for it in ask(f"SELECT activity_id, kind FROM stg_activity WHERE {campus.valid}")}
+    entered, away = {}, defaultdict(list)
+    for it in ask(f"SELECT student_key, status, valid_from, valid_to FROM stg_enrollment_span WHERE {campus.valid}"):
+        entered[it["student_key"]] = min(entered.get(it["student_key"], it["valid_from"]), it["valid_from"])
+        if it["status"] not in ("enrolled", "extended"):
+            away[it["student_key"]].append((it["valid_from"], it["valid_to"] or "9999"))
+    went, cohorts = defaultdict(set), {}
+    for it in came:
+        went[it["student_key"]].add((it["activity_id"], it["occurred_on"]))
+    found = defaultdict(dict)
+    first = min((it["occurred_on"] for it in came), default=word)
+    for key, person in campus.people.items():
+        cohort = (person["campus"], person["grade"])
+        if cohort not in cohorts:
+            # The calendar of the cohort: every day of its terms that activities cover.
+            of_day = campus.row_of(person)
+            rows = [of_day(datetime.date.fromisoformat(it)) for it in campus.calendar if first <= it < word]
+            cohorts[cohort] = {it["date"]: it for it in rows if it and it["term"] and it["kind"] != "vacation"}
+        calendar = cohorts[cohort]
+        terms = defaultdict(list)
+        for day, it in sorted(calendar.items()):
+            terms[it["term"]].append((day, it["kind"] in ("teaching", "makeup")))
+        terms = {term: its for term, its in terms.items() if sum(is_taught for _, is_taught in its) >= TERM_DAYS}
+        points = defaultdict(list)
+        for no, (term, its) in enumerate(sorted(terms.items(), key=lambda it: it[1][0])):
+            low, high = its[0][0], its[-1][0]
+            begins = datetime.date.fromisoformat(low) + datetime.timedelta(days=28)
+            if begins.isoformat() < entered.get(key, f"{person['grade']}-09-01") or any(a <= high and low <= b for a, b in away[key]):
+                continue
+            own = {activity for activity, day in went[key] if day in calendar and calendar[day]["term"] == term}
+            weeks = sum(is_taught for _, is_taught in its) / 28
+            points["activity_growth"].append((no, len(own) / weeks))
+            points["volunteer_growth"].append((no, sum(kinds.get(it) == "volunteering" for it in own) / weeks))
+        for name, its in points.items():
+            found[name][key] = (slope(its), len(its))
+    return found
+
+
 class Campus:
     """What was known on a date: people, their days, who met them, and the calendar."""
 
@@ -562,20 +612,24 @@ class Campus:
             for it in ask(f"SELECT student_key, {at} AS met_at FROM {table} WHERE {self.known} AND occurred_on < DATE '{word}' AND {which}"):
                 self.met[it["student_key"]].append((campus_day(moment(it["met_at"])), moment(it["met_at"])))
         self.calendar = defaultdict(list)
-        for it in ask(f"SELECT date, kind, campus, cohort_scope FROM stg_calendar_day WHERE {self.valid}"):
+        for it in ask(f"SELECT date, term, kind, campus, cohort_scope FROM stg_calendar_day WHERE {self.valid}"):
             self.calendar[it["date"]].append(it)
         self.nights = Nights(ask, word, self.known, self.valid)
 
     def ago(self, days):
         return (self.on - datetime.timedelta(days=days)).isoformat()
 
-    def kind_of(self, person):
-        def kind(day):
-            fits = [it for it in self.calendar[day.isoformat()] if it["campus"] in (None, person["campus"] or "")
+    def row_of(self, person):
+        def row(day):
+            fits = [it for it in self.calendar.get(day.isoformat(), ()) if it["campus"] in (None, person["campus"] or "")
                     and it["cohort_scope"] in (None, str(person["grade"]))]
             fits.sort(key=lambda it: (it["cohort_scope"] is None, it["campus"] is None, it["kind"]))
-            return fits[0]["kind"] if fits else None
-        return kind
+            return fits[0] if fits else None
+        return row
+
+    def kind_of(self, person):
+        row = self.row_of(person)
+        return lambda day: (row(day) or {"kind": None})["kind"]
 
     def of(self, key, since=70):
         """The days of one student, oldest first."""
@@ -722,7 +776,7 @@ def of_people(campus):
         take(key, {"class_attendance_rate": (share(sum(it in ("present", "late") for it in due), len(due)), len(due))})
 
     requests, asked = of_requests(ask, people, word, known, valid)
-    for found in (of_activities(ask, people, word, known, valid), requests, of_classes(ask, word, known, valid, people)):
+    for found in (of_activities(ask, people, word, known, valid), requests, of_classes(ask, word, known, valid, people), of_terms(campus)):
         expected.update(found)
     talks = ask(f"SELECT student_key, occurred_on FROM stg_contact_record WHERE {known} AND occurred_on < DATE '{word}'")
     came = ask(f"SELECT student_key, occurred_on FROM stg_activity_attendance WHERE {known} AND occurred_on < DATE '{word}' "
