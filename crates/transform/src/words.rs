@@ -12,6 +12,7 @@ pub(crate) fn table(name: &str) -> Option<&'static str> {
         "warning_candidate" => "候选提示：规则、趋势和风险模型在某日关于学生的发现，尚未合并，也未按可用工时取舍。",
         "warning_student" => "关怀提示：有日期、有解释的关注建议，每名学生一条；以及不分级的发现（数据无记录）。",
         "quality_source_day" => "数据到达日统计：每个事件来源在每个校园日各时段送来的行数。",
+        "drift_column_day" => "数据取值日统计：声明为编码或数值的列，每个校园日各取值出现的次数；用于比较取值的分布是否变化。",
         "model_version" => "模型版本：风险模型的每个版本，从什么数据学习、如何评判，以及模型本身。",
         "model_backtest" => "回测：风险模型逐周会有多大用处，与规则、地点和随机相比。",
         "model_drift" => "漂移：风险模型的输入自学习以来变化了多少；已冻结的模型不产生提示。",
@@ -81,6 +82,12 @@ pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
         ("quality_source_day", "evening_n") => "18:00 至 24:00 的行数。",
         ("quality_source_day", "late_n") => "比自己那天晚两天或以上才到的行数。",
         ("quality_source_day", "occurred_on") => "校园日。",
+        ("drift_column_day", "source") => "数据来源。",
+        ("drift_column_day", "column_name") => "数据约定中的列。",
+        ("drift_column_day", "bucket") => "编码的取值；数值则为所在的档；没有值时为空。",
+        ("drift_column_day", "place") => "数值所在的档，每档八分之一倍频；编码为空。",
+        ("drift_column_day", "rows_n") => "行数。",
+        ("drift_column_day", "occurred_on") => "校园日。",
         _ => return None,
     })
 }
