@@ -48,7 +48,8 @@ day_seen AS (
         silent.kind_p,
         int_trace_day.last_seen_at,
         int_trace_day.last_seen_source,
-        date_part('epoch', lead(int_trace_day.last_seen_at) OVER (PARTITION BY silent.student_key ORDER BY int_trace_day.occurred_on))
+        -- From the last evidence of a day to the first of the next, as the surprise of a silence has it.
+        date_part('epoch', lead(int_trace_day.first_seen_at) OVER (PARTITION BY silent.student_key ORDER BY int_trace_day.occurred_on))
             - date_part('epoch', int_trace_day.last_seen_at) AS gap_s
     FROM silent
     INNER JOIN int_trace_day ON int_trace_day.student_key = silent.student_key
