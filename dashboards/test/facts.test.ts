@@ -172,7 +172,7 @@ describe("lineage and sources", () => {
   });
   const source = (name: string, more: Partial<SourceQuality>): SourceQuality => ({
     source: name, about_zh: "", about_en: "", owner: "library", shape: "event", purpose: ["portrait"], retention_days: 1, usual_delay_h: 1, column_n: 1, identity_n: 0, rows_n: null, updated_at: null,
-    fresh_to: null, rows_last: null, rows_usual: null, late_share: null, psi: null, state: "ok", approval: {doc_no: "A1", approver: null, valid_to: "2026-01-01"}, ...more,
+    fresh_to: null, rows_last: null, rows_usual: null, late_share: null, psi: null, column_psi: null, moved_columns: [], state: "ok", approval: {doc_no: "A1", approver: null, valid_to: "2026-01-01"}, ...more,
   });
   it("sources are sorted with the unknown last either way", () => {
     const all = [source("a", {rows_n: null}), source("b", {rows_n: 5}), source("c", {rows_n: 9})];

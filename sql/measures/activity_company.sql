@@ -26,11 +26,12 @@ WITH small AS (
     FROM fct_participation
     WHERE occurred_on >= $as_of - INTERVAL '120' DAY
     GROUP BY activity_id
-    HAVING count(*) <= ${people_max}
+    HAVING count(DISTINCT student_key) <= ${people_max}
 ),
 
+-- An activity of several days is one: who came on two of them has not met the others at two activities.
 there AS (
-    SELECT fct_participation.student_key, fct_participation.activity_id
+    SELECT DISTINCT fct_participation.student_key, fct_participation.activity_id
     FROM fct_participation
     INNER JOIN small ON small.activity_id = fct_participation.activity_id
     LEFT JOIN closed_social_left ON closed_social_left.student_key = fct_participation.student_key

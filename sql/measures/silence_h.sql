@@ -1,7 +1,7 @@
 /*---
 kind      = "measure"
-about     = "Hours since the last evidence on any channel (数据无记录时长)."
-about_zh  = "距最近一条校内记录（任何渠道）有多少小时，最多回看60天。60天内没有任何记录的，为数据不足，不计算。"
+about     = "Hours since the last evidence on any channel, of devices or of people who saw the student (数据无记录时长)."
+about_zh  = "距最近一条校内记录有多少小时，最多回看60天：校园卡、门禁、图书馆，以及课堂点名、查寝在寝、未归核实、个别谈话、接待日来访、刷卡签到的活动；扫码签到和集体谈话不算。60天内没有任何记录的，为数据不足，不计算。"
 title_zh  = "距最近一次校内记录"
 title_en  = "Silence"
 owner     = "student_affairs_office"
@@ -19,11 +19,10 @@ class     = "trace"
 
 -- Support is the number of days with evidence; who was never seen has no silence but no data.
 SELECT
-    int_campus_day.student_key,
-    CAST(date_part('epoch', day_start($as_of)) - date_part('epoch', max(int_campus_day.last_seen_at)) AS BIGINT) / 3600 AS value,
+    int_trace_day.student_key,
+    CAST(date_part('epoch', day_start($as_of)) - date_part('epoch', max(int_trace_day.last_seen_at)) AS BIGINT) / 3600 AS value,
     count(*) AS n,
     min(int_coverage.all_cov) AS cov
-FROM int_campus_day
+FROM int_trace_day
 CROSS JOIN int_coverage
-WHERE int_campus_day.occurred_on >= $as_of - INTERVAL '60' DAY
-GROUP BY int_campus_day.student_key
+GROUP BY int_trace_day.student_key

@@ -20,8 +20,7 @@ class     = "trace"
 -- From the last evidence of a day to the first of the next one; weekends and holidays have gaps of their own.
 WITH seen AS (
     SELECT student_key, last_seen_at, lead(first_seen_at) OVER own AS next_at, is_free
-    FROM int_campus_day
-    WHERE occurred_on >= $as_of - INTERVAL '60' DAY
+    FROM int_trace_day
     WINDOW own AS (PARTITION BY student_key ORDER BY occurred_on)
 ),
 

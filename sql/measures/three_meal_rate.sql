@@ -18,22 +18,18 @@ peer_also = ["int_main_canteen.canteen"]
 class     = "trace"
 ---*/
 
-WITH eaten AS (
-    SELECT DISTINCT
+-- One pass over the payments: which of the three was eaten, not each payment's meal made distinct and then counted.
+WITH meal AS (
+    SELECT
         stg_card_txn.student_key,
         stg_card_txn.occurred_on,
-        CASE WHEN stg_card_txn.minute_of_day >= breakfast_from AND stg_card_txn.minute_of_day < breakfast_to THEN 1
-            WHEN stg_card_txn.minute_of_day >= lunch_from AND stg_card_txn.minute_of_day < lunch_to THEN 2
-            WHEN stg_card_txn.minute_of_day >= dinner_from AND stg_card_txn.minute_of_day < dinner_to THEN 3 END AS slot
+        max(CASE WHEN stg_card_txn.minute_of_day >= breakfast_from AND stg_card_txn.minute_of_day < breakfast_to THEN 1 ELSE 0 END)
+            + max(CASE WHEN stg_card_txn.minute_of_day >= lunch_from AND stg_card_txn.minute_of_day < lunch_to THEN 1 ELSE 0 END)
+            + max(CASE WHEN stg_card_txn.minute_of_day >= dinner_from AND stg_card_txn.minute_of_day < dinner_to THEN 1 ELSE 0 END) AS slot_n
     FROM stg_card_txn
     INNER JOIN int_meal_band ON int_meal_band.canteen = split_part(stg_card_txn.terminal_id, '-', 2)
     WHERE stg_card_txn.merchant_kind = 'canteen' AND stg_card_txn.occurred_on >= $as_of - INTERVAL '28' DAY
-),
-
-meal AS (
-    SELECT student_key, occurred_on, count(slot) AS slot_n
-    FROM eaten
-    GROUP BY student_key, occurred_on
+    GROUP BY stg_card_txn.student_key, stg_card_txn.occurred_on
 )
 
 SELECT

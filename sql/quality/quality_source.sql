@@ -19,6 +19,8 @@ rows_last  = { about = "Rows of the newest complete day.", about_zh = "最近一
 rows_usual = { about = "Median of the same weekday over the eight weeks before.", about_zh = "此前八周同一星期几的行数中位数。", class = "internal" }
 late_share = { unit = "share", about = "Rows of the last week that became known a day or more after their own day.", about_zh = "最近一周里，晚于自己那天一天或以上才到的行所占比例。", class = "internal" }
 psi        = { about = "Population stability index of the hours of the last seven days against the four weeks before: 0 is the same, beyond 0.25 it has changed.", about_zh = "最近七天与此前四周的时段分布之间的稳定度指数：0为相同，超过0.25为已变化。", class = "internal" }
+column_psi = { about = "Greatest index of the values of a declared column (quality_column); empty where there are too few rows.", about_zh = "各声明列取值分布稳定度指数中最大的一个（见 quality_column）；行数太少时为空。", class = "internal" }
+moved_columns = { about = "Columns whose values have changed, the most changed first, with commas; empty where none has.", about_zh = "取值分布已变化的列，变化最大的在前，以逗号分隔；没有时为空。", class = "internal" }
 state      = { about = "ok, late, low or drift.", about_zh = "ok 正常、late 迟到、low 偏少或 drift 分布变化。", class = "internal" }
 ---*/
 
@@ -108,6 +110,16 @@ moved AS (
             + (now_afternoon - past_afternoon) * ln(now_afternoon / past_afternoon) + (now_evening - past_evening) * ln(now_evening / past_evening)
         END AS psi
     FROM part
+),
+
+-- A till that charges twice keeps its hours: what the rows say is looked at as well.
+said AS (
+    SELECT
+        source,
+        max(psi) AS column_psi,
+        string_agg(CASE WHEN state = 'drift' THEN column_name END, ',' ORDER BY psi DESC NULLS LAST, column_name) AS moved_columns
+    FROM quality_column
+    GROUP BY source
 )
 
 SELECT
@@ -117,12 +129,15 @@ SELECT
     CAST(round(usual.rows_usual) AS BIGINT) AS rows_usual,
     round(moved.late_share, 4) AS late_share,
     round(moved.psi, 4) AS psi,
+    said.column_psi,
+    nullif(said.moved_columns, '') AS moved_columns,
     CASE WHEN rhythm.days_n >= 27 AND newest.fresh_to < newest.as_of - INTERVAL '2' DAY THEN 'late'
         WHEN rhythm.days_n >= 27 AND usual.rows_usual >= ${rows_min} AND last_day.rows_n < ${volume_min} * usual.rows_usual THEN 'low'
-        WHEN moved.psi > ${psi_max} THEN 'drift'
+        WHEN moved.psi > ${psi_max} OR said.moved_columns <> '' THEN 'drift'
         ELSE 'ok' END AS state
 FROM newest
 INNER JOIN last_day ON last_day.source = newest.source
 LEFT JOIN usual ON usual.source = newest.source
 LEFT JOIN rhythm ON rhythm.source = newest.source
 LEFT JOIN moved ON moved.source = newest.source
+LEFT JOIN said ON said.source = newest.source

@@ -38,73 +38,21 @@ WITH silent AS (
     HAVING max(CASE WHEN measure = 'silence_h' THEN value END) >= ${silence_min}
 ),
 
--- Who was met by somebody since was there, whatever the devices say: by a teacher who called the roll, by a night check, by whoever
--- looked after the list of the night, in a talk of two. A code that is scanned can be passed on, so like a check-in it ends no
--- silence, and neither does a talk to many.
-witness AS (
-    SELECT student_key, held_at AS seen_at, 'class_attendance' AS seen_by
-    FROM stg_class_attendance
-    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND state IN ('present', 'late') AND coalesce(method, 'roll_call') IN ('roll_call', 'card')
-
-    UNION ALL
-
-    SELECT student_key, checked_at AS seen_at, 'night_check' AS seen_by
-    FROM stg_night_check
-    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND result = 'in'
-
-    UNION ALL
-
-    SELECT student_key, at AS seen_at, 'night_check' AS seen_by
-    FROM stg_absence_check
-    WHERE night_on >= $as_of - INTERVAL '14' DAY AND result IN ('in_room', 'contacted')
-
-    UNION ALL
-
-    SELECT student_key, held_at AS seen_at, 'contact_record' AS seen_by
-    FROM stg_contact_record
-    WHERE occurred_on >= $as_of - INTERVAL '14' DAY AND mode IN ('one_to_one', 'phone')
-),
-
-met AS (
-    SELECT
-        silent.student_key,
-        silent.silence_h AS device_h,
-        silent.n,
-        silent.cov,
-        silent.kind_p,
-        max(witness.seen_at) AS met_at,
-        first_value(witness.seen_by ORDER BY witness.seen_at DESC, witness.seen_by) AS met_by
-    FROM silent
-    LEFT JOIN witness ON witness.student_key = silent.student_key
-    GROUP BY silent.student_key, silent.silence_h, silent.n, silent.cov, silent.kind_p
-),
-
--- From then on nothing is known, which is what the student's own gaps are held against.
-unmet AS (
-    SELECT
-        *,
-        least(device_h, coalesce(floor((date_part('epoch', day_start($as_of)) - date_part('epoch', met_at)) / 3600), device_h)) AS silence_h
-    FROM met
-),
-
 -- Of the few who are silent only: the days of all others would be sorted in vain, once for every part below that reads this.
 day_seen AS (
     SELECT
-        unmet.student_key,
-        unmet.silence_h,
-        unmet.n,
-        unmet.cov,
-        -- How likely a gap of the devices alone is says nothing of a shorter one.
-        CASE WHEN unmet.silence_h = unmet.device_h THEN unmet.kind_p END AS kind_p,
-        unmet.met_at,
-        unmet.met_by,
-        int_campus_day.last_seen_at,
-        int_campus_day.last_seen_source,
-        date_part('epoch', lead(int_campus_day.last_seen_at) OVER (PARTITION BY unmet.student_key ORDER BY int_campus_day.occurred_on))
-            - date_part('epoch', int_campus_day.last_seen_at) AS gap_s
-    FROM unmet
-    INNER JOIN int_campus_day ON int_campus_day.student_key = unmet.student_key
-    WHERE unmet.silence_h >= ${silence_min} AND int_campus_day.occurred_on >= $as_of - INTERVAL '60' DAY
+        silent.student_key,
+        silent.silence_h,
+        silent.n,
+        silent.cov,
+        silent.kind_p,
+        int_trace_day.last_seen_at,
+        int_trace_day.last_seen_source,
+        -- From the last evidence of a day to the first of the next, as the surprise of a silence has it.
+        date_part('epoch', lead(int_trace_day.first_seen_at) OVER (PARTITION BY silent.student_key ORDER BY int_trace_day.occurred_on))
+            - date_part('epoch', int_trace_day.last_seen_at) AS gap_s
+    FROM silent
+    INNER JOIN int_trace_day ON int_trace_day.student_key = silent.student_key
 ),
 
 own_gap AS (
@@ -113,9 +61,8 @@ own_gap AS (
         silence_h,
         n,
         cov,
-        greatest(max(last_seen_at), met_at) AS last_seen_at,
-        CASE WHEN met_at > max(last_seen_at) THEN met_by
-            ELSE first_value(last_seen_source ORDER BY last_seen_at DESC, last_seen_source) END AS last_seen_source,
+        max(last_seen_at) AS last_seen_at,
+        first_value(last_seen_source ORDER BY last_seen_at DESC, last_seen_source) AS last_seen_source,
         -- Unusual for days of the same kind, or for all of the student's days: a kind alone has few gaps, and all days hide what a
         -- weekend explains. One is added on both sides: a short history never makes a gap impossible.
         least(
@@ -123,7 +70,7 @@ own_gap AS (
             CAST(1 + sum(CASE WHEN gap_s >= 3600 * silence_h THEN 1 ELSE 0 END) AS DOUBLE) / (1 + count(gap_s))
         ) AS gap_p
     FROM day_seen
-    GROUP BY student_key, silence_h, n, cov, met_at, met_by
+    GROUP BY student_key, silence_h, n, cov
 ),
 
 -- One part after the other, each reading the one before: a part that two others read is worked out twice.
@@ -239,8 +186,8 @@ SELECT
     CAST(silence_h AS DOUBLE) AS now_value,
     n,
     cov,
-    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无，也未见已登记的课堂点名、查寝在寝或个别谈话）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
-    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library; no roll-call, night check or talk of two is registered); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
+    concat('已', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), '小时无校内记录（校园卡、门禁、图书馆均无，也未见已登记的课堂点名、查寝在寝、个别谈话或刷卡签到的活动）；未见请假、实习、假期、校园事件、设备故障或校园卡挂失可以说明。') AS reason_zh,
+    concat('No record on campus for ', CAST(CAST(silence_h AS BIGINT) AS VARCHAR), ' hours (card, gates, library; no roll-call, night check, talk of two or activity by card is registered); no leave, internship, holiday, campus event, device fault or lost card explains it.') AS reason_en,
     explanations,
     last_seen_at,
     last_seen_source

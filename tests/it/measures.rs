@@ -216,7 +216,47 @@ fn plain_python_works_the_measures_out_again_and_finds_the_same() {
     let out = output(command.current_dir(repository()));
     let said = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
-    assert!(35 < said.lines().count() && said.contains("meal_orderliness") && said.contains("activity_repeat_n"), "{said}");
+    assert!(60 < said.lines().count(), "{said}");
+    for measure in ["meal_orderliness", "overnight_absence_n", "presence_regularity", "silence_surprise", "roommate_presence"] {
+        assert!(said.contains(measure), "{measure} was not worked out again: {said}");
+    }
+}
+
+#[test]
+fn values_of_columns_are_held_against_the_four_weeks_before() {
+    let newest = "(SELECT max(occurred_on) FROM drift_column_day)";
+    let query = format!(
+        "SELECT merchant_kind, count(*) AS n, sum(CASE WHEN occurred_on > {newest} - INTERVAL '7' DAY THEN 1 ELSE 0 END) AS now_n \
+         FROM raw_card_txn WHERE occurred_on > {newest} - INTERVAL '35' DAY GROUP BY merchant_kind"
+    );
+    let number = |it: &serde_json::Value, name: &str| it[name].as_f64().expect("a number");
+    let kinds: Vec<(f64, f64)> =
+        sql(demo(), &query).iter().map(|it| (number(it, "now_n"), number(it, "n") - number(it, "now_n"))).collect();
+    assert!(3 < kinds.len(), "{kinds:?}");
+    let (now, past): (f64, f64) = kinds.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0 + 1.0, sum.1 + it.1 + 1.0));
+    let psi: f64 = kinds
+        .iter()
+        .map(|it| {
+            let (p, q) = ((it.0 + 1.0) / now, (it.1 + 1.0) / past);
+            (p - q) * (p / q).ln()
+        })
+        .sum();
+    let told = sql(demo(), "SELECT * FROM quality_column ORDER BY source, column_name");
+    let of = |source: &str, name: &str| told.iter().find(|it| it["source"] == source && it["column_name"] == name);
+    let kind = of("card_txn", "merchant_kind").expect("a column of codes");
+    assert!((number(kind, "psi") - psi).abs() < 1e-4, "{kind}: worked out again it is {psi}");
+    assert_eq!(of("card_txn", "amount_fen").expect("a column of numbers")["state"], "ok");
+    for it in &told {
+        let is_few = number(it, "now_n") < 200.0 || number(it, "past_n") < 800.0;
+        assert_eq!((it["psi"].is_null(), it["state"] == "insufficient"), (is_few, is_few), "{it}");
+    }
+    assert!(told.iter().any(|it| it["state"] == "insufficient"), "no source has few rows");
+    // Of keys and of what is closed no spread is told.
+    let sources: BTreeSet<&str> = told.iter().filter_map(|it| it["source"].as_str()).collect();
+    assert!(
+        of("card_txn", "txn_id").is_none() && !sources.contains("visit_sheet") && !sources.contains("aid_payment"),
+        "{sources:?}"
+    );
 }
 
 #[test]

@@ -72,8 +72,9 @@ impl Graph {
             }
         }
         if pipelines.iter().any(issued::is_delivered) {
-            let node = issued::quality_source_day(pipelines);
-            nodes.insert(node.name.clone(), node);
+            for node in [issued::quality_source_day(pipelines), issued::drift_column_day(pipelines)] {
+                nodes.insert(node.name.clone(), node);
+            }
         }
         if let Some(subject) = subject.filter(|_| !measures.is_empty()) {
             let (closed, open): (Vec<&Model>, Vec<&Model>) =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::{Cadence, Class, Kind, Materialized, Model, ModelColumn, Pipeline, Subject};
+use schema::{Cadence, Class, Column, ColumnType, Key, Kind, Materialized, Model, ModelColumn, Pipeline, Subject};
 
 use crate::node::{Node, Origin};
 
@@ -377,6 +377,76 @@ pub(crate) fn quality_source_day(pipelines: &[Pipeline]) -> Node {
     ];
     node.columns = words.into_iter().map(|(name, about)| (name.to_owned(), column(about, Class::Internal))).collect();
     node
+}
+
+/// `drift_column_day`: how often each value of a declared column came on each day, for `quality_column`.
+///
+/// Numbers stand at places an eighth of an octave apart, so that nothing has to be known of them beforehand. Not named as
+/// what administrators read: on a day with one row the count of a value says what that row was.
+pub(crate) fn drift_column_day(pipelines: &[Pipeline]) -> Node {
+    let delivered = || pipelines.iter().filter(|it| is_delivered(it));
+    let mut branches: Vec<String> = delivered()
+        .flat_map(|pipeline| pipeline.columns.iter().filter_map(move |(name, column)| values_sql(pipeline, name, column)))
+        .collect();
+    if branches.is_empty() {
+        // A school whose sources have no such column has the table all the same.
+        branches.extend(delivered().take(1).map(|it| {
+            format!(
+                "SELECT '' AS source, '' AS column_name, '' AS bucket, CAST(NULL AS BIGINT) AS place, count(*) AS rows_n, occurred_on \
+                 FROM {} WHERE FALSE GROUP BY occurred_on",
+                it.raw_table()
+            )
+        }));
+    }
+    let about = "How often each value of a declared column of codes or numbers came on each campus day (数据取值日统计).";
+    let grain = ["source", "column_name", "bucket"];
+    let mut node = as_of("drift_column_day", about, "", &grain, branches.join(" UNION ALL "), Origin::Query);
+    node.materialized = Materialized::Day;
+    node.subject = None;
+    node.purpose = vec!["cockpit".to_owned()];
+    let words = [
+        ("source", "Pipeline.", Class::Internal),
+        ("column_name", "Column of its contract.", Class::Internal),
+        ("bucket", "Value of a code; of a number its place; empty where there is none.", Class::Trace),
+        ("place", "Place of a number, an eighth of an octave wide; empty for codes.", Class::Trace),
+        ("rows_n", "Rows.", Class::Trace),
+        ("occurred_on", "Campus day.", Class::Internal),
+    ];
+    node.columns = words.into_iter().map(|(name, about, class)| (name.to_owned(), column(about, class))).collect();
+    node
+}
+
+/// The values of one column by day; `None` for one whose values are not compared.
+///
+/// Codes are, and numbers that measure something: keys only grow, instants always move on, and of what is closed not
+/// even the spread is told.
+fn values_sql(pipeline: &Pipeline, name: &str, column: &Column) -> Option<String> {
+    let is_key = matches!(&pipeline.contract.key, Key::Columns(key) if key.iter().any(|it| it == name));
+    let is_told =
+        column.class < Class::Closed && column.person.is_none() && column.identifier.is_none() && column.refers.is_none();
+    if is_key || !is_told {
+        return None;
+    }
+    let (bucket, place) = match column.type_ {
+        ColumnType::Text if column.codes.is_some() || column.one_of.is_some() => {
+            (format!("coalesce({name}, '')"), "CAST(NULL AS BIGINT)".to_owned())
+        }
+        ColumnType::Boolean => (format!("coalesce(CAST({name} AS VARCHAR), '')"), "CAST(NULL AS BIGINT)".to_owned()),
+        ColumnType::Int64 | ColumnType::Float64 if column.unit.as_deref() != Some("ms") => {
+            let step = format!("CAST(floor(8 * log2(CAST(abs({name}) AS DOUBLE))) AS BIGINT)");
+            let place =
+                format!("CASE WHEN {name} = 0 THEN 0 WHEN {name} < 0 THEN -1000 - {step} WHEN {name} > 0 THEN 1000 + {step} END");
+            (format!("coalesce(CAST({place} AS VARCHAR), '')"), place)
+        }
+        _ => return None,
+    };
+    // Worked out below: a column of the source may be called as one of ours.
+    Some(format!(
+        "SELECT '{source}' AS source, '{name}' AS column_name, bucket, place, count(*) AS rows_n, occurred_on \
+         FROM (SELECT {bucket} AS bucket, {place} AS place, occurred_on FROM {raw}) AS said GROUP BY bucket, place, occurred_on",
+        source = pipeline.name(),
+        raw = pipeline.raw_table(),
+    ))
 }
 
 /// The models of one kind, by name.

@@ -1974,6 +1974,10 @@ export interface components {
             rows_usual: number | null;
             late_share: number | null;
             psi: number | null;
+            /** @description Greatest index of the values of a declared column; null where there are too few rows. */
+            column_psi: number | null;
+            /** @description Columns whose values have changed, the most changed first. */
+            moved_columns: string[];
             /** @enum {string} */
             state: "ok" | "late" | "low" | "drift" | "missing";
             approval: components["schemas"]["Approval"];

@@ -635,7 +635,7 @@ async fn partition_again(
     let mut gathered = Gathered { house, entry, source, messages: Vec::new(), bytes: 0 };
     let mut empty_n = 0;
     while next < end && empty_n < EMPTY_MAX {
-        let records = match answer(client.fetch_records(next, 1..entry.fetch_bytes, WAIT_MS)).await {
+        let records = match answer(client.fetch_records(next, 1..FETCH_BYTES, WAIT_MS)).await {
             Ok((records, _)) => records,
             Err(Ended::Elsewhere) => {
                 tokio::time::sleep(SETTLE).await;

@@ -34,6 +34,8 @@ pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
             (Some(_), Some(state)) => state,
             (Some(_), None) => "ok".to_owned(),
         };
+        let moved: Vec<String> =
+            text(&counted, "moved_columns").map(|it| it.split(',').map(str::to_owned).collect()).unwrap_or_default();
         sources.push(json!({
             "source": it.source, "about_zh": it.about_zh, "about_en": it.about_en, "owner": it.owner, "shape": it.shape, "purpose": it.purpose,
             "retention_days": it.retention_days, "usual_delay_h": it.usual_delay_h,
@@ -42,6 +44,7 @@ pub(crate) async fn quality(reader: Reader) -> Result<Json<Value>, Problem> {
             "updated_at": updated.and_then(|it| super::health::instant(it * 1000)),
             "fresh_to": cell(&counted, "fresh_to"), "rows_last": cell(&counted, "rows_last"),
             "rows_usual": cell(&counted, "rows_usual"), "late_share": cell(&counted, "late_share"), "psi": cell(&counted, "psi"),
+            "column_psi": cell(&counted, "column_psi"), "moved_columns": moved,
             "state": state,
             "approval": {
                 "doc_no": cell(&approval, "doc_no"), "approver": cell(&approval, "approver"), "valid_to": cell(&approval, "valid_to"),
