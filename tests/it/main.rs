@@ -17,6 +17,7 @@ mod incremental;
 mod kafka;
 mod lists;
 mod live;
+mod live_lists;
 mod measures;
 mod messages;
 mod models;
