@@ -99,23 +99,23 @@ const PASSAGES: [(&str, &str, u32, &str, &str, &str); 34] = [
 ];
 
 /// Number of a case's student.
-fn number(case: &str) -> String {
+pub(crate) fn number(case: &str) -> String {
     let place = STUDENTS.iter().position(|it| it.0 == case).unwrap_or_else(|| panic!("nobody is {case}"));
     (2_022_000_001 + place).to_string()
 }
 
 /// Milliseconds of a minute of November 2025 in China.
-fn at_ms(day: u32, minute: u32) -> i64 {
+pub(crate) fn at_ms(day: u32, minute: u32) -> i64 {
     1_761_926_400_000 + i64::from(day - 1) * 86_400_000 + i64::from(minute) * 60_000
 }
 
-fn minute(text: &str) -> u32 {
+pub(crate) fn minute(text: &str) -> u32 {
     let (hour, minute) = text.split_once(':').expect("hours and minutes");
     60 * hour.parse::<u32>().expect("an hour") + minute.parse::<u32>().expect("a minute")
 }
 
 /// A contract of the pack whose files a test can write.
-fn contract(project: &Path, name: &str, changes: &[(&str, &str)]) {
+pub(crate) fn contract(project: &Path, name: &str, changes: &[(&str, &str)]) {
     let mut text = std::fs::read_to_string(repository().join(format!("pipelines/{name}.toml"))).expect("the pack's own");
     for (from, to) in changes {
         assert!(text.contains(from), "{name}: {from}");
@@ -124,7 +124,7 @@ fn contract(project: &Path, name: &str, changes: &[(&str, &str)]) {
     write(&project.join(format!("pipelines/{name}.toml")), &text);
 }
 
-fn contracts(project: &Path) {
+pub(crate) fn contracts(project: &Path) {
     let sheet = [("format = \"xlsx\"", "format = \"csv\""), (".xlsx\"", ".csv\"")];
     let lines = [("format = \"jsonl\"", "format = \"csv\""), (".jsonl.gz\"", ".csv\"")];
     let day = ("type = \"date\",", "type = \"date\", format = \"%Y-%m-%d\",");
@@ -155,7 +155,7 @@ fn contracts(project: &Path) {
     );
 }
 
-fn registers(input: &Path) {
+pub(crate) fn registers(input: &Path) {
     let mut students = "学号,姓名,性别,学院,专业,班级,年级,学段,校区,住宿类型,学籍状态,手机号,责任辅导员工号\n".to_owned();
     let mut beds = "学号,房间号,床位,入住日期,退宿日期\n".to_owned();
     for (case, grade, lodging, status, building) in STUDENTS {
