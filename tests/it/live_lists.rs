@@ -389,7 +389,8 @@ fn out_tonight_is_who_went_out_last_under_gates_that_work_and_has_no_reason_to()
     let due = ["out", "out_for_days", "back_from_leave", "out_stays", "out_usual_house"];
     let from = told("list_out_tonight", "class", "from_at");
     // Half an hour after the house closes; where the register does not say when, after the usual hour.
-    assert_eq!(from, due.iter().map(|it| ((*it).to_owned(), "2025-11-19T15:30:00Z".to_owned())).collect());
+    let since: BTreeMap<String, String> = due.iter().map(|it| ((*it).to_owned(), "2025-11-19T15:30:00Z".to_owned())).collect();
+    assert_eq!(from, since);
     let seen = told("list_out_tonight", "class", "last_seen_at");
     assert_eq!((seen["out"].as_str(), seen["out_for_days"].as_str()), ("2025-11-19T11:00:00Z", "2025-11-17T02:00:00Z"));
     // Half an hour after 03:50, when the gate of the building told its last passage and gave its last sign of life.
