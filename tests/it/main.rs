@@ -11,6 +11,7 @@ mod cockpit;
 mod crash;
 mod database;
 mod doors;
+mod full_disk;
 mod identifiers;
 mod import;
 mod incremental;
