@@ -1,7 +1,7 @@
 //! The ways in by which `make crash` sends its events: each brings a batch, and says whether somebody has answered for it.
 //!
 //! One more: a type that implements [`Source`], its name in [`ALL`] and a line in [`begin`]. By its name its devices are
-//! told from those of others, and the places of `wal::point` that begin with it are tried while it sends.
+//! told from those of others, and the places of `schema::point` that begin with it are tried while it sends.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,14 +1,18 @@
 //! The tick: lists of the day that goes on follow what is pushed, and are what a build of everything makes of the same rows.
 
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use store::{Grant, NewAccount};
 use tempfile::TempDir;
 
 use crate::casework::{on_a_runtime, open};
 use crate::crash::{Gates, Living, passage};
-use crate::support::{assert_same, binary, contents, write};
+use crate::live_lists::{at_ms, contract, contracts, minute, number, registers};
+use crate::support::{assert_same, binary, contents, said, write, yizhan};
 
 /// How long a case waits for something that must come: a bound and no measurement.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -130,5 +134,313 @@ fn lists_follow_what_is_pushed_late_rows_are_counted_and_a_full_build_changes_no
         let out = gates.said(&args);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_same(&ticked, &contents(&data));
+    }
+}
+
+/// Rows that come at an instant, by source.
+type Step = (&'static str, [(&'static str, Vec<String>); 3]);
+
+fn gate(seq: u64, case: &str, day: u32, time: &str, way: &str) -> String {
+    let at = at_ms(day, minute(time));
+    json!({ "device_id": "G-N1", "event_seq": seq, "event_ms": at, "sent_ms": at, "person_id": number(case), "direction": way,
+            "method": "card" })
+    .to_string()
+}
+
+fn beat(day: u32, time: &str) -> String {
+    json!({ "device_id": "G-N1", "beat_ms": at_ms(day, minute(time)), "status": "ok" }).to_string()
+}
+
+/// A leave, with the return if there was one.
+fn leave(id: &str, case: &str, begins: &str, returned: Option<&str>) -> String {
+    let mut row = json!({ "leave_id": id, "student_id": number(case), "leave_kind": "事假", "begins_at": format!("{begins} 18:00"),
+                          "ends_at": "2025-11-21 18:00", "approved_at": format!("{begins} 10:00") });
+    if let Some(at) = returned {
+        row["returned_at"] = at.into();
+    }
+    row.to_string()
+}
+
+/// Four evenings and nights: rows of days that are over, the same row again in another tick and within one, another row
+/// under a number that is taken, a leave that is corrected and corrected back, and passages on both sides of 04:00.
+fn steps() -> [Step; 5] {
+    let away = |returned| leave("L1", "late_on_leave", "2025-11-18", returned);
+    let (home, back) = (away(None), away(Some("2025-11-19 10:00")));
+    [
+        (
+            "2025-11-17T22:00:00+08:00",
+            [
+                ("gate_event", vec![gate(1, "late", 17, "20:00", "in")]),
+                ("device_heartbeat", vec![beat(17, "20:00")]),
+                ("leave_record", vec![leave("L0", "in_time", "2025-11-01", None)]),
+            ],
+        ),
+        (
+            "2025-11-18T22:00:00+08:00",
+            [
+                (
+                    "gate_event",
+                    vec![
+                        gate(2, "late", 18, "21:00", "in"),
+                        gate(3, "late", 18, "21:30", "out"),
+                        gate(4, "late_on_leave", 18, "19:00", "out"),
+                    ],
+                ),
+                ("device_heartbeat", vec![beat(18, "21:00"), beat(18, "21:10")]),
+                ("leave_record", vec![home.clone()]),
+            ],
+        ),
+        (
+            "2025-11-19T12:00:00+08:00",
+            [
+                (
+                    "gate_event",
+                    vec![
+                        gate(5, "late", 18, "21:45", "in"),
+                        gate(2, "late", 18, "21:00", "in"),
+                        gate(3, "late", 18, "21:35", "in"),
+                        gate(6, "late_on_leave", 19, "08:00", "out"),
+                    ],
+                ),
+                ("device_heartbeat", vec![beat(18, "21:20"), beat(18, "21:10"), beat(19, "08:00")]),
+                ("leave_record", vec![back.clone()]),
+            ],
+        ),
+        (
+            "2025-11-20T03:58:00+08:00",
+            [
+                (
+                    "gate_event",
+                    vec![
+                        gate(7, "out", 19, "19:00", "out"),
+                        gate(8, "late", 19, "23:50", "in"),
+                        gate(9, "late_on_leave", 20, "03:57", "in"),
+                        gate(9, "late_on_leave", 20, "03:57", "in"),
+                    ],
+                ),
+                ("device_heartbeat", vec![beat(20, "03:50")]),
+                ("leave_record", vec![back, leave("L2", "in_time", "2025-11-19", None)]),
+            ],
+        ),
+        (
+            "2025-11-20T04:05:00+08:00",
+            [
+                ("gate_event", vec![gate(10, "late", 20, "03:59", "out"), gate(11, "late", 20, "04:01", "in")]),
+                ("device_heartbeat", vec![beat(20, "03:59"), beat(20, "04:00")]),
+                // With the other one, for a file of the same bytes would be the same file.
+                ("leave_record", vec![home, leave("L2", "in_time", "2025-11-19", None)]),
+            ],
+        ),
+    ]
+}
+
+/// What a tick builds, and what is counted of days.
+const FOLLOWED: [&str; 10] = [
+    "int_student_day",
+    "int_device_day",
+    "int_gate_slot",
+    "safety_passage",
+    "quality_source_day",
+    "list_late_tonight",
+    "list_out_tonight",
+    "list_gate_crowd",
+    "list_gate_fault",
+    "list_ticket_deadline",
+];
+const STAGED: [&str; 3] = ["stg_gate_event", "stg_device_heartbeat", "stg_leave_record"];
+
+/// A project of sources that come in files and are pushed to.
+struct Both {
+    folder: TempDir,
+}
+
+impl Both {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let settings = "packs = [\"campus\"]\n[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 3600\ntick_seconds = 0\n";
+        write(&folder.path().join("yizhan.toml"), settings);
+        contracts(folder.path());
+        for name in ["gate_event", "device_heartbeat"] {
+            contract(folder.path(), name, &[(".jsonl.gz\"", ".jsonl\"")]);
+        }
+        let own = [
+            ("retention = \"4y\"", "retention = \"4y\"\npush = true"),
+            ("\"csv\", path = \"leave/leave_*.csv\"", "\"jsonl\", path = \"leave/leave_*.jsonl\""),
+            ("head = \"请假单号\", ", ""),
+            ("head = \"学号\", ", ""),
+            ("head = \"请假类型\", ", ""),
+            ("head = \"开始时间\", ", ""),
+            ("head = \"结束时间\", ", ""),
+            ("head = \"审批人工号\", ", ""),
+            ("head = \"审批时间\", ", ""),
+            ("head = \"销假时间\", ", ""),
+        ];
+        contract(folder.path(), "leave_record", &own);
+        Self { folder }
+    }
+
+    fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, args: &[&str], now: &str) -> Command {
+        let mut command = yizhan(&self.data(), args);
+        command.args(["--now", now, "--project"]).arg(self.folder.path());
+        command
+    }
+
+    #[track_caller]
+    fn lines(&self, args: &[&str], now: &str) -> Vec<Value> {
+        let (code, lines, text) = said(self.command(args, now).args(["--format", "json"]));
+        assert_eq!(code, 0, "{args:?}: {text}");
+        lines
+    }
+
+    /// Files of a step; the first ones come with the registers.
+    #[track_caller]
+    fn take(&self, place: usize, step: &Step) {
+        let input = self.folder.path().join(format!("files_{place}"));
+        if place == 0 {
+            registers(&input);
+            write(&input.join("gate/device.csv"), "device_id,kind,place,building_id\nG-N1,dorm,北门,N1\n");
+        }
+        for ((_, rows), file) in step.1.iter().zip(["gate/gate_", "gate/heartbeat_", "leave/leave_"]) {
+            write(&input.join(format!("{file}{place}.jsonl")), &format!("{}\n", rows.join("\n")));
+        }
+        let reports = self.lines(&["ingest", "--input", &input.to_string_lossy()], step.0);
+        assert!(reports.iter().all(|it| it["rows_quarantined"].as_i64().unwrap_or_default() == 0), "{reports:?}");
+    }
+
+    /// What staging tells with everything that says when it was known, and without where it came from.
+    fn staged(&self, now: &str) -> Vec<Vec<String>> {
+        let of = |table: &&str| {
+            let mut rows: Vec<String> = self
+                .lines(&["sql", &format!("SELECT * FROM {table}")], now)
+                .into_iter()
+                .map(|mut it| {
+                    let row = it.as_object_mut().expect("a row");
+                    ["file_no", "row_no"].iter().for_each(|name| drop(row.remove(*name)));
+                    it.to_string()
+                })
+                .collect();
+            rows.sort();
+            rows
+        };
+        STAGED.iter().map(of).collect()
+    }
+
+    fn build(&self, flags: &[&str], now: &str) {
+        let mut args = [&["transform"][..], flags, &["--select"]].concat();
+        args.extend(FOLLOWED);
+        self.lines(&args, now);
+    }
+}
+
+/// A server for which it is an instant, and for which no tick comes by itself: a step says when one does.
+struct Pretending {
+    process: Child,
+    url: String,
+}
+
+impl Drop for Pretending {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Pretending {
+    fn new(project: &Both, now: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = project.command(&["serve", "--listen", &listen], now);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+        let server = Self { process, url: format!("http://{listen}") };
+        let began = Instant::now();
+        while ureq::get(format!("{}/api/v1/health", server.url)).call().is_err() {
+            assert!(began.elapsed() < PATIENCE, "the server does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    #[track_caller]
+    fn push(&self, token: &str, pipeline: &str, rows: &[String]) {
+        let request = ureq::post(format!("{}/api/v1/events/{pipeline}", self.url))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/x-ndjson");
+        let mut answer = request.send(rows.join("\n").as_bytes()).expect("an answer");
+        let told: Value = answer.body_mut().read_to_string().ok().and_then(|it| serde_json::from_str(&it).ok()).expect("JSON");
+        assert_eq!(told["rows_quarantined"], 0, "{told}");
+    }
+
+    fn stop(mut self) {
+        let asked = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
+        assert!(asked.is_ok_and(|it| it.success()), "it can be asked");
+        assert!(self.process.wait().expect("it ends").success(), "it stops in order");
+    }
+}
+
+/// Tables that ticks and nights build, as another reader finds them.
+fn followed(data: &Path) -> Vec<(&'static str, Vec<String>)> {
+    let mut all = contents(data);
+    FOLLOWED.iter().map(|it| (*it, all.remove(*it).unwrap_or_else(|| panic!("{it} was not built")))).collect()
+}
+
+#[test]
+fn the_same_rows_known_at_the_same_instants_make_the_same_tables_by_file_by_ticks_and_built_whole() {
+    let steps = steps();
+    let last = steps[4].0;
+    // Pushed, with a tick's build of the live tables after each step. How the first load is dated a contract says, so it
+    // comes in files on both sides.
+    let pushed = Both::new();
+    let sources = ["--pipeline", "gate_event", "--pipeline", "device_heartbeat", "--pipeline", "leave_record"];
+    let made = pushed.command(&[&["token", "add", "gates"][..], &sources].concat(), steps[0].0).output();
+    let made = made.expect("the program starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let token = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    pushed.take(0, &steps[0]);
+    let mut read_live = Vec::new();
+    for (now, sources) in &steps[1..] {
+        let server = Pretending::new(&pushed, now);
+        for (pipeline, rows) in sources {
+            // In two requests, where there are two rows.
+            let (first, others) = rows.split_at(1);
+            server.push(&token, pipeline, first);
+            if !others.is_empty() {
+                server.push(&token, pipeline, others);
+            }
+        }
+        // No table has them yet.
+        read_live = pushed.staged(now);
+        server.stop();
+        pushed.build(&[], now);
+        if *now == steps[3].0 {
+            let late = pushed.lines(&["sql", "SELECT class FROM list_late_tonight ORDER BY class"], now);
+            // Who came back from leave at ten is expected that night like everybody.
+            assert_eq!(late, [json!({ "class": "late" }), json!({ "class": "late_on_leave" })]);
+        }
+    }
+    let out = pushed.lines(&["sql", "SELECT class FROM list_out_tonight"], last);
+    assert_eq!(out, [json!({ "class": "out" })], "a leave that was corrected back explains the other one");
+    let ticked = contents(&pushed.data());
+    let by_ticks = followed(&pushed.data());
+    let staged = pushed.staged(last);
+    assert_eq!(staged.iter().map(Vec::len).collect::<Vec<_>>(), [11, 8, 5]);
+    assert_eq!(read_live, staged, "read from the log and read from tables");
+
+    // Everything anew from the same rows.
+    pushed.build(&["--full"], last);
+    assert_same(&ticked, &contents(&pushed.data()));
+
+    // In files, and built once.
+    let filed = Both::new();
+    for (place, step) in steps.iter().enumerate() {
+        filed.take(place, step);
+    }
+    filed.build(&["--full"], last);
+    assert_eq!(filed.staged(last), staged, "staging of files and of what was pushed");
+    for (of_files, of_ticks) in followed(&filed.data()).iter().zip(&by_ticks) {
+        assert_eq!(of_files, of_ticks);
     }
 }

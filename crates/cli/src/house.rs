@@ -48,6 +48,9 @@ pub(crate) struct House {
     pub(crate) fixed_now_us: Option<i64>,
 }
 
+/// Doubles of the file systems under lake and log, for a test that cuts the power.
+pub(crate) type Disks = (Arc<dyn lake::Disk>, Arc<dyn wal::Disk>);
+
 /// Whether a command writes to the lake, and so needs its lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -78,6 +81,18 @@ impl House {
         access: Access,
         fixed_now_us: Option<i64>,
     ) -> anyhow::Result<Self> {
+        Self::open_on(place, settings, access, fixed_now_us, None).await
+    }
+
+    /// The same on other file systems than the machine's, if `disks` names some.
+    pub(crate) async fn open_on(
+        place: &Place,
+        settings: Settings,
+        access: Access,
+        fixed_now_us: Option<i64>,
+        disks: Option<Disks>,
+    ) -> anyhow::Result<Self> {
+        let (lake_disk, log_disk) = disks.unzip();
         let project = Project::read(&place.project, &settings)?;
         let subject = project.models.iter().any(|it| it.name == settings.subject.table).then_some(&settings.subject);
         let graph = Graph::new(&project.pipelines, &project.models, subject)?;
@@ -89,9 +104,10 @@ impl House {
             },
         };
         // The lock comes first: whoever does not get it touches nothing.
-        let lake = match access {
-            Access::Write => Lake::open(config("lake")).await?,
-            Access::Read => Lake::open_read(config("lake")).await?,
+        let lake = match (access, lake_disk) {
+            (Access::Write, Some(disk)) => Lake::open_on(config("lake").root, disk).await?,
+            (Access::Write, None) => Lake::open(config("lake")).await?,
+            (Access::Read, _) => Lake::open_read(config("lake")).await?,
         };
         let closed = match access {
             Access::Write => Some(Lake::open(config("closed")).await?),
@@ -110,7 +126,7 @@ impl House {
         .await?;
         let metrics = Arc::new(serve::Metrics::new());
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics, log_disk).await?)),
             Access::Read => None,
         };
         let traces = match access {

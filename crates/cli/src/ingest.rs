@@ -13,7 +13,7 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use ::ingest::{Counts, Door, FileInput, KnownAt, Limits, Part, Persons, Taken};
 use anyhow::Context;
-use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array, make_comparator};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt32Array, make_comparator};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::Int64Type;
 use lake::{Commit, TableSpec};
@@ -629,10 +629,12 @@ pub(crate) fn write_days(
 
 /// Rows of one day from several files, in one order.
 ///
-/// Each batch is in order already, so a stable sort finds the runs and merely merges them.
+/// Each batch is in order already, so a stable sort finds the runs and merely merges them. The door hands rows of nobody
+/// over first, and the lake keeps them last: a batch with such rows is sorted even if it is the only one.
 pub(crate) fn merged(batches: &[RecordBatch], sort_by: &[String]) -> anyhow::Result<RecordBatch> {
     let Some(first) = batches.first() else { anyhow::bail!("a day without rows") };
-    if batches.len() == 1 {
+    let has_no_empty = || sort_by.iter().filter_map(|it| first.column_by_name(it)).all(|it| it.null_count() == 0);
+    if batches.len() == 1 && has_no_empty() {
         return Ok(first.clone());
     }
     let all = concat_batches(&first.schema(), batches)?;
@@ -687,5 +689,29 @@ pub(crate) fn raw_spec(pipeline: &Pipeline) -> TableSpec {
         stats_columns: vec!["occurred_at".into(), "known_at".into()],
         properties: BTreeMap::from([("kind".to_owned(), "raw".to_owned())]),
         schema,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn rows_of_nobody_come_last_even_where_all_rows_are_of_one_file() {
+        let fields = vec![Field::new("student_key", DataType::Int64, true), Field::new("row_no", DataType::Int64, false)];
+        let batch = |keys: Vec<Option<i64>>, rows: Vec<i64>| {
+            let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(Int64Array::from(keys)), Arc::new(Int64Array::from(rows))];
+            RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns).expect("columns fit")
+        };
+        let sort_by = ["student_key".to_owned(), "row_no".to_owned()];
+        let one = batch(vec![None, None, Some(3), Some(7)], vec![2, 4, 3, 1]);
+        let found = merged(&[one], &sort_by).expect("rows of a day");
+        assert_eq!(found, batch(vec![Some(3), Some(7), None, None], vec![3, 1, 2, 4]));
+        let two = [batch(vec![None, Some(7)], vec![2, 1]), batch(vec![Some(3)], vec![5])];
+        let found = merged(&two, &sort_by).expect("rows of a day");
+        assert_eq!(found, batch(vec![Some(3), Some(7), None], vec![5, 1, 2]));
     }
 }

@@ -89,12 +89,13 @@ pub(crate) fn folder(place: &Place) -> PathBuf {
     place.data.join("log")
 }
 
-/// Opens the log beside a lake that is held for writing.
+/// Opens the log beside a lake that is held for writing, on another file system than the machine's if one is given.
 pub(crate) async fn open(
     place: &Place,
     settings: &Settings,
     lake: &lake::Lake,
     metrics: &Arc<serve::Metrics>,
+    double: Option<Arc<dyn wal::Disk>>,
 ) -> anyhow::Result<wal::Log> {
     let mut committed = lake.position(crate::ingest::QUARANTINE, LOG_APP).await?.unwrap_or(0);
     // Also tables of pipelines that are gone: they may come back, and would then hold other rows' positions.
@@ -103,12 +104,14 @@ pub(crate) async fn open(
     }
     let config = wal::Config { bytes_max: settings.stream.bytes_max.0, segment_bytes: settings.stream.segment_bytes.0 };
     let is_synced = matches!(settings.lake.durability, crate::settings::Durability::Fsync);
-    let folder = folder(place);
-    let disk = wal::LocalDisk::new(&folder, is_synced);
-    let disk = disk.map_err(|source| wal::Error::Io { action: "make", path: folder.clone(), source })?;
-    let metrics = metrics.clone();
-    let disk = disk.timed(move |took| metrics.synced(took));
-    let log = wal::Log::open_on(Arc::new(disk), config, committed)?;
+    let local = || -> Result<Arc<dyn wal::Disk>, wal::Error> {
+        let folder = folder(place);
+        let disk = wal::LocalDisk::new(&folder, is_synced);
+        let disk = disk.map_err(|source| wal::Error::Io { action: "make", path: folder.clone(), source })?;
+        let metrics = metrics.clone();
+        Ok(Arc::new(disk.timed(move |took| metrics.synced(took))))
+    };
+    let log = wal::Log::open_on(double.map_or_else(local, Ok)?, config, committed)?;
     for cut in log.cuts() {
         eprintln!(
             "日志末尾有未完成的写入（未曾应答），已截去 {} 字节 / the log ended in a write that nobody was answered for: {} bytes of {} were cut off",

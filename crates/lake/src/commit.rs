@@ -11,6 +11,7 @@ use deltalake::kernel::transaction::{CommitData, TransactionError};
 use deltalake::kernel::{Action, Add, Metadata, Protocol, Remove, Transaction};
 use deltalake::logstore::CommitOrBytes;
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use schema::point::pass;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -237,10 +238,11 @@ impl Lake {
             let transactions = transactions.map(|(app_id, version)| Transaction::new(app_id, *version)).collect();
             let data = CommitData::new(plan.actions, plan.operation, plan.commit.metadata(), transactions);
             let entry = data.get_bytes().map_err(|it| Error::delta("commit to", &slot.table)(it.into()))?;
+            pass("commit.entry.before");
             let written =
                 slot.log.write_commit_entry(version as u64, CommitOrBytes::LogBytes(entry.clone()), Default::default()).await;
             match written {
-                Ok(()) => {}
+                Ok(()) => pass("commit.entry.after"),
                 Err(TransactionError::VersionAlreadyExists(_)) => continue,
                 Err(error) => return Err(Error::delta("commit to", &slot.table)(error.into())),
             }

@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use deltalake::protocol::DeltaOperation;
+use schema::point::pass;
 
 use crate::commit::{Plan, add, remove};
 use crate::error::Error;
@@ -90,6 +91,8 @@ impl Lake {
         }
         let partition_by = spec.partition_by.as_deref();
         let mut swapped = Vec::new();
+        // The merged files are there, and no entry names them.
+        pass("compact.swap.before");
         self.commit(slot, None, |state| {
             // Appends beside it do no harm, so the version may move on; the files that were read may not.
             let live = |it: &LakeFile| state.is_some_and(|state| state.files.get(&it.path) == Some(it));
@@ -109,6 +112,7 @@ impl Lake {
             Ok(Some(Plan { actions, operation, commit, has_position: false, beside: Vec::new() }))
         })
         .await?;
+        pass("compact.swap.after");
         Ok(swapped)
     }
 }

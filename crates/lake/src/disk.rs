@@ -10,32 +10,58 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file being written.
-pub(crate) trait DiskFile: Write + Send {
+pub trait DiskFile: Write + Send {
     /// Makes the bytes written so far survive a power cut; the name does so by [`Disk::sync_dir`] only.
+    ///
+    /// # Errors
+    /// If the disk refuses.
     fn sync(&mut self) -> io::Result<()>;
 }
 
 /// The changes the lake makes to a file system, each as small as POSIX promises it.
-pub(crate) trait Disk: fmt::Debug + Send + Sync + 'static {
+pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Creates a file that does not exist yet.
+    ///
+    /// # Errors
+    /// If it exists, or the disk refuses.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
     /// Gives a file a second name, unless the name is taken.
+    ///
+    /// # Errors
+    /// If the name is taken, or the disk refuses.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Moves a name over another.
+    ///
+    /// # Errors
+    /// If the disk refuses.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a name.
+    ///
+    /// # Errors
+    /// If the disk refuses.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
     /// Creates one folder.
+    ///
+    /// # Errors
+    /// If it exists, or the disk refuses.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+
     /// Makes the names in a folder survive a power cut.
+    ///
+    /// # Errors
+    /// If the disk refuses.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The file system of the machine.
 #[derive(Debug)]
-pub(crate) struct LocalDisk {
+pub struct LocalDisk {
     /// Without it a kill is still harmless, a power cut is not.
-    pub(crate) is_synced: bool,
+    pub is_synced: bool,
 }
 
 struct LocalFile {

@@ -86,7 +86,10 @@ impl Lake {
     }
 
     /// Opens a lake for writing on any file system that can be written and synced.
-    pub(crate) async fn open_on(root: PathBuf, disk: Arc<dyn Disk>) -> Result<Lake, Error> {
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub async fn open_on(root: PathBuf, disk: Arc<dyn Disk>) -> Result<Lake, Error> {
         std::fs::create_dir_all(&root).map_err(Error::io("create", &root))?;
         let root = root.canonicalize().map_err(Error::io("find", &root))?;
         let (lock, cut) = Lock::take(&root)?;

@@ -27,6 +27,7 @@ mod write;
 mod tests;
 
 pub use commit::{Commit, Replace};
+pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::Error;
 pub use history::Changes;
 pub use lake::{Config, Durability, Lake};

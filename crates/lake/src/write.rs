@@ -18,6 +18,7 @@ use deltalake::parquet::basic::{Compression, Encoding, ZstdLevel};
 use deltalake::parquet::file::metadata::SortingColumn;
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use deltalake::parquet::schema::types::ColumnPath;
+use schema::point::pass;
 
 use crate::disk::DiskFile;
 use crate::encoding::{Numbers, numbers};
@@ -128,6 +129,7 @@ impl TableWriter {
         match self.fill(&shape, &path, file, batches) {
             Ok((rows, stats)) => {
                 self.inner.folders.sync_parent(&path).map_err(Error::io("sync", &folder))?;
+                pass("commit.file.after");
                 let size = std::fs::metadata(&path).map_err(Error::io("find", &path))?.len();
                 let table_folder = self.inner.root.join(&self.spec.name);
                 let relative = path.strip_prefix(table_folder).unwrap_or(&path);
@@ -206,6 +208,7 @@ impl TableWriter {
         }
         let buffered = writer.into_inner().map_err(Error::parquet("write", path))?;
         let mut file = buffered.into_inner().map_err(|it| Error::io("write", path)(it.into_error()))?;
+        pass("commit.file.before");
         file.flush().and_then(|()| file.sync()).map_err(Error::io("sync", path))?;
         Ok((stats.rows(), stats.json()))
     }

@@ -1,9 +1,11 @@
-//! Shared words of the house: campus time, contracts, front matter, classification, who is to blame. Pure.
+//! Shared words of the house: campus time, contracts, front matter, classification, who is to blame, places at which a test
+//! ends the process. Pure but for that.
 
 mod blame;
 mod class;
 mod error;
 mod person;
+pub mod point;
 mod span;
 pub mod time;
 

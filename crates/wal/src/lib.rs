@@ -7,7 +7,6 @@ mod disk;
 mod error;
 mod frame;
 mod log;
-pub mod point;
 mod segment;
 
 #[cfg(test)]
@@ -17,4 +16,5 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::Error;
 pub use frame::Frame;
 pub use log::{Config, Kept, Log, Ticket, peek, torn};
+pub use schema::point;
 pub use segment::Cut;

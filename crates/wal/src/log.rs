@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use schema::point::pass;
 
 use crate::disk::{Disk, DiskFile, LocalDisk};
-use crate::point::pass;
 use crate::segment::{self, Cut};
 use crate::{Error, Frame};
 
@@ -383,8 +383,11 @@ impl Log {
             let bytes = self.disk.read(&name).map_err(io("read", &*self.disk, &name))?;
             // What cannot be read is left as it is: the next opening says what is wrong with it.
             let Some(thin) = segment::thinned(&bytes, first, &|it| live.contains_key(&it)) else { continue };
+            pass("log.release.before");
             self.disk.replace(&name, &thin).map_err(io("rewrite", &*self.disk, &name))?;
+            pass("log.release.middle");
             self.disk.sync_names().map_err(io("sync", &*self.disk, ""))?;
+            pass("log.release.after");
             if let Some(it) = self.state.lock().closed.iter_mut().find(|it| it.name == name) {
                 it.bytes = thin.len() as u64;
             }

@@ -1,6 +1,9 @@
 //! The stream without its doors: a project of a few small sources, opened in this process, pushed to, killed and opened
 //! again. Nothing stands between a case and the code that the program runs.
 
+mod power_cut;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use ::ingest::PushForm;
@@ -12,7 +15,7 @@ use tempfile::TempDir;
 
 use super::parcel::{Cargo, Parcel, Reached};
 use super::{Doorstep, commit, warnings};
-use crate::house::{Access, House};
+use crate::house::{Access, Disks, House};
 use crate::settings::{Place, Settings};
 
 /// 2025-10-11, midnight in Greenwich: the instant of every case.
@@ -94,18 +97,22 @@ impl Stage {
     }
 
     pub(crate) async fn open(&self) -> Opened {
-        let project = self.folder.path().to_owned();
-        let place = Place { data: project.join("data"), project };
-        std::fs::create_dir_all(&place.data).expect("a folder");
-        let (settings, _) = Settings::read(&place.project, &[]).expect("settings");
-        let house = House::open(&place, settings, Access::Write, Some(NOW_US)).await.expect("a project");
-        let house = Arc::new(house);
-        let door = Doorstep::new(house.clone(), place.project.join("input")).expect("a door");
-        Opened { house, door: Arc::new(door) }
+        Opened::of(self.folder.path(), None).await
     }
 }
 
 impl Opened {
+    /// Opens a project for writing, on doubles of its disks if there are some.
+    async fn of(project: &Path, disks: Option<Disks>) -> Self {
+        let place = Place { data: project.join("data"), project: project.to_owned() };
+        std::fs::create_dir_all(&place.data).expect("a folder");
+        let (settings, _) = Settings::read(&place.project, &[]).expect("settings");
+        let house = House::open_on(&place, settings, Access::Write, Some(NOW_US), disks).await.expect("a project");
+        let house = Arc::new(house);
+        let door = Doorstep::new(house.clone(), place.project.join("input")).expect("a door");
+        Opened { house, door: Arc::new(door) }
+    }
+
     async fn give(&self, pipeline: &str, group: &str, parcel: Parcel) -> Result<Value, PushRefusal> {
         self.door.give(pipeline, group, &Arc::new(parcel)).await
     }
