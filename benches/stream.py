@@ -1,6 +1,6 @@
 """The stream: how many events a second, how soon each is answered for, how soon a page shows it, how memory goes.
 
-Usage: python3 benches/stream.py --yizhan target/release/yizhan --data DIR [--only http,nats,steady,screen,memory]
+Usage: python3 benches/stream.py --yizhan target/release/yizhan --data DIR [--only http,nats,steady,single,screen,memory]
 DIR is the data folder of a built demonstration (`yizhan demo --build-only --students 2000 --days 61 --data DIR`); `screen`
 and `memory` push into it, the others into a project of their own. The program is one process on two cores, its log and its
 lake are synced. Each part prints one JSON object:
@@ -9,8 +9,12 @@ lake are synced. Each part prints one JSON object:
 - `nats`: a stream of JetStream that was filled before, until the table's own log has the position of its end;
 - `steady`: how long an answer takes at 2,000 events a second. Requests begin at their time whether or not those before
   them were answered, and what they wait for a connection counts;
+- `single`: the same with one event a request, as gates send that gather nothing. The client is one thread of Python on the
+  same machine: how late it began its own requests (`client_*`) and how many it got answered a second are
+  told with it. Where it was late, the answers are no measure of the server;
 - `screen`: from a push to the word of the live stream that something changed, and to the page's data that show it;
-- `memory`: resident memory of the server, each second, while a campus plays into it at twenty times its speed.
+- `memory`: resident memory of the server, each second, while a campus plays into it at twenty times its speed; growth is
+  that of the middle of the last third against the middle of the first.
 """
 
 import argparse
@@ -235,16 +239,17 @@ def part_nats(flags):
              rss_mib=resident(process.pid) // 1024)
 
 
-def part_steady(flags):
+def paced(flags, part, requests, events, connections):
+    """So many requests a second of so many events each, over so many connections."""
     with project(flags) as folder:
         secret = token(flags, "--project", folder)
         with served(flags, "--project", folder) as (port, _):
-            bodies, waits, refused = Bodies("S0", 20), [], 0
+            bodies, waits, late, refused, took = Bodies("S0", events), [], [], 0, 0.0
 
             async def flow():
-                nonlocal refused
+                nonlocal took
                 lines = asyncio.Queue()
-                for _ in range(32):
+                for _ in range(connections):
                     lines.put_nowait(await Line.open(port))
                 began = time.perf_counter() + 0.1
 
@@ -259,15 +264,28 @@ def part_steady(flags):
                         refused += 1
 
                 tasks = []
-                for nth in range(100 * flags.steady_seconds):
-                    due, body = began + nth / 100, bodies.body()
+                for nth in range(requests * flags.steady_seconds):
+                    due, body = began + nth / requests, bodies.body()
                     await asyncio.sleep(max(0, due - time.perf_counter()))
+                    late.append(time.perf_counter() - due)
                     tasks.append(asyncio.create_task(one(due, body)))
                 await asyncio.gather(*tasks)
+                took = time.perf_counter() - began
 
             asyncio.run(flow())
-            tell("steady", events_a_second=2000, seconds=flags.steady_seconds, requests=len(waits), refused=refused,
-                 commits=commits(folder), **milliseconds(waits))
+            client = {f"client_{key}": it for key, it in milliseconds(late).items() if key in ("p50_ms", "p99_ms")}
+            tell(part, requests_a_second=requests, events_a_second=requests * events, seconds=flags.steady_seconds,
+                 requests=len(waits), refused=refused, answered_a_second=round(len(waits) / took), commits=commits(folder),
+                 **client, **milliseconds(waits))
+
+
+def part_steady(flags):
+    paced(flags, "steady", 100, 20, 32)
+
+
+def part_single(flags):
+    # Of one pipeline the server holds eight at once (`requests_max`): more are asked to come again, and told as refused.
+    paced(flags, "single", 2000, 1, 8)
 
 
 def login(port, account):
@@ -382,12 +400,16 @@ def part_memory(flags):
         late = [it for it in samples if 20 * flags.minutes < it[0]]
         slope = statistics.linear_regression([it[0] / 60 for it in late], [it[1] for it in late]).slope
         sizes = [it[1] for it in samples]
+        third = max(1, len(sizes) // 3)
+        growth = statistics.median(sizes[-third:]) - statistics.median(sizes[:third])
         tell("memory", minutes=flags.minutes, speed=20, is_playing_at_the_end=is_playing, first_mib=sizes[0] // 1024,
              peak_mib=max(sizes) // 1024, last_mib=sizes[-1] // 1024, slope_kib_a_minute=round(slope),
+             growth_first_to_last_third_mib=round(growth / 1024, 1), campus_minutes=20 * flags.minutes,
              each_second_mib=[it // 1024 for it in sizes])
 
 
-PARTS = {"http": part_http, "nats": part_nats, "steady": part_steady, "screen": part_screen, "memory": part_memory}
+PARTS = {"http": part_http, "nats": part_nats, "steady": part_steady, "single": part_single,
+         "screen": part_screen, "memory": part_memory}
 
 
 def main():

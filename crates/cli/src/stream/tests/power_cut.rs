@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{Opened, Stage, contract, event, run};
+use crate::house::Disks;
 use crate::stream::commit;
 
 #[derive(Debug, Clone)]
@@ -356,7 +357,8 @@ async fn recorded(deeds: &[Deed], is_deaf_to_syncs: bool) -> Run {
     let lake_disk = LakeDisk { local: lake::LocalDisk { is_synced: false }, journal: journal.clone() };
     let local = wal::LocalDisk::new(&folder, false).expect("a folder");
     let log_disk = LogDisk { local, folder, journal: journal.clone() };
-    let opened = Opened::of(&root, Some((Arc::new(lake_disk), Arc::new(log_disk)))).await;
+    let disks: Disks = (Arc::new(lake_disk), Arc::new(log_disk));
+    let opened = Opened::of(&root, Some(disks)).await;
     let begun = journal.len();
     let (mut sent, mut next) = (Vec::new(), 0);
     for deed in deeds {
