@@ -1321,7 +1321,7 @@ export interface components {
             /** @description What somebody has to do although the platform runs. */
             warnings: {
                 /** @enum {string} */
-                code: "drill_due" | "clock_ahead" | "clock_behind" | "not_committed" | "disk_full" | "door_shut";
+                code: "drill_due" | "clock_ahead" | "clock_behind" | "clock_leapt" | "not_committed" | "disk_full" | "door_shut";
                 text_zh: string;
                 text_en: string;
             }[];
