@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -48,13 +49,16 @@ impl Reading {
     /// The machine's clocks now, the one on the wall standing at `wall_us`.
     pub(crate) fn at(wall_us: i64) -> Self {
         static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // Of one process all readings are of one clock, for they are taken from each other.
+        static IS_TOLD: LazyLock<bool> = LazyLock::new(|| uptime_us().is_some());
+        static LAST_US: AtomicI64 = AtomicI64::new(0);
         // The clock of the process stands still while the machine sleeps, which is no leap.
-        let told = std::fs::read_to_string("/proc/uptime").ok();
-        let up = told.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
-        let up_us = match up {
-            Some(seconds) => (seconds * 1e6) as i64,
-            None => i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX),
+        let up_us = if *IS_TOLD {
+            uptime_us().unwrap_or_else(|| LAST_US.load(Ordering::Relaxed))
+        } else {
+            i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX)
         };
+        LAST_US.store(up_us, Ordering::Relaxed);
         Self { wall_us, up_us }
     }
 
@@ -62,6 +66,12 @@ impl Reading {
     fn expected_us(self, later: Self) -> i64 {
         self.wall_us.saturating_add(later.up_us.saturating_sub(self.up_us))
     }
+}
+
+/// For how long the machine has been up, where the system tells it.
+fn uptime_us() -> Option<i64> {
+    let told = std::fs::read_to_string("/proc/uptime").ok()?;
+    Some((told.split_whitespace().next()?.parse::<f64>().ok()? * 1e6) as i64)
 }
 
 /// What is odd about the machine's clock.
@@ -166,7 +176,9 @@ impl KnownClock {
     /// Rows were dated up to this instant: versions of one key that came together follow each other by a microsecond.
     pub(crate) fn reached(&self, known_us: i64) {
         let mut state = self.state.lock();
-        state.newest_us = state.newest_us.max(Some(known_us));
+        // Where the instant stays the same, what comes next is behind the last of these all the same.
+        let after_us = known_us + i64::from(self.is_given && state.newest_us.is_some_and(|it| it < known_us));
+        state.newest_us = state.newest_us.max(Some(after_us));
     }
 
     /// What is odd about the machine's clock, and takes nothing.
@@ -184,10 +196,14 @@ impl KnownClock {
         if let Some(doubt) = state.doubt {
             let is_mended = match state.mark {
                 Some(mark) => now.wall_us <= mark.expected_us(now).saturating_add(LEAP_US),
-                None => now.wall_us < doubt.to_us - LEAP_US,
+                None => now.wall_us < doubt.to_us - LEAP_US && now.wall_us <= doubt.from_us.saturating_add(DAY_US),
             };
             let is_confirmed = !is_mended && Doubt::read(&self.path).is_some_and(|it| it.is_confirmed);
             if !is_mended && !is_confirmed {
+                // What could not be written before, or is gone, could never be confirmed.
+                if !self.path.exists() {
+                    let _ = doubt.write(&self.path);
+                }
                 let leapt = Odd::Leapt { from_us: doubt.from_us, to_us: now.wall_us };
                 state.odd = Some(leapt);
                 return Err(leapt);
@@ -212,7 +228,9 @@ impl KnownClock {
             return Err(leapt);
         }
         // One that fell back is told by the rows, and when it is mended that is no leap.
-        if state.mark.is_none() || from_us - MINUTE_US <= now.wall_us {
+        // One that starts behind the rows, before the network has set it, is not what a leap is told by.
+        let is_behind = state.machine_us.is_some_and(|it| now.wall_us < it - MINUTE_US);
+        if !is_behind && (state.mark.is_none() || from_us - MINUTE_US <= now.wall_us) {
             state.mark = Some(now);
         }
         Ok(())

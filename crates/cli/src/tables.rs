@@ -46,7 +46,9 @@ impl Tables for Stored {
             return Ok(Some(entry.with_newest_partition(newest).with_look_up(Arc::new(Pinned(table)))));
         }
         // So does what follows from them alone: a row is staged before any build, behind the same rule as ever.
-        if let Some(staged) = self.staged.table(source).await? {
+        if name != PEOPLE_NOW
+            && let Some(staged) = self.staged.table(source).await?
+        {
             let subject = self.subjects.get(source).cloned().flatten();
             let entry = TableEntry::new(staged.provider, subject.as_deref(), staged.version);
             let entry = entry.described_by(staged.schema).with_newest_partition(staged.newest_day);

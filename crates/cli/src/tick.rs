@@ -34,6 +34,11 @@ const IDLE_TIMES: u32 = 2;
 /// From the beginning of one tick to that of the next, however much comes: each commits, and writes files.
 const APART: Duration = Duration::from_secs(1);
 
+/// So many ticks may follow each other as quickly as that, and then one for every [`REFILL`]: files stay for days after they
+/// were merged, and a stream that never rests would leave a hundred thousand of each table.
+const QUICK_MAX: u32 = 120;
+const REFILL: Duration = Duration::from_secs(30);
+
 /// Rows of one list that are told of at most.
 const TOLD_MAX: usize = 1_000;
 
@@ -121,6 +126,7 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
     let mut night_told = NightTold::default();
     let fed: BTreeSet<String> = raw.iter().filter_map(|it| it.strip_prefix("raw_")).map(str::to_owned).collect();
     let (mut last, mut took, mut is_put_off) = (Instant::now(), Duration::ZERO, false);
+    let mut pace = Pace { left: QUICK_MAX, since: Instant::now() };
     loop {
         tokio::time::sleep(pause(took)).await;
         // What was put off is still to be done; what failed or is stuck waits, for rows that come mend nothing.
@@ -131,16 +137,19 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
             // Whichever is first.
             let _ = tokio::time::timeout(left, house.arrivals.of(&fed)).await;
         }
-        let began = Instant::now();
+        tokio::time::sleep(pace.next(Instant::now())).await;
+        let mut began = Instant::now();
         last = began;
         {
-            // A run under way builds the same tables; the next tick finds what it has left.
-            let one = one_at_a_time.try_lock();
+            // A run under way builds the same tables; the next tick finds what it has left. Who waits has its turn, also
+            // between two tables of which small files are merged.
+            let one = tokio::time::timeout(every, one_at_a_time.lock()).await;
             is_put_off = one.is_err();
             let Ok(_one) = one else {
                 took = Duration::ZERO;
                 continue;
             };
+            began = Instant::now();
             match once(&house, &builder, &tables, &raw, &mut before).await {
                 Ok(()) => before.failed = false,
                 Err(error) => {
@@ -187,6 +196,7 @@ async fn once(
     if house.leapt_clock().is_some() {
         return Ok(());
     }
+    before.is_stuck = false;
     if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
         let committed = crate::stream::commit(house).await?;
         before.is_stuck = !committed.stuck.is_empty() || !committed.waiting.is_empty();
@@ -354,6 +364,31 @@ fn building_of(scope: &str) -> Option<&str> {
     scope.strip_prefix("building:")?.split('/').next()
 }
 
+/// How many ticks may still follow at once.
+struct Pace {
+    left: u32,
+    /// The last one that was given back.
+    since: Instant,
+}
+
+impl Pace {
+    /// How long to wait before the next tick.
+    fn next(&mut self, now: Instant) -> Duration {
+        while REFILL <= now.saturating_duration_since(self.since) && self.left < QUICK_MAX {
+            (self.left, self.since) = (self.left + 1, self.since + REFILL);
+        }
+        if self.left == QUICK_MAX {
+            self.since = now;
+        }
+        if 0 < self.left {
+            self.left -= 1;
+            return Duration::ZERO;
+        }
+        self.since += REFILL;
+        self.since.saturating_duration_since(now)
+    }
+}
+
 /// How long to rest after a tick that took so long.
 fn pause(took: Duration) -> Duration {
     APART.saturating_sub(took).max(IDLE_TIMES * took)
@@ -407,6 +442,21 @@ mod tests {
     fn a_tick_begins_a_second_after_the_last_and_rests_twice_as_long_as_it_took() {
         let rests = [0, 100, 300, 400, 1_000, 60_000].map(|it| pause(Duration::from_millis(it)).as_millis());
         assert_eq!(rests, [1_000, 900, 700, 800, 2_000, 120_000]);
+    }
+
+    #[test]
+    fn after_many_ticks_without_a_rest_the_next_one_waits() {
+        let began = Instant::now();
+        let mut pace = Pace { left: QUICK_MAX, since: began };
+        let quick = (0..200).take_while(|_| pace.next(began + Duration::from_secs(1)).is_zero()).count();
+        assert_eq!(quick, QUICK_MAX as usize);
+        // Each waits for its own.
+        assert_eq!(pace.next(began + Duration::from_secs(31)), REFILL);
+        assert_eq!(pace.next(began + Duration::from_secs(61)), REFILL);
+        // An hour without rows gives all of them back, and no more.
+        let later = began + Duration::from_secs(7_200);
+        let quick = (0..200).take_while(|_| pace.next(later).is_zero()).count();
+        assert_eq!(quick, QUICK_MAX as usize);
     }
 
     #[test]

@@ -80,9 +80,18 @@ fn most(snapshot: &Snapshot) -> usize {
     days.into_values().max().unwrap_or(0)
 }
 
+/// So much is merged at once while people work: it is read whole, beside queries and doors.
+const DAY_BYTES_MAX: u64 = 48 << 20;
+
 /// Merges the small files of one table, and removes nothing.
 pub(crate) async fn tidy(house: &House, table: &str) -> anyhow::Result<usize> {
-    kept(house, house.engine.lake_of(table), table, Upkeep { is_swept: false, ..Upkeep::default() }).await
+    kept(
+        house,
+        house.engine.lake_of(table),
+        table,
+        Upkeep { is_swept: false, merge_bytes_max: DAY_BYTES_MAX, ..Upkeep::default() },
+    )
+    .await
 }
 
 async fn kept(house: &House, lake: &Lake, table: &str, upkeep: Upkeep) -> anyhow::Result<usize> {

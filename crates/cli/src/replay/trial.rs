@@ -30,6 +30,8 @@ pub(super) struct Trial {
     clock: CampusClock,
     /// The instant from which rows that pass are known.
     known_us: i64,
+    /// What is late or of the future is told by the machine's clock where rows are dated ahead of it.
+    now_us: i64,
 }
 
 impl Trial {
@@ -41,6 +43,7 @@ impl Trial {
             limits: crate::ingest::limits(house),
             clock: house.clock(),
             known_us,
+            now_us: known_us.min(house.now_us()),
         })
     }
 
@@ -57,7 +60,7 @@ impl Trial {
                 persons: &trial.persons,
                 pseudonyms,
                 seal: &*trial.vault,
-                now_us: trial.known_us,
+                now_us: trial.now_us,
                 known: KnownAt::At(trial.known_us),
                 limits: trial.limits,
             };

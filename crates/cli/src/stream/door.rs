@@ -473,11 +473,11 @@ fn reasons(taken: &Taken) -> String {
 }
 
 /// Pipeline and source of messages that wait at a broker while their door is closed. A database holds back its log for a
-/// door, which may fill somebody else's disk: it is read on.
+/// door, which may fill somebody else's disk, and a broker of MQTT drops what it has no room for: they are read on.
 fn of_broker(admitted: &Admitted, parcel: &Parcel) -> Option<(String, String)> {
     let Admitted { pipeline, device_group } = admitted;
-    let is_broker = matches!(parcel.cargo, Cargo::Messages(_)) && !device_group.starts_with("postgres/");
-    is_broker.then(|| (pipeline.clone(), device_group.clone()))
+    let can_wait = !device_group.starts_with("postgres/") && !device_group.starts_with("mqtt ");
+    (can_wait && matches!(parcel.cargo, Cargo::Messages(_))).then(|| (pipeline.clone(), device_group.clone()))
 }
 
 /// What the sender reads. Whose rows were dropped because they are of an erased person is nobody's business at a gate,
