@@ -131,17 +131,19 @@ mod tests {
                 let refusal = bring(door, "nats/a/s", 6, &bad(3)).await.expect_err("closed");
                 assert!(refusal.kind == PushRefusalKind::Bad && refusal.en.contains("waits at the broker"), "{}", refusal.en);
             }
-            // Another door is open, and so is that of a database, whose log nobody is to hold back.
+            // Another door is open, and so are that of a database, whose log nobody is to hold back, and that of
+            // a broker that drops what it has no room for.
             bring(door, "nats/b/s", 1, &[event(1, "a", 0)]).await.expect("taken");
             for position in 1..4 {
                 bring(door, "postgres/office/thing", position, &bad(3)).await.expect("taken");
+                bring(door, "mqtt gates", position, &bad(3)).await.expect("taken");
             }
             commit(&opened.house).await.expect("committed");
             let house = &opened.house;
             let count = |table: &'static str| async move {
                 house.lake.snapshot(table).await.expect("a readable log").map_or(0, |it| it.rows())
             };
-            assert_eq!((count("ops_quarantine").await, count("raw_thing").await), (3 + 9, 1));
+            assert_eq!((count("ops_quarantine").await, count("raw_thing").await), (3 + 9 + 9, 1));
             // Whoever starts it anew has mended something.
             let anew = Arc::new(Doorstep::new(opened.house.clone(), stage.path("input")).expect("a door"));
             let taken = bring(&anew, "nats/a/s", 6, &[event(2, "a", 0)]).await.expect("taken");
