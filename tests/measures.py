@@ -533,8 +533,6 @@ WITNESSES = (
     ("stg_night_check", "checked_at", "result = 'in'"),
     ("stg_absence_check", "at", "result IN ('in_room', 'contacted')"),
     ("stg_contact_record", "held_at", "mode IN ('one_to_one', 'phone')"),
-    ("stg_reception_visit", "visited_at", "student_key IS NOT NULL"),
-    ("stg_activity_attendance", "checked_in_at", "method = 'card'"),
 )
 
 
@@ -549,6 +547,10 @@ def of_terms(campus):
         entered[it["student_key"]] = min(entered.get(it["student_key"], it["valid_from"]), it["valid_from"])
         if it["status"] not in ("enrolled", "extended"):
             away[it["student_key"]].append((it["valid_from"], it["valid_to"] or "9999"))
+    for it in ask(f"SELECT student_key, begins_on, ends_on FROM stg_internship_placement WHERE {campus.valid}"):
+        away[it["student_key"]].append((it["begins_on"], it["ends_on"]))
+    week = lambda day: datetime.date.fromisoformat(day).isocalendar()[:2]
+    told = {week(it["occurred_on"]) for it in came}
     went, cohorts = defaultdict(set), {}
     for it in came:
         went[it["student_key"]].add((it["activity_id"], it["occurred_on"]))
@@ -566,6 +568,9 @@ def of_terms(campus):
         for day, it in sorted(calendar.items()):
             terms[it["term"]].append((day, it["kind"] in ("teaching", "makeup")))
         terms = {term: its for term, its in terms.items() if sum(is_taught for _, is_taught in its) >= TERM_DAYS}
+        # A term of which half is missing is none in which nobody came.
+        weeks_of = {term: {week(day) for day, _ in its} for term, its in terms.items()}
+        terms = {term: its for term, its in terms.items() if 2 * len(weeks_of[term] & told) >= len(weeks_of[term])}
         points = defaultdict(list)
         for no, (term, its) in enumerate(sorted(terms.items(), key=lambda it: it[1][0])):
             low, high = its[0][0], its[-1][0]

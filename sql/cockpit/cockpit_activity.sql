@@ -125,7 +125,13 @@ cell AS (
 ),
 
 marked AS (
-    SELECT *, n BETWEEN 1 AND ${k_default} - 1 OR beside_n BETWEEN 1 AND ${k_default} - 1 AS is_small
+    SELECT
+        *,
+        n BETWEEN 1 AND ${k_default} - 1
+            OR beside_n BETWEEN 1 AND ${k_default} - 1
+            -- Nearly all of those who came at all: the few others came to something else only.
+            OR (is_part AND figure = 'participant'
+                AND max(CASE WHEN NOT is_part THEN n END) OVER (PARTITION BY figure) - n BETWEEN 1 AND ${k_default} - 1) AS is_small
     FROM cell
 ),
 

@@ -13,7 +13,7 @@ closing_minute = 1410    # 23:30, half an hour after the gates close, where the 
 gate_cov_min   = 0.8     # of the building's gate time from 18:00 on
 flood_min      = 600     # passages in ten minutes: whoever came in may be among what such a gate does not tell
 silent_after   = "30 minutes"   # a gate that did not say for so long that it is well is out of order
-lag_after      = "2 hours"      # without a passage by any gate of the building for so long passages may lie behind heartbeats
+lag_after      = "2 hours"      # without a passage by any gate of the building for so long before it closes passages may lie behind heartbeats
 
 [columns]
 building_id = { about = "Building.", about_zh = "楼栋编号。", class = "internal" }
@@ -46,29 +46,36 @@ gate AS (
     GROUP BY building_id
 ),
 
--- Passages may come later than heartbeats: a building whose gates told of none for long may have let its people in unseen.
+-- Passages may come later than heartbeats: a building whose gates told of none for long before it closed may have let its
+-- people in unseen. Once it is closed and its people sleep, no passage is what there should be.
 passage AS (
     SELECT
         stg_device.building_id,
-        max(CASE WHEN int_gate_slot.slot < 24 THEN int_gate_slot.slot + 144 ELSE int_gate_slot.slot END) AS slot,
+        arrow_cast(CAST(day_start($as_of) AS BIGINT) + (max(CASE WHEN int_gate_slot.slot < 24 THEN int_gate_slot.slot + 144 ELSE int_gate_slot.slot END) * 10 - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS last_at,
         max(int_gate_slot.passage_n) AS most_n
     FROM int_gate_slot
     INNER JOIN stg_device ON stg_device.device_id = int_gate_slot.device_id
     WHERE int_gate_slot.occurred_on = $as_of AND stg_device.kind = 'dorm'
     GROUP BY stg_device.building_id
+),
+
+building AS (
+    SELECT
+        gate.building_id,
+        -- Campus days begin at 04:00: minute 240 of their own date.
+        arrow_cast(CAST(day_start($as_of) AS BIGINT) + (coalesce(int_building_closing.closing_minute, ${closing_minute}) - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS from_at,
+        gate.well_at + CAST(${silent_after} AS INTERVAL) AS well_until_at,
+        passage.last_at + CAST(${lag_after} AS INTERVAL) AS told_until_at,
+        gate.silent_n = 0 AND gate.night_minutes >= ${gate_cov_min} * gate.due_minutes AND passage.most_n < ${flood_min} AS is_known
+    FROM gate
+    LEFT JOIN passage ON passage.building_id = gate.building_id
+    LEFT JOIN int_building_closing ON int_building_closing.building_id = gate.building_id
 )
 
 SELECT
-    gate.building_id,
+    building_id,
     $as_of AS night_on,
-    -- Campus days begin at 04:00: minute 240 of their own date.
-    arrow_cast(CAST(day_start($as_of) AS BIGINT) + (coalesce(int_building_closing.closing_minute, ${closing_minute}) - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS from_at,
-    CASE WHEN gate.silent_n = 0 AND gate.night_minutes >= ${gate_cov_min} * gate.due_minutes AND passage.most_n < ${flood_min}
-        THEN least(
-            gate.well_at + CAST(${silent_after} AS INTERVAL),
-            arrow_cast(CAST(day_start($as_of) AS BIGINT) + (passage.slot * 10 - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))')
-                + CAST(${lag_after} AS INTERVAL)
-        ) END AS until_at
-FROM gate
-LEFT JOIN passage ON passage.building_id = gate.building_id
-LEFT JOIN int_building_closing ON int_building_closing.building_id = gate.building_id
+    from_at,
+    CASE WHEN is_known AND told_until_at >= from_at THEN well_until_at
+        WHEN is_known THEN least(well_until_at, told_until_at) END AS until_at
+FROM building

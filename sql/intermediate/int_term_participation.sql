@@ -1,7 +1,7 @@
 /*---
 kind         = "table"
 about        = "Terms of three years with what a student took part in, for every student and every term in which they studied here and which the activity system covers (各学期参与)."
-about_zh     = "近三年各学期的活动参与：每名学生在每个就读的、活动数据覆盖的学期一行；假期不算，入学前和休学期间的学期不在其中。"
+about_zh     = "近三年各学期的活动参与：每名学生在每个就读的、活动数据覆盖的学期一行；假期不算，入学前、休学和实习期间的学期，以及一半以上的周没有签到数据的学期不在其中。"
 owner        = "youth_league_committee"
 materialized = "view"
 cached       = true
@@ -29,6 +29,13 @@ WITH covered AS (
     HAVING count(*) > 0
 ),
 
+-- A week in which nobody at all checked in is one of which nothing was handed in, or there was nothing.
+told AS (
+    SELECT DISTINCT date_trunc('week', occurred_on) AS week_on
+    FROM stg_activity_attendance
+    WHERE occurred_on >= $as_of - INTERVAL '1095' DAY
+),
+
 -- What is held in a vacation is nobody's duty and says little of a term.
 day AS (
     SELECT int_calendar_day.campus, int_calendar_day.grade, int_calendar_day.date, int_calendar_day.term, int_calendar_day.kind
@@ -48,8 +55,11 @@ term AS (
         sum(CASE WHEN kind IN ('teaching', 'makeup') THEN 1 ELSE 0 END) AS day_n,
         row_number() OVER (PARTITION BY campus, grade ORDER BY min(date)) AS term_no
     FROM day
+    LEFT JOIN told ON told.week_on = date_trunc('week', day.date)
     GROUP BY campus, grade, term
+    -- A term of which half is missing would read as one in which nobody came.
     HAVING sum(CASE WHEN kind IN ('teaching', 'makeup') THEN 1 ELSE 0 END) >= ${term_days}
+        AND 2 * count(DISTINCT told.week_on) >= count(DISTINCT date_trunc('week', day.date))
 ),
 
 entry AS (
@@ -76,7 +86,7 @@ studied AS (
         AND term.from_on + INTERVAL '${entry_days}' DAY >= coalesce(entry.entered_on, make_date(dim_student.grade, 9, 1))
 ),
 
--- Who was on leave of school took part in nothing there, and has not lost interest.
+-- Who was on leave of school or in an internship took part in nothing there, and has not lost interest.
 away AS (
     SELECT DISTINCT studied.student_key, studied.term
     FROM studied
@@ -84,6 +94,13 @@ away AS (
     WHERE stg_enrollment_span.status NOT IN ('enrolled', 'extended')
         AND stg_enrollment_span.valid_from <= studied.to_on
         AND (stg_enrollment_span.valid_to IS NULL OR stg_enrollment_span.valid_to >= studied.from_on)
+
+    UNION
+
+    SELECT studied.student_key, studied.term
+    FROM studied
+    INNER JOIN stg_internship_placement ON stg_internship_placement.student_key = studied.student_key
+    WHERE stg_internship_placement.begins_on <= studied.to_on AND stg_internship_placement.ends_on >= studied.from_on
 ),
 
 attended AS (

@@ -1,7 +1,7 @@
 /*---
 kind         = "table"
 about        = "What ends a silence: every day of sixty with evidence of a student, of devices or of people who saw them, with the first and the last of the day (校内记录日)."
-about_zh     = "近60天里有校内记录的日子，以及当天最早和最后的一条：设备记录，或有人见到（课堂点名、查寝、未归核实、个别谈话、接待日来访、刷卡签到的活动）。判断“数据无记录”都以此为准。"
+about_zh     = "近60天里有校内记录的日子，以及当天最早和最后的一条：设备记录，或有人见到（课堂点名、查寝、未归核实、个别谈话）。判断“数据无记录”都以此为准。"
 owner        = "platform"
 materialized = "view"
 subject      = "student_key"
@@ -12,7 +12,7 @@ student_key      = { about = "The student, pseudonymous.", about_zh = "学生，
 occurred_on      = { about = "Campus day.", about_zh = "校园日。", class = "trace" }
 first_seen_at    = { about = "First evidence of the day.", about_zh = "当天最早的一条记录。", class = "trace" }
 last_seen_at     = { about = "Last evidence of the day.", about_zh = "当天最后的一条记录。", class = "trace" }
-last_seen_source = { about = "Source of that: card, gate, class_attendance, night_check, contact_record, reception_visit or activity_attendance.", about_zh = "其来源：card 校园卡、gate 门禁、class_attendance 课堂点名、night_check 查寝、contact_record 谈话、reception_visit 接待日来访或 activity_attendance 活动签到。", class = "trace" }
+last_seen_source = { about = "Source of that: card, gate, class_attendance, night_check or contact_record.", about_zh = "其来源：card 校园卡、gate 门禁、class_attendance 课堂点名、night_check 查寝或 contact_record 谈话。", class = "trace" }
 is_free          = { about = "Whether the day is a weekend, a holiday or in a vacation.", about_zh = "是否为周末、节假日或假期。", class = "trace" }
 ---*/
 

@@ -1,7 +1,7 @@
 /*---
 kind         = "table"
-about        = "Days of sixty on which people or a reader of cards saw a student whom no device saw by then: earlier or later than every device of the day, or on a day without one (设备之外的见到)."
-about_zh     = "近60天里设备之外见到该生的日子：比当天所有设备记录更早或更晚，或当天没有设备记录。课堂点名、查寝在寝、未归核实、个别谈话、接待日来访和刷卡签到的活动算数；扫码可以代扫，事后交来的名单和集体谈话说明不了一个人，都不算。"
+about        = "Days of sixty on which people saw a student whom no device saw by then: earlier or later than every device of the day, or on a day without one (设备之外的见到)."
+about_zh     = "近60天里设备之外见到该生的日子：比当天所有设备记录更早或更晚，或当天没有设备记录。课堂点名、查寝在寝、未归核实和个别谈话算数；扫码可以代扫，接待日登记的学号可能是别人替其来访，集体谈话说明不了一个人，都不算。"
 owner        = "platform"
 materialized = "view"
 cached       = true
@@ -12,13 +12,14 @@ purpose      = ["portrait", "trend_warning", "public_safety"]
 occurred_on      = { about = "Campus day.", about_zh = "校园日。", class = "trace" }
 first_seen_at    = { about = "First time of the day at which somebody saw the student.", about_zh = "当天最早被人见到的时间。", class = "trace" }
 last_seen_at     = { about = "Last time of the day at which somebody saw the student.", about_zh = "当天最后被人见到的时间。", class = "trace" }
-last_seen_source = { about = "Source of that: class_attendance, night_check, contact_record, reception_visit or activity_attendance.", about_zh = "其来源：class_attendance 课堂点名、night_check 查寝、contact_record 谈话、reception_visit 接待日来访或 activity_attendance 活动签到。", class = "trace" }
+last_seen_source = { about = "Source of that: class_attendance, night_check or contact_record.", about_zh = "其来源：class_attendance 课堂点名、night_check 查寝或 contact_record 谈话。", class = "trace" }
 is_free          = { about = "Whether the day is a weekend, a holiday or in a vacation.", about_zh = "是否为周末、节假日或假期。", class = "trace" }
 ---*/
 
 -- Who was met by somebody was there, whatever the devices say: by a teacher who called the roll, by a night check, by whoever
--- looked after the list of the night, in a talk of two, by a leader on a reception day; and so was who held a card against a reader. A code that is scanned can be
--- passed on, so like a check-in it ends no silence, and neither does a talk to many or a list that is handed in afterwards.
+-- looked after the list of the night, in a talk of two. A code that is scanned can be passed on, so like a check-in it ends no
+-- silence; neither does a talk to many, nor a visit on a reception day: the number in its book is of whom it is about, and
+-- those who come may be those who miss the student. Activities are kept for other purposes than safety.
 WITH witness AS (
     SELECT student_key, occurred_on, held_at AS seen_at, 'class_attendance' AS seen_by
     FROM stg_class_attendance
@@ -42,18 +43,6 @@ WITH witness AS (
     SELECT student_key, occurred_on, held_at AS seen_at, 'contact_record' AS seen_by
     FROM stg_contact_record
     WHERE occurred_on >= $as_of - INTERVAL '60' DAY AND mode IN ('one_to_one', 'phone')
-
-    UNION ALL
-
-    SELECT student_key, occurred_on, visited_at AS seen_at, 'reception_visit' AS seen_by
-    FROM stg_reception_visit
-    WHERE occurred_on >= $as_of - INTERVAL '60' DAY AND student_key IS NOT NULL
-
-    UNION ALL
-
-    SELECT student_key, occurred_on, checked_in_at AS seen_at, 'activity_attendance' AS seen_by
-    FROM stg_activity_attendance
-    WHERE occurred_on >= $as_of - INTERVAL '60' DAY AND method = 'card'
 ),
 
 -- Most of it lies between two payments and adds nothing: what is kept in memory is the rest.

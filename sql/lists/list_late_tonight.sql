@@ -1,8 +1,8 @@
 /*---
 kind     = "list"
 live     = true
-about    = "Boarders whose last entry tonight came after their building had closed (今晚晚归). Whoever is on leave, and every holiday, is left out. They are back, and that is what counts: it says when, and not why."
-about_zh = "今晚在楼栋关门之后回到宿舍楼的住宿生；已导入的请假和节假日不列入。人已平安回来；只说明大致时间，不说明原因，需要时先听本人说。"
+about    = "Boarders whose last entry tonight came after their building had closed (今晚晚归). Whoever is on leave, and every holiday, is left out. It says when they came in last, and neither whether they went out again nor why."
+about_zh = "今晚在楼栋关门之后回到宿舍楼的住宿生；已导入的请假和节假日不列入。只说明最后一次进楼的大致时间，不说明之后是否外出，也不说明原因；需要时先听本人说。"
 title_zh = "今晚晚归"
 title_en = "Late tonight"
 owner    = "logistics_security_office"

@@ -1,7 +1,7 @@
 /*---
 kind      = "measure"
 about     = "Hours since the last evidence on any channel, of devices or of people who saw the student (数据无记录时长)."
-about_zh  = "距最近一条校内记录有多少小时，最多回看60天：校园卡、门禁、图书馆，以及课堂点名、查寝在寝、未归核实、个别谈话、接待日来访、刷卡签到的活动；扫码签到和集体谈话不算。60天内没有任何记录的，为数据不足，不计算。"
+about_zh  = "距最近一条校内记录有多少小时，最多回看60天：校园卡、门禁、图书馆，以及课堂点名、查寝在寝、未归核实、个别谈话；扫码签到、接待日登记和集体谈话不算。60天内没有任何记录的，为数据不足，不计算。"
 title_zh  = "距最近一次校内记录"
 title_en  = "Silence"
 owner     = "student_affairs_office"
