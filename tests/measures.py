@@ -231,7 +231,7 @@ class Nights:
 
     def __init__(self, ask, word, known, valid):
         within = f"{known} AND occurred_on < DATE '{word}' AND occurred_on >= DATE '{word}' - INTERVAL '28' DAY"
-        beats = ask(f"SELECT device_id, occurred_on, count(CASE WHEN minute_of_day >= 1080 OR minute_of_day < 120 THEN 1 END) AS n "
+        beats = ask(f"SELECT device_id, occurred_on, count(CASE WHEN status = 'ok' AND (minute_of_day >= 1080 OR minute_of_day < 120) THEN 1 END) AS n "
                     f"FROM stg_device_heartbeat WHERE {within} GROUP BY device_id, occurred_on")
         self.dates = sorted({datetime.date.fromisoformat(it["occurred_on"]) for it in beats})
         alive = {(it["device_id"], it["occurred_on"]): min(480, 10 * it["n"]) for it in beats}

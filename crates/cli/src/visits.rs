@@ -70,9 +70,9 @@ pub(crate) async fn say(
         RecallVsVisit::Estimated { n_seen, n_random, prevalence, ppv, recall, missed } => {
             writeln!(out, "见到 {n_seen} 人，其中随机房间 {n_random} 人 / {n_seen} met, {n_random} of them in random rooms")?;
             for (zh, en, it) in [
-                ("需要支持者占比", "share who want support", prevalence),
-                ("提示中需要支持者占比", "share who want support among those with an offer", ppv),
-                ("需要支持者中有提示的占比（召回）", "share with an offer among those who want support (recall)", recall),
+                ("希望得到支持者占比", "share who want support", prevalence),
+                ("提示中希望得到支持者占比", "share who want support among those with an offer", ppv),
+                ("希望得到支持者中有提示的占比（召回）", "share with an offer among those who want support (recall)", recall),
                 ("无提示者中需要支持的占比", "share who want support among those without an offer", missed),
             ] {
                 writeln!(out, "  {zh} / {en}: {}", percent(&it))?;

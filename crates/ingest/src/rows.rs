@@ -28,6 +28,8 @@ pub(crate) struct Rows<'d> {
     occurred: Option<Occurred>,
     /// Columns of counted days, and the columns that decide from which day.
     counted: Vec<(usize, usize)>,
+    /// Columns that say when a state changed, where every row says it: the newest of them shuts out what is older.
+    changed: Vec<usize>,
     is_event: bool,
     earliest: i64,
     latest: i64,
@@ -155,6 +157,12 @@ impl<'d> Rows<'d> {
                 counted.push((at, find(by)?));
             }
         }
+        let mut changed = Vec::new();
+        if pipeline.says_when_changed() {
+            for name in &pipeline.contract.changed_at {
+                changed.push(find(name)?);
+            }
+        }
         let mut rules = Vec::new();
         for rule in &pipeline.contract.rules {
             let (left, right) = (find(&rule.left)?, find(&rule.right)?);
@@ -208,6 +216,7 @@ impl<'d> Rows<'d> {
             minutes: Vec::new(),
             occurred,
             counted,
+            changed,
             is_event: pipeline.is_event(),
             rules,
             rows_max: door.limits.rows_max.min(u64::from(u32::MAX) - 1),
@@ -284,6 +293,12 @@ impl<'d> Rows<'d> {
         }
         if let Some(at) = gap {
             return Err((Reason::Time, Where::Column(at)));
+        }
+        // One that lies ahead would shut out every correction until its day has come.
+        for &slot in &self.changed {
+            if self.slots[slot].last_integer().is_some_and(|it| self.latest < it) {
+                return Err((Reason::Time, Where::Column(slot)));
+            }
         }
         if let Some(Occurred { slot, unit }) = self.occurred {
             let value = self.slots[slot].last_integer();

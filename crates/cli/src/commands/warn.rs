@@ -398,8 +398,12 @@ impl Again {
                 && (!is_alone || word(offer, "since_on", 0) == word(found, "since_on", row))
         } else {
             // The figures of the strongest finding stand beside the offer; of another there are those that its sentence tells.
-            let again = figures_in(&word(found, "reason_zh", row));
-            word(offer, "reason_zh", 0).lines().any(|line| figures_in(line) == again)
+            // Better words may change their order in one language; a sentence without any is the same only in its words.
+            let has_figures = |column: &str| {
+                let (told, again) = (word(offer, column, 0), figures_in(&word(found, column, row)));
+                !again.is_empty() && told.lines().any(|line| figures_in(line) == again)
+            };
+            is_told_so || has_figures("reason_zh") || has_figures("reason_en")
         };
         Self { is_decided_so: is_seen_there && is_decided_so, is_told_so }
     }
@@ -419,12 +423,10 @@ fn instant(batch: &RecordBatch, column: &str, row: usize) -> Option<i64> {
     instant.is_valid(row).then(|| instant.value(row))
 }
 
-/// Numbers and parts of dates in a sentence, in any order of the sentence.
+/// Numbers and parts of dates in a sentence, in its order.
 fn figures_in(sentence: &str) -> Vec<String> {
     let parts = sentence.split(|it: char| !it.is_ascii_digit() && it != '.').map(|it| it.trim_matches('.'));
-    let mut figures: Vec<String> = parts.filter(|it| !it.is_empty()).map(str::to_owned).collect();
-    figures.sort_unstable();
-    figures
+    parts.filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
 async fn explain(house: &House, id: &str, format: Format) -> anyhow::Result<ExitCode> {
