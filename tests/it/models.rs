@@ -139,7 +139,7 @@ hours_a_week = 100.0
         "/*---\nkind = \"rule\"\nabout = \"Little effort.\"\ntitle_zh = \"投入较少\"\ntitle_en = \"Little effort\"\nowner = \"school\"\n\
          subject = \"student_key\"\npurpose = [\"trend_warning\"]\nchannel = \"class\"\nthread = \"academic\"\nunit = \"points\"\nseverity = 1\n\
          caveat_zh = \"不说明原因。\"\ncaveat_en = \"It gives no reason.\"\n---*/\n\
-         SELECT student_key, $as_of AS since_on, 40 AS baseline, value AS now_value, n, cov, '投入较少。' AS reason_zh, 'Little effort.' AS reason_en,\n\
+         SELECT student_key, $as_of AS since_on, 40 AS baseline, value AS now_value, n, cov, concat('投入 ', CAST(value AS VARCHAR), '。') AS reason_zh, concat('Effort ', CAST(value AS VARCHAR), '.') AS reason_en,\n\
          '' AS explanations, NULL AS last_seen_at, NULL AS last_seen_source FROM feat_measure\n\
          WHERE as_of_on = $as_of AND measure = 'effort' AND value < 40\n",
     );
@@ -298,7 +298,7 @@ fn a_model_that_beats_rule_and_place_is_offered_and_its_offers_are_replayed_bit_
         assert!(lines.iter().all(|it| it["from_bronze"] == bronze && it["has_new_words"] == words), "{lines:?}");
     };
     all(&of_rule(), "same", Value::Bool(false));
-    alter("'投入较少。'", "'近一周投入不多。'");
+    alter("'投入 '", "'近一周的投入 '");
     all(&of_rule(), "same", Value::Bool(true));
     alter("value < 40", "value < -1");
     all(&of_rule(), "gone", Value::Null);
