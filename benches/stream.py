@@ -352,6 +352,8 @@ def part_screen(flags):
         # As a page does: it asks when it is opened, and from then on once for every word, never by itself.
         before = shown()
         for _ in range(flags.pushes):
+            # The page tells whole seconds, so that two pushes of one would look alike.
+            time.sleep(1)
             pushed = http.client.HTTPConnection("127.0.0.1", port)
             bodies.template = LINE % ("L0", int(time.time() * 1000), int(time.time() * 1000), 1)
             since = time.perf_counter()
