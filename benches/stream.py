@@ -12,7 +12,8 @@ lake are synced. Each part prints one JSON object:
 - `single`: the same with one event a request, as gates send that gather nothing. The client is one thread of Python on the
   same machine: how late it began its own requests (`client_*`) and how many it got answered a second are
   told with it. Where it was late, the answers are no measure of the server;
-- `screen`: from a push to the word of the live stream that something changed, and to the page's data that show it;
+- `screen`: from a push to the word of the live stream that something changed, and to the page's data that show it, asked for
+  as late after the word as a page asks; with `--table` and `--path` of a list, that list;
 - `memory`: resident memory of the server, each second, while a campus plays into it at twenty times its speed; growth is
   that of the middle of the last third against the middle of the first.
 """
@@ -24,6 +25,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import statistics
@@ -330,8 +332,17 @@ class Listener(threading.Thread):
             return next((it[0] for it in self.told if is_it(it)), None)
 
 
+def page_delay(table):
+    """How long a page gathers words before it asks: `refresh` in dashboards/src/live.ts."""
+    return 0.3 + random.random() * 1.5 if (table or "").startswith("cockpit_") else random.random() * 0.1
+
+
 def part_screen(flags):
-    """With --table and --path of another page, what it shows counts once its data differ from those before the push."""
+    """With --table and --path of another page, what it shows counts once its data differ from those before the push.
+
+    A live list: `--table list_late_tonight --path /api/v1/lists/late_tonight`, by an account that reads it. A list that says
+    nothing new of a push tells no word, and the push is counted as missed: play passages that the list is of beside it.
+    """
     settings = [("ingest.approvals", '"off"')]
     secret = token(flags, "--data", flags.data, settings=settings)
     with served(flags, "--data", flags.data, settings=settings) as (port, _):
@@ -349,7 +360,8 @@ def part_screen(flags):
 
         heard, seen, missed = [], [], 0
         bodies = Bodies(f"L{time.time_ns()}", 1)
-        # As a page does: it asks when it is opened, and from then on once for every word, never by itself.
+        # As a page does: it asks when it is opened, and from then on once for every word and as late as a page does, never
+        # by itself.
         before = shown()
         for _ in range(flags.pushes):
             # The page tells whole seconds, so that two pushes of one would look alike.
@@ -362,7 +374,12 @@ def part_screen(flags):
             assert pushed.getresponse().status == 202
             told = word = listener.after(since, topic, flags.table, flags.patience)
             # A word that came before the data changed is followed by another.
-            while word is not None and (now := shown()) == before:
+            now = before
+            while word is not None:
+                time.sleep(page_delay(flags.table))
+                now = shown()
+                if now != before:
+                    break
                 word = listener.after(word, topic, flags.table, flags.patience)
             if word is None:
                 missed += 1
@@ -425,7 +442,7 @@ def main():
     flags.add_argument("--batch", type=int, default=500)
     flags.add_argument("--messages", type=int, default=500_000)
     flags.add_argument("--steady-seconds", type=int, default=60)
-    flags.add_argument("--pushes", type=int, default=30)
+    flags.add_argument("--pushes", type=int, default=100)
     flags.add_argument("--patience", type=float, default=60)
     flags.add_argument("--account", default="administrator")
     flags.add_argument("--table", help="the screen of this table instead of that of pipelines")

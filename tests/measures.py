@@ -122,9 +122,12 @@ class Day:
         return not min(signs)[1] if signs else None
 
     def is_late_on_campus(self):
-        """Whether anything after 22:00 says that the student was on campus."""
-        left = lambda it: it["place"].startswith("G-S") and not it["is_in"]
-        return any(late(it) >= 1320 for it in self.paid) or any(late(it) >= 1320 and not left(it) for it in self.any_way)
+        """Whether anything after 22:00 says that the student was on campus, and no exit from the school came after it."""
+        went = lambda it: it["place"].startswith(("G-N", "G-S")) and not it["is_in"]
+        signs = [it["at"] for it in self.paid if late(it) >= 1320]
+        signs += [it["at"] for it in self.any_way if late(it) >= 1320 and not went(it)]
+        school = max(((it["at"], it["is_in"]) for it in self.any_way if it["place"].startswith("G-S")), default=None)
+        return bool(signs) and not (school is not None and not school[1] and school[0] > max(signs))
 
 
 Day.EMPTY = Day()
@@ -293,8 +296,8 @@ def of_nights(nights):
     covered = [it for it in nights if it.is_seen and not it.is_excused]
     found = {}
     if nights:
-        found["late_return_n"] = (sum(it.is_late for it in nights), len(nights))
-        found["overnight_absence_n"] = (sum(it.is_absent for it in nights), len(nights))
+        found["late_return_n"] = (sum(it.is_late for it in nights), len(covered))
+        found["overnight_absence_n"] = (sum(it.is_absent for it in nights), len(covered))
     if covered:
         found["presence_regularity"] = (presence(covered), len(covered))
     return found

@@ -24,9 +24,13 @@ const TOPICS = ["table", "case", "cases", "runs", "channels", "pipelines"] as co
 const SILENCE_MS = 40_000;
 /** Pause between two looks without a stream, and before the next try for one. */
 export const POLL_MS = 30_000;
-/** A night changes many tables at once, and not every browser should ask in the same instant. */
-const GATHER_MS = 300;
-const SPREAD_MS = 1_500;
+/** Words of one moment are one question. Not every browser asks in the same instant, and nobody sees the difference. */
+const SPREAD_MS = 100;
+/** A night changes many tables at once, and the cockpit asks for many: these gather and are spread wider. */
+const BURST_GATHER_MS = 300;
+const BURST_SPREAD_MS = 1_500;
+/** From so many queries in one gather on it is a burst. */
+const BURST_MIN = 6;
 
 const CASES: QueryKey[] = [["cases"], ["unplaced"]];
 /** What a page without a stream looks for. */
@@ -79,8 +83,10 @@ export class Live {
   private isLeader = false;
   /** The name of the last event that was heard, by this tab or by the one that led before. */
   private last = "";
-  private waiting = new Map<string, QueryKey>();
+  private readonly waiting = new Map<string, QueryKey>();
   private gather: ReturnType<typeof setTimeout> | undefined;
+  private readonly burst = new Map<string, QueryKey>();
+  private gatherBurst: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly poll: ReturnType<typeof setInterval>;
@@ -110,6 +116,7 @@ export class Live {
     this.close();
     clearInterval(this.poll);
     clearTimeout(this.gather);
+    clearTimeout(this.gatherBurst);
     clearTimeout(this.silence);
     clearTimeout(this.retry);
     this.browser.channel?.close();
@@ -226,14 +233,32 @@ export class Live {
   }
 
   private refresh(keys: readonly QueryKey[]): void {
-    for (const key of keys) this.waiting.set(JSON.stringify(key), key);
-    if (this.waiting.size === 0 || this.gather !== undefined) return;
-    this.gather = setTimeout(() => {
-      this.gather = undefined;
-      const all = [...this.waiting.values()];
+    const isBurst = keys.some((it) => it[0] === "cockpit");
+    const waiting = isBurst ? this.burst : this.waiting;
+    for (const key of keys) waiting.set(JSON.stringify(key), key);
+    if (this.waiting.size >= BURST_MIN) {
+      // One after the other at once: a run has ended, not a row come in.
+      for (const [text, key] of this.waiting) this.burst.set(text, key);
       this.waiting.clear();
-      for (const queryKey of all) void this.queries.invalidateQueries({queryKey, predicate: (it) => isAskedAgain(it.queryKey)});
-    }, GATHER_MS + this.browser.random() * SPREAD_MS);
+    }
+    if (this.waiting.size > 0) {
+      this.gather ??= setTimeout(() => {
+        this.gather = undefined;
+        this.ask(this.waiting);
+      }, this.browser.random() * SPREAD_MS);
+    }
+    if (this.burst.size > 0) {
+      this.gatherBurst ??= setTimeout(() => {
+        this.gatherBurst = undefined;
+        this.ask(this.burst);
+      }, BURST_GATHER_MS + this.browser.random() * BURST_SPREAD_MS);
+    }
+  }
+
+  private ask(waiting: Map<string, QueryKey>): void {
+    const all = [...waiting.values()];
+    waiting.clear();
+    for (const queryKey of all) void this.queries.invalidateQueries({queryKey, predicate: (it) => isAskedAgain(it.queryKey)});
   }
 }
 

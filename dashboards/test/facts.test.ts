@@ -22,12 +22,20 @@ function portrait(measures: Measure[]): Portrait {
 function row(kind: string, title_zh: string, occurred_on: string, detail = "", is_milestone = true): RecordRow {
   return {
     event_id: `${kind}/${title_zh}/${occurred_on}/${detail}`, occurred_at: null, occurred_on, kind, title_zh, title_en: title_zh,
-    detail_zh: detail, detail_en: detail, source: kind, trust: "staff", is_milestone,
+    detail_zh: detail, detail_en: detail, source: kind, trust: "staff", is_milestone, ended_as: null, ended_on: null,
   };
 }
 function year(academic_year: string, items: Record<string, number | null>, milestones: RecordRow[] = []): ArchiveYear {
   return {academic_year, items: Object.entries(items).map(([item, value]) => ({item, value, n: 10})), milestones};
 }
+
+describe("entries of a day", () => {
+  it("what was corrected is not folded into what holds", () => {
+    const holds = row("leave", "请假获批", "2025-10-01", "病假");
+    const corrected = {...holds, event_id: "leave/1", ended_as: "corrected" as const, ended_on: "2025-10-02"};
+    expect(folded([holds, {...holds, event_id: "leave/3"}, corrected]).map((it) => [it.row.ended_as, it.times])).toEqual([[null, 2], ["corrected", 1]]);
+  });
+});
 
 describe("parts of a dimension", () => {
   it("stand in their order, with what is known first and the unknown part last", () => {

@@ -105,6 +105,29 @@ describe("live updates", () => {
     [one, two, three].forEach((it) => it.live.stop());
   });
 
+  it("what one row changed is asked for within a tenth of a second, what a night changed is spread", async () => {
+    const tabs = new Tabs();
+    const {live, asked} = tab({...tabs.browser(), random: () => 0.999});
+    tabs.streams[0]!.tell("hello", {}, "aa");
+    tabs.streams[0]!.tell("table", {id: "list_late_tonight", version: 3}, "ab");
+    tabs.streams[0]!.tell("pipelines", {id: null, version: 3}, "ac");
+    tabs.streams[0]!.tell("table", {id: "cockpit_tonight", version: 3}, "ad");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked).toEqual(["lists", "list/late_tonight", "pipelines"]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(800);
+    expect(asked.slice(3)).toEqual(["cockpit", "health"]);
+    asked.length = 0;
+    // A night's lists, one word after the other.
+    for (let n = 0; n < 20; n++) tabs.streams[0]!.tell("table", {id: `list_${n}`, version: 4}, `b${n}`);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked.length).toBeLessThan(6);
+    await vi.advanceTimersByTimeAsync(1_800);
+    for (let n = 0; n < 20; n++) expect(asked.filter((it) => it === `list/${n}`)).toHaveLength(1);
+    live.stop();
+  });
+
   it("when the tab with the stream is closed another goes on where it was", async () => {
     const tabs = new Tabs();
     const [one, two] = [tab(tabs.browser()), tab(tabs.browser())];

@@ -69,7 +69,13 @@ const routes = [
   }],
   [/^\/students\/([^/]+)\/record$/, null, ({match, me, query}) => {
     ofStudent(match[1], me);
-    const all = sample("record").rows;
+    // One entry was corrected and one taken back: both stay, struck through.
+    const told = sample("record").rows;
+    const [corrected, ended] = told.filter((it) => it.kind !== "activity");
+    const all = told.flatMap((it) => {
+      if (it === corrected) return [{...it, event_id: `${it.event_id}#2`}, {...it, detail_zh: "生活", detail_en: "life", ended_as: "corrected", ended_on: it.occurred_on}];
+      return it === ended ? [{...it, ended_as: "ended", ended_on: it.occurred_on}] : [it];
+    });
     const kinds = [...new Set(all.map((it) => it.kind))].map((it) => ({kind: it, n: all.filter((row) => row.kind === it).length}));
     const rows = all.filter((it) =>
       ["kind", "trust", "source"].every((name) => query.get(name) === null || it[name] === query.get(name)) &&
@@ -98,8 +104,9 @@ const routes = [
   [/^\/lists\/([^/]+)$/, "lists", ({match}) => {
     const head = sample("lists").lists.find((it) => it.list === match[1]);
     if (head === undefined) throw new Refusal(404, "not_found", "没有这份清单 / No such list");
-    const list = sample("list");
-    return match[1] === list.list ? list : {...list, list: head.list, title_zh: head.title_zh, title_en: head.title_en, rows: list.rows.slice(0, head.rows_n)};
+    const sheet = sample("list");
+    const list = {...sheet, rows_n: sheet.rows.length, next: null};
+    return match[1] === list.list ? list : {...list, list: head.list, title_zh: head.title_zh, title_en: head.title_en, rows_n: head.rows_n, rows: list.rows.slice(0, head.rows_n)};
   }],
   [/^\/tickets$/, "tickets", () => sample("tickets")],
   [/^\/catalog\/quality$/, "catalog", () => sample("quality")],

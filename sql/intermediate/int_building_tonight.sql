@@ -20,6 +20,7 @@ building_id = { about = "Building.", about_zh = "楼栋编号。", class = "inte
 night_on    = { about = "The night.", about_zh = "是哪一夜。", class = "internal" }
 from_at     = { about = "Half an hour after the building closes.", about_zh = "该楼关门半小时后。", class = "internal" }
 until_at    = { about = "Until when its gates are known to work and to tell of passages; empty where they were not all day.", about_zh = "该楼门禁到何时为止确知正常且有通行数据；当天并非如此的为空。", class = "internal" }
+quiet_since_at = { about = "The last passage before the building closed, where none came in for long: why it has no list.", about_zh = "该楼关门前很久没有通行数据时，最后一次通行的时间：没有名单的原因。", class = "internal" }
 ---*/
 
 WITH beat AS (
@@ -65,6 +66,7 @@ building AS (
         -- Campus days begin at 04:00: minute 240 of their own date.
         arrow_cast(CAST(day_start($as_of) AS BIGINT) + (coalesce(int_building_closing.closing_minute, ${closing_minute}) - 240) * 60000000, 'Timestamp(Microsecond, Some("UTC"))') AS from_at,
         gate.well_at + CAST(${silent_after} AS INTERVAL) AS well_until_at,
+        passage.last_at,
         passage.last_at + CAST(${lag_after} AS INTERVAL) AS told_until_at,
         gate.silent_n = 0 AND gate.night_minutes >= ${gate_cov_min} * gate.due_minutes AND passage.most_n < ${flood_min} AS is_known
     FROM gate
@@ -77,5 +79,6 @@ SELECT
     $as_of AS night_on,
     from_at,
     CASE WHEN is_known AND told_until_at >= from_at THEN well_until_at
-        WHEN is_known THEN least(well_until_at, told_until_at) END AS until_at
+        WHEN is_known THEN least(well_until_at, told_until_at) END AS until_at,
+    CASE WHEN is_known AND told_until_at < from_at THEN last_at END AS quiet_since_at
 FROM building

@@ -22,7 +22,9 @@ closing_minute = { unit = "minutes", about = "Until when somebody counts as back
 is_away        = { about = "An approved leave or an internship covers the night.", about_zh = "当晚有已批准的请假或实习。" }
 is_free        = { about = "The night belongs to a holiday or vacation or leads into one, and no stay was registered.", about_zh = "当晚在节假日或假期之内，或次日放假，且没有登记留校。" }
 is_leave_old   = { about = "No leave has come in for eight days: who is on leave may not be known yet.", about_zh = "近八天没有请假记录导入：可能还不知道谁已请假。", class = "internal" }
-is_found_in    = { about = "Somebody found the student in the room tonight.", about_zh = "今晚有人在房间见到该生。" }
+is_card_lost   = { about = "The card is reported lost, so that gates cannot tell what the student does.", about_zh = "校园卡已挂失，门禁因此看不到该生。", class = "trace" }
+is_excused     = { about = "Whoever looked was told of leave or notice for tonight.", about_zh = "核实的人得知该生今晚已请假或报备。", class = "trace" }
+found_at       = { about = "When somebody last found the student in the room or reached them tonight; it speaks of what was before, and of no exit after it.", about_zh = "今晚最近一次有人在房间见到或联系到该生的时间；只说明此前的情况，不说明此后的外出。", class = "trace" }
 ---*/
 
 WITH bed AS (
@@ -110,16 +112,35 @@ staying AS (
     WHERE begins_on <= $as_of AND ends_on >= $as_of
 ),
 
-found_in AS (
-    SELECT student_key
+-- Whoever looked says how it was then: what a gate tells later is news.
+seen AS (
+    SELECT student_key, checked_at AS seen_at
     FROM stg_night_check
     WHERE occurred_on = $as_of AND result = 'in'
 
-    UNION
+    UNION ALL
 
+    SELECT student_key, answered_at AS seen_at
+    FROM int_absence_check
+    WHERE occurred_on = $as_of AND result IN ('in_room', 'contacted')
+),
+
+found AS (
+    SELECT student_key, max(seen_at) AS found_at
+    FROM seen
+    GROUP BY student_key
+),
+
+card AS (
+    SELECT student_key, card_status, row_number() OVER (PARTITION BY student_key ORDER BY changed_at DESC, status_id DESC) AS place
+    FROM stg_card_status
+),
+
+-- Leave and notice are of the whole night.
+excused AS (
     SELECT student_key
     FROM int_absence_check
-    WHERE occurred_on = $as_of AND result IN ('in_room', 'excused', 'contacted')
+    WHERE occurred_on = $as_of AND result = 'excused'
 )
 
 SELECT
@@ -135,7 +156,9 @@ SELECT
     away.student_key IS NOT NULL AS is_away,
     free_tonight.grade IS NOT NULL AND staying.student_key IS NULL AS is_free,
     coalesce(leave_told.told_at < day_start(CAST($as_of - INTERVAL '${leave_days}' DAY AS DATE)), TRUE) AS is_leave_old,
-    found_in.student_key IS NOT NULL AS is_found_in
+    coalesce(card.card_status = 'lost', FALSE) AS is_card_lost,
+    excused.student_key IS NOT NULL AS is_excused,
+    found.found_at
 FROM enrolled
 CROSS JOIN leave_told
 INNER JOIN bed ON bed.student_key = enrolled.student_key AND bed.place = 1
@@ -144,5 +167,7 @@ LEFT JOIN int_building_closing ON int_building_closing.building_id = bed.buildin
 LEFT JOIN away ON away.student_key = enrolled.student_key
 LEFT JOIN free_tonight ON free_tonight.grade = enrolled.grade AND free_tonight.campus = enrolled.campus
 LEFT JOIN staying ON staying.student_key = enrolled.student_key
-LEFT JOIN found_in ON found_in.student_key = enrolled.student_key
+LEFT JOIN card ON card.student_key = enrolled.student_key AND card.place = 1
+LEFT JOIN excused ON excused.student_key = enrolled.student_key
+LEFT JOIN found ON found.student_key = enrolled.student_key
 WHERE bed.building_id IS NOT NULL

@@ -55,7 +55,7 @@ dorm_direction_0000 = { about = "Direction of the last passage before 00:00, for
 dorm_direction_0030 = { about = "Direction of the last passage before 00:30, for buildings whose register says when they close.", about_zh = "00:30 前最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
 dorm_direction_end = { about = "Direction of the last passage of the whole campus day, for buildings whose register says when they close.", about_zh = "整个校园日最后一次通行的方向，用于登记册说明了关门时间的楼栋。" }
 dorm_first_direction = { about = "Direction of the day's first passage of the dormitory gate: who goes out first had been in.", about_zh = "当天第一次通过宿舍门的方向：先出门的，此前在内。" }
-late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage.", about_zh = "22:00至校园日结束的校内记录数，任何通行方式都算。" }
+late_evidence_n = { about = "Events on campus from 22:00 to the end of the campus day, by any way of passage; going out of the dormitory or the school is none, and whoever left the school after them has none.", about_zh = "22:00至校园日结束的校内记录数，任何通行方式都算；出宿舍门、出校门不算，其后又出了校门的记为0。" }
 school_last_direction = { about = "Direction of the last passage of the school gate.", about_zh = "最后一次通过校门的方向。" }
 breakfast_minute = { unit = "minute_of_day", about = "First canteen purchase within the band of breakfast.", about_zh = "早餐时段内第一次食堂消费。" }
 lunch_minute    = { unit = "minute_of_day", about = "First canteen purchase within the band of lunch.", about_zh = "午餐时段内第一次食堂消费。" }
@@ -109,6 +109,7 @@ card_day AS (
         count(*) AS card_n,
         sum(CASE WHEN minute_of_day < 300 THEN 1 ELSE 0 END) AS night_n,
         sum(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN 1 ELSE 0 END) AS late_n,
+        max(CASE WHEN minute_of_day >= 1320 OR minute_of_day < 240 THEN CAST(occurred_at AS BIGINT) END) AS late_last,
         max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < ${closing_minute}
             THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_last,
         max(CASE WHEN starts_with(terminal_id, ${dorm_terminal}) AND minute_of_day >= 240 AND minute_of_day < 1350 THEN 2 * CAST(occurred_at AS BIGINT) + 1 END) AS dorm_2230,
@@ -138,7 +139,8 @@ passage AS (
         occurred_on,
         occurred_at,
         direction,
-        -- The kind of place stands in the gate's name; the register of devices changes and may not be joined by day.
+        -- The kind of place stands in the gate's name; the register of devices changes and may not be joined by day. Laboratories and
+        -- all other gates stand on campus: whoever passes one is there, whichever way.
         CASE WHEN starts_with(device_id, ${dorm_gate}) THEN 'dorm'
             WHEN starts_with(device_id, ${library_gate}) THEN 'library'
             WHEN starts_with(device_id, ${school_gate}) THEN 'school' ELSE 'other' END AS place,
@@ -269,7 +271,9 @@ gate_day AS (
         max(CASE WHEN place = 'dorm' AND minute < 1470 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_0030,
         max(CASE WHEN place = 'dorm' AND minute < 1680 THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS dorm_end,
         min(CASE WHEN place = 'dorm' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'out' THEN 0 ELSE 1 END END) AS dorm_first,
-        sum(CASE WHEN minute >= 1320 AND NOT (place = 'school' AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
+        -- Who goes out of the dormitory or the school is not in.
+        sum(CASE WHEN minute >= 1320 AND NOT (place IN ('dorm', 'school') AND direction = 'out') THEN 1 ELSE 0 END) AS late_n,
+        max(CASE WHEN minute >= 1320 AND NOT (place IN ('dorm', 'school') AND direction = 'out') THEN CAST(occurred_at AS BIGINT) END) AS late_last,
         max(CASE WHEN place = 'school' THEN 2 * CAST(occurred_at AS BIGINT) + CASE WHEN direction = 'in' THEN 1 ELSE 0 END END) AS school_last,
         max(occurred_at) AS last_at,
         min(occurred_at) AS first_at,
@@ -303,7 +307,8 @@ SELECT
     CASE greatest(gate_day.dorm_0030, card_day.dorm_0030) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_0030,
     CASE greatest(gate_day.dorm_end, card_day.dorm_end) % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS dorm_direction_end,
     CASE gate_day.dorm_first % 2 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS dorm_first_direction,
-    coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) AS late_evidence_n,
+    CASE WHEN gate_day.school_last % 2 = 0 AND gate_day.school_last > 2 * greatest(card_day.late_last, gate_day.late_last) THEN 0
+        ELSE coalesce(card_day.late_n, 0) + coalesce(gate_day.late_n, 0) END AS late_evidence_n,
     CASE gate_day.school_last % 2 WHEN 1 THEN 'in' WHEN 0 THEN 'out' END AS school_last_direction,
     card_day.breakfast_minute,
     card_day.lunch_minute,

@@ -21,6 +21,7 @@ last_seen_at     = { about = "Last evidence on any channel.", about_zh = "任何
 last_seen_source = { about = "Channel of that evidence.", about_zh = "该记录来自哪个渠道。", title_zh = "记录来源", title_en = "Channel" }
 from_at          = { about = "Half an hour after the building closes; the row holds from then on.", about_zh = "楼栋关门后半小时；该行自此有效。", class = "trace", title_zh = "起始时间", title_en = "Since" }
 is_leave_old     = { about = "No leave has come in for eight days, so a leave may not be known yet.", about_zh = "近八天没有新的请假记录导入，可能有请假尚未收到。", title_zh = "请假数据较旧", title_en = "Leave data are old" }
+is_card_lost     = { about = "The card is reported lost: who comes in behind others, or with another card, leaves no passage.", about_zh = "校园卡已挂失：随他人进门或借用他人的卡，都不会留下本人的通行记录。", title_zh = "校园卡挂失", title_en = "Card lost", class = "trace" }
 until_at         = { about = "Until when the building's gates are known to work and to tell of passages; the row holds no longer, unless they go on.", about_zh = "已知楼栋闸机正常且有通行记录到何时；此后该行不再有效，除非闸机继续上报。", class = "trace" }
 ---*/
 
@@ -64,6 +65,7 @@ SELECT
     day.last_seen_at,
     day.last_seen_source,
     int_open_boarder.is_leave_old,
+    int_open_boarder.is_card_lost,
     int_building_tonight.from_at,
     int_building_tonight.until_at
 FROM int_open_boarder
@@ -75,4 +77,6 @@ WHERE passed.direction = 'out'
     AND int_building_tonight.until_at IS NOT NULL
     AND NOT int_open_boarder.is_away
     AND NOT int_open_boarder.is_free
-    AND NOT int_open_boarder.is_found_in
+    AND NOT int_open_boarder.is_excused
+    -- Found or reached: until something is seen of them again that explains nothing.
+    AND (int_open_boarder.found_at IS NULL OR day.last_seen_at > int_open_boarder.found_at)

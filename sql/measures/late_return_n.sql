@@ -20,7 +20,8 @@ class     = "trace"
 SELECT
     int_night.student_key,
     sum(CASE WHEN int_night.is_late THEN 1 ELSE 0 END) AS value,
-    count(*) AS n,
+    -- Nights on leave, free nights and nights that no gate watched say nothing of when somebody came back.
+    sum(CASE WHEN int_night.is_gate_seen AND NOT int_night.is_on_leave AND NOT int_night.is_free THEN 1 ELSE 0 END) AS n,
     CAST(sum(int_night.gate_minutes) AS DECIMAL(18, 6)) / nullif(sum(int_night.gate_minutes_due), 0) AS cov
 FROM int_night
 WHERE int_night.occurred_on >= $as_of - INTERVAL '28' DAY

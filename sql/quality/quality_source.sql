@@ -58,12 +58,14 @@ usual AS (
     GROUP BY day.source
 ),
 
--- Sources that have rows on most days are expected every day; a weekly file is not late on its second day.
+-- Sources that have rows on most days are expected every day; a weekly file is not late on its second day. The days are those
+-- up to its newest: one that has stopped has none since.
 rhythm AS (
-    SELECT source, count(*) AS days_n
+    SELECT day.source, count(*) AS days_n
     FROM day
-    WHERE occurred_on >= as_of - INTERVAL '28' DAY
-    GROUP BY source
+    INNER JOIN newest ON newest.source = day.source
+    WHERE day.occurred_on > newest.fresh_to - INTERVAL '28' DAY
+    GROUP BY day.source
 ),
 
 hours AS (

@@ -21,12 +21,13 @@ known_at    = { about = "When the platform could know it.", about_zh = "平台�
 source      = { about = "Pipeline that it comes from.", about_zh = "来自哪个来源。", class = "trace" }
 trust       = { about = "device, system, staff or self: who says so.", about_zh = "由谁说：device 设备、system 系统、staff 教职工或 self 本人。", class = "trace" }
 is_milestone = { about = "Whether it belongs into the archive of a whole study.", about_zh = "是否进入整个学业的档案。", class = "trace" }
+superseded_at = { about = "When the register took this version of the row back or put another in its place; empty while it holds.", about_zh = "登记册收回这一行的这个版本、或以另一版本取代它的时间；仍有效的为空。", class = "trace" }
 ---*/
 
+-- Every title that an activity had, with when another took its place: who was there was there, whatever becomes of the plan.
 WITH activity AS (
-    SELECT activity_id, title, dimension
+    SELECT activity_id, title, known_at, lead(known_at) OVER (PARTITION BY activity_id ORDER BY known_at, superseded_at NULLS LAST) AS superseded_at
     FROM stg_activity
-    WHERE superseded_at IS NULL
 ),
 
 role AS (
@@ -41,10 +42,11 @@ SELECT concat('activity/', stg_activity_attendance.checkin_id) AS event_id, stg_
     CASE role.role WHEN 'organiser' THEN 'Organised an activity' WHEN 'volunteer' THEN 'Volunteered' ELSE 'Took part in an activity' END AS title_en,
     coalesce(activity.title, stg_activity_attendance.activity_id) AS detail_zh,
     coalesce(activity.title, stg_activity_attendance.activity_id) AS detail_en,
-    stg_activity_attendance.checked_in_at AS occurred_at, stg_activity_attendance.known_at, 'activity_attendance' AS source,
+    stg_activity_attendance.checked_in_at AS occurred_at,
+    greatest(stg_activity_attendance.known_at, activity.known_at) AS known_at, 'activity_attendance' AS source,
     -- A scanned code can be passed on; a card and a list of the organisers say more.
     CASE stg_activity_attendance.method WHEN 'card' THEN 'device' WHEN 'roster' THEN 'staff' ELSE 'self' END AS trust,
-    coalesce(role.role IN ('organiser', 'volunteer'), FALSE) AS is_milestone
+    role.role IS NOT NULL AND role.role IN ('organiser', 'volunteer') AS is_milestone, activity.superseded_at
 FROM stg_activity_attendance
 LEFT JOIN activity ON activity.activity_id = stg_activity_attendance.activity_id
 LEFT JOIN role ON role.activity_id = stg_activity_attendance.activity_id AND role.student_key = stg_activity_attendance.student_key
@@ -52,6 +54,5 @@ LEFT JOIN role ON role.activity_id = stg_activity_attendance.activity_id AND rol
 UNION ALL
 
 SELECT concat('award/', award_id), student_key, 'award', coalesce(level, 'award'), '获得奖项', 'Received an award',
-    title AS detail_zh, title AS detail_en, day_start(awarded_on), known_at, 'award', 'staff', TRUE
+    title AS detail_zh, title AS detail_en, day_start(awarded_on), known_at, 'award', 'staff', TRUE, superseded_at
 FROM stg_award
-WHERE superseded_at IS NULL

@@ -21,18 +21,16 @@ known_at    = { about = "When the platform could know it.", about_zh = "平台�
 source      = { about = "Pipeline that it comes from.", about_zh = "来自哪个来源。", class = "trace" }
 trust       = { about = "device, system, staff or self: who says so.", about_zh = "由谁说：device 设备、system 系统、staff 教职工或 self 本人。", class = "trace" }
 is_milestone = { about = "Whether it belongs into the archive of a whole study.", about_zh = "是否进入整个学业的档案。", class = "trace" }
+superseded_at = { about = "When the register took this version of the row back or put another in its place; empty while it holds.", about_zh = "登记册收回这一行的这个版本、或以另一版本取代它的时间；仍有效的为空。", class = "trace" }
 ---*/
 
-WITH leave_version AS (
-    SELECT * FROM stg_leave_record WHERE superseded_at IS NULL
-)
-
+-- Every version of a row: what was known once is not forgotten when the row is corrected or leaves its register.
 SELECT concat('leave/', leave_id, '/approved') AS event_id, student_key, 'leave' AS kind, 'approved' AS step,
     '请假获批' AS title_zh, 'Leave approved' AS title_en,
     CASE leave_kind WHEN 'personal' THEN '事假' WHEN 'sick' THEN '病假' WHEN 'internship' THEN '实习' WHEN 'away' THEN '离校' ELSE leave_kind END AS detail_zh,
     CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END AS detail_en,
-    approved_at AS occurred_at, known_at, 'leave_record' AS source, 'staff' AS trust, FALSE AS is_milestone
-FROM leave_version
+    approved_at AS occurred_at, known_at, 'leave_record' AS source, 'staff' AS trust, FALSE AS is_milestone, superseded_at
+FROM stg_leave_record
 
 UNION ALL
 
@@ -40,37 +38,35 @@ SELECT concat('leave/', leave_id, '/returned'), student_key, 'leave', 'returned'
     CASE leave_kind WHEN 'personal' THEN '事假' WHEN 'sick' THEN '病假' WHEN 'internship' THEN '实习' WHEN 'away' THEN '离校' ELSE leave_kind END,
     CASE leave_kind WHEN 'personal' THEN 'personal leave' WHEN 'sick' THEN 'sick leave' WHEN 'internship' THEN 'internship' WHEN 'away' THEN 'away from campus' ELSE leave_kind END,
     -- A first load knows the leave from its approval on; the return it knows from the return on.
-    returned_at, greatest(known_at, returned_at), 'leave_record', 'staff', FALSE
-FROM leave_version
+    returned_at, greatest(known_at, returned_at), 'leave_record', 'staff', FALSE, superseded_at
+FROM stg_leave_record
 WHERE returned_at IS NOT NULL
 
 UNION ALL
 
 SELECT concat('bed/', CAST(student_key AS VARCHAR), '/', CAST(moved_in_on AS VARCHAR)), student_key, 'bed', 'moved_in',
-    '入住寝室', 'Moved into a room', room_id AS detail_zh, room_id AS detail_en, day_start(moved_in_on), known_at, 'bed_assignment', 'staff', TRUE
+    '入住寝室', 'Moved into a room', room_id AS detail_zh, room_id AS detail_en, day_start(moved_in_on), known_at, 'bed_assignment', 'staff', TRUE, superseded_at
 FROM stg_bed_assignment
-WHERE superseded_at IS NULL
 
 UNION ALL
 
 SELECT concat('transfer/', transfer_id), student_key, 'bed', 'transfer', '调宿获批', 'Move between rooms approved',
-    concat(from_room_id, ' → ', to_room_id) AS detail_zh, concat(from_room_id, ' → ', to_room_id) AS detail_en, approved_at, known_at, 'room_transfer', 'staff', FALSE
+    concat(from_room_id, ' → ', to_room_id) AS detail_zh, concat(from_room_id, ' → ', to_room_id) AS detail_en, approved_at, known_at, 'room_transfer', 'staff', FALSE, superseded_at
 FROM stg_room_transfer
-WHERE superseded_at IS NULL AND approved_at IS NOT NULL
+WHERE approved_at IS NOT NULL
 
 UNION ALL
 
 SELECT concat('stay/', stay_id), student_key, 'holiday_stay', 'registered', '登记假期留校', 'Registered to stay over a holiday',
     CASE holiday WHEN 'national_day' THEN '国庆' WHEN 'new_year' THEN '元旦' WHEN 'winter' THEN '寒假' WHEN 'summer' THEN '暑假' WHEN 'tomb_sweeping' THEN '清明' WHEN 'labour_day' THEN '五一' WHEN 'dragon_boat' THEN '端午' ELSE holiday END,
     CASE holiday WHEN 'national_day' THEN 'National Day' WHEN 'new_year' THEN 'New Year' WHEN 'winter' THEN 'winter vacation' WHEN 'summer' THEN 'summer vacation' WHEN 'tomb_sweeping' THEN 'Qingming' WHEN 'labour_day' THEN 'Labour Day' WHEN 'dragon_boat' THEN 'Dragon Boat' ELSE holiday END,
-    registered_at, known_at, 'holiday_stay', 'self', FALSE
+    registered_at, known_at, 'holiday_stay', 'self', FALSE, superseded_at
 FROM stg_holiday_stay
-WHERE superseded_at IS NULL
 
 UNION ALL
 
 SELECT concat('card/', status_id), student_key, 'card_status', card_status,
     CASE card_status WHEN 'lost' THEN '校园卡挂失' WHEN 'found' THEN '校园卡解挂' WHEN 'reissued' THEN '补办校园卡' ELSE card_status END,
     CASE card_status WHEN 'lost' THEN 'Card reported lost' WHEN 'found' THEN 'Card found' WHEN 'reissued' THEN 'Card reissued' ELSE card_status END,
-    '' AS detail_zh, '' AS detail_en, occurred_at, known_at, 'card_status', 'system', FALSE
+    '' AS detail_zh, '' AS detail_en, occurred_at, known_at, 'card_status', 'system', FALSE, arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))')
 FROM stg_card_status

@@ -21,6 +21,7 @@ known_at    = { about = "When the platform could know it.", about_zh = "平台�
 source      = { about = "Pipeline that it comes from.", about_zh = "来自哪个来源。", class = "trace" }
 trust       = { about = "device, system, staff or self: who says so.", about_zh = "由谁说：device 设备、system 系统、staff 教职工或 self 本人。", class = "trace" }
 is_milestone = { about = "Whether it belongs into the archive of a whole study.", about_zh = "是否进入整个学业的档案。", class = "trace" }
+superseded_at = { about = "When the register took this version of the row back or put another in its place; empty while it holds.", about_zh = "登记册收回这一行的这个版本、或以另一版本取代它的时间；仍有效的为空。", class = "trace" }
 ---*/
 
 WITH ticket_owner AS (
@@ -34,7 +35,8 @@ SELECT concat('ticket/', stg_ticket_event.event_id) AS event_id, ticket_owner.st
     CASE stg_ticket_event.stage WHEN 'reported' THEN 'Request raised' WHEN 'dispatched' THEN 'Request dispatched' WHEN 'responded' THEN 'Office responded' WHEN 'resolved' THEN 'Request resolved' WHEN 'followed_up' THEN 'Followed up' WHEN 'reopened' THEN 'Reopened' WHEN 'withdrawn' THEN 'Withdrawn' ELSE stg_ticket_event.stage END AS title_en,
     CASE ticket_owner.category WHEN 'dorm_repair' THEN '宿舍报修' WHEN 'network' THEN '网络' WHEN 'catering' THEN '餐饮' WHEN 'academic' THEN '教务' WHEN 'aid' THEN '资助' WHEN 'logistics' THEN '后勤' WHEN 'safety' THEN '安全' WHEN 'other' THEN '其他' ELSE ticket_owner.category END AS detail_zh,
     CASE ticket_owner.category WHEN 'dorm_repair' THEN 'dormitory repair' WHEN 'network' THEN 'network' WHEN 'catering' THEN 'catering' WHEN 'academic' THEN 'academic affairs' WHEN 'aid' THEN 'aid' WHEN 'logistics' THEN 'logistics' WHEN 'safety' THEN 'safety' WHEN 'other' THEN 'other' ELSE ticket_owner.category END AS detail_en,
-    stg_ticket_event.occurred_at, stg_ticket_event.known_at, 'ticket_event' AS source, 'system' AS trust, FALSE AS is_milestone
+    stg_ticket_event.occurred_at, stg_ticket_event.known_at, 'ticket_event' AS source, 'system' AS trust, FALSE AS is_milestone,
+    arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))') AS superseded_at
 FROM stg_ticket_event
 INNER JOIN ticket_owner ON ticket_owner.ticket_id = stg_ticket_event.ticket_id
 WHERE ticket_owner.student_key IS NOT NULL
@@ -46,7 +48,7 @@ SELECT concat('talk/', contact_id, '/', CAST(student_key AS VARCHAR)), student_k
     CASE mode WHEN 'one_to_one' THEN 'Talk, face to face' WHEN 'phone' THEN 'Talk by telephone' WHEN 'group' THEN 'Guidance in a group' WHEN 'online' THEN 'Talk online' ELSE mode END,
     CASE topic WHEN 'academic' THEN '学业' WHEN 'life' THEN '生活' WHEN 'relations' THEN '人际' WHEN 'career' THEN '就业' WHEN 'aid' THEN '资助' WHEN 'adaptation' THEN '适应' ELSE topic END,
     CASE topic WHEN 'academic' THEN 'study' WHEN 'life' THEN 'life' WHEN 'relations' THEN 'relations' WHEN 'career' THEN 'career' WHEN 'aid' THEN 'aid' WHEN 'adaptation' THEN 'settling in' ELSE topic END,
-    held_at, known_at, 'contact_record', 'staff', FALSE
+    held_at, known_at, 'contact_record', 'staff', FALSE, arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))')
 FROM stg_contact_record
 
 UNION ALL
@@ -54,7 +56,7 @@ UNION ALL
 SELECT concat('reception/', visit_id), student_key, 'reception', 'visited', '到访领导接待日', 'Visited a reception day',
     CASE category WHEN 'academic' THEN '教务' WHEN 'aid' THEN '资助' WHEN 'logistics' THEN '后勤' WHEN 'network' THEN '网络' WHEN 'other' THEN '其他' ELSE category END,
     CASE category WHEN 'academic' THEN 'academic affairs' WHEN 'aid' THEN 'aid' WHEN 'logistics' THEN 'logistics' WHEN 'network' THEN 'network' WHEN 'other' THEN 'other' ELSE category END,
-    visited_at, known_at, 'reception_visit', 'staff', FALSE
+    visited_at, known_at, 'reception_visit', 'staff', FALSE, arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))')
 FROM stg_reception_visit
 WHERE student_key IS NOT NULL
 
@@ -63,5 +65,5 @@ UNION ALL
 SELECT concat('booking/', booking_id), student_key, 'booking', 'requested', '预约空间', 'Booked a room',
     CASE space WHEN 'party_league_room' THEN '党团活动室' WHEN 'psych_ideology_studio' THEN '心理和思政工作室' WHEN 'career_room' THEN '生涯规划室' WHEN 'third_space' THEN '第三空间' ELSE space END,
     CASE space WHEN 'party_league_room' THEN 'party and league room' WHEN 'psych_ideology_studio' THEN 'counselling studio' WHEN 'career_room' THEN 'career room' WHEN 'third_space' THEN 'third space' ELSE space END,
-    requested_at, known_at, 'room_booking', 'self', FALSE
+    requested_at, known_at, 'room_booking', 'self', FALSE, arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))')
 FROM stg_room_booking

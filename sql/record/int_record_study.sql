@@ -21,38 +21,54 @@ known_at    = { about = "When the platform could know it.", about_zh = "平台�
 source      = { about = "Pipeline that it comes from.", about_zh = "来自哪个来源。", class = "trace" }
 trust       = { about = "device, system, staff or self: who says so.", about_zh = "由谁说：device 设备、system 系统、staff 教职工或 self 本人。", class = "trace" }
 is_milestone = { about = "Whether it belongs into the archive of a whole study.", about_zh = "是否进入整个学业的档案。", class = "trace" }
+superseded_at = { about = "When the register took this version of the row back or put another in its place; empty while it holds.", about_zh = "登记册收回这一行的这个版本、或以另一版本取代它的时间；仍有效的为空。", class = "trace" }
 ---*/
+
+-- Every version of a row: what was known once is not forgotten when the row is corrected or leaves its register.
+-- Marks that are corrected under the date of their publication are no other publication.
+WITH mark AS (
+    SELECT
+        grade_id,
+        student_key,
+        term,
+        exam_kind,
+        campus_on(published_at) AS published_on,
+        min(published_at) AS published_at,
+        min(known_at) AS known_at,
+        CASE WHEN count(*) = count(superseded_at) THEN max(superseded_at) END AS superseded_at
+    FROM stg_grade_record
+    GROUP BY grade_id, student_key, term, exam_kind, campus_on(published_at)
+)
 
 SELECT concat('enrolment/', span_id) AS event_id, student_key, 'enrolment' AS kind, change_kind AS step,
     CASE change_kind WHEN 'entry' THEN '入学' WHEN 'suspension' THEN '休学' WHEN 'return' THEN '复学' WHEN 'transfer' THEN '转专业' WHEN 'withdrawal' THEN '退学' WHEN 'graduation' THEN '毕业' WHEN 'extension' THEN '延期' ELSE change_kind END AS title_zh,
     CASE change_kind WHEN 'entry' THEN 'Entered the university' WHEN 'suspension' THEN 'Leave of school began' WHEN 'return' THEN 'Back from leave of school' WHEN 'transfer' THEN 'Changed major' WHEN 'withdrawal' THEN 'Withdrew' WHEN 'graduation' THEN 'Graduated' WHEN 'extension' THEN 'Extended' ELSE change_kind END AS title_en,
     class AS detail_zh, class AS detail_en, day_start(valid_from) AS occurred_at, known_at,
-    'enrollment_span' AS source, 'system' AS trust, TRUE AS is_milestone
+    'enrollment_span' AS source, 'system' AS trust, TRUE AS is_milestone, superseded_at
 FROM stg_enrollment_span
-WHERE superseded_at IS NULL AND change_kind IS NOT NULL
+WHERE change_kind IS NOT NULL
 
 UNION ALL
 
--- One entry a publication, not one a course: marks are read in the portrait, the record says that they came out.
-SELECT concat('grade/', CAST(student_key AS VARCHAR), '/', term, '/', exam_kind), student_key, 'grade', exam_kind,
+-- One entry a publication, not one a course: marks are read in the portrait, the record says that they came out. Marks of a
+-- later day, or that became known on a later day, are a publication of their own: the entry of the earlier ones stays as it was.
+SELECT concat('grade/', CAST(student_key AS VARCHAR), '/', term, '/', exam_kind, '/', CAST(published_on AS VARCHAR), '/', CAST(campus_on(known_at) AS VARCHAR)), student_key, 'grade', exam_kind,
     CASE exam_kind WHEN 'midterm' THEN '期中成绩发布' WHEN 'final' THEN '期末成绩发布' WHEN 'makeup' THEN '补考成绩发布' WHEN 'retake' THEN '重修成绩发布' ELSE exam_kind END,
     CASE exam_kind WHEN 'midterm' THEN 'Midterm marks published' WHEN 'final' THEN 'Final marks published' WHEN 'makeup' THEN 'Makeup marks published' WHEN 'retake' THEN 'Retake marks published' ELSE exam_kind END,
     concat(term, '，', CAST(count(*) AS VARCHAR), '门'), concat(term, ', ', CAST(count(*) AS VARCHAR), ' courses'),
-    max(published_at), max(known_at), 'grade_record', 'system', FALSE
-FROM stg_grade_record
-WHERE superseded_at IS NULL
-GROUP BY student_key, term, exam_kind
+    max(published_at), max(known_at), 'grade_record', 'system', FALSE,
+    CASE WHEN count(*) = count(superseded_at) THEN max(superseded_at) END
+FROM mark
+GROUP BY student_key, term, exam_kind, published_on, campus_on(known_at)
 
 UNION ALL
 
 SELECT concat('academic_warning/', warning_no), student_key, 'academic_warning', 'issued', '学业提醒', 'Academic notice',
-    term AS detail_zh, term AS detail_en, day_start(issued_on), known_at, 'academic_warning', 'staff', FALSE
+    term AS detail_zh, term AS detail_en, day_start(issued_on), known_at, 'academic_warning', 'staff', FALSE, superseded_at
 FROM stg_academic_warning
-WHERE superseded_at IS NULL
 
 UNION ALL
 
 SELECT concat('internship/', placement_id), student_key, 'internship', 'began', '开始岗位实习', 'Internship began',
-    employer AS detail_zh, employer AS detail_en, day_start(begins_on), known_at, 'internship_placement', 'staff', TRUE
+    employer AS detail_zh, employer AS detail_en, day_start(begins_on), known_at, 'internship_placement', 'staff', TRUE, superseded_at
 FROM stg_internship_placement
-WHERE superseded_at IS NULL

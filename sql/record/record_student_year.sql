@@ -15,7 +15,7 @@ value         = { about = "The figure, in the item's own unit.", about_zh = "数
 n             = { about = "Rows behind it.", about_zh = "数字背后的行数。", class = "trace" }
 ---*/
 
--- Who checks in twice was there once.
+-- Who checks in twice was there once. Every check-in has one entry under its plain number, whatever the activity is called by now.
 WITH attended AS (
     SELECT
         record_student_event.student_key,
@@ -68,7 +68,8 @@ UNION ALL
 
 SELECT student_key, academic_year, concat(kind, '_n'), CAST(count(*) AS DOUBLE), count(*)
 FROM record_student_event
-WHERE kind IN ('award', 'talk', 'reception') OR (kind = 'leave' AND step = 'approved') OR (kind = 'ticket' AND step = 'reported')
+WHERE superseded_on IS NULL
+    AND (kind IN ('award', 'talk', 'reception') OR (kind = 'leave' AND step = 'approved') OR (kind = 'ticket' AND step = 'reported'))
 GROUP BY student_key, academic_year, kind
 
 UNION ALL

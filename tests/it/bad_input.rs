@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::support::{NOW, output, tables, yizhan};
+use crate::support::{NOW, output, repository, tables, yizhan};
 
 /// A project with one file of its own over the pack, and one export.
 fn refuse(file: Option<(&str, &str)>, export: Option<(&str, &[u8])>) -> (i32, String, Vec<String>) {
@@ -38,6 +38,21 @@ fn check(refused: (i32, String, Vec<String>), words: &[&str]) {
         assert!(text.contains(word), "the message lacks \"{word}\": {text}");
     }
     assert!(left.is_empty(), "something was written: {left:?}");
+}
+
+#[test]
+fn the_projects_on_public_data_are_sound() {
+    for project in ["oulad", "boston311"] {
+        let folder = repository().join("tests/projects").join(project);
+        let data = TempDir::new().expect("a folder");
+        let out = output(yizhan(data.path(), &["check", "--project"]).arg(&folder));
+        let (text, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success(), "{project}: {text}{wrong}");
+        assert!(text.contains("all sound"), "{project}: {text}");
+        // Without a pack it has its own files and no others.
+        let own = std::fs::read_dir(folder.join("pipelines")).expect("a folder").count();
+        assert!(project != "oulad" || text.starts_with(&format!("{own} pipelines, ")), "{project}: {text}");
+    }
 }
 
 #[test]

@@ -145,6 +145,14 @@ pub(crate) fn publish_all(runtime: &tokio::runtime::Runtime, port: u16, messages
     });
 }
 
+/// Removes all messages of a stream, as its retention does with those that are too old.
+pub(crate) fn purge_stream(runtime: &tokio::runtime::Runtime, port: u16, name: &str) {
+    runtime.block_on(async {
+        let stream = jetstream_at(port).await.get_stream(name).await.expect("a stream");
+        stream.purge().await.expect("purged");
+    });
+}
+
 /// A broker that speaks the Kafka protocol, in a process of its own: `tests/kafka.py`.
 pub(crate) struct Kafka {
     process: Child,

@@ -62,6 +62,27 @@ fn who_objects_is_in_no_pair_and_has_no_social_measure_until_they_join_again() {
     let lineage = format!("/api/v1/students/{key}/lineage/social_degree");
     let head = server.login("psychology_head");
     assert_eq!(server.get(&lineage, Some(&head)).status, 200);
+    // The rows behind a figure, of events and of a state, are found again by what the API says, and no others.
+    let newest = "as_of_on = (SELECT max(as_of_on) FROM feat_measure)";
+    let graded = format!(
+        "SELECT called.student_key FROM feat_measure AS called INNER JOIN feat_measure AS graded ON graded.student_key = called.student_key \
+         WHERE called.{newest} AND graded.{newest} AND called.measure = 'class_attendance_rate' AND graded.measure = 'grade_residual' \
+         AND called.value IS NOT NULL AND graded.value IS NOT NULL ORDER BY called.student_key LIMIT 1"
+    );
+    let graded = sql(demo(), &graded)[0]["student_key"].as_i64().expect("somebody with marks and classes");
+    for (measure, table, own) in [
+        ("class_attendance_rate", "stg_class_attendance", "state <> 'leave'"),
+        ("grade_residual", "stg_grade_record", "exam_kind = 'final'"),
+    ] {
+        let answer = server.get(&format!("/api/v1/students/{graded}/lineage/{measure}"), Some(&head));
+        assert_eq!(answer.status, 200, "{measure}: {}", answer.body);
+        let tables = answer.body["tables"].as_array().expect("tables");
+        let filter = |name: &str| tables.iter().find(|it| it["table"] == name).and_then(|it| it["filter"].as_str());
+        let told = filter(table).unwrap_or_else(|| panic!("no way to the rows of {table}: {tables:?}"));
+        let rows = sql(demo(), &format!("SELECT count(*) AS n FROM {table} WHERE {told} AND {own}"));
+        assert_eq!(rows[0]["n"].as_f64(), answer.body["n"].as_f64(), "{measure}: {told}");
+        assert!(rows[0]["n"].as_i64().is_some_and(|it| 0 < it), "{measure} is made of nothing");
+    }
     let left = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));
     assert_eq!(left["social"]["has_left"], true);
     let again = chooser.post("/me/choices", "/me/choices", &json!({ "has_left": true }));

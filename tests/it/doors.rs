@@ -8,7 +8,7 @@ use rumqttc::MqttOptions;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::brokers::{Broker, done, free_port, make_stream, program, publish_all, publish_mqtt};
+use crate::brokers::{Broker, done, free_port, make_stream, program, publish_all, publish_mqtt, purge_stream};
 use crate::crash::{Gates, passage};
 use crate::support::{binary, repository, write};
 
@@ -253,18 +253,23 @@ fn messages_of_mqtt_are_acknowledged_after_they_survive_and_enter_once() {
 
 /// Plays two days of a small campus into a broker; says how many events it took.
 pub(crate) fn play(gates: &Gates, to: &str, topic: &str, password: &str) -> u64 {
+    let told = played(gates, &["--live", "--to", to, "--topic", topic, "--speed", "0"], password);
+    told["events"].as_u64().expect("a count")
+}
+
+/// Plays them as a case needs it, and says what became of them.
+fn played(gates: &Gates, how: &[&str], password: &str) -> Value {
     let days = ["simulate", "--students", "30", "--days", "2", "--seed", "5", "--format", "json"];
     let mut command = gates.command(&days);
-    command.args(["--live", "--to", to, "--topic", topic, "--speed", "0"]).env("YIZHAN_PUSH_TOKEN", password);
+    command.args(how).env("YIZHAN_PUSH_TOKEN", password);
     let out = command.output().expect("the program starts");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let told: Value = serde_json::from_str(String::from_utf8_lossy(&out.stdout).trim()).expect("a report");
-    told["events"].as_u64().expect("a count")
+    serde_json::from_str(String::from_utf8_lossy(&out.stdout).trim()).expect("a report")
 }
 
 #[cfg(unix)]
 #[test]
-fn who_reads_from_jetstream_proves_it_with_a_key_that_stays_here() {
+fn who_reads_from_jetstream_proves_it_with_a_key_and_waits_while_the_clock_is_not_believed() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = TempDir::new().expect("a folder");
     let port = free_port();
@@ -291,13 +296,58 @@ fn who_reads_from_jetstream_proves_it_with_a_key_that_stays_here() {
         seed.display()
     );
     let gates = project(&project_folder, &door);
+    let player = gates.said(&["token", "add", "player", "--pipeline", "gate_event", "--pipeline", "device_heartbeat"]);
+    let player = String::from_utf8_lossy(&player.stdout).trim().to_owned();
     let now = now_ms();
-    let messages: Vec<(String, String)> =
-        (0..5).map(|seq| ("gates.north".to_owned(), passage("G1", seq, now - seq as i64, seq))).collect();
-    publish_all(&runtime, port, &messages);
+    let message = |seq: u64| ("gates.north".to_owned(), passage("G1", seq, now - seq as i64, seq));
+    publish_all(&runtime, port, &(0..5).map(message).collect::<Vec<_>>());
     let server = gates.serve(None).expect("it starts");
     until("what only the key may read", &gates, || staged(&gates) == (0..5).collect::<Vec<u64>>());
     server.stop();
+
+    // A clock that leapt before a start is doubted still: the door waits with what it read, devices are asked to come again.
+    let doubt = project_folder.path().join("data/clock.json");
+    let now_us = now_ms() * 1_000;
+    let from_us = now_us - 800 * 86_400_000_000;
+    write(&doubt, &format!("{{\"from_us\":{from_us},\"to_us\":{now_us},\"is_confirmed\":false,\"is_of_start\":true}}"));
+    publish_all(&runtime, port, &[message(5)]);
+    let server = gates.serve(None).expect("it starts");
+    until("a door that waits", &gates, || {
+        gates.complaint().lines().any(|it| it.contains("what came waits") && it.contains("the machine's clock leapt from"))
+    });
+    let bearer = format!("Bearer {}", gates.token);
+    let push = || {
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-ndjson")];
+        server.push("/api/v1/events/gate_event", &headers, message(6).1.as_bytes()).expect("the server answers")
+    };
+    let (status, after, said) = push();
+    assert!(status == 503 && after.is_some() && said.contains("clock_leapt"), "{status} {after:?} {said}");
+    assert!(warnings(&server.url).iter().any(|it| it["code"] == "clock_leapt"));
+    assert_eq!(staged(&gates), (0..5).collect::<Vec<u64>>(), "nothing is taken");
+    // Looking confirms nothing.
+    let looked = gates.said(&["clock"]);
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(!looked.status.success() && said.contains("yizhan clock --confirm"), "{said}");
+    assert_eq!(push().0, 503);
+    assert!(gates.said(&["clock", "--confirm"]).status.success());
+    until("what the door had waited with", &gates, || staged(&gates) == (0..6).collect::<Vec<u64>>());
+    assert_eq!(push().0, 202);
+    assert_eq!(staged(&gates), (0..7).collect::<Vec<u64>>());
+    assert!(!doubt.exists() && warnings(&server.url).iter().all(|it| it["code"] != "clock_leapt"));
+
+    // A synthetic campus plays over HTTP too, by its own time: whatever is answered for is in the tables, once.
+    let n = |query: &str| gates.sql(query)[0]["n"].as_u64().unwrap_or(0);
+    let raw = || {
+        let rows = "SELECT device_id FROM raw_gate_event UNION ALL SELECT device_id FROM raw_device_heartbeat";
+        n(&format!("SELECT count(*) AS n FROM ({rows}) AS pushed WHERE device_id <> 'G1'"))
+    };
+    let told = played(&gates, &["--live", &server.url, "--speed", "50000"], &player);
+    let count = |name: &str| told[name].as_u64().unwrap_or(0);
+    assert!(0 < count("kept") && 0 < count("requests"), "{told}");
+    assert_eq!(count("events"), count("kept") + count("quarantined") + count("skipped"), "{told}");
+    until("what was played", &gates, || count("kept") <= raw());
+    server.stop();
+    assert_eq!(raw(), count("kept"), "{told}");
 }
 
 #[test]
@@ -356,9 +406,13 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     assert_eq!(raw(), Some(sent.get()));
     // A broker that comes back goes on where it was, once what it had taken reached its disk.
     std::thread::sleep(Duration::from_secs(1));
+    let shut = || warnings(&server.url).iter().filter(|it| it["code"] == "door_shut").count();
+    broker.kill();
+    until("a word of every door", &gates, || shut() == 3);
     broker.again();
     send(60..70);
     until("what came after the broker", &gates, || staged(&gates) == all(70));
+    until("open doors", &gates, || shut() == 0);
 
     // What the broker still has is read again when somebody asks: it is in the raw table once more, and in staging once.
     until("every message of before", &gates, || Some(sent.get()) <= raw());
@@ -437,6 +491,12 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     // A synthetic campus plays into the broker.
     assert_ne!(play(&gates, &format!("nats://127.0.0.1:{port}"), "gates/{pipeline}/{device_id}", ""), 0);
     until("what was played", &gates, || 90 < staged(&gates).len());
+    // What a stream removes while its doors are open is told too: whose it was, only the publisher knows.
+    let was_removed = || gates.complaint().contains("were removed before they were read");
+    assert!(!was_removed(), "{}", gates.complaint());
+    publish_all(&runtime, port, &[("gates.elsewhere".to_owned(), "for nobody here".to_owned())]);
+    purge_stream(&runtime, port, "GATES");
+    until("a word of what was removed", &gates, was_removed);
     // A sender that goes wrong shuts its own door: what it sends behind that stays at the broker.
     let bad: Vec<(String, String)> = (0..30).map(|n| ("gates.north".to_owned(), format!("no JSON {n}"))).collect();
     publish_all(&runtime, port, &bad);

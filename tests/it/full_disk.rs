@@ -1,5 +1,5 @@
-//! A disk that is full under a server that is pushed to: senders, the page and the doctor are told, and once there is room
-//! it goes on by itself.
+//! A disk that is full under a server that is pushed to, the log's or the lake's: senders, the page and the doctor are told,
+//! and once there is room it goes on by itself.
 
 #![cfg(target_os = "linux")]
 
@@ -79,20 +79,23 @@ fn a_full_disk_under_a_pushing_server_is_told_and_once_there_is_room_it_goes_on_
     );
     let project = TempDir::new().expect("a folder");
     let settings = "packs = [\"campus\"]\n[store]\nmint = 7\n[ingest]\napprovals = \"off\"\n\
-                    [stream]\ncommit_seconds = 3600\ntick_seconds = 0\n";
+                    [stream]\ncommit_seconds = 1\ntick_seconds = 0\n";
     write(&project.path().join("yizhan.toml"), settings);
     std::fs::create_dir(project.path().join("data")).expect("a folder");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
     let url = format!("http://127.0.0.1:{port}");
-    // Only what runs in there sees its data, so questions and answers lie beside them.
+    // Only what runs in there sees its data, so questions and answers lie beside them. The lake has a disk of its own, which
+    // is full long before the log's.
     let script = format!(
-        "cd '{}' && mount -t tmpfs -o size=6m none data || exit 9
+        "cd '{}' && mount -t tmpfs -o size=6m none data && mkdir data/lake && mount -t tmpfs -o size=64k none data/lake || exit 9
          yizhan='{}'
          \"$yizhan\" --project . token add gates --pipeline gate_event > token
          \"$yizhan\" --project . serve --listen 127.0.0.1:{port} 2> said & server=$!
          until test -e ask; do sleep 0.1; done
          \"$yizhan\" --project . doctor --json > doctor
          mount -o remount,size=300m data; touch room
+         until test -e more; do sleep 0.1; done
+         mount -o remount,size=300m data/lake
          until test -e end; do sleep 0.1; done
          kill -TERM $server; wait $server; echo \"ended $?\"
          \"$yizhan\" --project . sql 'SELECT count(*) AS n, count(DISTINCT event_seq) AS own FROM stg_gate_event' --format json",
@@ -125,10 +128,15 @@ fn a_full_disk_under_a_pushing_server_is_told_and_once_there_is_room_it_goes_on_
     let doctor = read("doctor");
     assert!(doctor.lines().any(|it| it.contains("\"code\":\"disk_full\"") && it.contains("\"urgency\":\"act\"")), "{doctor}");
 
-    // The sender that was refused sends again, as devices do.
+    // The sender that was refused sends again, as devices do: the log has room now, and keeps what the lake has none for.
     until("it does not go on by itself", || push(&url, &token, taken, at_ms).0 == 202);
     taken += EVENTS;
-    assert_eq!(warnings(&url), Vec::<String>::new());
+    until("no commit was refused", || read("said").contains("stay in the log until the next try"));
+    assert_eq!(warnings(&url), ["disk_full"]);
+    touch("more");
+    until("the lake does not go on by itself", || warnings(&url).is_empty());
+    assert_eq!(push(&url, &token, taken, at_ms).0, 202);
+    taken += EVENTS;
     touch("end");
     let out = machine.0.take().expect("the shell").wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&out.stdout);

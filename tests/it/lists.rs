@@ -125,6 +125,105 @@ fn a_closed_campus_explains_every_silence_while_it_lasts() {
     assert_eq!(found(built().0.path(), before), found(data.path(), before), "what came before the closure is as it was");
 }
 
+#[test]
+fn who_missed_classes_without_leave_and_what_is_lent_too_long_is_listed_and_nobody_else() {
+    let data = demo();
+    let last = sql(data, "SELECT CAST(max(as_of_on) AS VARCHAR) AS day FROM portrait_student")[0]["day"].clone();
+    let last = format!("DATE '{}'", &last.as_str().expect("a date")[..10]);
+    let rows = |query: &str| -> BTreeSet<String> { sql(data, query).iter().map(ToString::to_string).collect() };
+    let missed = rows(&format!(
+        "SELECT called.student_key, count(*) AS absent_n FROM stg_class_attendance AS called \
+         INNER JOIN dim_student ON dim_student.student_key = called.student_key AND dim_student.as_of_on = {last} \
+         WHERE called.state = 'absent' AND called.occurred_on >= {last} - INTERVAL '7' DAY AND called.occurred_on < {last} \
+         AND called.known_at <= day_start({last}) AND dim_student.is_enrolled GROUP BY called.student_key HAVING count(*) >= 2"
+    ));
+    assert!(!missed.is_empty(), "nobody missed two classes");
+    assert_eq!(rows(&format!("SELECT student_key, absent_n FROM list_class_absence WHERE as_of_on = {last}")), missed);
+
+    let known = format!("known_at <= day_start({last}) AND (superseded_at IS NULL OR superseded_at > day_start({last}))");
+    let out = rows(&format!(
+        "SELECT loan_id FROM stg_equipment_loan WHERE {known} AND lent_at < day_start({last}) - INTERVAL '7' DAY \
+         AND (returned_at IS NULL OR returned_at >= day_start({last})) \
+         AND student_key IN (SELECT student_key FROM dim_student WHERE as_of_on = {last})"
+    ));
+    let damaged = rows(&format!(
+        "SELECT loan_id FROM stg_equipment_loan WHERE {known} AND is_damaged = 'yes' AND returned_at < day_start({last}) \
+         AND returned_at >= day_start({last}) - INTERVAL '28' DAY \
+         AND student_key IN (SELECT student_key FROM dim_student WHERE as_of_on = {last})"
+    ));
+    assert!(!out.is_empty() || !damaged.is_empty(), "nothing is lent");
+    let due: BTreeSet<String> = out.union(&damaged).cloned().collect();
+    assert_eq!(rows(&format!("SELECT loan_id FROM list_equipment_loan WHERE as_of_on = {last}")), due);
+
+    // Past its deadline and never settled: listed. Still within it: not.
+    let open = rows(&format!(
+        "SELECT stg_ticket.ticket_id FROM stg_ticket \
+         LEFT ANTI JOIN (SELECT ticket_id FROM stg_ticket_event WHERE stage IN ('resolved', 'withdrawn')) AS settled \
+         ON settled.ticket_id = stg_ticket.ticket_id \
+         WHERE {known} AND due_at < day_start({last}) AND resolved_at IS NULL AND status <> 'withdrawn'"
+    ));
+    let listed = rows(&format!("SELECT ticket_id FROM list_overdue_ticket WHERE as_of_on = {last}"));
+    assert!(open.is_subset(&listed), "not listed: {:?}", open.difference(&listed).collect::<Vec<_>>());
+    let early = format!(
+        "SELECT count(*) AS n FROM list_overdue_ticket WHERE as_of_on = {last} AND (due_at >= day_start({last}) OR overdue_h < 0)"
+    );
+    assert_eq!(sql(data, &early)[0]["n"], 0, "a request within its time is listed");
+
+    // Whoever is enrolled stands in a counselor's charge or on the list.
+    let charge = |condition: &str| {
+        rows(&format!(
+            "SELECT student_key FROM dim_student WHERE as_of_on = {last} AND is_enrolled AND counselor_key {condition}"
+        ))
+    };
+    let without = rows(&format!("SELECT student_key FROM list_without_counselor WHERE as_of_on = {last}"));
+    assert_eq!(without, charge("IS NULL"));
+    assert!(without.is_disjoint(&charge("IS NOT NULL")));
+}
+
+#[test]
+fn a_tag_is_said_with_its_evidence_until_it_expires() {
+    let data = demo();
+    let told = sql(
+        data,
+        "SELECT student_key, CAST(as_of_on AS VARCHAR) AS day, CAST(since_on AS VARCHAR) AS since, evidence_zh, evidence_en, source \
+         FROM portrait_tag WHERE tag = 'newcomer'",
+    );
+    // Eight weeks from the entry, on every date that is kept; the register is known to the students of the date.
+    let due = sql(
+        data,
+        "SELECT told.student_key, CAST(told.as_of_on AS VARCHAR) AS day FROM \
+         (SELECT DISTINCT portrait.as_of_on, portrait.student_key FROM portrait_student AS portrait \
+         INNER JOIN stg_enrollment_span AS span ON span.student_key = portrait.student_key AND span.change_kind = 'entry' \
+         AND span.valid_from < portrait.as_of_on AND span.valid_from >= portrait.as_of_on - INTERVAL '56' DAY \
+         AND span.known_at <= day_start(portrait.as_of_on) \
+         AND (span.superseded_at IS NULL OR span.superseded_at > day_start(portrait.as_of_on))) AS told",
+    );
+    let keys = |rows: &[serde_json::Value]| -> BTreeSet<(i64, String)> {
+        rows.iter().filter_map(|it| Some((it["student_key"].as_i64()?, it["day"].as_str()?.to_owned()))).collect()
+    };
+    let (said, due) = (keys(&told), keys(&due));
+    assert!(!due.is_empty(), "nobody entered");
+    let missing: Vec<_> = due.difference(&said).take(5).collect();
+    assert!(missing.is_empty(), "newcomers without their tag: {missing:?}");
+    for it in &told {
+        let since = &it["since"].as_str().expect("a date")[..10];
+        for evidence in [&it["evidence_zh"], &it["evidence_en"]] {
+            assert!(evidence.as_str().is_some_and(|it| it.contains(since)), "no evidence: {it}");
+        }
+        assert_eq!(it["source"], "enrollment_span");
+        // Fifty-six days after the entry it is said for the last time.
+        let on = |text: &str| text[..10].parse::<chrono::NaiveDate>().expect("a date");
+        let days = (on(it["day"].as_str().expect("a date")) - on(since)).num_days();
+        assert!((1..=56).contains(&days), "{it}: {days} days after the entry");
+    }
+    // Some of them are there still when it is said no more.
+    let last = sql(data, "SELECT student_key, CAST(as_of_on AS VARCHAR) AS day FROM portrait_student");
+    let here = keys(&last);
+    let newest = here.iter().map(|it| it.1.clone()).max().expect("a date");
+    let ended = said.iter().filter(|it| here.contains(&(it.0, newest.clone())) && !said.contains(&(it.0, newest.clone())));
+    assert!(0 < ended.count(), "no tag ended");
+}
+
 /// What int_building_tonight reads, of six buildings with one gate each: they said last that they are well, and told of a passage
 /// last, at minutes of the night's own date.
 const BUILDINGS: &str = "WITH stg_device AS (
@@ -181,4 +280,8 @@ fn the_list_of_tonight_holds_while_gates_are_well_and_tell_of_passages() {
         ("well", usual, Some("2025-11-03T16:20:00Z")),
     ];
     assert_eq!(told, expected);
+    // A building without a list says since when nobody passed its gates, where that is why.
+    let quiet: Vec<(&str, &str)> =
+        rows.iter().filter_map(|it| Some((it["building_id"].as_str()?, it["quiet_since_at"].as_str()?))).collect();
+    assert_eq!(quiet, [("lagging", "2025-11-03T12:00:00Z")]);
 }

@@ -65,6 +65,16 @@ impl Stream {
         }
     }
 
+    /// The next sign of life, whatever comes before it.
+    fn beat(&self) -> Told {
+        loop {
+            let told = self.events.recv_timeout(PATIENCE).expect("the stream lives");
+            if told.name == "beat" {
+                return told;
+            }
+        }
+    }
+
     /// Everything up to an event of a name.
     fn until(&self, name: &str) -> Vec<Told> {
         self.until_so(|it| it.name == name)
@@ -130,6 +140,9 @@ fn a_stream_tells_each_reader_what_is_theirs_goes_on_after_a_break_and_ends_with
     let fourth = Stream::open(&server, &counselor, None);
     assert_eq!(fourth.next().name, "hello");
     document.check_problem(&server.get("/api/v1/live", Some(&counselor)), 429, "a fifth stream");
+
+    // It says that it lives though nothing happens, and no break goes on from there.
+    assert_eq!(own.beat(), Told { name: "beat".to_owned(), id: String::new(), data: json!({}) });
 
     // Whoever signs out hears nothing any more.
     let with = [("x-yizhan", "1"), ("cookie", counselor.as_str())];

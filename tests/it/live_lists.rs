@@ -9,16 +9,20 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use store::{Grant, NewAccount};
 use tempfile::TempDir;
 
-use crate::support::{repository, said, write, yizhan};
+use crate::cases::Desk;
+use crate::casework::{on_a_runtime, open};
+use crate::serve::{Document, Server};
+use crate::support::{copy, repository, said, write, yizhan};
 
 const NOW: &str = "2025-11-20T03:55:00+08:00";
 const LISTS: [&str; 5] = ["list_late_tonight", "list_out_tonight", "list_ticket_deadline", "list_gate_crowd", "list_gate_fault"];
 
 /// Case, year of entry, lodging, status, building.
-const STUDENTS: [(&str, u32, &str, &str, &str); 31] = [
+const STUDENTS: [(&str, u32, &str, &str, &str); 42] = [
     ("late", 2022, "住宿", "在籍", "N1"),
     ("in_time", 2022, "住宿", "在籍", "N1"),
     ("after_midnight", 2022, "住宿", "在籍", "N1"),
@@ -54,12 +58,25 @@ const STUDENTS: [(&str, u32, &str, &str, &str); 31] = [
     // One of the two gates of N3 says nothing; through that of N5 went more than people can.
     ("out_silent_gate", 2022, "住宿", "在籍", "N3"),
     ("out_flooded_gate", 2022, "住宿", "在籍", "N5"),
+    // Whoever looked tells how it was then.
+    ("seen_then_left", 2022, "住宿", "在籍", "N1"),
+    ("left_then_seen", 2022, "住宿", "在籍", "N1"),
+    ("checked_then_left", 2022, "住宿", "在籍", "N1"),
+    ("reached", 2022, "住宿", "在籍", "N1"),
+    ("excused_then_left", 2022, "住宿", "在籍", "N1"),
+    ("seen_by_mistake", 2022, "住宿", "在籍", "N1"),
+    // What is seen after 22:00 speaks for whoever stays.
+    ("left_house_late", 2022, "住宿", "在籍", "N1"),
+    ("left_school_late", 2022, "住宿", "在籍", "N1"),
+    ("paid_then_left_school", 2022, "住宿", "在籍", "N1"),
+    ("came_back_to_school", 2022, "住宿", "在籍", "N1"),
+    ("left_library_late", 2022, "住宿", "在籍", "N1"),
 ];
 /// Whoever passes the gates of the crowds: nobody of the lists about people.
 const CROWD: &str = "2022000099";
 
 /// Case, gate, day of November, time, way, by what.
-const PASSAGES: [(&str, &str, u32, &str, &str, &str); 34] = [
+const PASSAGES: [(&str, &str, u32, &str, &str, &str); 54] = [
     ("late", "G-N1", 19, "23:05", "in", "card"),
     ("in_time", "G-N1", 19, "22:59", "in", "card"),
     ("after_midnight", "G-N1", 20, "00:40", "in", "card"),
@@ -96,6 +113,37 @@ const PASSAGES: [(&str, &str, u32, &str, &str, &str); 34] = [
     // Out in the morning and back in the evening.
     ("in_time", "G-N1", 19, "08:00", "out", "card"),
     ("in_time_usual_house", "G-N2", 19, "08:00", "out", "card"),
+    // They came in behind others, and went out again by themselves.
+    ("seen_then_left", "G-N1", 19, "19:00", "out", "card"),
+    ("seen_then_left", "G-N1", 20, "00:30", "out", "card"),
+    ("left_then_seen", "G-N1", 19, "19:00", "out", "card"),
+    ("left_then_seen", "G-N1", 19, "23:20", "out", "card"),
+    ("checked_then_left", "G-N1", 19, "19:00", "out", "card"),
+    ("checked_then_left", "G-N1", 19, "21:30", "out", "card"),
+    ("reached", "G-N1", 19, "19:00", "out", "card"),
+    ("excused_then_left", "G-N1", 19, "19:00", "out", "card"),
+    ("excused_then_left", "G-N1", 20, "00:30", "out", "card"),
+    ("seen_by_mistake", "G-N1", 19, "19:00", "out", "card"),
+    ("left_house_late", "G-N1", 19, "22:10", "out", "card"),
+    ("left_school_late", "G-N1", 19, "22:10", "out", "card"),
+    ("left_school_late", "G-S", 19, "22:20", "out", "card"),
+    ("paid_then_left_school", "G-N1", 19, "19:00", "out", "card"),
+    ("paid_then_left_school", "G-S", 19, "22:50", "out", "face"),
+    ("came_back_to_school", "G-N1", 19, "22:10", "out", "card"),
+    ("came_back_to_school", "G-S", 19, "22:20", "out", "card"),
+    ("came_back_to_school", "G-S", 19, "23:20", "in", "card"),
+    ("left_library_late", "G-N1", 19, "19:00", "out", "card"),
+    ("left_library_late", "G-L5", 19, "22:00", "out", "card"),
+];
+
+/// Case, what whoever looked said, when.
+const ANSWERS: [(&str, &str, &str); 6] = [
+    ("seen_then_left", "in_room", "2025-11-19 23:40"),
+    ("left_then_seen", "in_room", "2025-11-19 23:40"),
+    ("reached", "contacted", "2025-11-19 23:40"),
+    ("excused_then_left", "excused", "2025-11-19 23:40"),
+    ("seen_by_mistake", "in_room", "2025-11-19 23:40"),
+    ("seen_by_mistake", "not_found", "2025-11-19 23:45"),
 ];
 
 /// Number of a case's student.
@@ -139,9 +187,12 @@ pub(crate) fn contracts(project: &Path) {
         contract(project, name, &[("encoding = \"gb18030\", ", "")]);
     }
     contract(project, "device_heartbeat", &lines);
-    // Elsewhere people enter a death in the platform itself; here a file does, by number.
+    // Elsewhere people enter a death, and whom they found, in the platform itself; here a file does, by number.
     let own = "student_key = { type = \"int64\", required = true, class = \"personal\",";
     let by_number = "student_id = { type = \"text\", required = true, person = \"student\", class = \"identity\",";
+    let of_checks =
+        ("{ kind = \"outbox\", topic = \"absence_check\" }", "{ format = \"csv\", path = \"dorm/absence_check*.csv\" }");
+    contract(project, "absence_check", &[of_checks, (own, by_number), day, instant]);
     contract(
         project,
         "student_departure",
@@ -211,12 +262,23 @@ fn explanations(input: &Path) {
         let _ = writeln!(gone, "{},2025-11-19,2025-11-19 12:00", number(case));
     }
     write(&input.join("registry/departure.csv"), &gone);
-    let found = format!("K1,{},N1-101,2025-11-19 23:40,在寝,\n", number("found_in"));
+    let mut found = format!("K1,{},N1-101,2025-11-19 23:40,在寝,\n", number("found_in"));
+    let _ = writeln!(found, "K2,{},N1-101,2025-11-19 21:00,在寝,", number("checked_then_left"));
     write(&input.join("dorm/night_check_20251119.csv"), &format!("查寝编号,学号,房间号,查寝时间,结果,查寝人工号\n{found}"));
-    let paid = format!("1,{},T-C-1,超市,3.5,20,2025/11/19 22:30:00\n", number("paid_late"));
+    let mut answers = "check_no,student_id,night_on,result,role,at\n".to_owned();
+    for (place, (case, result, at)) in ANSWERS.iter().enumerate() {
+        let _ = writeln!(answers, "{},{},2025-11-19,{result},dorm_keeper,{at}", place + 1, number(case));
+    }
+    write(&input.join("dorm/absence_check.csv"), &answers);
+    let mut paid = format!("1,{},T-C-1,超市,3.5,20,2025/11/19 22:30:00\n", number("paid_late"));
+    let _ = writeln!(paid, "2,{},T-C-1,超市,3.5,20,2025/11/19 22:30:00", number("paid_then_left_school"));
     let head = "流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\n";
     write(&input.join("card/card_20251119.csv"), &format!("{head}{paid}"));
-    let lost = format!("1,{},挂失,2025/11/19 17:00:00\n", number("card_lost"));
+    let mut lost = format!("1,{},挂失,2025/11/19 17:00:00\n", number("card_lost"));
+    for (place, (case, state)) in [("out", "挂失"), ("left_house_late", "挂失"), ("left_house_late", "解挂")].iter().enumerate()
+    {
+        let _ = writeln!(lost, "{},{},{state},2025/11/19 20:0{place}:00", place + 2, number(case));
+    }
     write(&input.join("card/card_status.csv"), &format!("编号,学号,状态,时间\n{lost}"));
 }
 
@@ -242,6 +304,8 @@ fn gates(input: &Path) {
         let _ = writeln!(devices, "{gate},library,{gate},");
         alive(gate, if gate == "G-L6" { 720 } else { 1440 + 230 });
     }
+    let _ = writeln!(devices, "G-S,school,G-S,");
+    alive("G-S", 1440 + 230);
     // Silent since noon as well, and in no register; and one whose clock runs ahead by half an hour.
     alive("G-X", 720);
     let _ = writeln!(beats, "G-L4,{},ok", at_ms(20, 265));
@@ -386,13 +450,31 @@ fn late_tonight_is_who_came_after_the_hour_of_their_house_and_has_no_reason_to()
 
 #[test]
 fn out_tonight_is_who_went_out_last_under_gates_that_work_and_has_no_reason_to() {
-    let due = ["out", "out_for_days", "back_from_leave", "out_stays", "out_usual_house"];
+    let due = [
+        "out",
+        "out_for_days",
+        "back_from_leave",
+        "out_stays",
+        "out_usual_house",
+        // Gone again after somebody had seen them, or nobody had after all.
+        "seen_then_left",
+        "checked_then_left",
+        "seen_by_mistake",
+        // Who goes out is not in, whenever it is; nor is who paid on campus and then left it.
+        "left_house_late",
+        "left_school_late",
+        "paid_then_left_school",
+    ];
     let from = told("list_out_tonight", "class", "from_at");
     // Half an hour after the house closes; where the register does not say when, after the usual hour.
     let since: BTreeMap<String, String> = due.iter().map(|it| ((*it).to_owned(), "2025-11-19T15:30:00Z".to_owned())).collect();
     assert_eq!(from, since);
     let seen = told("list_out_tonight", "class", "last_seen_at");
     assert_eq!((seen["out"].as_str(), seen["out_for_days"].as_str()), ("2025-11-19T11:00:00Z", "2025-11-17T02:00:00Z"));
+    // A card that was found again explains nothing.
+    let lost = told("list_out_tonight", "class", "is_card_lost");
+    let lost: Vec<&String> = lost.iter().filter(|it| it.1 == "true").map(|it| it.0).collect();
+    assert_eq!(lost, ["out"]);
     // Half an hour after 03:50, when the gate of the building told its last passage and gave its last sign of life.
     let until = told("list_out_tonight", "class", "until_at");
     assert_eq!(until["out"], "2025-11-19T20:20:00Z");
@@ -436,4 +518,53 @@ fn a_device_at_fault_is_silent_while_others_report_or_lets_more_pass_than_can() 
         fault("G-N5", "flood", "2025-11-19T14:00:00Z"),
     ];
     assert_eq!(faults, due);
+}
+
+#[test]
+fn who_was_looked_after_tonight_is_answered_for_in_the_morning_too() {
+    let data = TempDir::new().expect("a folder");
+    copy(&campus().join("data"), data.path(), &|_| true);
+    let project: &str = &campus().to_string_lossy();
+    let night = ["transform", "--select", "list_unverified_absence", "--now", "2025-11-20T12:00:00+08:00", "--project", project];
+    let (code, _, wrong) = said(&mut yizhan(data.path(), &night));
+    assert_eq!(code, 0, "{wrong}");
+    on_a_runtime(async {
+        let store = open(data.path()).await;
+        for (account, building) in [("keeper", "building:N1"), ("elsewhere", "building:N2")] {
+            let grants = vec![Grant { role: "dorm_keeper".to_owned(), scope: building.to_owned() }];
+            let new = NewAccount { account, password: Some("yizhan-demo"), display_name: account, person_key: None, grants };
+            store.accounts().create(new).await.expect("an account");
+        }
+        store.close().await;
+    });
+    let serving = ["serve", "--project", project, "--now", NOW, "--set", "stream.tick_seconds=0"];
+    let server = Server::on(data, &serving);
+    let document = Document::of(&server);
+    let (keeper, elsewhere) = (Desk::of(&server, &document, "keeper"), Desk::of(&server, &document, "elsewhere"));
+    let rows = |list: &str| {
+        let found = keeper.get("/lists/{list}", &format!("/lists/{list}"));
+        assert_eq!(found["answers"].as_array().map(Vec::len), Some(4), "{list} asks for an answer");
+        found["rows"].as_array().expect("rows").clone()
+    };
+    let is_asked = |it: &Value| it.get("check_result").is_none();
+    let (tonight, morning) = (rows("out_tonight"), rows("unverified_absence"));
+    assert!(tonight.iter().chain(&morning).all(is_asked), "{tonight:?} {morning:?}");
+    let row = tonight.iter().find(|it| morning.iter().any(|other| other["student_key"] == it["student_key"])).expect("a row");
+    let body = |night: &Value| json!({ "student_key": row["student_key"], "night_on": night, "result": "in_room" });
+    let path = "/lists/out_tonight/checks";
+    elsewhere.is_told(&elsewhere.send(path, &body(&row["night_on"])), 404, "who keeps another house");
+    keeper.is_told(&keeper.send(path, &body(&json!("2025-11-18"))), 404, "another night");
+    let given = keeper.post("/lists/{list}/checks", path, &body(&row["night_on"]));
+    assert_eq!((&given["is_new"], &given["check_result"]), (&json!(true), &json!("in_room")));
+    for list in ["out_tonight", "unverified_absence"] {
+        let (asked, answered): (Vec<Value>, Vec<Value>) = rows(list).into_iter().partition(is_asked);
+        assert_eq!(answered.len(), 1, "{list}: {asked:?}");
+        assert_eq!(
+            (&answered[0]["student_key"], &answered[0]["check_result"]),
+            (&row["student_key"], &json!("in_room")),
+            "{list}"
+        );
+    }
+    let twice = keeper.post("/lists/{list}/checks", "/lists/unverified_absence/checks", &body(&row["night_on"]));
+    assert_eq!((&twice["is_new"], &twice["n_answers"]), (&json!(false), &json!(1)), "of one night, whichever list it stands on");
 }

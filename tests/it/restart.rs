@@ -10,7 +10,9 @@ use crate::support::{NOW, assert_same, campus, contents, run_newest, yizhan};
 fn runs_that_were_killed_end_like_one_that_was_not() {
     let data = TempDir::new().expect("a temporary folder");
     // At places where a file or an entry of a table is half there, as far as they have names.
-    for point in ["commit.file.before:2", "commit.file.after:3", "commit.entry.before:2", "commit.entry.after:3"] {
+    for point in
+        ["commit.file.before:2", "commit.file.after:3", "commit.entry.before:2", "commit.entry.linked:2", "commit.entry.after:3"]
+    {
         let mut command = yizhan(data.path(), &["--set", "transform.as_of_days=1", "run", "--now", NOW, "--input"]);
         let ended = command.arg(campus()).env("YIZHAN_FAILPOINT", point).output().expect("the binary starts");
         assert!(!ended.status.success(), "{point} was not passed");

@@ -409,15 +409,22 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let row = before["rows"][0].clone();
     let (student, night) = (word(&row["student_key"]), word(&row["night_on"]));
     assert!(row["name"].is_string() && row.get("last_seen_at").is_none() && row.get("check_result").is_none(), "{row}");
-    let named = "/lists/unverified_absence/checks";
+    let (of_list, named) = ("/lists/{list}/checks", "/lists/unverified_absence/checks");
     let body = |result: &str, note: Value| json!({ "student_key": student, "night_on": night, "result": result, "note": note });
-    let first = keeper.post(named, named, &body("not_found", Value::Null));
+    let first = keeper.post(of_list, named, &body("not_found", Value::Null));
     assert_eq!(
         (&first["is_new"], &first["offers_check"], &first["checked_by"]),
         (&json!(true), &json!(true), &json!("dorm_keeper"))
     );
-    let again = keeper.post(named, named, &body("not_found", Value::Null));
+    let again = keeper.post(of_list, named, &body("not_found", Value::Null));
     assert_eq!((&again["is_new"], &again["n_answers"]), (&json!(false), &json!(1)), "the same answer is nothing new");
+
+    // Where gates tell of nothing there is no list, which is said to whoever has students there.
+    let gaps = |desk: &Desk, list: &str| desk.get("/lists/{list}/gaps", &format!("/lists/{list}/gaps"))["gaps"].clone();
+    let counselor = Desk::of(&server, &document, "counselor");
+    let quiet = json!([{ "building": "北苑1号楼", "quiet_since": "2025-10-31T10:50:00Z" }]);
+    assert_eq!((gaps(&counselor, "out_tonight"), gaps(&keeper, "out_tonight")), (quiet, json!([])));
+    assert_eq!(gaps(&counselor, "unverified_absence"), json!([]), "of another list");
 
     // Nobody was found: the keeper says so, and only then somebody is looked for. Anything else a keeper does not open.
     let open = |act: &str, fields: Value| json!({ "student_key": student, "kind": "safety", "act": act, "fields": fields });
@@ -436,8 +443,10 @@ fn an_absence_is_verified_with_one_tap_and_comes_back_with_who_looked() {
     let elsewhere = json!({ "student_key": stranger, "night_on": night, "result": "in_room" });
     keeper.is_told(&keeper.send(named, &elsewhere), 404, "nobody of this list");
     keeper.is_told(&keeper.send(named, &body("asleep", Value::Null)), 422, "no such answer");
+    let resident = keeper.send("/lists/resident/checks", &body("in_room", Value::Null));
+    keeper.is_told(&resident, 404, "a list that asks after nobody");
     let psychologist = Desk::of(&server, &document, "psychologist");
-    let corrected = psychologist.post(named, named, &body("in_room", json!("刚在宿舍见到本人")));
+    let corrected = psychologist.post(of_list, named, &body("in_room", json!("刚在宿舍见到本人")));
     assert_eq!(
         (&corrected["is_new"], &corrected["n_answers"], &corrected["offers_check"]),
         (&json!(true), &json!(2), &json!(false))
@@ -562,13 +571,21 @@ fn the_aid_centre_sees_whom_aid_is_about_and_the_hospital_whom_was_referred_and_
     assert!(!rows.is_empty() && (rows.len() as i64) < all, "{} of {all}", rows.len());
     // Everybody of them receives aid or may be offered some, and is named.
     for row in rows {
-        let is_about = row["aid_level"].is_string() || 0 < row["paid_fen"].as_i64().expect("fen") || !row["gap_fen"].is_null();
+        let is_candidate = !row["gap_fen"].is_null() || !row["price_fell"].is_null();
+        let is_about = row["aid_level"].is_string() || 0 < row["paid_fen"].as_i64().expect("fen") || is_candidate;
         assert!(is_about && row["name"].is_string(), "{row}");
     }
     assert!(rows.iter().any(|it| it["aid_level"].is_string()), "somebody is recognised");
-    for table in
-        ["dim_student", "portrait_student", "closed_aid_gap", "closed_measure", "stg_aid_status", "stg_case_state", "list_visit"]
-    {
+    for table in [
+        "dim_student",
+        "portrait_student",
+        "closed_aid_gap",
+        "closed_price_drop",
+        "closed_measure",
+        "stg_aid_status",
+        "stg_case_state",
+        "list_visit",
+    ] {
         is_hidden(data, "aid_centre", &format!("SELECT count(*) FROM {table}"));
         is_hidden(data, "hospital", &format!("SELECT count(*) FROM {table}").replace("dim_student", "closed_aid_roll"));
     }

@@ -180,6 +180,19 @@ pub(crate) fn assert_same(left: &BTreeMap<String, Vec<String>>, right: &BTreeMap
     }
 }
 
+/// Changes a column of every row of a table behind the program's back, as another writer of the format.
+pub(crate) fn altered(table: &Path, column: &str, expression: &str) {
+    let python = repository().join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make python` first (make test does)", python.display());
+    // Threads of the reader would outlive the script.
+    let script = "import os, sys\nfrom deltalake import DeltaTable\n\
+                  told = DeltaTable(sys.argv[1]).update(updates={sys.argv[2]: sys.argv[3]})\n\
+                  print(told['num_updated_rows'], flush=True)\nos._exit(0)\n";
+    let out = output(Command::new(python).args(["-c", script]).arg(table).args([column, expression]));
+    let rows_n: u64 = String::from_utf8_lossy(&out.stdout).trim().parse().unwrap_or_default();
+    assert!(0 < rows_n, "no row of {} was altered: {}", table.display(), String::from_utf8_lossy(&out.stderr));
+}
+
 /// Copies the files of a folder whose names are wanted.
 pub(crate) fn copy(from: &Path, to: &Path, is_wanted: &dyn Fn(&str) -> bool) {
     std::fs::create_dir_all(to).expect("a folder");

@@ -403,7 +403,7 @@ mod tests {
         let now = 100 * DAY_US;
         assert_eq!(clock_line(now, None, None).said.code, "ok");
         assert_eq!(clock_line(now, Some(now + 4 * MINUTE_US), None).said.code, "ok");
-        let doubt = Doubt { from_us: now, to_us: now + DAY_US, is_confirmed: false };
+        let doubt = Doubt { from_us: now, to_us: now + DAY_US, is_confirmed: false, is_of_start: false, since: None };
         let leapt = clock_line(now + DAY_US, Some(now), Some(doubt)).said;
         assert_eq!((leapt.code, leapt.urgency), ("leapt", Urgency::Act));
         assert_eq!(clock_line(now, None, Some(Doubt { is_confirmed: true, ..doubt })).said.code, "ok");

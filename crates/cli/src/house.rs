@@ -32,6 +32,8 @@ pub(crate) struct House {
     pub(crate) committing: tokio::sync::Mutex<()>,
     /// Held of a pipeline while files or a replay come into its table: the log keeps its rows meanwhile, and nobody else's.
     pub(crate) meetings: HashMap<String, tokio::sync::Mutex<()>>,
+    /// What open pages were told of live lists.
+    pub(crate) held: crate::telling::Held,
     /// One pushed request a pipeline at a time, so that what is known of a table never goes back in time.
     pub(crate) lanes: HashMap<String, parking_lot::Mutex<()>>,
     /// What waits for somebody.
@@ -126,7 +128,7 @@ impl House {
         .await?;
         let metrics = Arc::new(serve::Metrics::new());
         let log = match access {
-            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &metrics, log_disk).await?)),
+            Access::Write => Some(Arc::new(crate::stream::open(place, &settings, &lake, &store, &metrics, log_disk).await?)),
             Access::Read => None,
         };
         let traces = match access {
@@ -150,7 +152,7 @@ impl House {
             (Some(_), None) => known::newest(&engine, &project.pipelines).await?,
             _ => known::Newest::default(),
         };
-        let in_log = log.as_ref().map_or(Ok(None), |it| crate::stream::newest(it))?;
+        let in_log = log.as_ref().map_or_else(|| Ok(known::Newest::default()), |it| crate::stream::newest(it))?;
         let meetings = project.pipelines.iter().map(|it| (it.name().to_owned(), tokio::sync::Mutex::default())).collect();
         let lanes = project.pipelines.iter().map(|it| (it.name().to_owned(), parking_lot::Mutex::new(()))).collect();
         Ok(Self {
@@ -164,14 +166,11 @@ impl House {
             log,
             committing: tokio::sync::Mutex::default(),
             meetings,
+            held: crate::telling::Held::default(),
             lanes,
             streams: crate::stream::Streams::default(),
             arrivals: crate::stream::Arrivals::default(),
-            known: KnownClock::new(
-                known::Newest { known_us: in_tables.known_us.max(in_log), ..in_tables },
-                fixed_now_us.is_some(),
-                known::doubt_path(&place.data),
-            ),
+            known: KnownClock::new(in_tables.or(in_log), fixed_now_us.is_some(), known::doubt_path(&place.data)),
             metrics,
             traces,
             fixed_now_us,
@@ -246,7 +245,7 @@ impl House {
         for pipeline in self.project.pipelines.iter().filter(|it| it.is_event()) {
             let Some(snapshot) = self.lake.snapshot(&pipeline.raw_table()).await? else { continue };
             let mut days = std::collections::BTreeMap::new();
-            for file in &snapshot.files {
+            for file in snapshot.files.iter() {
                 if let Some(day) = file.partition {
                     *days.entry(day).or_insert(0_i64) += file.rows;
                 }

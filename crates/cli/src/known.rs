@@ -7,7 +7,8 @@
 //! A leap ahead would be for ever, for one row that was dated a year ahead dates all that follow. So it is not believed:
 //! nothing is taken until the clock is mended, or a person says that it is right (`yizhan clock --confirm`). While the program
 //! runs the time that the machine has been up tells a leap from time that passed. When it starts nothing does but the newest
-//! row, and a platform may well have stood still for months. A doubt stands in a file, so that a restart forgets none.
+//! row, and a platform may well have stood still for months. A doubt stands in a file, so that a restart forgets none, with
+//! for how long the machine had been up: as long as it is not booted anew that tells a clock that was mended meanwhile.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -68,10 +69,21 @@ impl Reading {
     }
 }
 
-/// For how long the machine has been up, where the system tells it.
+/// For how long the machine has been up, the time that it slept included, where the system tells it.
 fn uptime_us() -> Option<i64> {
     let told = std::fs::read_to_string("/proc/uptime").ok()?;
     Some((told.split_whitespace().next()?.parse::<f64>().ok()? * 1e6) as i64)
+}
+
+/// Which start of the machine this is, where the system tells it.
+fn boot() -> Option<u64> {
+    boot_of(&std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?)
+}
+
+/// Of its number, the first half: enough to know it again.
+fn boot_of(number: &str) -> Option<u64> {
+    let digits: String = number.trim().chars().filter(|it| *it != '-').take(16).collect();
+    u64::from_str_radix(&digits, 16).ok()
 }
 
 /// What is odd about the machine's clock.
@@ -94,6 +106,21 @@ pub(crate) struct Doubt {
     pub(crate) to_us: i64,
     /// Somebody said that the clock is right.
     pub(crate) is_confirmed: bool,
+    /// It arose when the program started: `from_us` is the newest row, and by that alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_of_start: bool,
+    /// When it arose while the program ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Since>,
+}
+
+/// When a clock leapt, by the machine alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Since {
+    /// Which start of the machine it was.
+    boot: u64,
+    /// For how long it had been up.
+    up_us: i64,
 }
 
 /// Where a doubt of the clock stands.
@@ -114,6 +141,22 @@ impl Doubt {
         std::fs::rename(&new, path).with_context(|| format!("could not write {}", path.display()))
     }
 
+    /// Whether a clock is plainly mended, read by a program that was started since.
+    fn is_mended(&self, now: Reading, boot: Option<u64>) -> bool {
+        // The machine is still up: it knows what time it should be.
+        let since = self.since.filter(|it| boot == Some(it.boot) && it.up_us <= now.up_us);
+        let is_due = since.is_some_and(|it| {
+            let leapt = Reading { wall_us: self.from_us, up_us: it.up_us };
+            now.wall_us <= leapt.expected_us(now).saturating_add(LEAP_US)
+        });
+        let is_back = now.wall_us < self.to_us - LEAP_US;
+        let is_near = now.wall_us <= self.from_us.saturating_add(DAY_US);
+        // What would be believed if nothing had been doubted, and is nearer to the rows than to what was.
+        let (after_us, before_us) = (now.wall_us.saturating_sub(self.from_us), self.to_us.saturating_sub(now.wall_us));
+        let is_usual = self.is_of_start && after_us <= STANDSTILL_US && after_us <= before_us;
+        is_due || (is_back && (is_near || is_usual))
+    }
+
     /// What to say of it, in Chinese and English.
     pub(crate) fn words(&self) -> (String, String) {
         Odd::Leapt { from_us: self.from_us, to_us: self.to_us }.words()
@@ -127,6 +170,8 @@ pub(crate) struct KnownClock {
     is_given: bool,
     /// Where a doubt stands.
     path: PathBuf,
+    /// Which start of the machine this is.
+    boot: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -146,7 +191,8 @@ impl KnownClock {
     pub(crate) fn new(newest: Newest, is_given: bool, path: PathBuf) -> Self {
         let doubt = Doubt::read(&path).filter(|_| !is_given);
         let Newest { known_us, machine_us } = newest;
-        Self { is_given, path, state: Mutex::new(State { newest_us: known_us, machine_us, odd: None, mark: None, doubt }) }
+        let state = State { newest_us: known_us, machine_us, odd: None, mark: None, doubt };
+        Self { is_given, path, boot: boot(), state: Mutex::new(state) }
     }
 
     /// The instant of what is taken now.
@@ -196,7 +242,7 @@ impl KnownClock {
         if let Some(doubt) = state.doubt {
             let is_mended = match state.mark {
                 Some(mark) => now.wall_us <= mark.expected_us(now).saturating_add(LEAP_US),
-                None => now.wall_us < doubt.to_us - LEAP_US && now.wall_us <= doubt.from_us.saturating_add(DAY_US),
+                None => doubt.is_mended(now, self.boot),
             };
             let is_confirmed = !is_mended && Doubt::read(&self.path).is_some_and(|it| it.is_confirmed);
             if !is_mended && !is_confirmed {
@@ -218,7 +264,9 @@ impl KnownClock {
             (None, None) => (now.wall_us, LEAP_US),
         };
         if from_us.saturating_add(most_us) < now.wall_us {
-            let doubt = Doubt { from_us, to_us: now.wall_us, is_confirmed: false };
+            let is_of_start = state.mark.is_none();
+            let since = self.boot.filter(|_| !is_of_start).map(|boot| Since { boot, up_us: now.up_us });
+            let doubt = Doubt { from_us, to_us: now.wall_us, is_confirmed: false, is_of_start, since };
             if let Err(error) = doubt.write(&self.path) {
                 tracing::warn!(error = format!("{error:#}"), "a restart would not know that the clock leapt");
             }
@@ -303,6 +351,19 @@ pub(crate) struct Newest {
     pub(crate) known_us: Option<i64>,
     /// Of those that the machine's clock dated.
     pub(crate) machine_us: Option<i64>,
+}
+
+impl Newest {
+    /// With rows of one more instant.
+    pub(crate) fn and(self, known_us: i64, is_given: bool) -> Self {
+        let known_us = Some(known_us);
+        self.or(Self { known_us, machine_us: known_us.filter(|_| !is_given) })
+    }
+
+    /// The newer of each.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { known_us: self.known_us.max(other.known_us), machine_us: self.machine_us.max(other.machine_us) }
+    }
 }
 
 /// The newest instants by which rows of the tables were dated.
@@ -417,6 +478,66 @@ mod tests {
             assert_eq!(clock.look(read(right + up(30), up(35))), None);
         }
         assert_eq!(Doubt::read(&path), None);
+    }
+
+    #[test]
+    fn a_machine_that_slept_has_not_leapt() {
+        let (known, _folder) = clock(None, false);
+        let asleep_us = 72 * 60 * MINUTE_US;
+        assert_eq!(known.take(read(10 * DAY_US, MINUTE_US)), Ok(10 * DAY_US));
+        assert_eq!(known.take(read(10 * DAY_US + asleep_us, MINUTE_US + asleep_us)), Ok(10 * DAY_US + asleep_us));
+        // These systems have a clock that goes on meanwhile.
+        assert_eq!(uptime_us().is_some(), cfg!(any(target_os = "linux", target_os = "android")));
+    }
+
+    #[test]
+    fn a_clock_that_was_mended_while_the_program_was_down_needs_nobodys_word_as_long_as_the_machine_was_up() {
+        let (mut known, folder) = clock(Some(10 * DAY_US), false);
+        known.boot = Some(7);
+        let (right, wrong) = (10 * DAY_US + MINUTE_US, 40 * DAY_US);
+        assert_eq!(known.take(read(right, MINUTE_US)), Ok(right));
+        assert!(known.take(read(wrong, MINUTE_US)).is_err());
+        let restarted = |boot: Option<u64>| {
+            let newest = Newest { known_us: Some(right), machine_us: Some(right) };
+            KnownClock { boot, ..KnownClock::new(newest, false, doubt_path(folder.path())) }
+        };
+        let later = 3 * DAY_US;
+        // As wrong as it was, standing still, or not set back by all of it.
+        for wall_us in [wrong + later, wrong, right + later + 2 * LEAP_US] {
+            assert!(restarted(Some(7)).take(read(wall_us, MINUTE_US + later)).is_err(), "{wall_us}");
+        }
+        // Of a machine that was booted since nobody knows for how long it was off.
+        for (boot, up_us) in [(Some(8), MINUTE_US + later), (Some(7), 0), (None, MINUTE_US + later)] {
+            assert!(restarted(boot).take(read(right + later, up_us)).is_err(), "{boot:?} {up_us}");
+        }
+        assert_eq!(restarted(Some(7)).take(read(right + later, MINUTE_US + later)), Ok(right + later));
+        assert_eq!(Doubt::read(&doubt_path(folder.path())), None);
+    }
+
+    #[test]
+    fn the_number_of_a_boot_is_read_and_a_doubt_of_before_it_was_kept_too() {
+        assert_eq!(boot_of("0000000f-0000-0001-8000-00805f9b34fb\n"), Some(0x0000_000f_0000_0001));
+        assert_eq!((boot_of(""), boot_of("no number")), (None, None));
+        let text = r#"{"from_us":1,"to_us":2,"is_confirmed":false}"#;
+        let doubt: Doubt = serde_json::from_str(text).expect("a doubt");
+        assert_eq!((doubt.since, doubt.is_of_start), (None, false));
+        assert_eq!(serde_json::to_string(&doubt).expect("text"), text);
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_at_a_start_is_mended_when_it_is_nearer_to_the_rows_than_to_what_was_doubted() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let newest = Newest { known_us: Some(0), machine_us: Some(0) };
+        let known = || KnownClock::new(newest, false, doubt_path(folder.path()));
+        let wrong = 500 * DAY_US;
+        assert!(known().take(read(wrong, 7)).is_err());
+        // Half mended, or not at all.
+        for wall_us in [wrong, wrong - DAY_US, 260 * DAY_US] {
+            assert!(known().take(read(wall_us, 8)).is_err(), "{wall_us}");
+        }
+        // A summer without a row.
+        assert_eq!(known().take(read(90 * DAY_US, 9)), Ok(90 * DAY_US));
+        assert_eq!(Doubt::read(&doubt_path(folder.path())), None);
     }
 
     #[test]

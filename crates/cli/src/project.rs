@@ -57,6 +57,20 @@ impl Project {
         }
         Ok(project)
     }
+
+    /// Models that serve safety and read a source whose contract does not name it, as sentences that say what to do.
+    pub(crate) fn beyond_purpose(&self) -> anyhow::Result<Vec<String>> {
+        let beyond = transform::beyond_purpose(&self.pipelines, &self.models)?;
+        let told = |it: transform::BeyondPurpose| {
+            let (path, purpose, pipeline) = (it.path, it.purpose, it.pipeline);
+            format!(
+                "{path}：用途 {purpose} 超出数据来源 {pipeline} 的约定：请先办理扩大用途的审批，再在 pipelines/{pipeline}.toml 的 purpose 中加上 \
+                 {purpose}；或不再读取该来源 / {path} serves {purpose}, for which pipeline \"{pipeline}\" may not be used: have the \
+                 approval widened, then add {purpose} to purpose in pipelines/{pipeline}.toml, or read the source no more"
+            )
+        };
+        Ok(beyond.into_iter().map(told).collect())
+    }
 }
 
 /// A pack that this binary does not hold.
@@ -91,4 +105,21 @@ fn on_disk(folder: &Path, name: &str, extension: &str, files: &mut BTreeMap<Stri
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ships_uses_no_source_for_safety_beyond_its_contract() {
+        let (settings, _) = Settings::read(Path::new("/nowhere"), &[]).expect("settings");
+        let mut project = Project::read(Path::new("/nowhere"), &settings).expect("the pack");
+        assert_eq!(project.beyond_purpose().expect("queries"), Vec::<String>::new());
+        // The rule for who left no trace reads talks through two tables: without the purpose it is told, and where to mend it.
+        let talks = project.pipelines.iter_mut().find(|it| it.name() == "contact_record").expect("talks");
+        talks.pipeline.purpose.retain(|it| it != "public_safety");
+        let told = project.beyond_purpose().expect("queries").join("\n");
+        assert!(told.contains("sql/warning/no_trace.sql") && told.contains("pipelines/contact_record.toml"), "{told}");
+    }
 }

@@ -158,6 +158,8 @@ pub(crate) enum MintWord {
 pub(crate) struct Lake {
     pub(crate) durability: Durability,
     pub(crate) upkeep_minutes: u64,
+    pub(crate) keep_log_days: u16,
+    pub(crate) keep_live_log_days: u16,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -40,7 +40,7 @@ use serve::PushWarning;
 use std::sync::Arc;
 
 use crate::house::House;
-use crate::known::Odd;
+use crate::known::{Newest, Odd};
 use crate::settings::{Place, Settings};
 
 pub(crate) use arrivals::Arrivals;
@@ -69,6 +69,9 @@ struct Note {
     answer: String,
     counts: [u64; 5],
     days: Vec<Option<i32>>,
+    /// Somebody gave `at_us`: it says nothing of the machine's clock, whichever process commits the rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_given: bool,
     /// Where a source that can be read again stands after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reached: Option<parcel::Reached>,
@@ -90,10 +93,14 @@ pub(crate) fn folder(place: &Place) -> PathBuf {
 }
 
 /// Opens the log beside a lake that is held for writing, on another file system than the machine's if one is given.
+///
+/// The store may be newer than lake and log, as after a backup was put back. What it counted beyond the end of the log is
+/// gone, and its positions are given to frames that are not counted yet.
 pub(crate) async fn open(
     place: &Place,
     settings: &Settings,
     lake: &lake::Lake,
+    store: &store::Store,
     metrics: &Arc<serve::Metrics>,
     double: Option<Arc<dyn wal::Disk>>,
 ) -> anyhow::Result<wal::Log> {
@@ -118,6 +125,15 @@ pub(crate) async fn open(
             cut.bytes,
             cut.bytes,
             cut.path.display()
+        );
+    }
+    // Frames that are in the log still may be counted already: of those nothing is taken back.
+    let (pushes, last) = (store.pushes(), log.synced());
+    if pushes.counts().await?.iter().any(|it| last < it.position) {
+        let n = pushes.count_from(last).await?;
+        eprintln!(
+            "数据湖与日志早于 store（多半是从较早的备份恢复）：{n} 个来源从现在起重新计数，应答照常记住 / lake and log are older than the \
+             store, as after an older backup was put back: {n} sources count on from here, and answers are kept as ever"
         );
     }
     Ok(log)
@@ -223,11 +239,12 @@ pub(crate) fn warnings(house: &House) -> Vec<PushWarning> {
     warnings
 }
 
-/// The newest instant by which rows of a log were dated.
-pub(crate) fn newest(log: &wal::Log) -> anyhow::Result<Option<i64>> {
-    let mut newest = None;
+/// The newest instants by which rows of a log were dated.
+pub(crate) fn newest(log: &wal::Log) -> anyhow::Result<Newest> {
+    let mut newest = Newest::default();
     for kept in log.tail() {
-        newest = newest.max(Some(Note::of(&kept.frame)?.at_us));
+        let Note { at_us, is_given, .. } = Note::of(&kept.frame)?;
+        newest = newest.and(at_us, is_given);
     }
     Ok(newest)
 }
@@ -256,17 +273,19 @@ pub(crate) async fn meet<'a>(house: &'a House, pipeline: &Pipeline) -> anyhow::R
     // In this order only: a commit never waits for a meeting.
     let alone = meeting.lock().await;
     let _committing = house.committing.lock().await;
-    // Whoever took an earlier instant has written its frame when the lane is free.
-    let known_us = tokio::task::block_in_place(|| {
+    // Whoever took an earlier instant has written its frame when the lane is free, and nobody writes a later one before it is
+    // known how far those reach.
+    let met = tokio::task::block_in_place(|| -> Result<(i64, i64), Odd> {
         let _lane = lane.lock();
-        house.known_us()
+        let known_us = house.known_us()?;
+        log.settle();
+        Ok((known_us, log.synced()))
     });
-    let known_us = match known_us {
-        Ok(known_us) => known_us,
+    let (known_us, up_to) = match met {
+        Ok(met) => met,
         Err(odd) => return Ok(Err(leapt(odd))),
     };
-    tokio::task::spawn_blocking(move || log.settle()).await?;
-    let committed = commit::all(house, Some(pipeline.name())).await?;
+    let committed = commit::all(house, Some((pipeline.name(), up_to))).await?;
     Ok(match committed.of(pipeline.name()) {
         Some(stuck) => Err(stuck.clone()),
         None => Ok(Meeting { _alone: Some(alone), known_us }),

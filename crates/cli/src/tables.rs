@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -57,7 +57,7 @@ impl Tables for Stored {
         let Some(mut snapshot) = self.engine.lake_of(source).snapshot(source).await? else { return Ok(None) };
         let newest = snapshot.files.iter().filter_map(|it| it.partition).max();
         if name == PEOPLE_NOW {
-            snapshot.files.retain(|it| it.partition == newest);
+            snapshot.files = snapshot.files.iter().filter(|it| it.partition == newest).cloned().collect();
         }
         let version = snapshot.version;
         let subject = self.subjects.get(source).cloned().flatten();
@@ -88,6 +88,9 @@ impl Tables for Stored {
     }
 }
 
+/// Threads that run at once. To ask the system opens files, and every portrait would ask a dozen times.
+static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
 /// A version of a table as look-ups read it.
 #[derive(Debug)]
 struct Pinned(Arc<PinnedTable>);
@@ -102,8 +105,7 @@ impl LookUp for Pinned {
         schema: SchemaRef,
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
         // Half a year of one person lies in forty files: every core reads a part of them.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let read = days.chunks(days.len().div_ceil(cores).max(1)).map(|days| {
+        let read = days.chunks(days.len().div_ceil(*CORES).max(1)).map(|days| {
             let (table, column, days, schema) = (Arc::clone(&self.0), column.to_owned(), days.to_vec(), Arc::clone(&schema));
             tokio::task::spawn_blocking(move || table.look_up(&column, key, &days, &schema))
         });

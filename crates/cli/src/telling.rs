@@ -4,13 +4,21 @@
 //! and the numbered facts of the store are looked at twice a second. Pages look for themselves every few minutes as
 //! well, so that something missed here is late and not lost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use anyhow::Context;
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::row::{RowConverter, SortField};
+use chrono::Utc;
+use datafusion::catalog::TableProvider;
 use serde::Deserialize;
-use serve::{Live, Topic};
+use serve::{Live, Students, Topic};
 
 use crate::house::House;
 
@@ -41,6 +49,57 @@ struct Seen {
     /// Looks since sources were last told of, and whether there is something to tell.
     looks: u32,
     has_delivered: bool,
+}
+
+/// What live lists about students held when pages were last told of them, by list and student, as sums of their rows.
+#[derive(Default)]
+pub(crate) struct Held {
+    lists: tokio::sync::Mutex<HashMap<String, HashMap<i64, u64>>>,
+    seed: RandomState,
+}
+
+/// Students whose rows of a live list are not what they were when pages were last told, counting the rows that hold now;
+/// `None` of other tables. A list that follows what happens would otherwise tell every reader when something happened to
+/// somebody; when the night or a person wrote a table says nothing of anybody.
+pub(crate) async fn changed(house: &House, table: &str) -> anyhow::Result<Option<Students>> {
+    let subject = house.graph.node(table).and_then(|it| it.subject.as_deref());
+    let Some(subject) = subject.filter(|_| house.graph.live().iter().any(|it| it == table)) else { return Ok(None) };
+    // Taken first: of two who look, the one that is told of a change is the one that found it.
+    let mut lists = house.held.lists.lock().await;
+    let Some(pinned) = house.engine.table(table).await? else { return Ok(None) };
+    let schema = pinned.schema();
+    if schema.field_with_name(subject).is_err() {
+        return Ok(None);
+    }
+    // Where the clock is a given one, pages have one of their own.
+    let holds = match house.fixed_now_us {
+        Some(_) => String::new(),
+        None => crate::tick::holds(&schema, Utc::now().timestamp_micros()),
+    };
+    let context = house.engine.context();
+    context.register_table("held", pinned)?;
+    let found = context.sql(&format!("SELECT * FROM held WHERE TRUE{holds}")).await?.collect().await?;
+    let mut now: HashMap<i64, u64> = HashMap::new();
+    for batch in found {
+        let keys = cast(batch.column_by_name(subject).context("a list without its subject")?, &DataType::Int64)?;
+        let fields = batch.schema().fields().iter().map(|it| SortField::new(it.data_type().clone())).collect();
+        let rows = RowConverter::new(fields)?.convert_columns(batch.columns())?;
+        for (key, row) in keys.as_primitive::<Int64Type>().iter().zip(rows.iter()) {
+            let Some(key) = key else { continue };
+            let bytes: &[u8] = row.as_ref();
+            // A sum, for rows have no order.
+            let sum = now.entry(key).or_default();
+            *sum = sum.wrapping_add(house.held.seed.hash_one(bytes));
+        }
+    }
+    let before = lists.insert(table.to_owned(), now.clone()).unwrap_or_default();
+    Ok(Some(Students::new(differing(&before, &now))))
+}
+
+/// Keys that only one of two has, or that are something else in each.
+fn differing(before: &HashMap<i64, u64>, now: &HashMap<i64, u64>) -> BTreeSet<i64> {
+    let other = |it: &&i64| before.get(*it) != now.get(*it);
+    before.keys().chain(now.keys()).filter(other).copied().collect()
 }
 
 /// What is told of what looks find. Pages that open now show what there is now: until a first look was whole nothing is told.
@@ -85,7 +144,7 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
 
 /// What changed since the last look.
 async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<Topic>) -> anyhow::Result<()> {
-    let mut unread = None;
+    let mut unread: Option<anyhow::Error> = None;
     for table in written(house, seen).await? {
         let snapshot = match house.lake.snapshot(&table).await {
             Ok(Some(it)) => it,
@@ -93,7 +152,7 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<T
             Err(error) => {
                 // The next look finds it again.
                 seen.written.remove(&table);
-                unread = Some(error);
+                unread = Some(error.into());
                 continue;
             }
         };
@@ -103,7 +162,14 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<T
         if table.starts_with("raw_") || table == crate::ingest::QUARANTINE {
             seen.has_delivered = true;
         } else {
-            topics.push(Topic::Table { table, version: snapshot.version });
+            match changed(house, &table).await {
+                Ok(students) => topics.push(Topic::Table { table, version: snapshot.version, students }),
+                Err(error) => {
+                    seen.written.remove(&table);
+                    seen.versions.remove(&table);
+                    unread = Some(error);
+                }
+            }
         }
     }
     let cases = house.store.cases();
@@ -123,7 +189,7 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<T
         (seen.has_delivered, seen.looks) = (false, 0);
         topics.push(Topic::Pipelines { version: chrono::Utc::now().timestamp_micros() });
     }
-    unread.map_or(Ok(()), |error| Err(error.into()))
+    unread.map_or(Ok(()), Err)
 }
 
 /// Tables whose logs were written to since the last look.
@@ -171,6 +237,14 @@ mod tests {
     fn fact(seq: i64, thread_key: i64, version: i64) -> store::Fact {
         let body = serde_json::json!({ "thread_key": thread_key, "student_key": 1, "version": version }).to_string();
         store::Fact { seq, at_us: 0, topic: CASE_STATE.to_owned(), body }
+    }
+
+    #[test]
+    fn those_changed_whose_rows_came_went_or_became_others() {
+        let before = HashMap::from([(1, 10), (2, 20), (3, 30)]);
+        let now = HashMap::from([(2, 20), (3, 31), (4, 40)]);
+        assert_eq!(differing(&before, &now), BTreeSet::from([1, 3, 4]));
+        assert_eq!(differing(&now, &now), BTreeSet::new());
     }
 
     #[test]

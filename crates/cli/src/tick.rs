@@ -5,24 +5,30 @@
 //! So the night finds these tables as it would have left them itself.
 //!
 //! Rows of a pushed source that something live is made of wake it; without any it looks every `tick_seconds`, for days end and
-//! files come too. The log is committed first: a table says of which versions of its inputs it was made, and the log has none.
+//! files come too.
+//!
+//! A tick that stores all it makes commits the log first: a table says of which versions of its inputs it was made, and the log
+//! has none. Where rows never rest that would leave files without end, so between two of these come ticks that read what the log
+//! has and store lists that changed, and nothing else. Lists follow each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, Schema, TimestampMicrosecondType};
 use casework::Post;
 use chrono::Utc;
 use datafusion::catalog::TableProvider;
+use policy::Sessions;
 use serve::{Live, Ticked, Topic};
 use store::Account;
 use tokio::sync::Mutex;
-use transform::{Action, Builder};
+use transform::{Action, Builder, Writes};
 
 use crate::house::House;
 use crate::settings::Now;
+use crate::stream::Committed;
 use crate::traces;
 
 /// Columns of a live list by which a row begins and ceases to hold without that any row came.
@@ -31,19 +37,28 @@ const HOLDS: [&str; 2] = ["from_at", "until_at"];
 /// The pause after a tick is at least so many times as long as the tick was: what is pushed and who reads have to get on too.
 const IDLE_TIMES: u32 = 2;
 
-/// From the beginning of one tick to that of the next, however much comes: each commits, and writes files.
+/// From the beginning of one tick to that of the next, however much comes.
 const APART: Duration = Duration::from_secs(1);
 
-/// So many ticks may follow each other as quickly as that, and then one for every [`REFILL`]: files stay for days after they
-/// were merged, and a stream that never rests would leave a hundred thousand of each table.
+/// So many ticks that store all they make may follow each other as quickly as that, and then one for every [`REFILL`]: files
+/// stay for days after they were merged, and a stream that never rests would leave a hundred thousand of each table. The ticks
+/// in between store nothing but lists that changed.
 const QUICK_MAX: u32 = 120;
 const REFILL: Duration = Duration::from_secs(30);
+
+/// So many of those in between may leave a list, which is an hour in which it changes every second, and then one for every
+/// [`LISTS_REFILL`]. One that leaves nothing counts nowhere.
+const LISTS_MAX: u32 = 3_600;
+const LISTS_REFILL: Duration = Duration::from_secs(120);
 
 /// Rows of one list that are told of at most.
 const TOLD_MAX: usize = 1_000;
 
 /// The table that says when the list of tonight is complete, building by building.
 const TONIGHT: &str = "int_building_tonight";
+
+/// The list of tonight itself.
+const NIGHT_LIST: &str = "list_out_tonight";
 
 /// For so long after a building's list is complete its readers are told of it: a server that starts later wakes nobody.
 const NIGHT_NEWS_US: i64 = 2 * casework::HOUR_US;
@@ -52,10 +67,11 @@ const NIGHT_NEWS_US: i64 = 2 * casework::HOUR_US;
 const KEEPER: &str = "dorm_keeper";
 const COUNSELOR: &str = "counselor";
 
-/// What the tables are made of: the open day, and the versions of the raw tables.
+/// What the tables are made of: the open day, how far the log goes, and the versions of the raw tables.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Base {
     open_on: i32,
+    synced: i64,
     versions: BTreeMap<String, (String, i64)>,
 }
 
@@ -81,11 +97,17 @@ impl Building {
     }
 }
 
+/// Whom of those on the list of tonight each account may read.
+type Reach = BTreeMap<String, BTreeSet<i64>>;
+
 /// Readers of the list of tonight who were told by this process, and of which night.
 #[derive(Debug, Default)]
 struct NightTold {
     night: String,
     accounts: BTreeSet<String>,
+    /// Who stood on the list when it was last asked who reads whom, and what came of it.
+    listed: BTreeSet<i64>,
+    reach: Reach,
 }
 
 /// What a tick has to know of those before it.
@@ -96,12 +118,14 @@ struct Before {
     /// When a list next changes because of the clock, in microseconds since 1970.
     due_us: BTreeMap<String, i64>,
     failed: bool,
-    /// Rows stay in the log, of whichever source: to try it with every row that comes helps nobody.
+    /// Rows of which something live is made stay in the log: to try it with every row that comes helps nobody.
     is_stuck: bool,
+    /// Something was made that is not stored yet.
+    is_ahead: bool,
 }
 
 /// Ticks until it is stopped. `one_at_a_time` is held by whatever else builds.
-pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<Mutex<()>>) {
+pub(crate) async fn run(house: Arc<House>, sessions: Arc<Sessions>, live: Arc<Live>, one_at_a_time: Arc<Mutex<()>>) {
     let every = Duration::from_secs(house.settings.stream.tick_seconds);
     let tables = house.graph.live();
     if every.is_zero() || tables.is_empty() {
@@ -126,7 +150,10 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
     let mut night_told = NightTold::default();
     let fed: BTreeSet<String> = raw.iter().filter_map(|it| it.strip_prefix("raw_")).map(str::to_owned).collect();
     let (mut last, mut took, mut is_put_off) = (Instant::now(), Duration::ZERO, false);
-    let mut pace = Pace { left: QUICK_MAX, since: Instant::now() };
+    let mut storing = Pace::new(QUICK_MAX, REFILL, Instant::now());
+    let mut listing = Pace::new(LISTS_MAX, LISTS_REFILL, Instant::now());
+    // From when on the next tick may store all that it makes.
+    let mut store_at: Option<Instant> = None;
     loop {
         tokio::time::sleep(pause(took)).await;
         // What was put off is still to be done; what failed or is stuck waits, for rows that come mend nothing.
@@ -134,10 +161,20 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
         if before.failed || before.is_stuck {
             tokio::time::sleep(left).await;
         } else if !is_put_off {
+            // What is not stored yet is stored in time, whether more rows come or not.
+            let until = store_at.filter(|_| before.is_ahead).map(|it| it.saturating_duration_since(Instant::now()));
             // Whichever is first.
-            let _ = tokio::time::timeout(left, house.arrivals.of(&fed)).await;
+            let _ = tokio::time::timeout(until.map_or(left, |it| it.min(left)), house.arrivals.of(&fed)).await;
         }
-        tokio::time::sleep(pace.next(Instant::now())).await;
+        let now = Instant::now();
+        let at = *store_at.get_or_insert_with(|| now + storing.next(now));
+        let writes = match at <= now || house.log.is_none() || before.base.is_none() || !listing.has(now) {
+            true => Writes::All,
+            false => Writes::Lists,
+        };
+        if writes == Writes::All {
+            tokio::time::sleep(at.saturating_duration_since(now)).await;
+        }
         let mut began = Instant::now();
         last = began;
         {
@@ -150,8 +187,18 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
                 continue;
             };
             began = Instant::now();
-            match once(&house, &builder, &tables, &raw, &mut before).await {
-                Ok(()) => before.failed = false,
+            if writes == Writes::All {
+                store_at = None;
+            }
+            match once(&house, &builder, &tables, &raw, &mut before, writes).await {
+                Ok(commits) => {
+                    before.failed = false;
+                    match writes {
+                        Writes::All if commits == 0 => storing.give_back(),
+                        Writes::Lists if 0 < commits => listing.take(),
+                        Writes::All | Writes::Lists => {}
+                    }
+                }
                 Err(error) => {
                     // Whatever was half done is found by the next one: each table is made in one commit.
                     before.base = None;
@@ -171,7 +218,7 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
                 tracing::error!(list = it.list, error = format!("{error:#}"), "nobody was told of a list");
             }
         }
-        if is_wall && let Err(error) = tell_night(&house, &mut night_told, now_us).await {
+        if is_wall && let Err(error) = tell_night(&house, &sessions, &mut night_told, now_us).await {
             tracing::error!(error = format!("{error:#}"), "nobody was told that the list of tonight is complete");
         }
         for list in take_due(&mut before.due_us, now_us) {
@@ -179,39 +226,54 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>, one_at_a_time: Arc<M
                 Ok(next) => before.due_us.extend(next.map(|it| (list.clone(), it))),
                 Err(error) => tracing::error!(list, error = format!("{error:#}"), "when a list changes next"),
             }
-            live.publish(Topic::Table { table: list, version: now_us });
+            match crate::telling::changed(&house, &list).await {
+                Ok(students) => live.publish(Topic::Table { table: list, version: now_us, students }),
+                // Pages look for themselves as well.
+                Err(error) => tracing::error!(list, error = format!("{error:#}"), "nobody is told that a list changed"),
+            }
         }
     }
 }
 
-/// Builds what is stale, if rows came or another day began.
+/// Builds what is stale, if rows came or another day began, and says how many commits it left at least.
 async fn once(
     house: &House,
     builder: &Builder<'_>,
     tables: &[String],
     raw: &BTreeSet<String>,
     before: &mut Before,
-) -> anyhow::Result<()> {
+    writes: Writes,
+) -> anyhow::Result<usize> {
     // Of another day than it is nothing is made.
     if house.leapt_clock().is_some() {
-        return Ok(());
+        return Ok(0);
     }
-    before.is_stuck = false;
-    if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
-        let committed = crate::stream::commit(house).await?;
-        before.is_stuck = !committed.stuck.is_empty() || !committed.waiting.is_empty();
+    let mut commits = 0;
+    if writes == Writes::All {
+        before.is_stuck = false;
+        if house.log.as_ref().is_some_and(|it| 0 < it.held()) {
+            let committed = crate::stream::commit(house).await?;
+            before.is_stuck = holds_up(&committed, raw);
+            commits += usize::from(committed.last.is_some());
+        }
     }
-    let base = Base { open_on: house.as_of_on().await?, versions: versions(house, raw).await? };
-    if before.base.as_ref() == Some(&base) {
-        return Ok(());
+    // The log before the tables: what comes in between is looked at now, and once more by the next tick.
+    let synced = house.log.as_ref().map_or(0, |it| it.synced());
+    let base = Base { open_on: house.as_of_on().await?, synced, versions: versions(house, raw).await? };
+    let is_to_be_stored = before.is_ahead && writes == Writes::All;
+    if before.base.as_ref() == Some(&base) && !is_to_be_stored {
+        return Ok(commits);
     }
     let began = Instant::now();
     let traced = traces::begin("tick");
-    let built = traces::within(&traced, builder.build(base.open_on, tables, false, &|_| {})).await;
+    let built = traces::within(&traced, builder.build_live(base.open_on, tables, writes)).await;
     if built.is_err() {
         traces::failed(&traced);
     }
-    let built = built?;
+    let live = built?;
+    before.is_ahead = live.is_ahead;
+    commits += live.commits;
+    let built = live.built;
     let seconds = began.elapsed().as_secs_f64();
     let now_us = Utc::now().timestamp_micros();
     let lists: Vec<&String> = tables.iter().filter(|it| it.starts_with("list_")).collect();
@@ -230,7 +292,13 @@ async fn once(
     if !made.is_empty() {
         house.metrics.ticked(Ticked { at_us: now_us, seconds, tables: made });
     }
-    Ok(())
+    Ok(commits)
+}
+
+/// Whether rows stay in the log of which something live is made; a source that feeds nothing live keeps no list waiting.
+fn holds_up(committed: &Committed, raw: &BTreeSet<String>) -> bool {
+    let stuck = committed.stuck.iter().map(|it| &it.pipeline);
+    stuck.chain(&committed.waiting).any(|it| raw.contains(&format!("raw_{it}")))
 }
 
 async fn versions(house: &House, raw: &BTreeSet<String>) -> anyhow::Result<BTreeMap<String, (String, i64)>> {
@@ -262,6 +330,14 @@ async fn next_change(house: &House, list: &str, now_us: i64) -> anyhow::Result<O
     Ok(next)
 }
 
+/// The condition, behind another, by which a row of a list holds at an instant.
+pub(crate) fn holds(schema: &Schema, now_us: i64) -> String {
+    let has = |name: &str| schema.field_with_name(name).is_ok();
+    let from = if has(HOLDS[0]) { format!(" AND CAST({} AS BIGINT) <= {now_us}", HOLDS[0]) } else { String::new() };
+    let until = if has(HOLDS[1]) { format!(" AND CAST({} AS BIGINT) > {now_us}", HOLDS[1]) } else { String::new() };
+    format!("{from}{until}")
+}
+
 fn told(house: &House) -> Vec<Told> {
     let models = house.project.models.iter().filter(|it| it.front.tell);
     models.map(|it| Told { list: it.name.clone(), grain: it.front.grain.clone() }).collect()
@@ -272,15 +348,13 @@ async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
     let Some(table) = house.engine.table(&told.list).await? else { return Ok(()) };
     let schema = table.schema();
     let has = |name: &str| schema.field_with_name(name).is_ok();
+    let holds = holds(&schema, now_us);
     // A gate that falls silent again another day is another row.
     let key = told.grain.iter().map(String::as_str).chain(has(HOLDS[0]).then_some(HOLDS[0]));
     let key = key.map(|it| format!("CAST({it} AS VARCHAR)")).collect::<Vec<_>>().join(", ");
-    let (from, until) = (has(HOLDS[0]), has(HOLDS[1]));
-    let from = if from { format!(" AND CAST(from_at AS BIGINT) <= {now_us}") } else { String::new() };
-    let until = if until { format!(" AND CAST(until_at AS BIGINT) > {now_us}") } else { String::new() };
     let context = house.engine.context();
     context.register_table("held", table)?;
-    let query = format!("SELECT concat_ws('|', {key}) AS item FROM held WHERE TRUE{from}{until} ORDER BY item LIMIT {TOLD_MAX}");
+    let query = format!("SELECT concat_ws('|', {key}) AS item FROM held WHERE TRUE{holds} ORDER BY item LIMIT {TOLD_MAX}");
     let mut items = Vec::new();
     for batch in context.sql(&query).await?.collect().await? {
         let texts = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
@@ -295,19 +369,28 @@ async fn tell(house: &House, told: &Told, now_us: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells keepers and counselors on duty that the list of tonight is complete: each once a night, and nothing of what is in it.
-async fn tell_night(house: &House, told: &mut NightTold, now_us: i64) -> anyhow::Result<()> {
+/// Tells keepers and counselors that the list of tonight is complete: each once a night, and nothing of what is in it.
+async fn tell_night(house: &House, sessions: &Sessions, told: &mut NightTold, now_us: i64) -> anyhow::Result<()> {
     let (night, buildings) = tonight(house).await?;
     if !buildings.iter().any(|it| it.is_news(now_us)) {
         return Ok(());
     }
     if told.night != night {
-        *told = NightTold { night, accounts: BTreeSet::new() };
+        *told = NightTold { night, ..NightTold::default() };
     }
     let accounts = house.store.accounts().list().await?;
     let shifts = house.store.cases().on_duty(Post::CollegeDuty, now_us).await?;
     let on_duty: Vec<String> = shifts.into_iter().map(|it| it.account).collect();
-    let mut readers = night_readers(&buildings, &accounts, &on_duty, now_us);
+    let listed = listed_tonight(house, now_us).await?;
+    if told.listed != listed {
+        told.reach = reach(house, sessions, &accounts, &listed, now_us).await?;
+        let unread_n = listed.iter().filter(|it| told.reach.values().all(|own| !own.contains(*it))).count();
+        if 0 < unread_n {
+            tracing::warn!(unread_n, "students on the list of tonight whom no keeper and no counselor may read");
+        }
+        told.listed = listed;
+    }
+    let mut readers = night_readers(&buildings, &accounts, &on_duty, &told.listed, &told.reach, now_us);
     readers.retain(|it| !told.accounts.contains(it));
     if readers.is_empty() {
         return Ok(());
@@ -315,9 +398,67 @@ async fn tell_night(house: &House, told: &mut NightTold, now_us: i64) -> anyhow:
     let new_n = house.store.messages().tell_night(&told.night, &readers, now_us).await?;
     told.accounts.extend(readers);
     if 0 < new_n {
-        tracing::info!(new_n, "keepers and counselors on duty are told that the list of tonight is complete");
+        tracing::info!(new_n, "keepers and counselors are told that the list of tonight is complete");
     }
     Ok(())
+}
+
+/// Students whose rows of the list of tonight hold now; none where the project has no such list.
+async fn listed_tonight(house: &House, now_us: i64) -> anyhow::Result<BTreeSet<i64>> {
+    let mut listed = BTreeSet::new();
+    let Some(table) = house.engine.table(NIGHT_LIST).await? else { return Ok(listed) };
+    let context = house.engine.context();
+    context.register_table("held", table)?;
+    let [from, until] = HOLDS;
+    let query = format!(
+        "SELECT CAST(student_key AS BIGINT) AS student_key FROM held \
+         WHERE CAST({from} AS BIGINT) <= {now_us} AND CAST({until} AS BIGINT) > {now_us}"
+    );
+    for batch in context.sql(&query).await?.collect().await? {
+        listed.extend(batch.column(0).as_primitive::<Int64Type>().iter().flatten());
+    }
+    Ok(listed)
+}
+
+/// Whom of those listed keepers and counselors may read, by their own policies. It opens nothing in their names.
+async fn reach(
+    house: &House,
+    sessions: &Sessions,
+    accounts: &[Account],
+    listed: &BTreeSet<i64>,
+    now_us: i64,
+) -> anyhow::Result<Reach> {
+    let mut reach = Reach::new();
+    if listed.is_empty() {
+        return Ok(reach);
+    }
+    let cases = house.store.cases();
+    for account in accounts.iter().filter(|it| !it.is_disabled) {
+        for name in [KEEPER, COUNSELOR] {
+            let Some(role) = sessions.policies().role(name).filter(|_| has_role(account, name)) else { continue };
+            let principal = match serve::principal(&house.store, account, role, now_us).await {
+                Ok(it) => it,
+                // The others are told all the same.
+                Err(error) => {
+                    tracing::warn!(account = account.account, ?error, "whom an account may read at night");
+                    continue;
+                }
+            };
+            let withheld = cases.withheld_from(&account.account).await?;
+            let session = sessions.open_without(principal, &withheld, &[]).await?;
+            // A role may have no part in the list.
+            if session.schema(NIGHT_LIST).await.is_err() {
+                continue;
+            }
+            let own = listed.iter().copied().filter(|it| session.students().contains(*it));
+            reach.entry(account.account.clone()).or_default().extend(own);
+        }
+    }
+    Ok(reach)
+}
+
+fn has_role(account: &Account, role: &str) -> bool {
+    account.grants.iter().any(|it| it.role == role)
 }
 
 /// The night, and its buildings; none where the project has no such table, or no building has a gate.
@@ -343,20 +484,36 @@ async fn tonight(house: &House) -> anyhow::Result<(String, Vec<Building>)> {
     Ok((night, buildings))
 }
 
-/// Whose list of tonight is complete now: of keepers that of all their buildings, of counselors on duty that of every building. Where
-/// gates are silent no list is complete, and what is complete elsewhere is told all the same.
-fn night_readers(buildings: &[Building], accounts: &[Account], on_duty: &[String], now_us: i64) -> Vec<String> {
+/// Whose list of tonight is complete now: of keepers that of all their buildings, of counselors that of every building. Where gates
+/// are silent no list is complete, and what is complete elsewhere is told all the same.
+///
+/// A counselor reads own students only, on duty too, so one who would find an empty list is not woken. Who is listed and read by
+/// nobody who is there at night is looked after by whose student they are.
+fn night_readers(
+    buildings: &[Building],
+    accounts: &[Account],
+    on_duty: &[String],
+    listed: &BTreeSet<i64>,
+    reach: &Reach,
+    now_us: i64,
+) -> Vec<String> {
     let is_complete = |is_own: &dyn Fn(&Building) -> bool| {
         let own = || buildings.iter().filter(|it| is_own(it));
         own().all(|it| it.from_us <= now_us) && own().any(|it| it.is_news(now_us))
     };
+    let is_on_duty = |it: &Account| has_role(it, COUNSELOR) && on_duty.contains(&it.account);
+    let active = || accounts.iter().filter(|it| !it.is_disabled);
+    let there = active().filter(|it| has_role(it, KEEPER) || is_on_duty(it));
+    let looked_after: BTreeSet<i64> = there.filter_map(|it| reach.get(&it.account)).flatten().copied().collect();
+    let left: BTreeSet<i64> = listed.difference(&looked_after).copied().collect();
+    let reaches = |it: &Account, keys: &BTreeSet<i64>| reach.get(&it.account).is_some_and(|own| !own.is_disjoint(keys));
     let reads = |it: &&Account| {
         let kept: Vec<&str> =
             it.grants.iter().filter(|grant| grant.role == KEEPER).filter_map(|grant| building_of(&grant.scope)).collect();
-        let is_on_duty = on_duty.contains(&it.account) && it.grants.iter().any(|grant| grant.role == COUNSELOR);
-        is_complete(&|building| kept.contains(&building.building_id.as_str())) || (is_on_duty && is_complete(&|_| true))
+        let is_asked = has_role(it, COUNSELOR) && reaches(it, if is_on_duty(it) { listed } else { &left });
+        is_complete(&|building| kept.contains(&building.building_id.as_str())) || (is_asked && is_complete(&|_| true))
     };
-    accounts.iter().filter(|it| !it.is_disabled).filter(reads).map(|it| it.account.clone()).collect()
+    active().filter(reads).map(|it| it.account.clone()).collect()
 }
 
 /// The building of a scope such as `building:N3/floor:4`.
@@ -364,28 +521,49 @@ fn building_of(scope: &str) -> Option<&str> {
     scope.strip_prefix("building:")?.split('/').next()
 }
 
-/// How many ticks may still follow at once.
+/// How many ticks of a kind may still follow at once.
 struct Pace {
+    max: u32,
+    /// One is given back for every so long.
+    refill: Duration,
     left: u32,
     /// The last one that was given back.
     since: Instant,
 }
 
 impl Pace {
-    /// How long to wait before the next tick.
+    fn new(max: u32, refill: Duration, now: Instant) -> Self {
+        Self { max, refill, left: max, since: now }
+    }
+
+    /// Takes one, and says how long to wait for it.
     fn next(&mut self, now: Instant) -> Duration {
-        while REFILL <= now.saturating_duration_since(self.since) && self.left < QUICK_MAX {
-            (self.left, self.since) = (self.left + 1, self.since + REFILL);
-        }
-        if self.left == QUICK_MAX {
-            self.since = now;
-        }
-        if 0 < self.left {
-            self.left -= 1;
+        if self.has(now) {
+            self.take();
             return Duration::ZERO;
         }
-        self.since += REFILL;
+        self.since += self.refill;
         self.since.saturating_duration_since(now)
+    }
+
+    /// Whether one is left.
+    fn has(&mut self, now: Instant) -> bool {
+        while self.refill <= now.saturating_duration_since(self.since) && self.left < self.max {
+            (self.left, self.since) = (self.left + 1, self.since + self.refill);
+        }
+        if self.left == self.max {
+            self.since = now;
+        }
+        0 < self.left
+    }
+
+    fn take(&mut self) {
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// The tick left nothing.
+    fn give_back(&mut self) {
+        self.left = self.max.min(self.left + 1);
     }
 }
 
@@ -406,6 +584,7 @@ mod tests {
     use store::Grant;
 
     use super::*;
+    use crate::stream::Stuck;
 
     fn account(name: &str, grants: &[(&str, &str)]) -> Account {
         let grants = grants.iter().map(|(role, scope)| Grant { role: (*role).to_owned(), scope: (*scope).to_owned() }).collect();
@@ -429,13 +608,31 @@ mod tests {
             Account { is_disabled: true, ..account("gone", &[(KEEPER, "building:N1")]) },
         ];
         let on_duty = ["lin".to_owned(), "gao".to_owned()];
-        let told = |now_us| night_readers(&buildings, &accounts, &on_duty, now_us);
+        // Of those on the list lin reads the first, off the first two, and song keeps where the third lives.
+        let reach = Reach::from([
+            ("lin".to_owned(), BTreeSet::from([1])),
+            ("off".to_owned(), BTreeSet::from([1, 2])),
+            ("song".to_owned(), BTreeSet::from([3])),
+        ]);
+        let told_of = |listed: &[i64], now_us| {
+            let listed: BTreeSet<i64> = listed.iter().copied().collect();
+            night_readers(&buildings, &accounts, &on_duty, &listed, &reach, now_us)
+        };
+        let told = |now_us| told_of(&[1, 3], now_us);
         assert_eq!(told(99), Vec::<String>::new());
         assert_eq!(told(100), ["bai", "both"], "of N4 no list is complete");
         assert_eq!(told(200), ["bai", "song", "both", "lin"]);
         assert_eq!(told(200 + NIGHT_NEWS_US), Vec::<String>::new(), "what is told late wakes people for nothing");
+        assert_eq!(told_of(&[3], 200), ["bai", "song", "both"], "on duty, and none of the list is theirs");
+        assert_eq!(told_of(&[2, 3], 200), ["bai", "song", "both", "off"], "nobody who is there reads the second");
+        assert_eq!(told_of(&[2, 3], 199), ["bai", "both"], "not before every building is complete");
         let silent = [building("N1", 100, Some(150))];
-        assert_eq!(night_readers(&silent, &accounts, &on_duty, 150), Vec::<String>::new(), "its gates fell silent");
+        let listed = BTreeSet::from([1]);
+        assert_eq!(
+            night_readers(&silent, &accounts, &on_duty, &listed, &reach, 150),
+            Vec::<String>::new(),
+            "its gates fell silent"
+        );
     }
 
     #[test]
@@ -447,7 +644,7 @@ mod tests {
     #[test]
     fn after_many_ticks_without_a_rest_the_next_one_waits() {
         let began = Instant::now();
-        let mut pace = Pace { left: QUICK_MAX, since: began };
+        let mut pace = Pace::new(QUICK_MAX, REFILL, began);
         let quick = (0..200).take_while(|_| pace.next(began + Duration::from_secs(1)).is_zero()).count();
         assert_eq!(quick, QUICK_MAX as usize);
         // Each waits for its own.
@@ -457,6 +654,43 @@ mod tests {
         let later = began + Duration::from_secs(7_200);
         let quick = (0..200).take_while(|_| pace.next(later).is_zero()).count();
         assert_eq!(quick, QUICK_MAX as usize);
+        assert!(!pace.has(later));
+        // One that left nothing takes nothing.
+        pace.give_back();
+        assert_eq!((pace.next(later), pace.has(later)), (Duration::ZERO, false));
+    }
+
+    #[test]
+    fn an_hour_of_rows_every_second_is_followed_by_lists_every_second() {
+        let began = Instant::now();
+        let mut pace = Pace::new(LISTS_MAX, LISTS_REFILL, began);
+        for second in 0..3_600 {
+            assert!(pace.has(began + Duration::from_secs(second)), "second {second}");
+            pace.take();
+        }
+        // And however long it goes on, a day leaves not more than so many commits of a list.
+        let after = began + Duration::from_secs(3_600);
+        let mut more = 0;
+        for second in 0..82_800 {
+            if pace.has(after + Duration::from_secs(second)) {
+                pace.take();
+                more += 1;
+            }
+        }
+        assert!(more <= 720, "{more}");
+    }
+
+    #[test]
+    fn a_source_that_feeds_nothing_live_keeps_no_list_waiting() {
+        let stuck = |pipeline: &str| Stuck { pipeline: pipeline.to_owned(), zh: String::new(), en: String::new() };
+        let raw = BTreeSet::from(["raw_gate_event".to_owned(), "raw_device_heartbeat".to_owned()]);
+        let mut committed = Committed { stuck: vec![stuck("repair_ticket")], ..Committed::default() };
+        committed.waiting.insert("card_txn".to_owned());
+        assert!(!holds_up(&committed, &raw));
+        committed.waiting.insert("device_heartbeat".to_owned());
+        assert!(holds_up(&committed, &raw));
+        let committed = Committed { stuck: vec![stuck("gate_event")], ..Committed::default() };
+        assert!(holds_up(&committed, &raw));
     }
 
     #[test]

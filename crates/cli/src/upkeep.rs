@@ -74,10 +74,17 @@ async fn has_many(house: &House, table: &str) -> bool {
 /// Files of the day that has most of them.
 fn most(snapshot: &Snapshot) -> usize {
     let mut days: BTreeMap<Option<i32>, usize> = BTreeMap::new();
-    for file in &snapshot.files {
+    for file in snapshot.files.iter() {
         *days.entry(file.partition).or_default() += 1;
     }
     days.into_values().max().unwrap_or(0)
+}
+
+/// How long entries of a table's log stay. Those of raw tables tell what left the lake, and replay asks them; those of what
+/// ticks write tell a derived table which days changed since it was built, and else it is built whole.
+fn keep_log_ms(settings: &crate::settings::Lake, is_live: bool) -> i64 {
+    let days = if is_live { settings.keep_live_log_days } else { settings.keep_log_days };
+    i64::from(days) * 86_400_000
 }
 
 /// So much is merged at once while people work: it is read whole, beside queries and doors.
@@ -103,9 +110,12 @@ async fn kept(house: &House, lake: &Lake, table: &str, upkeep: Upkeep) -> anyhow
 /// Keeps every table in order; the files that were merged away, by table.
 pub(crate) async fn all(house: &House) -> anyhow::Result<BTreeMap<String, usize>> {
     let mut merged = BTreeMap::new();
+    let busy = busy(house);
     for lake in house.engine.lakes() {
         for table in lake.tables()? {
-            let files = kept(house, lake, &table, Upkeep::default()).await?;
+            let is_live = busy.contains(&table) && !table.starts_with("raw_") && table != QUARANTINE;
+            let keep_log_ms = keep_log_ms(&house.settings.lake, is_live);
+            let files = kept(house, lake, &table, Upkeep { keep_log_ms, ..Upkeep::default() }).await?;
             merged.insert(table, files);
         }
     }

@@ -51,6 +51,8 @@ struct Footer {
     column: String,
     /// Rows and least and greatest key of each page, in the order of the file; a page without keys is left out.
     pages: Vec<(Range<usize>, i64, i64)>,
+    /// Whether keys never fall from page to page: then those of a key are found without asking all.
+    is_sorted: bool,
     /// Rows of each row group.
     groups: Vec<Range<usize>>,
 }
@@ -73,6 +75,7 @@ impl Footer {
     fn read(file: &File, column: &str) -> Result<Self> {
         let metadata = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional).parse_and_finish(file)?;
         let pages = pages(&metadata, column);
+        let is_sorted = pages.is_sorted_by(|a, b| a.1 <= b.1 && a.2 <= b.2);
         // Of the other columns only places are needed, not values.
         let metadata = metadata.into_builder().set_column_index(None).build();
         let reader = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
@@ -84,14 +87,21 @@ impl Footer {
             start..first
         };
         let groups = rows.map(group).collect();
-        Ok(Self { reader, column: column.to_owned(), pages, groups })
+        Ok(Self { reader, column: column.to_owned(), pages, is_sorted, groups })
     }
 
     /// Row groups with rows of a key, and the rows among which they are, counted over these groups: none where no page
     /// can hold it.
     fn rows(&self, key: i64) -> (Vec<usize>, Vec<Range<usize>>) {
         let may_hold = |it: &&(Range<usize>, i64, i64)| (it.1..=it.2).contains(&key);
-        let mut pages = self.pages.iter().filter(may_hold).map(|it| it.0.clone()).peekable();
+        let near = if self.is_sorted {
+            self.pages.partition_point(|it| it.2 < key)..self.pages.partition_point(|it| it.1 <= key)
+        } else {
+            0..self.pages.len()
+        };
+        // Another writer's statistics may be nonsense; a range that goes backwards is none.
+        let near = self.pages.get(near).unwrap_or_default();
+        let mut pages = near.iter().filter(may_hold).map(|it| it.0.clone()).peekable();
         let (mut groups, mut rows, mut skipped) = (Vec::new(), Vec::new(), 0);
         for (group, it) in self.groups.iter().enumerate() {
             let before = rows.len();

@@ -63,7 +63,7 @@ impl TableTail {
             partition_by: self.partition_by.clone(),
             sort_by: Vec::new(),
             properties: Default::default(),
-            files: Vec::new(),
+            files: Arc::from([]),
             root: root.join(table),
             commit: Commit::default(),
         }

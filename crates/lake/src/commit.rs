@@ -242,7 +242,10 @@ impl Lake {
             let written =
                 slot.log.write_commit_entry(version as u64, CommitOrBytes::LogBytes(entry.clone()), Default::default()).await;
             match written {
-                Ok(()) => pass("commit.entry.after"),
+                Ok(()) => {
+                    pass("commit.entry.after");
+                    slot.made_durable(version);
+                }
                 Err(TransactionError::VersionAlreadyExists(_)) => continue,
                 Err(error) => return Err(Error::delta("commit to", &slot.table)(error.into())),
             }

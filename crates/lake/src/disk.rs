@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schema::point::pass;
+
 /// A file being written.
 pub trait DiskFile: Write + Send {
     /// Makes the bytes written so far survive a power cut; the name does so by [`Disk::sync_dir`] only.
@@ -198,7 +200,11 @@ impl Folders {
     pub(crate) fn put_new(&self, path: &Path, chunks: &[impl AsRef<[u8]>]) -> io::Result<()> {
         let staged = self.stage(path, chunks)?;
         let linked = self.disk.link(&staged, path);
-        let synced = linked.and_then(|()| self.sync_parent(path));
+        let synced = linked.and_then(|()| {
+            // From here on it is seen, and a power cut may still take it away.
+            pass("commit.entry.linked");
+            self.sync_parent(path)
+        });
         let _ = self.disk.remove(&staged);
         synced
     }

@@ -56,6 +56,35 @@ impl Lake {
         Ok(changes)
     }
 
+    /// Days of which rows left the table or were replaced, as far back as its log still goes; empty for a table that is not
+    /// there.
+    ///
+    /// Compaction never counts. Entries leave the log too, the oldest first: what was removed before them is not told.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn lost(&self, table: &str) -> Result<BTreeSet<i32>, Error> {
+        let slot = self.slot(table)?;
+        let (newest, partition_by) = {
+            let state = slot.refreshed().await?;
+            let Some(state) = state.as_ref() else { return Ok(BTreeSet::new()) };
+            (state.version, state.partition_by.clone())
+        };
+        let mut lost = BTreeSet::new();
+        for version in (0..=newest).rev() {
+            let Some(entry) = read_entry(&slot, version).await? else { break };
+            for action in parsed(&slot, version, &entry)? {
+                if let Action::Remove(remove) = &action
+                    && remove.data_change
+                    && let Some(values) = &remove.partition_values
+                {
+                    lost.extend(partition_of(&slot, partition_by.as_deref(), values)?);
+                }
+            }
+        }
+        Ok(lost)
+    }
+
     /// What its writer said on a commit, by the writer's own keys.
     ///
     /// # Errors

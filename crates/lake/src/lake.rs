@@ -1,8 +1,8 @@
 //! The lake itself: one folder, one writer, any number of readers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deltalake::DeltaTableBuilder;
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) folders: Arc<Folders>,
     store: Arc<dyn ObjectStore>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
+    /// Tables that were seen with a log: the folder of each is looked into once, and not with every session.
+    with_log: Mutex<HashSet<String>>,
     card: Mutex<Card>,
     /// [`Card::opened`] of this opening; 0 if opened for reading.
     pub(crate) opened: u64,
@@ -73,7 +75,14 @@ pub(crate) struct Slot {
     pub(crate) folder: PathBuf,
     pub(crate) log: LogStoreRef,
     state: tokio::sync::Mutex<Option<TableState>>,
+    /// What makes names durable; nothing in a lake that was opened for reading.
+    folders: Option<Arc<Folders>>,
+    /// The version whose entry, with all before it, is known to survive a power cut. Changes under the lock of the state only.
+    durable: AtomicI64,
 }
+
+/// No version: nothing is known to be durable.
+const NONE: i64 = -1;
 
 impl Lake {
     /// Opens a lake for writing, makes it if it is not there, and removes what a run that was cut left behind.
@@ -127,6 +136,7 @@ impl Lake {
             store: Arc::new(FsyncStore::new(Arc::clone(&folders))),
             folders,
             slots: Mutex::default(),
+            with_log: Mutex::default(),
             opened: card.opened,
             card: Mutex::new(card),
             named: AtomicU64::new(0),
@@ -162,8 +172,11 @@ impl Lake {
     /// # Errors
     /// If the folder cannot be listed.
     pub fn tables(&self) -> Result<Vec<String>, Error> {
-        let mut tables: Vec<String> =
-            self.folders()?.into_iter().filter(|it| self.inner.root.join(it).join(LOG).is_dir()).collect();
+        let mut tables = self.folders()?;
+        let mut with_log = self.inner.with_log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_table =
+            |it: &String| with_log.contains(it) || (self.inner.root.join(it).join(LOG).is_dir() && with_log.insert(it.clone()));
+        tables.retain(&mut is_table);
         tables.sort();
         Ok(tables)
     }
@@ -244,6 +257,7 @@ impl Lake {
         let slot = self.slot(table)?;
         let mut state = slot.state.lock().await;
         *state = None;
+        slot.made_durable(NONE);
         self.inner.folders.forget(&slot.folder);
         // The log goes first: a drop that is cut leaves files without a table, never a table without its files.
         for folder in [slot.folder.join(LOG), slot.folder.clone()] {
@@ -253,6 +267,7 @@ impl Lake {
                 }
                 _ => self.inner.folders.sync_parent(&folder).or_else(not_found).map_err(Error::io("sync", folder))?,
             }
+            self.inner.with_log.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
         }
         Ok(())
     }
@@ -276,7 +291,14 @@ impl Lake {
         let log = DeltaTableBuilder::from_url(url.clone())
             .and_then(|it| it.with_storage_backend(Arc::clone(&self.inner.store), url).build_storage())
             .map_err(Error::delta("open", table))?;
-        let slot = Arc::new(Slot { table: table.to_owned(), folder, log, state: tokio::sync::Mutex::default() });
+        let slot = Arc::new(Slot {
+            table: table.to_owned(),
+            folder,
+            log,
+            state: tokio::sync::Mutex::default(),
+            folders: self.inner.is_writer.then(|| Arc::clone(&self.inner.folders)),
+            durable: AtomicI64::new(NONE),
+        });
         slots.insert(table.to_owned(), Arc::clone(&slot));
         Ok(slot)
     }
@@ -284,6 +306,9 @@ impl Lake {
 
 impl Slot {
     /// Locks the table's state and brings it up to the newest log entry; `None` inside if there is no table.
+    ///
+    /// Where the lake is written to, that entry survives a power cut by then: whoever reads a position there forgets what it
+    /// came from.
     pub(crate) async fn refreshed(&self) -> Result<MutexGuard<'_, Option<TableState>>, Error> {
         let mut guard = self.state.lock().await;
         let is_known = match guard.as_mut() {
@@ -303,7 +328,32 @@ impl Slot {
                 *guard = Some(TableState::load(self, None).await?);
             }
         }
+        let newest = guard.as_ref().map(|it| it.version);
+        if let Some(version) = newest {
+            self.settle(version).await?;
+        }
         Ok(guard)
+    }
+
+    /// Makes the names of all entries up to a version durable, unless they are known to be.
+    ///
+    /// An entry is seen once it is linked. Whoever linked it may have been killed, or refused by the disk, before the folder
+    /// was synced. Its bytes, and the files that it names, were synced before.
+    async fn settle(&self, version: i64) -> Result<(), Error> {
+        let Some(folders) = &self.folders else { return Ok(()) };
+        if self.durable.load(Ordering::Relaxed) == version {
+            return Ok(());
+        }
+        let (disk, log) = (Arc::clone(folders.disk()), self.folder.join(LOG));
+        let synced = tokio::task::spawn_blocking(move || disk.sync_dir(&log).map_err(Error::io("sync", log)));
+        synced.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        self.made_durable(version);
+        Ok(())
+    }
+
+    /// Notes up to which version entries survive a power cut; whoever says so holds the lock of the state.
+    pub(crate) fn made_durable(&self, version: i64) {
+        self.durable.store(version, Ordering::Relaxed);
     }
 
     /// Whether the log has an entry; a folder alone is a creation that was cut.

@@ -55,7 +55,7 @@ impl TableState {
             Err(error) => {
                 // The library has no error of its own for a version that is gone.
                 if let Some(version) = version
-                    && !has_entry(slot, version).await?
+                    && !has_entry(slot, version)?
                 {
                     return Err(Error::NoVersion { table: slot.table.clone(), version });
                 }
@@ -103,13 +103,14 @@ impl TableState {
 
     /// Applies the entries written since; `false` says that the log no longer leads here, so load again.
     pub(crate) async fn catch_up(&mut self, slot: &Slot) -> Result<bool, Error> {
-        loop {
-            match read_entry(slot, self.version + 1).await? {
-                Some(entry) => self.apply(slot, self.version + 1, &entry)?,
-                // A reader that slept for a month finds neither the next entry nor its own: both were cleaned up.
-                None => return has_entry(slot, self.version).await,
-            }
+        // Most readers find nothing new: to ask the folder takes less than to hand a read to another thread.
+        while has_entry(slot, self.version + 1)? {
+            // It may be cleaned up in between.
+            let Some(entry) = read_entry(slot, self.version + 1).await? else { break };
+            self.apply(slot, self.version + 1, &entry)?;
         }
+        // A reader that slept for a month finds neither the next entry nor its own: both were cleaned up.
+        has_entry(slot, self.version)
     }
 
     /// Applies one entry.
@@ -207,7 +208,7 @@ pub(crate) async fn read_entry(slot: &Slot, version: i64) -> Result<Option<Bytes
     slot.log.read_commit_entry(version).await.map_err(Error::delta("read the log of", &slot.table))
 }
 
-async fn has_entry(slot: &Slot, version: i64) -> Result<bool, Error> {
+fn has_entry(slot: &Slot, version: i64) -> Result<bool, Error> {
     let path = slot.folder.join(crate::lake::LOG).join(format!("{version:020}.json"));
     path.try_exists().map_err(Error::io("find", path))
 }

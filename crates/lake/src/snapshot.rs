@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
@@ -27,8 +28,8 @@ pub struct Snapshot {
     pub sort_by: Vec<String>,
     /// What the table's writer said of the table, by its own keys.
     pub properties: BTreeMap<String, String>,
-    /// Live files, sorted by path, that is by partition and then by age.
-    pub files: Vec<LakeFile>,
+    /// Live files, sorted by path, that is by partition and then by age. Shared, for a version is pinned many times.
+    pub files: Arc<[LakeFile]>,
     /// Folder of the table, absolute.
     pub root: PathBuf,
     /// What stands on the newest commit that changed the table's meaning; compaction does not.

@@ -66,7 +66,8 @@ impl Lake {
         Ok(swept)
     }
 
-    fn remove(&self, path: &Path) -> Result<(), Error> {
+    /// Removes one file.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
         self.inner.folders.disk().remove(path).map_err(Error::io("remove", path))
     }
 }
@@ -86,10 +87,12 @@ async fn named(slot: &Slot, removed_since_ms: i64) -> Result<HashSet<String>, Er
     Ok(named)
 }
 
-struct Found {
-    path: PathBuf,
-    size: u64,
-    modified_ms: i64,
+/// A file that lies in a folder.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) size: u64,
+    pub(crate) modified_ms: i64,
 }
 
 /// Data files of a table, in its folder and its partitions.
@@ -108,7 +111,7 @@ fn parts(folder: &Path) -> Result<Vec<Found>, Error> {
 }
 
 /// Files of one folder; none if the folder is not there.
-fn listed(folder: &Path) -> Result<Vec<Found>, Error> {
+pub(crate) fn listed(folder: &Path) -> Result<Vec<Found>, Error> {
     let failed = Error::io("list", folder);
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

@@ -12,8 +12,8 @@ use crate::lake::{Lake, Slot};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// As long as the table's `delta.logRetentionDuration`: what a derived table has not read by then, it rebuilds.
-const KEEP_LOG_MS: i64 = 30 * DAY_MS;
+/// A day more than files stay that left the table: the entries of a week explain them.
+const KEEP_LOG_MIN_MS: i64 = 8 * DAY_MS;
 
 /// How a table is kept.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ pub struct Upkeep {
     pub keep_removed_ms: i64,
     /// How long a file that was staged may wait for its commit; one day at least.
     pub keep_staged_ms: i64,
+    /// How long a log entry stays, as far as a checkpoint covers it; 8 days at least. What a derived table has not read
+    /// by then it rebuilds, and what left the table before then is not told any more.
+    pub keep_log_ms: i64,
     /// Whether what nobody can reach any more is removed. That reads the whole log and lists all files, and once a day will do.
     pub is_swept: bool,
     /// What time it is, in milliseconds since 1970.
@@ -46,6 +49,8 @@ impl Default for Upkeep {
             before_day: None,
             keep_removed_ms: 7 * DAY_MS,
             keep_staged_ms: DAY_MS,
+            // As long as the table's `delta.logRetentionDuration`.
+            keep_log_ms: 30 * DAY_MS,
             is_swept: true,
             now_ms: Utc::now().timestamp_millis(),
         }
@@ -61,6 +66,8 @@ pub struct UpkeepReport {
     pub files_compacted: usize,
     /// Whether a checkpoint was written.
     pub is_checkpointed: bool,
+    /// Checkpoints removed because another stands in for them.
+    pub checkpoints_removed: usize,
     /// Files removed from the disk.
     pub files_removed: usize,
     /// Their bytes.
@@ -90,6 +97,7 @@ impl Lake {
             self.checkpoint(&slot, version).await?;
             report.is_checkpointed = true;
         }
+        report.checkpoints_removed = self.thin_checkpoints(&slot, upkeep.now_ms)?;
         if !upkeep.is_swept {
             return Ok(report);
         }
@@ -98,7 +106,7 @@ impl Lake {
         let swept = self.vacuum(&slot, removed_before_ms, staged_before_ms).await?;
         report.files_removed = swept.files;
         report.bytes_removed = swept.bytes;
-        report.log_files_removed = clean_log(&slot, version, upkeep.now_ms - KEEP_LOG_MS).await?;
+        report.log_files_removed = clean_log(&slot, version, upkeep.now_ms - upkeep.keep_log_ms.max(KEEP_LOG_MIN_MS)).await?;
         Ok(report)
     }
 }

@@ -57,6 +57,7 @@ pub const ALL: &[&str] = &[
     "commit.file.after",
     "commit.staged",
     "commit.entry.before",
+    "commit.entry.linked",
     "commit.entry.after",
     "commit.rows.after",
     "commit.keys.before",

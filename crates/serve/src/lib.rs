@@ -28,6 +28,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -35,7 +36,7 @@ pub use access::{note_read, principal};
 pub use audit::StoreAudit;
 pub use error::Error;
 pub use imports::{Imports, Refusal, RefusalKind, Save, Upload, Workbook};
-pub use live::{Live, LiveLimits, Topic};
+pub use live::{Live, LiveLimits, Students, Topic};
 pub use metrics::Metrics;
 pub use pipelines::{Failure, Operation, PipelineState, Pipelines, Sentence, Ticked, Urgency, Waiting, span};
 pub use portrait::portrait;
@@ -47,6 +48,8 @@ pub use state::{
 pub use traces::TRACER;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// Answers from this size on are compressed.
+const PACKED_BYTES_MIN: u16 = 1_024;
 const REQUEST_S_MAX: u64 = 60;
 /// A file may come over a slow line.
 const UPLOAD_S_MAX: u64 = 600;
@@ -116,7 +119,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/lists", get(routes::lists::index))
         .route("/lists/{list}", get(routes::lists::one))
         .route("/lists/visit/sheets", post(routes::visits::answer))
-        .route("/lists/unverified_absence/checks", post(routes::absences::check))
+        .route("/lists/{list}/checks", post(routes::absences::check))
+        .route("/lists/{list}/gaps", get(routes::gaps::gaps))
         .route("/ledger", get(routes::ledger::ledger))
         .route("/tickets", get(routes::tickets::tickets))
         .route("/catalog", get(routes::catalog::catalog))
@@ -153,7 +157,8 @@ pub fn router(config: Config, parts: Parts) -> Router {
         .route("/api/{*path}", get(error::no_such_path))
         .fallback(app::file)
         .layer(middleware::map_response(security_headers))
-        .layer(CompressionLayer::new())
+        // A short answer goes in one packet either way, and to set up its compression costs more than a push does.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(PACKED_BYTES_MIN))))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), metrics::count))
         .with_state(state)

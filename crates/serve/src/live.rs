@@ -4,7 +4,8 @@
 //! a moment goes on where it was; one that was away too long is told to load what it shows anew. Who may hear of a topic
 //! is asked by the route for every reader and every event: this file knows nobody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -22,6 +23,30 @@ pub struct LiveLimits {
     pub session_streams: usize,
 }
 
+/// Students whose rows of a table changed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Students(Arc<BTreeSet<i64>>);
+
+impl Students {
+    /// Those of these keys.
+    #[must_use]
+    pub fn new(keys: BTreeSet<i64>) -> Self {
+        Self(Arc::new(keys))
+    }
+
+    /// Their keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = i64> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Debug for Students {
+    /// Never the keys: this ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} students", self.0.len())
+    }
+}
+
 /// Something that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
@@ -31,6 +56,8 @@ pub enum Topic {
         table: String,
         /// Its version.
         version: i64,
+        /// Whose rows changed; `None` where that is not known, or where the instant says nothing of anybody.
+        students: Option<Students>,
     },
     /// A case moved: told to whom it stands in their list.
     Case {
@@ -65,7 +92,7 @@ impl Topic {
     /// Name, identity and version, as they are told.
     pub(crate) fn told(&self) -> (&'static str, Option<String>, i64) {
         match self {
-            Topic::Table { table, version } => ("table", Some(table.clone()), *version),
+            Topic::Table { table, version, .. } => ("table", Some(table.clone()), *version),
             Topic::Case { thread_key, version } => ("case", Some(thread_key.to_string()), *version),
             Topic::Cases { version } => ("cases", None, *version),
             Topic::Runs { version } => ("runs", None, *version),

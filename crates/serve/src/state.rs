@@ -313,6 +313,10 @@ pub struct SourceWords {
     pub owner: String,
     /// event or state.
     pub shape: String,
+    /// Whether each file holds the whole register.
+    pub is_full: bool,
+    /// Whether it arises on the platform: nobody delivers it.
+    pub is_own: bool,
     /// What it may be used for.
     pub purpose: Vec<String>,
     /// How long raw rows are kept, in days.

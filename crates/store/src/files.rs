@@ -219,6 +219,26 @@ impl FileRegister {
         Ok(Some((entry, why, since_us)))
     }
 
+    /// Returns when files of a pipeline were written and how many rows each has, oldest first; a file that came once more with
+    /// the same content counts as the delivery that it is.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn deliveries(&self, pipeline: &str) -> Result<Vec<(i64, i64)>, Error> {
+        sqlx::query_as(
+            "SELECT modified_us, rows_in FROM file_register WHERE pipeline = $1 AND state = 'landed' \
+             UNION \
+             SELECT file_seen.modified_us, file_register.rows_in FROM file_seen \
+             INNER JOIN file_register ON file_register.pipeline = file_seen.pipeline AND file_register.file_no = file_seen.file_no \
+             WHERE file_seen.pipeline = $1 AND file_register.state = 'landed' \
+             ORDER BY 1, 2",
+        )
+        .bind(pipeline)
+        .fetch_all(self.database.read())
+        .await
+        .map_err(Error::database("read", "file_register"))
+    }
+
     /// Returns the counts of everything that has landed.
     ///
     /// # Errors

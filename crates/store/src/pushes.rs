@@ -1,8 +1,8 @@
 //! Pushed events: tokens of device groups, answers by idempotency key, counts by pipeline.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use crate::database::Database;
+use crate::database::{Database, ROWS_A_STATEMENT, values};
 use crate::error::Error;
 use crate::files::Counts;
 
@@ -181,20 +181,24 @@ impl Pushes {
     /// If the counts do not balance, or the store cannot be written.
     pub async fn keep(&self, answers: &[PushAnswer], counts: &[PushCount], forget_before_us: i64) -> Result<(), Error> {
         let mut tx = self.database.begin("push_answer").await?;
-        for it in answers {
-            sqlx::query(
-                "INSERT INTO push_answer (pipeline, device_group, key_hash, body_hash, answer, at_us) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            )
-            .bind(&it.pipeline)
-            .bind(&it.device_group)
-            .bind(&it.key_hash)
-            .bind(&it.body_hash)
-            .bind(&it.answer)
-            .bind(it.at_us)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::database("write", "push_answer"))?;
+        // Devices that push event by event leave tens of thousands between two commits.
+        for chunk in answers.chunks(ROWS_A_STATEMENT) {
+            let places = values(1, chunk.len(), 6);
+            let sql = format!(
+                "INSERT INTO push_answer (pipeline, device_group, key_hash, body_hash, answer, at_us) VALUES {places} \
+                 ON CONFLICT DO NOTHING"
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for it in chunk {
+                query = query
+                    .bind(&it.pipeline)
+                    .bind(&it.device_group)
+                    .bind(&it.key_hash)
+                    .bind(&it.body_hash)
+                    .bind(&it.answer)
+                    .bind(it.at_us);
+            }
+            query.execute(&mut *tx).await.map_err(Error::database("write", "push_answer"))?;
         }
         for PushCount { pipeline, position, counts } in counts {
             if counts.rows_in != counts.rows_out() {
@@ -227,6 +231,22 @@ impl Pushes {
             .await
             .map_err(Error::database("write", "push_answer"))?;
         tx.commit().await.map_err(Error::database("write", "push_answer"))
+    }
+
+    /// Takes counts that say that they go beyond a position of the log back to it, and returns of how many pipelines they
+    /// did: the store is newer than lake and log, and what comes next has positions that it seems to have counted already.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn count_from(&self, position: i64) -> Result<u64, Error> {
+        let mut tx = self.database.begin("push_count").await?;
+        let done = sqlx::query("UPDATE push_count SET log_position = $1 WHERE log_position > $1")
+            .bind(position)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::database("write", "push_count"))?;
+        tx.commit().await.map_err(Error::database("write", "push_count"))?;
+        Ok(done.rows_affected())
     }
 
     /// What became of the rows that were pushed, and up to which position of the log that is counted.
@@ -316,9 +336,18 @@ mod tests {
         assert_eq!(pushes.answer("gate_event", DROP_GROUP, "f").await.unwrap(), Some(file), "a file is known for ever");
         assert_eq!(pushes.answer("gate_event", "gates", "k").await.unwrap(), None, "old answers go");
         assert_eq!(pushes.counts().await.unwrap(), [count(9, 13, 12)]);
+        let many: Vec<PushAnswer> = (0..250).map(|n| answer(&format!("n{n}"), 30, "one of many")).collect();
+        pushes.keep(&many, &[], 0).await.unwrap();
+        assert_eq!(pushes.answer("gate_event", "gates", "n249").await.unwrap().as_ref(), many.last());
         let uneven = PushCount { counts: Counts { rows_in: 1, ..Counts::default() }, ..count(10, 0, 0) };
         let refused = pushes.keep(&[answer("m", 30, "x")], &[uneven], 0).await.expect_err("it does not balance");
         assert!(refused.to_string().contains("gate_event"), "{refused}");
         assert_eq!(pushes.answer("gate_event", "gates", "m").await.unwrap(), None);
+        // The log was put back from a backup: what comes next is counted, and what was counted stays so.
+        assert_eq!(pushes.count_from(9).await.unwrap(), 0);
+        assert_eq!(pushes.count_from(4).await.unwrap(), 1);
+        assert_eq!(pushes.counts().await.unwrap(), [count(4, 13, 12)]);
+        pushes.keep(&[], &[count(5, 2, 2)], 0).await.unwrap();
+        assert_eq!(pushes.counts().await.unwrap(), [count(5, 15, 14)]);
     }
 }

@@ -1,7 +1,7 @@
 //! A date worked out again from all that the lake still holds, writing nothing: what replay compares with, and what a bound
 //! is tuned by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -22,6 +22,43 @@ pub struct Again {
     pub candidates: Vec<RecordBatch>,
     /// Rows of `risk_score`; none without a risk model.
     pub scores: Vec<RecordBatch>,
+}
+
+/// Days of a source of which rows left the lake, one behind the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The table.
+    pub table: String,
+    /// The first of the days, since 1970.
+    pub first_on: i32,
+    /// The last of the days.
+    pub last_on: i32,
+    /// Nothing of them is left; otherwise some of their rows left or were replaced.
+    pub is_whole: bool,
+}
+
+/// What the lake does not hold of the weeks that a date looked back on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lacking {
+    /// What left it, by the logs of the tables.
+    pub removed: Vec<Removed>,
+    /// Sources that are held from a day within these weeks only, which the logs do not explain: removed longer ago than
+    /// they go back, or never delivered.
+    pub held_from: Vec<(String, i32)>,
+    /// Sources of which nothing is held.
+    pub absent: Vec<String>,
+}
+
+/// Days in their order as runs of days alike.
+fn runs(days: impl Iterator<Item = (i32, bool)>) -> Vec<(i32, i32, bool)> {
+    let mut runs: Vec<(i32, i32, bool)> = Vec::new();
+    for (day, is_whole) in days {
+        match runs.last_mut() {
+            Some(last) if last.1 + 1 == day && last.2 == is_whole => last.1 = day,
+            _ => runs.push((day, day, is_whole)),
+        }
+    }
+    runs
 }
 
 impl Builder<'_> {
@@ -68,22 +105,38 @@ impl Builder<'_> {
         Ok(Again { candidates: taken(FOUND), scores: taken("risk_score") })
     }
 
-    /// Sources whose oldest day is younger than the weeks that a date looks back on: what retention has removed of it.
+    /// What the lake does not hold of the weeks that a date looks back on, by source: what left it by the logs of the tables,
+    /// and what it never had or lost before these logs begin.
     ///
     /// # Errors
     /// If the lake cannot be read.
-    pub async fn removed_before(&self, as_of_on: i32, looks_back_days: i32) -> Result<Vec<(String, i32)>, Error> {
+    pub async fn lacking(&self, as_of_on: i32, looks_back_days: i32) -> Result<Lacking, Error> {
         let wanted = self.graph.upstream("warning_candidate");
-        let mut removed = Vec::new();
+        let since = as_of_on - looks_back_days;
+        let mut lacking = Lacking::default();
         for node in self.graph.nodes().iter().filter(|it| wanted.contains(&it.name) && it.origin == Origin::Raw) {
-            let Some(snapshot) = self.snapshot(&node.name).await? else { continue };
-            if let Some(first) = snapshot.files.iter().filter_map(|it| it.partition).min()
-                && as_of_on - looks_back_days < first
+            let Some(snapshot) = self.snapshot(&node.name).await? else {
+                lacking.absent.push(node.name.clone());
+                continue;
+            };
+            let held: BTreeSet<i32> = snapshot.files.iter().filter_map(|it| it.partition).collect();
+            let lost = self.engine.lake_of(&node.name).lost(&node.name).await.map_err(Error::lake("read", &node.name))?;
+            let lost: BTreeSet<i32> = lost.into_iter().filter(|it| (since..as_of_on).contains(it)).collect();
+            lacking.removed.extend(
+                runs(lost.iter().map(|it| (*it, !held.contains(it)))).into_iter().map(|(first_on, last_on, is_whole)| Removed {
+                    table: node.name.clone(),
+                    first_on,
+                    last_on,
+                    is_whole,
+                }),
+            );
+            if let Some(first) = held.first()
+                && (since..*first).any(|it| !lost.contains(&it))
             {
-                removed.push((node.name.clone(), first));
+                lacking.held_from.push((node.name.clone(), *first));
             }
         }
-        Ok(removed)
+        Ok(lacking)
     }
 
     /// What the trends say on a date with other rules than the project's.
@@ -139,5 +192,17 @@ impl Builder<'_> {
             datafusion::arrow::array::AsArray::as_primitive::<datafusion::arrow::datatypes::Int64Type>(it.column(0)).value(0)
         });
         Ok(usize::try_from(n).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_left_are_told_as_runs_of_days_alike() {
+        assert_eq!(runs([].into_iter()), []);
+        let days = [(3, true), (4, true), (6, true), (7, false), (8, false)];
+        assert_eq!(runs(days.into_iter()), [(3, 4, true), (6, 6, true), (7, 8, false)]);
     }
 }

@@ -20,6 +20,7 @@ use lake::{Commit, Replace, StagedFile, TableSpec};
 use schema::{Cadence, Materialized, Pipeline, nearest, time::days_date};
 
 use crate::Error;
+use crate::ahead::Ahead;
 use crate::graph::Graph;
 use crate::live::Held;
 use crate::node::{Node, Origin};
@@ -97,6 +98,7 @@ pub struct Builder<'a> {
     pub(crate) schemas: Schemas,
     pub(crate) config: Config,
     pub(crate) pins: Pins,
+    pub(crate) ahead: Ahead,
     /// Dates that are built again, whether something is stale or not.
     pub(crate) again: Option<RangeInclusive<i32>>,
 }
@@ -108,7 +110,7 @@ impl<'a> Builder<'a> {
     /// If a query does not plan, would not repeat, hides a column's meaning or lowers its class.
     pub async fn new(engine: &'a Engine, graph: &'a Graph, pipelines: &[Pipeline], config: Config) -> Result<Self, Error> {
         let schemas = planned::schemas(engine, graph, pipelines, None).await?;
-        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), ahead: Ahead::default(), again: None })
     }
 
     /// One that knows what a query is made of and nothing else, for that query alone: planning a whole project takes longer
@@ -126,7 +128,7 @@ impl<'a> Builder<'a> {
         let only: Option<BTreeSet<String>> =
             graph.read_by(query).map(|it| it.iter().flat_map(|table| graph.upstream(table)).collect());
         let schemas = planned::schemas(engine, graph, pipelines, only.as_ref()).await?;
-        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), again: None })
+        Ok(Self { engine, graph, schemas, config, pins: Pins::default(), ahead: Ahead::default(), again: None })
     }
 
     /// A stored table that a query meets and that lacks a column which an error speaks of, for the lake was built by another
@@ -311,7 +313,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The stored tables that are asked for, and what they need; all if none is named.
-    fn selected(&self, select: &[String]) -> Result<Vec<&Node>, Error> {
+    pub(crate) fn selected(&self, select: &[String]) -> Result<Vec<&Node>, Error> {
         let mut names = BTreeSet::new();
         for model in select {
             if self.graph.node(model).is_none() {
@@ -328,6 +330,15 @@ impl<'a> Builder<'a> {
 
     async fn build_whole(&self, node: &Node, need: Need, as_of_on: i32) -> Result<(Action, i64), Error> {
         let Need::All(why) = need else { return Ok((Action::Fresh, 0)) };
+        let (batch, made) = self.whole_rows(node, as_of_on).await?;
+        let rows = batch.num_rows() as i64;
+        let file = self.write(node, None, &batch)?;
+        self.replace(node, Replace::All, vec![file], &made).await?;
+        Ok((Action::All(why.to_owned()), rows))
+    }
+
+    /// All rows of a whole table, and what they are made of.
+    pub(crate) async fn whole_rows(&self, node: &Node, as_of_on: i32) -> Result<(RecordBatch, Made), Error> {
         let mut made = self.made(node).await?;
         let batch = if node.is_of_open_day() {
             made.dates.insert(as_of_on);
@@ -337,10 +348,7 @@ impl<'a> Builder<'a> {
             let context = self.whole_context(node).await?;
             self.query(node, &context, &node.sql).await?
         };
-        let rows = batch.num_rows() as i64;
-        let file = self.write(node, None, &batch)?;
-        self.replace(node, Replace::All, vec![file], &made).await?;
-        Ok((Action::All(why.to_owned()), rows))
+        Ok((batch, made))
     }
 
     /// What is stale of a table by day, and the days that are asked for as far as there are rows to make them of: a day
@@ -356,7 +364,7 @@ impl<'a> Builder<'a> {
         if days.is_empty() { Need::Nothing } else { Need::Days(days) }
     }
 
-    async fn build_days(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
+    pub(crate) async fn build_days(&self, node: &Node, need: Need) -> Result<(Action, i64), Error> {
         let sizes = self.day_sizes(node).await?;
         let need = self.and_again(need, &sizes);
         let (days, action) = match need {
@@ -368,14 +376,7 @@ impl<'a> Builder<'a> {
         let made = self.made(node).await?;
         let (mut files, mut rows) = (Vec::new(), 0);
         for chunk in self.chunks(&days, &sizes) {
-            let batch = match node.materialized {
-                Materialized::StudentDay => self.versions(node, &chunk).await?,
-                _ => {
-                    let reach = (chunk[0] - node.lookback_days, chunk[chunk.len() - 1]);
-                    let context = self.day_context(node, reach, None, None).await?;
-                    self.query(node, &context, &among(&node.sql, &chunk)).await?
-                }
-            };
+            let batch = self.day_rows(node, &chunk).await?;
             rows += batch.num_rows() as i64;
             for (day, part) in by_day(&batch) {
                 files.push(self.write(node, Some(day), &part)?);
@@ -393,6 +394,16 @@ impl<'a> Builder<'a> {
         };
         self.replace(node, scope, files, &made).await?;
         Ok((action, rows))
+    }
+
+    /// The rows of some days of a table by day.
+    pub(crate) async fn day_rows(&self, node: &Node, days: &[i32]) -> Result<RecordBatch, Error> {
+        if node.materialized == Materialized::StudentDay {
+            return self.versions(node, days).await;
+        }
+        let reach = (days[0] - node.lookback_days, days[days.len() - 1]);
+        let context = self.day_context(node, reach, None, None).await?;
+        self.query(node, &context, &among(&node.sql, days)).await
     }
 
     /// Rows by `(grain, known_on)`: for every lag at which rows of a day became known, the day as it looked then.
@@ -625,7 +636,9 @@ impl<'a> Builder<'a> {
     }
 
     async fn made(&self, node: &Node) -> Result<Made, Error> {
-        Ok(Made { fingerprint: self.fingerprint(node), inputs: self.input_versions(node).await?, dates: BTreeSet::new() })
+        let mut inputs = self.input_versions(node).await?;
+        self.ahead.unsettle(&mut inputs);
+        Ok(Made { fingerprint: self.fingerprint(node), inputs, dates: BTreeSet::new() })
     }
 
     /// Runs a query and puts the rows into the stored columns and order.
@@ -764,10 +777,10 @@ impl<'a> Builder<'a> {
     }
 
     /// Days of the inputs with their rows, lookback included.
-    async fn day_sizes(&self, node: &Node) -> Result<BTreeMap<i32, i64>, Error> {
+    pub(crate) async fn day_sizes(&self, node: &Node) -> Result<BTreeMap<i32, i64>, Error> {
         let mut sizes = BTreeMap::new();
         for input in self.graph.stored_inputs(node) {
-            for file in self.snapshot(&input).await?.map(|it| it.files).unwrap_or_default() {
+            for file in self.snapshot(&input).await?.map(|it| it.files).unwrap_or_default().iter() {
                 if let Some(day) = file.partition {
                     *sizes.entry(day).or_insert(0) += file.rows;
                 }
@@ -777,7 +790,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Runs of days whose input rows fit one query.
-    fn chunks(&self, days: &BTreeSet<i32>, sizes: &BTreeMap<i32, i64>) -> Vec<Vec<i32>> {
+    pub(crate) fn chunks(&self, days: &BTreeSet<i32>, sizes: &BTreeMap<i32, i64>) -> Vec<Vec<i32>> {
         let mut chunks: Vec<Vec<i32>> = Vec::new();
         let mut rows = 0;
         for day in days {

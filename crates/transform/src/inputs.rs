@@ -25,8 +25,11 @@ fn cut_to_late(sql: &str, key: &str) -> String {
 }
 
 impl Builder<'_> {
-    /// The stored table, or an empty one of its columns.
+    /// The stored table, or an empty one of its columns; while a tick stores little, with what it has not stored.
     pub(crate) async fn provider(&self, name: &str) -> Result<Arc<dyn TableProvider>, Error> {
+        if let Some(ahead) = self.ahead.provider(name) {
+            return Ok(ahead);
+        }
         Ok(match self.snapshot(name).await? {
             Some(snapshot) => {
                 let table = self.engine.pin(snapshot).map_err(|source| Error::Engine { table: name.to_owned(), source })?;

@@ -250,7 +250,7 @@ pub(crate) fn warning_student(subject: &Subject, beside: &[&str], ties: Option<&
     let trace = |about| column(about, Class::Trace);
     node.columns = offered(&subject.key);
     node.columns.extend([
-        ("input".to_owned(), trace("What the score follows from, as JSON: of each channel the strongest finding, how rare it is, and what earlier ones of its rule were worth; empty for a finding.")),
+        ("input".to_owned(), trace("What the score follows from, as JSON: of each channel the strongest finding, how rare it is, and what earlier ones of its rule were worth; and what it was decided by: the row of each rule's query with the hash of the query, and the offer of before.")),
         ("warning_id".to_owned(), trace("Id of the offer: the same for as long as it goes on.")),
         ("rules".to_owned(), trace("All files that found something, the strongest first, comma-separated.")),
         ("channels".to_owned(), trace("Where it was seen, comma-separated.")),

@@ -11,6 +11,7 @@ use engine::{Engine, PinnedTable};
 use schema::{Materialized, Pipeline, is_closed_table};
 
 use crate::Error;
+use crate::ahead::Ahead;
 use crate::build::{Builder, Config, date};
 use crate::graph::Graph;
 use crate::node::{Node, Origin};
@@ -90,7 +91,7 @@ impl Builder<'_> {
     }
 
     /// Rows in the columns in which they would be stored.
-    fn as_stored(&self, node: &Node, rows: DataFrame) -> Result<DataFrame, Error> {
+    pub(crate) fn as_stored(&self, node: &Node, rows: DataFrame) -> Result<DataFrame, Error> {
         let columns = self.schemas[&node.name].fields().iter();
         let columns = columns.map(|it| cast(col(it.name()), it.data_type().clone()).alias(it.name())).collect::<Vec<_>>();
         rows.select(columns).map_err(Error::query("read", &node.path))
@@ -163,6 +164,7 @@ impl Staged {
             schemas: self.schemas.clone(),
             config: self.config.clone(),
             pins: Pins::default(),
+            ahead: Ahead::default(),
             again: None,
         };
         let held = builder.hold(&[node]).await?;

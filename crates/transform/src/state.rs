@@ -168,11 +168,21 @@ impl Builder<'_> {
         if is_full {
             return Ok(Need::All("asked for"));
         }
-        let Some(made) = Made::read(&snapshot) else { return Ok(Need::All("unknown origin")) };
+        let noted = self.ahead.made(&snapshot);
+        let Some(made) = noted.or_else(|| Made::read(&snapshot)) else { return Ok(Need::All("unknown origin")) };
         if made.fingerprint != self.fingerprint(node) {
             return Ok(Need::All("its definition changed"));
         }
         let mut days = BTreeSet::new();
+        for input in self.graph.stored_inputs(node) {
+            let Some(new) = self.ahead.days(&input) else { continue };
+            if node.materialized == Materialized::Whole {
+                return Ok(Need::All("an input changed"));
+            }
+            for day in new {
+                days.extend(day..=day + node.lookback_days);
+            }
+        }
         for (input, (id, version)) in self.input_versions(node).await? {
             let from = match made.inputs.get(&input) {
                 Some((id_before, from)) if *id_before == id => *from,
@@ -210,7 +220,7 @@ impl Builder<'_> {
         if !node.is_of_open_day() || need != Need::Nothing {
             return Ok(need);
         }
-        let made = self.snapshot(&node.name).await?.as_ref().and_then(Made::read);
+        let made = self.snapshot(&node.name).await?.and_then(|it| self.ahead.made(&it).or_else(|| Made::read(&it)));
         let is_of_today = made.is_some_and(|it| it.dates == BTreeSet::from([open_on]));
         Ok(if is_of_today { Need::Nothing } else { Need::All("another day began") })
     }

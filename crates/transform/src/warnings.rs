@@ -9,8 +9,10 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{cast, concat_batches, take};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, Schema};
 use datafusion::prelude::SessionContext;
-use schema::{Direction, Noise, Subject};
-use warning::{Candidate, Issued, Learnt, Member, Notice, Offer, OfferRules, Outcomes, Signal, Trend, TrendRules, Week};
+use schema::{Direction, Model, Noise, Subject};
+use warning::{
+    Candidate, Decision, Finding, Issued, Learnt, Member, Notice, Offer, OfferRules, Outcomes, Signal, Trend, TrendRules, Week,
+};
 
 use crate::Error;
 use crate::build::{Builder, date, with_as_of};
@@ -218,7 +220,7 @@ impl Builder<'_> {
         let gaps = self.contact_gaps(context, as_of_on, &node.path).await?;
         let candidates = self.candidates(&found, key, students, &worth, &gaps).map_err(|it| fail()(it.into()))?;
         let offers = warning::offers(&rules, &candidates, students, &issued, as_of_on);
-        self.offer_rows(node, &found, key, &candidates, &offers.offered)
+        self.offer_rows(node, &found, key, &candidates, &offers.offered, as_of_on)
     }
 
     /// Talks that each owner can give by the hours that they said they have; who said nothing has those of the settings.
@@ -369,6 +371,7 @@ impl Builder<'_> {
         key: &str,
         candidates: &[Candidate],
         offers: &[Offer],
+        as_of_on: i32,
     ) -> Result<RecordBatch, Error> {
         let fail = |it: datafusion::arrow::error::ArrowError| Error::query("build", &node.path)(it.into());
         // What is said of an offer's figures is said of its strongest finding.
@@ -384,8 +387,18 @@ impl Builder<'_> {
             };
             Ok(Arc::new(StringArray::from_iter_values(offers.iter().map(of))))
         };
-        let inputs = offers.iter().map(|it| it.evidence.as_ref().map(serde_json::to_string).transpose());
-        let inputs: Vec<Option<String>> = inputs.collect::<Result<_, _>>().map_err(|it| Error::Refused {
+        let findings = self.findings(found).map_err(fail)?;
+        let input = |it: &Offer| -> Result<String, serde_json::Error> {
+            let findings = it.findings.iter().map(|row| findings[*row].clone()).collect();
+            let decision = Decision { as_of_on, before: it.before, findings };
+            let mut input = match &it.evidence {
+                Some(evidence) => serde_json::to_value(evidence)?,
+                None => serde_json::json!({}),
+            };
+            input["decision"] = serde_json::to_value(&decision)?;
+            serde_json::to_string(&input)
+        };
+        let inputs: Vec<String> = offers.iter().map(input).collect::<Result<_, _>>().map_err(|it| Error::Refused {
             path: node.path.clone(),
             message: format!("the evidence of an offer could not be written: {it}"),
         })?;
@@ -428,9 +441,47 @@ impl Builder<'_> {
             of_strongest("explanations")?,
             of_strongest("last_seen_at")?,
             of_strongest("last_seen_source")?,
-            Arc::new(StringArray::from_iter(inputs)),
+            Arc::new(StringArray::from_iter_values(inputs)),
         ];
         self.stored(node, columns)
+    }
+
+    /// The rows of `warning_candidate` as they are stored with an offer, in their order.
+    fn findings(&self, found: &RecordBatch) -> Result<Vec<Finding>, datafusion::arrow::error::ArrowError> {
+        let column = |name: &str, of: DataType| cast(&found[name], &of);
+        let (rules, channels) = (column("rule", DataType::Utf8)?, column("channel", DataType::Utf8)?);
+        let (since, n) = (column("since_on", DataType::Date32)?, column("n", DataType::Int64)?);
+        let (baselines, values) = (column("baseline", DataType::Float64)?, column("now_value", DataType::Float64)?);
+        let (covs, seen_at) = (column("cov", DataType::Float64)?, column("last_seen_at", DataType::Int64)?);
+        let (explanations, seen_by) = (column("explanations", DataType::Utf8)?, column("last_seen_source", DataType::Utf8)?);
+        let (zh, en) = (column("reason_zh", DataType::Utf8)?, column("reason_en", DataType::Utf8)?);
+        let files = self.graph.rules.iter().chain(&self.graph.trends);
+        let of_file: HashMap<&str, (String, BTreeMap<String, f64>)> =
+            files.map(|it| (it.name.as_str(), (sql_hash(it), bounds(it)))).collect();
+        let text = |of: &ArrayRef, row: usize| of.as_string::<i32>().value(row).to_owned();
+        let number = |of: &ArrayRef, row: usize| of.is_valid(row).then(|| of.as_primitive::<Float64Type>().value(row));
+        let whole = |of: &ArrayRef, row: usize| of.is_valid(row).then(|| of.as_primitive::<Int64Type>().value(row));
+        let one = |row: usize| {
+            let rule = text(&rules, row);
+            let file = of_file.get(rule.as_str());
+            Finding {
+                sql_hash: file.map(|it| it.0.clone()),
+                bounds: file.map(|it| it.1.clone()).unwrap_or_default(),
+                channel: text(&channels, row),
+                since_on: since.as_primitive::<Date32Type>().value(row),
+                baseline: number(&baselines, row),
+                now_value: number(&values, row),
+                n: whole(&n, row),
+                cov: number(&covs, row),
+                explanations: text(&explanations, row),
+                last_seen_at: whole(&seen_at, row),
+                last_seen_source: seen_by.is_valid(row).then(|| text(&seen_by, row)),
+                reason_zh: text(&zh, row),
+                reason_en: text(&en, row),
+                rule,
+            }
+        };
+        Ok((0..found.num_rows()).map(one).collect())
     }
 
     /// Why an offer stands where it stands, in words, where there is more to say than how rare it is.
@@ -462,6 +513,22 @@ impl Builder<'_> {
             .map_err(|it| fail()(it.into()))?;
         RecordBatch::try_new(schema, columns).map_err(|it| fail()(it.into()))
     }
+}
+
+/// Hash of a file's query with its settings put in, by which a stored finding says what it was made by.
+pub fn sql_hash(model: &Model) -> String {
+    blake3::hash(model.query().as_bytes()).to_hex().to_string()
+}
+
+/// Numbers of a file's settings: the bounds of a rule.
+fn bounds(model: &Model) -> BTreeMap<String, f64> {
+    let settings = model.front.settings.iter();
+    settings
+        .filter_map(|(name, it)| {
+            let number = it.as_float().or_else(|| it.as_integer().map(|it| it as f64))?;
+            Some((name.clone(), number))
+        })
+        .collect()
 }
 
 /// The same for as long as an offer goes on, so that the work that follows hangs on one name; it gives nothing away.

@@ -110,7 +110,7 @@ pub(crate) fn column(table: &str, column: &str) -> Option<&'static str> {
             "排序的依据：趋势为其累积和；提示为各项发现合起来有多罕见，并按以往同类发现的用处加权。"
         }
         ("warning_student", "input") => {
-            "得出排序分的依据，JSON 格式：每个渠道最强的发现、其少见程度、以往同一规则的用处；不分级的发现为空。"
+            "得出排序分的依据，JSON 格式：每个渠道最强的发现、其少见程度、以往同一规则的用处；以及据以决定的内容：每条规则所见的那行数据、规则查询的哈希和此前的提示。"
         }
         ("model_version" | "model_backtest" | "model_drift" | "risk_score" | "model_audit", "model") => "sql/risk 中的文件。",
         ("model_version", "version") => "训练日期和哈希的前几位。",

@@ -2,18 +2,18 @@
 //! open day is made anew when rows came or the day is another.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Int64Type, Schema};
-use engine::{Config, Engine, TableTail, Tails};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use engine::{Config, Engine, TableTail, TailPart, Tails};
 use lake::{Commit, Durability, Lake, TableSpec};
 use schema::time::CampusClock;
 use schema::{Model, Pipeline, raw_schema, raw_sort};
 use serde::Deserialize;
 use tokio::runtime::Handle;
-use transform::{Action, Builder, Graph};
+use transform::{Action, Builder, Graph, Writes};
 
 #[derive(Deserialize)]
 struct Defaults {
@@ -192,6 +192,160 @@ async fn what_is_of_the_open_day_is_made_anew_when_rows_came_or_the_day_is_anoth
     // The open day is part of what it is made of, and so a night that builds it finds it made.
     assert_eq!(build(20_001).await, Action::All("another day began".to_owned()));
     assert_eq!(build(20_001).await, Action::Fresh);
+}
+
+const DAY: i32 = 20_332;
+const LOG: &str = "log/0";
+
+/// Passages of a gate.
+fn passages() -> Pipeline {
+    let text = r#"
+        [pipeline]
+        name = "gate"
+        about = "Passages."
+        shape = "event"
+        owner = "office"
+        purpose = ["portrait"]
+        retention = "4y"
+        push = true
+        source = { format = "jsonl", path = "gate/*.jsonl" }
+        [contract]
+        version = 1
+        key = ["id"]
+        occurred_at = { column = "at", as = "epoch_ms" }
+        start = "2025-07-01"
+        usual_delay = "1d"
+        [columns]
+        id = { type = "int64", required = true, class = "internal", about = "Number." }
+        at = { type = "int64", required = true, unit = "ms", class = "internal", about = "Instant." }"#;
+    Pipeline::parse(Path::new(""), text).expect("a contract")
+}
+
+/// One passage as it lies in a file, without its day.
+fn passage(pipeline: &Pipeline, n: i64) -> RecordBatch {
+    let schema = raw_schema(pipeline);
+    let fields: Vec<&Field> = schema.fields().iter().filter(|it| it.name() != "occurred_on").map(|it| it.as_ref()).collect();
+    let columns = fields.iter().map(|it| -> ArrayRef {
+        match it.data_type() {
+            DataType::Boolean => Arc::new(BooleanArray::from(vec![false])),
+            DataType::Timestamp(..) => Arc::new(TimestampMicrosecondArray::from(vec![n]).with_timezone("UTC")),
+            DataType::Int32 => Arc::new(Int32Array::from(vec![0])),
+            _ => Arc::new(Int64Array::from(vec![n])),
+        }
+    });
+    let plain = fields.iter().map(|it| (*it).clone().with_metadata(Default::default()));
+    RecordBatch::try_new(Arc::new(Schema::new(plain.collect::<Vec<_>>())), columns.collect()).expect("columns fit")
+}
+
+/// A log with passages, each at the position of its number.
+#[derive(Debug)]
+struct Passages {
+    pipeline: Pipeline,
+    waiting: Mutex<Vec<i64>>,
+}
+
+impl Passages {
+    /// Moves one into the table; the log still has it.
+    async fn commit(&self, lake: &Lake, n: i64) {
+        let spec = TableSpec {
+            name: self.pipeline.raw_table(),
+            sort_by: raw_sort(&self.pipeline),
+            schema: raw_schema(&self.pipeline),
+            partition_by: Some("occurred_on".to_owned()),
+            stats_columns: Vec::new(),
+            properties: Default::default(),
+        };
+        let file = lake.writer(&spec).write(Some(DAY), &[passage(&self.pipeline, n)]).expect("written");
+        let commit = Commit { position: Some((LOG.to_owned(), n)), data_change: true, ..Commit::default() };
+        lake.append(&spec, vec![file], commit).await.expect("appended");
+    }
+}
+
+impl Tails for Passages {
+    fn tail(&self, table: &str) -> Result<Option<TableTail>, Box<dyn std::error::Error + Send + Sync>> {
+        let part = |n: &i64| TailPart { position: *n, day: Some(DAY), batch: passage(&self.pipeline, *n) };
+        let parts = self.waiting.lock().expect("no panic").iter().map(part).collect();
+        let schema = raw_schema(&self.pipeline);
+        let tail = TableTail { app_id: LOG, schema, partition_by: Some("occurred_on".to_owned()), parts };
+        Ok((table == self.pipeline.raw_table()).then_some(tail))
+    }
+
+    fn tables(&self) -> Vec<String> {
+        vec![self.pipeline.raw_table()]
+    }
+}
+
+/// The figure of the list of passages.
+async fn listed(engine: &Engine) -> i64 {
+    let table = engine.table("list_gate").await.expect("readable").expect("a list");
+    let context = engine.context();
+    context.register_table("held", table).expect("registered");
+    let found = context.sql("SELECT n FROM held").await.expect("planned").collect().await.expect("read");
+    found[0].column(0).as_primitive::<Int64Type>().value(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_in_between_stores_lists_that_changed_and_nothing_else_and_the_next_ones_find_them_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = Lake::open(lake::Config { root: folder.path().join("lake"), durability: Durability::Os }).await.expect("a lake");
+    let log = Arc::new(Passages { pipeline: passages(), waiting: Mutex::default() });
+    let clock = CampusClock::new(chrono_tz::Asia::Shanghai, chrono::NaiveTime::MIN);
+    let config = Config { memory_bytes: 64 << 20, partitions: 1, spill_dir: folder.path().join("spill") };
+    let engine = Engine::new(config, lake.clone(), None, clock).expect("an engine").with_tails(log.clone());
+    let of_day = "kind = \"table\"\nlive = true\nmaterialized = \"day\"\ngrain = [\"occurred_on\"]\n[columns]\n\
+                  n = { about = \"Passages.\", class = \"internal\" }";
+    let of_all = "kind = \"table\"\nlive = true\nmaterialized = \"whole\"\ngrain = [\"one\"]\n[columns]\n\
+                  one = { about = \"One.\", class = \"internal\" }\nn = { about = \"Passages.\", class = \"internal\" }";
+    let list = "kind = \"list\"\nlive = true\ngrain = [\"one\"]\n[columns]\n\
+                day = { about = \"Open day.\", class = \"internal\" }";
+    let models = [
+        model("gate_day", of_day, "SELECT occurred_on, count(*) AS n FROM stg_gate GROUP BY occurred_on"),
+        model("gate_sum", of_all, "SELECT CAST(1 AS BIGINT) AS one, sum(n) AS n FROM gate_day WHERE occurred_on <= $as_of"),
+        model("list_gate", list, "SELECT one, n, $as_of AS day FROM gate_sum"),
+        model("list_crowd", list, "SELECT one, n, $as_of AS day FROM gate_sum WHERE n > 1000"),
+    ];
+    let pipelines = [log.pipeline.clone()];
+    let graph = Graph::new(&pipelines, &models, None).expect("a graph");
+    let live = graph.live();
+    let builder = Builder::new(&engine, &graph, &pipelines, config_of_builds()).await.expect("a builder");
+    let build = async |writes: Writes| {
+        let built = builder.build_live(DAY, &live, writes).await.expect("built");
+        (built.commits, built.is_ahead)
+    };
+    let versions = async || {
+        let mut versions = Vec::new();
+        for table in ["gate_day", "gate_sum", "list_gate", "list_crowd"] {
+            versions.push(lake.snapshot(table).await.expect("readable").expect("a table").version);
+        }
+        versions
+    };
+
+    log.commit(&lake, 1).await;
+    assert_eq!(build(Writes::All).await, (5, false), "and the table of rows that came twice");
+    assert_eq!((versions().await, listed(&engine).await), (vec![0, 0, 0, 0], 1));
+    assert_eq!(build(Writes::All).await, (0, false));
+
+    // A row that only the log has is in the list that counts it. The other one stays as it is, and so do the tables.
+    log.waiting.lock().expect("no panic").push(2);
+    assert_eq!(build(Writes::Lists).await, (1, true));
+    assert_eq!((versions().await, listed(&engine).await), (vec![0, 0, 1, 0], 2));
+    assert_eq!(build(Writes::Lists).await, (0, true), "nothing came, and it is still to be stored");
+
+    // Once it is in its table it is counted once, though the log still has it, and the list is not written again.
+    log.commit(&lake, 2).await;
+    assert_eq!(build(Writes::All).await, (3, false));
+    assert_eq!((versions().await, listed(&engine).await), (vec![1, 1, 1, 0], 2));
+    assert_eq!(build(Writes::All).await, (0, false));
+
+    // Whoever knows nothing of that makes the lists again: what was made of rows without a version is never taken for fresh.
+    let night = Builder::new(&engine, &graph, &pipelines, config_of_builds()).await.expect("a builder");
+    let built = night.build(DAY, &live, false, &|_| {}).await.expect("built");
+    let action = |table: &str| built.iter().find(|it| it.table == table).expect("built").action.clone();
+    assert_eq!(action("gate_day"), Action::Fresh);
+    assert_eq!(action("list_gate"), Action::All("an input was made anew".to_owned()));
+    assert_eq!(listed(&engine).await, 2);
+    let built = night.build(DAY, &live, false, &|_| {}).await.expect("built");
+    assert!(built.iter().all(|it| it.action == Action::Fresh), "{built:?}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ type Enrolment = (String, String, i64);
 const WEEKS: [i32; 4] = [2, 4, 6, 8];
 const FOLDS: u64 = 5;
 const FUTURE: &str = "2014J";
-/// Columns of the weekly features; they are per student, not per enrolment.
+/// Columns of the weekly features; they are per student, not per enrolment, and add up later presentations too.
 const WEEKLY: [&str; 8] = [
     "total_clicks",
     "avg_daily_clicks",
@@ -44,7 +44,7 @@ enum Cohort {
     PublishedWithCourse,
     /// The same rows, and what the registry and the assessments of this enrolment said by then.
     PublishedWithRegistry,
-    /// Outcome not yet known, no sensitive inputs.
+    /// Outcome not yet known, no sensitive inputs, and nothing that only a later presentation could tell.
     RiskSet,
 }
 
@@ -154,15 +154,21 @@ impl Tables {
             let is_in = match cohort {
                 // The published model drops who never clicked.
                 Cohort::Published | Cohort::PublishedWithCourse | Cohort::PublishedWithRegistry => weekly.is_some(),
-                Cohort::RiskSet => left_on.is_none_or(|it| as_of < it) && registered_on.is_none_or(|it| it <= as_of),
+                // Most of the few without a day of registration withdrew: its absence would tell the outcome.
+                Cohort::RiskSet => left_on.is_none_or(|it| as_of < it) && registered_on.is_some_and(|it| it <= as_of),
             };
             if !is_in {
                 continue;
             }
             let mut inputs: BTreeMap<String, f64> = BTreeMap::new();
             let mut set = |name: String, value: f64| inputs.insert(name, value);
-            for (name, value) in WEEKLY.iter().zip(weekly.unwrap_or(&[f64::NAN; 8])) {
-                set((*name).to_owned(), *value);
+            // What a weekly row adds up was partly not known at the week, and neither a row nor its absence says which
+            // part: who sees only the present and the past has none of it, and reads this enrolment itself (`own`).
+            let has_weekly = cohort != Cohort::RiskSet;
+            if has_weekly {
+                for (name, value) in WEEKLY.iter().zip(weekly.unwrap_or(&[f64::NAN; 8])) {
+                    set((*name).to_owned(), *value);
+                }
             }
             for name in ["num_of_prev_attempts", "studied_credits"] {
                 set(name.to_owned(), number(&row[name]).unwrap_or(f64::NAN));
@@ -184,7 +190,7 @@ impl Tables {
             }
             if cohort != Cohort::Published {
                 set(format!("course_{}", key.0), 1.0);
-                for earlier in WEEKS.into_iter().filter(|it| *it < week) {
+                for earlier in WEEKS.into_iter().filter(|it| has_weekly && *it < week) {
                     let values = self.weekly[&earlier].get(&key.2).unwrap_or(&[f64::NAN; 8]);
                     for (name, value) in WEEKLY.iter().zip(values) {
                         set(format!("{name}_week{earlier}"), *value);

@@ -165,6 +165,8 @@ mod tests {
                 ("building".to_owned(), building(key).to_string()),
                 ("floor".to_owned(), floor(key).to_string()),
                 ("class".to_owned(), (key % 12).to_string()),
+                // Three classes each.
+                ("major".to_owned(), (key % 4).to_string()),
             ],
         });
         // A fixed scatter, different from week to week.
@@ -202,6 +204,22 @@ mod tests {
     fn a_floor_that_moved_alone_is_told_as_the_floor() {
         let (_, notices) = told(|key, week| if key / 25 == 5 && week < 1 { 4.0 } else { 0.0 });
         assert_eq!(notices, [("floor".to_owned(), "5".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn a_class_that_moved_is_one_notice_and_its_major_none() {
+        let (before, _) = told(|_, _| 0.0);
+        let (after, notices) = told(|key, week| if key % 12 == 5 && week < 1 { 4.0 } else { 0.0 });
+        assert_eq!(notices, [("class".to_owned(), "5".to_owned(), 0)]);
+        assert!(after.abs_diff(before) <= 1 + before / 10, "{before} students before, {after} with the shock");
+    }
+
+    #[test]
+    fn a_major_that_moved_is_one_notice_and_its_classes_none() {
+        let (before, _) = told(|_, _| 0.0);
+        let (after, notices) = told(|key, week| if key % 4 == 1 && week < 2 { 4.0 } else { 0.0 });
+        assert_eq!(notices, [("major".to_owned(), "1".to_owned(), 1)]);
+        assert!(after.abs_diff(before) <= 1 + before / 10, "{before} students before, {after} with the shock");
     }
 
     #[test]

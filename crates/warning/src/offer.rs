@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decision::Before;
 use crate::draw::Draw;
 use crate::rank::{Evidence, Together, Witness};
 
@@ -79,6 +80,8 @@ pub struct Offer {
     pub score: f64,
     /// What the score follows from; empty for a safety check.
     pub evidence: Option<Evidence>,
+    /// The offer of before, if one was within the cool-down; empty for a safety check.
+    pub before: Option<Before>,
     /// First day of the earliest finding.
     pub since_on: i32,
     /// Date on which it was first offered.
@@ -120,13 +123,14 @@ pub fn offers(rules: &Rules, candidates: &[Candidate], students: usize, issued: 
         let mut offer = bundle(rules, candidates, &together, findings, as_of_on);
         let lately = issued.iter().filter(|it| it.key == offer.key && as_of_on - it.issued_on < rules.cool_down_days);
         let standing = lately.max_by_key(|it| (it.severity, it.issued_on));
-        match standing {
+        offer.before = standing.map(|it| Before { issued_on: it.issued_on, severity: it.severity });
+        match offer.before.and_then(|it| it.goes_on(offer.severity, as_of_on)) {
             // It goes on: the owner has it already.
-            Some(it) if offer.severity <= Some(it.severity) && it.issued_on < as_of_on => {
-                offer.issued_on = it.issued_on;
+            Some(issued_on) => {
+                offer.issued_on = issued_on;
                 result.offered.push(offer);
             }
-            _ => fresh.push(offer),
+            None => fresh.push(offer),
         }
     }
     fresh.sort_by(|a, b| before(rules, a, b, as_of_on));
@@ -158,6 +162,7 @@ fn alone(it: &Candidate, place: usize, as_of_on: i32) -> Offer {
         severity: None,
         score: it.rarity,
         evidence: None,
+        before: None,
         since_on: it.since_on,
         issued_on: as_of_on,
         owner: it.owner,
@@ -184,9 +189,10 @@ fn bundle(rules: &Rules, candidates: &[Candidate], together: &Together, mut find
     let first = &candidates[findings[0]];
     Offer {
         key: first.key,
-        severity: Some(if 1 < placed.witnesses { 2 } else { 1 }),
+        severity: Some(placed.severity()),
         score: placed.score,
         evidence: Some(evidence),
+        before: None,
         since_on: findings.iter().map(|it| candidates[*it].since_on).min().unwrap_or(as_of_on),
         issued_on: as_of_on,
         owner: first.owner,

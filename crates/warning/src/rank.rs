@@ -155,6 +155,13 @@ pub struct Placed {
     pub witnesses: usize,
 }
 
+impl Placed {
+    /// 2 with two channels that are witnesses of their own, else 1.
+    pub fn severity(self) -> u8 {
+        if 1 < self.witnesses { 2 } else { 1 }
+    }
+}
+
 impl Evidence {
     /// Puts a student's findings in order, one a channel.
     pub fn new(mut found: Vec<Witness>, together: &Together, agree_rarity: f64) -> Self {

@@ -1,10 +1,11 @@
 import {keepPreviousData, useInfiniteQuery, useQuery} from "@tanstack/vue-query";
 import {computed, toValue, type MaybeRefOrGetter} from "vue";
+import {wholeList} from "../facts/wholeList";
 import {setServerClock} from "../now";
 import {get} from "./client";
 import type {
   AidRoll, Archive, BreakList, CarePage, Case, CaseOutcomes, CasePage, Catalog, Choices, Cockpit, Deaths, Delegations, FollowUps, HandOvers, Health,
-  HelpPage, ImportState, Ledger, Lineage, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, NoticeChannels, ObservationForm,
+  HelpPage, ImportState, Ledger, Lineage, ListGaps, ListHead, Me, ModelList, ModelPage, MonthReport, MyObservations, NoticeChannels, ObservationForm,
   ObservationWeek, OpenForms, OwnMessages, OwnModels, PipelinePage, Portrait, Quality, RecordPage, Referrals, Roster, Run, Screenings, StudentCases, StudentPage, Sweep, Sweeps,
   TalkHoursPage, Tickets, UnansweredContacts, UnplacedObservations, WorkList,
 } from "./schema";
@@ -286,7 +287,15 @@ export function useLists() {
 export function useList(list: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ["list", computed(() => toValue(list))],
-    queryFn: ({signal}) => get<WorkList>(`/lists/${encodeURIComponent(toValue(list))}`, {}, signal),
+    queryFn: ({signal}) => wholeList((after) => get<WorkList>(`/lists/${encodeURIComponent(toValue(list))}`, {after}, signal)),
+  });
+}
+
+/** Buildings of which a list of the night says nothing; it goes with the list wherever that is told to have changed. */
+export function useListGaps(list: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ["list", computed(() => toValue(list)), "gaps"],
+    queryFn: ({signal}) => get<ListGaps>(`/lists/${encodeURIComponent(toValue(list))}/gaps`, {}, signal),
   });
 }
 

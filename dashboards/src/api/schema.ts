@@ -209,7 +209,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/lists/unverified_absence/checks": {
+    "/api/v1/lists/{list}/checks": {
         parameters: {
             query?: never;
             header?: never;
@@ -218,8 +218,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says what was found of a student on the night's list; page lists */
+        /** Says what was found of a student on a list of the night; page lists */
         post: operations["post_absence_checks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lists/{list}/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Buildings of which a list of the night says nothing, and why */
+        get: operations["get_lists_gaps"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1566,6 +1583,16 @@ export interface components {
             trust: "device" | "system" | "staff" | "self";
             /** @description Belongs into the archive of a whole study. */
             is_milestone: boolean;
+            /**
+             * @description corrected where another entry says it as it is now, ended where none does; null while it holds.
+             * @enum {string|null}
+             */
+            ended_as: "corrected" | "ended" | null;
+            /**
+             * Format: date
+             * @description Campus day on which it was corrected or taken back.
+             */
+            ended_on: string | null;
         };
         /** @description Entries of a kind. */
         KindCount: {
@@ -1721,6 +1748,19 @@ export interface components {
         ListIndex: {
             lists: components["schemas"]["ListHead"][];
         };
+        /** @description Buildings without a list tonight. */
+        ListGaps: {
+            gaps: components["schemas"]["ListGap"][];
+        };
+        /** @description A building whose gates told of too little for a list. */
+        ListGap: {
+            building: string | null;
+            /**
+             * Format: date-time
+             * @description The last passage of its gates, where none came for long before it closed; null where they are out of order, or unknown.
+             */
+            quiet_since: string | null;
+        };
         /** @description A column of a work list. */
         ListColumn: {
             column: string;
@@ -1740,6 +1780,10 @@ export interface components {
             rows: {
                 [key: string]: components["schemas"]["Cell"];
             }[];
+            /** @description Rows of the whole list. */
+            rows_n: number;
+            /** @description What `after` of the page behind this one is; null: the list ends here. */
+            next: string | null;
             /** @description What rows may be answered with; null: nothing. */
             answers: components["schemas"]["AnswerChoice"][] | null;
             /** @description The sheet that rows of the plan of visits are answered with; null for whoever does not visit. */
@@ -1754,7 +1798,7 @@ export interface components {
              * @description A list of a night: from when on it may be read as complete, half an hour after the doors close.
              */
             complete_from: string | null;
-            /** @description False for a list of a night that was built before. */
+            /** @description False for a list of a night that was built before, and where rows follow on the next page. */
             is_complete: boolean;
             /** @description Follows what comes while the day goes on; each row holds at this moment. */
             is_live: boolean;
@@ -1920,7 +1964,7 @@ export interface components {
             owner: string;
             inputs: string[];
             version: number | null;
-            /** @description Condition under which the rows behind the figure are found in a raw table. */
+            /** @description Condition under which the rows behind the figure are found in this table of staging; their file_no and row_no lead to the raw rows. day_start is the campus's own clock. */
             filter: string | null;
         };
         /** @description How one figure about a student came about, down to its rows (数据血缘). */
@@ -1978,8 +2022,11 @@ export interface components {
             column_psi: number | null;
             /** @description Columns whose values have changed, the most changed first. */
             moved_columns: string[];
-            /** @enum {string} */
-            state: "ok" | "late" | "low" | "drift" | "missing";
+            /**
+             * @description unrated: a register that came too few times to say how often it comes.
+             * @enum {string}
+             */
+            state: "ok" | "late" | "low" | "drift" | "missing" | "unrated";
             approval: components["schemas"]["Approval"];
         };
         /** @description A door of the stream that is no HTTP, and how it stands (实时接入). */
@@ -3844,6 +3891,8 @@ export interface components {
             hidden_fen: number;
             /** @description Of a candidate for hidden aid: benchmark less what was spent in 28 days, in fen. An offer, never a finding of need. */
             gap_fen: number | null;
+            /** @description Of who eats as often as before: by which share the spending of two weeks is below the own usual. An offer, never a finding of need. */
+            price_fell: number | null;
         };
         /** @description Recipients of aid and candidates for hidden aid, candidates first. */
         AidRoll: {
@@ -3975,6 +4024,8 @@ export type Finding = components['schemas']['Finding'];
 export type CarePage = components['schemas']['CarePage'];
 export type ListHead = components['schemas']['ListHead'];
 export type ListIndex = components['schemas']['ListIndex'];
+export type ListGaps = components['schemas']['ListGaps'];
+export type ListGap = components['schemas']['ListGap'];
 export type ListColumn = components['schemas']['ListColumn'];
 export type Cell = components['schemas']['Cell'];
 export type WorkList = components['schemas']['WorkList'];
@@ -4552,7 +4603,12 @@ export interface operations {
     };
     get_lists_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows a page, 1 to 5000, which is the default. */
+                limit?: number;
+                /** @description next of the page before. */
+                after?: string;
+            };
             header?: never;
             path: {
                 list: string;
@@ -4585,7 +4641,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                list: "unverified_absence" | "out_tonight";
+            };
             cookie?: never;
         };
         requestBody: {
@@ -4601,6 +4659,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AbsenceAnswer"];
+                };
+            };
+            /** @description Problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_lists_gaps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Buildings in which students of the reader live and whose list is due and not there; of other lists none. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListGaps"];
                 };
             };
             /** @description Problem document (RFC 9457) */

@@ -45,7 +45,7 @@ function sum(values: (number | null)[]): number | null {
 export function folded(rows: readonly RecordRow[]): Milestone[] {
   const found: Milestone[] = [];
   for (const row of rows) {
-    const same = found.find((it) => it.row.occurred_on === row.occurred_on && it.row.kind === row.kind && it.row.title_zh === row.title_zh && it.row.detail_zh === row.detail_zh);
+    const same = found.find((it) => it.row.occurred_on === row.occurred_on && it.row.kind === row.kind && it.row.ended_as === row.ended_as && it.row.title_zh === row.title_zh && it.row.detail_zh === row.detail_zh);
     if (same === undefined) found.push({row, times: 1});
     else same.times += 1;
   }

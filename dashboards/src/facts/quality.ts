@@ -1,6 +1,6 @@
 import type {SourceQuality} from "../api/schema";
 
-export const STATES = ["missing", "late", "low", "drift", "ok"] as const;
+export const STATES = ["missing", "late", "low", "drift", "unrated", "ok"] as const;
 
 export interface QualityFilter {
   query: string;

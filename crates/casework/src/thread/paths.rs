@@ -255,3 +255,100 @@ fn more_of_the_same_raises_nothing_and_overturns_no_judgement() {
     thread = signalled(thread, 0, Source::Machine, Severity::Attention);
     assert_eq!(thread.severity, Severity::Attention);
 }
+
+/// What somebody who answers for a student does with a case, by name.
+fn work(severity: Severity) -> Vec<(&'static str, Act)> {
+    let (outcome, reached) = (Outcome::NeededSupport, Reached::InPerson);
+    let mut work = vec![
+        ("claim", Act::Claim {}),
+        ("take_over", Act::TakeOver {}),
+        ("contact", Act::Contact { reached }),
+        ("assess", Act::Assess { severity }),
+        ("plan", Act::Plan {}),
+        ("refer", Act::Refer { to: ReferralTo::ALL[0] }),
+        ("rule_out", Act::RuleOut {}),
+        ("review", Act::Review { is_quiet: true }),
+    ];
+    work.extend(How::ALL.iter().map(|how| ("close", Act::Close { outcome, reached, how: *how })));
+    work
+}
+
+/// Every step that is taken from one case of each state that can be come to, as `state act state`; the first case is new.
+fn steps_taken(blank: Thread, who: usize, source: Source, severity: Severity, acts: &[(&str, Act)]) -> Vec<String> {
+    let mut cases = vec![signalled(blank, who, source, severity)];
+    let mut taken = Vec::new();
+    let mut at = 0;
+    while let Some(case) = cases.get(at).cloned() {
+        for (name, act) in acts {
+            let Ok(events) = decide(&case, &command(act.clone()), &panel()[1], &Rules::default(), 0) else { continue };
+            let after = Thread::replay(case.clone(), &events);
+            taken.push(format!("{} {name} {}", case.state.code(), after.state.code()));
+            if !cases.iter().any(|it| it.state == after.state) {
+                cases.push(after);
+            }
+        }
+        at += 1;
+    }
+    taken.sort();
+    taken
+}
+
+/// A refusal is no path: each step that the ladder allows is taken, and no other.
+#[test]
+fn every_step_that_the_ladder_allows_is_taken_and_no_other() {
+    let severity = Severity::General;
+    let blank = Thread::blank(1, 7, Kind::LifeAid);
+    let taken = steps_taken(blank, 1, Source::HumanReport, severity, &work(severity));
+    let allowed: [(&str, &[&str], &str); 12] = [
+        ("claim", &["new"], "claimed"),
+        ("contact", &["claimed"], "contacted"),
+        ("assess", &["contacted", "assessed", "plan", "referral", "ruled_out", "reviewing"], "assessed"),
+        ("plan", &["assessed", "plan", "referral", "reviewing"], "plan"),
+        ("refer", &["assessed", "plan", "referral", "reviewing"], "referral"),
+        ("rule_out", &["assessed"], "ruled_out"),
+        ("review", &["plan", "referral", "ruled_out", "reviewing"], "reviewing"),
+        ("close", &["reviewing"], "closed"),
+        ("take_over", &["new"], "claimed"),
+        // Talking again, or somebody else going on with it, moves no case.
+        ("contact", &["contacted", "assessed", "plan", "referral", "ruled_out", "reviewing"], "="),
+        ("take_over", &["claimed", "contacted", "assessed", "plan"], "="),
+        ("take_over", &["referral", "ruled_out", "reviewing"], "="),
+    ];
+    let mut expected: Vec<String> = Vec::new();
+    for (act, from, to) in allowed {
+        expected.extend(from.iter().map(|it| format!("{it} {act} {}", if to == "=" { *it } else { to })));
+    }
+    expected.sort();
+    assert_eq!(taken, expected);
+    // The same ladder as pairs, by which the random walks are judged, is not wider than what is taken.
+    let pairs = |it: &str| {
+        let mut words = it.split(' ');
+        (words.next().map(str::to_owned), words.nth(1).map(str::to_owned))
+    };
+    for before in State::ALL {
+        for after in State::ALL.iter().filter(|it| *it != before) {
+            let pair = (Some(before.code().to_owned()), Some(after.code().to_owned()));
+            assert_eq!(may_follow(*before, *after), taken.iter().any(|it| pairs(it) == pair), "{pair:?}");
+        }
+    }
+}
+
+#[test]
+fn what_data_alone_raised_mildly_ends_from_every_state_by_hand_or_by_time() {
+    let severity = Severity::Attention;
+    let acts = work(severity);
+    let blank = || Thread::blank(1, 7, Kind::Academic);
+    let taken = steps_taken(blank(), 0, Source::Machine, severity, &acts);
+    for state in State::ALL.iter().filter(|it| **it != State::Closed) {
+        // In one go and by the short way from anywhere, after a review one by one too, and never in the name of time.
+        let ends = taken.iter().filter(|it| **it == format!("{} close closed", state.code())).count();
+        assert_eq!(ends, if *state == State::Reviewing { 3 } else { 2 }, "{}", state.code());
+        // Time ends it from wherever it stands.
+        let mut case = signalled(blank(), 0, Source::Machine, severity);
+        case.state = *state;
+        let by_time = |now| decide(&case, &command(Act::Expire {}), &Actor::system(), &Rules::default(), now);
+        assert!(by_time(EXPIRY_US - 1).is_err(), "{}", state.code());
+        let events = by_time(EXPIRY_US).unwrap_or_else(|it| panic!("{}: {it}", state.code()));
+        assert!(Thread::replay(case.clone(), &events).is_closed());
+    }
+}

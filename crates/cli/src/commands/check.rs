@@ -19,6 +19,10 @@ impl Check {
         let house = House::open(&place, settings, Access::Write, None).await?;
         house.builder().await?;
         crate::tables::policies(&house)?;
+        let beyond = house.project.beyond_purpose()?;
+        if !beyond.is_empty() {
+            anyhow::bail!(crate::exit::Caller(beyond.join("\n")));
+        }
         // Last, for it is no fault of a file: but a student who needs help must not read that a number is still to be filled in.
         let is_campus = place.project.join("yizhan.toml").exists() && !house.settings.serve.is_demo;
         if is_campus && house.settings.has_no_emergency_line()? {

@@ -100,7 +100,7 @@ pub(crate) async fn serve_house(
     };
     let door = Arc::new(Doorstep::new(house.clone(), house.input(input.as_ref()))?);
     let parts = serve::Parts {
-        sessions,
+        sessions: sessions.clone(),
         reading: serve::Reading {
             store: house.store.clone(),
             lake: house.lake.clone(),
@@ -120,7 +120,7 @@ pub(crate) async fn serve_house(
     let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
-    let tick = tick::run(house.clone(), live.clone(), jobs.one_at_a_time.clone());
+    let tick = tick::run(house.clone(), sessions.clone(), live.clone(), jobs.one_at_a_time.clone());
     let tick = house.fixed_now_us.is_none().then(|| tokio::spawn(tick));
     let upkeep = tokio::spawn(upkeep::run(house.clone(), jobs.one_at_a_time.clone()));
     // Whoever pretends that it is another time asks nobody to come.
@@ -319,6 +319,8 @@ pub(crate) async fn catalog(house: &House) -> anyhow::Result<Catalog> {
             about_en: it.pipeline.about.clone(),
             owner: it.pipeline.owner.clone(),
             shape: if it.is_event() { "event" } else { "state" }.to_owned(),
+            is_full: it.pipeline.export == schema::Export::Full,
+            is_own: it.topic().is_some(),
             purpose: it.pipeline.purpose.clone(),
             retention_days: it.pipeline.retention.days(),
             usual_delay_h: it.contract.usual_delay.micros() / 3_600_000_000,

@@ -28,7 +28,7 @@ enum What {
         /// Id of the offer.
         id: String,
     },
-    /// Scores the stored input rows of an offer again and compares every bit; ends with 1 if one differs.
+    /// Scores and decides the stored input rows of an offer again and compares every bit; ends with 1 if one differs.
     Replay {
         /// Id of the offer.
         id: String,
@@ -409,6 +409,48 @@ impl Again {
     }
 }
 
+/// What an offer's place follows from, and what it was decided by; what was offered before rules' input rows were kept has
+/// none of the second, and a safety check none of the first.
+fn inputs(offer: &RecordBatch) -> anyhow::Result<(Option<warning::Evidence>, Option<warning::Decision>)> {
+    let Some(input) = offer.column_by_name("input").filter(|it| it.is_valid(0)) else { return Ok((None, None)) };
+    let input = arrow::compute::cast(input, &arrow::datatypes::DataType::Utf8)?;
+    let mut input: Value = serde_json::from_str(input.as_string::<i32>().value(0))?;
+    let decision = input.as_object_mut().and_then(|it| it.remove("decision"));
+    let decision = decision.map(serde_json::from_value::<warning::Decision>).transpose()?;
+    let evidence = input.get("witnesses").is_some().then_some(input);
+    Ok((evidence.map(serde_json::from_value::<warning::Evidence>).transpose()?, decision))
+}
+
+/// Whether all that an offer tells of a rule follows from its stored input row and the offer of before, bit for bit.
+fn follows(offer: &RecordBatch, decision: &warning::Decision, evidence: Option<&warning::Evidence>, rule: &str) -> bool {
+    let Some(found) = decision.findings.iter().find(|it| it.rule == rule) else { return false };
+    let told = decision.told(evidence);
+    let is_on = |column: &str, day: i32| days_date(day).is_some_and(|it| it.to_string() == word(offer, column, 0));
+    let is_decided_so = word(offer, "rules", 0) == told.rules
+        && figure(offer, "severity", 0) == told.severity.map(|it| f64::from(it).to_bits())
+        && is_on("since_on", told.since_on)
+        && is_on("issued_on", told.issued_on)
+        && is_on("as_of_on", decision.as_of_on);
+    let has_lines = |column: &str, reason: &str| {
+        let told = word(offer, column, 0);
+        reason.lines().all(|line| told.lines().any(|it| it == line))
+    };
+    let is_told_so = has_lines("reason_zh", &found.reason_zh)
+        && has_lines("reason_en", &found.reason_en)
+        && word(offer, "channels", 0).split(',').any(|it| it == found.channel);
+    // The figures beside an offer are those of its strongest finding.
+    let bits = |it: Option<f64>| it.map(f64::to_bits);
+    let has_figures = word(offer, "rule", 0) != rule
+        || (figure(offer, "baseline", 0) == bits(found.baseline)
+            && figure(offer, "now_value", 0) == bits(found.now_value)
+            && figure(offer, "n", 0) == bits(found.n.map(|it| it as f64))
+            && figure(offer, "cov", 0) == bits(found.cov)
+            && word(offer, "explanations", 0) == found.explanations
+            && instant(offer, "last_seen_at", 0) == found.last_seen_at
+            && word(offer, "last_seen_source", 0) == found.last_seen_source.as_deref().unwrap_or_default());
+    is_decided_so && is_told_so && has_figures
+}
+
 /// The bits of a number; `None` for NULL.
 fn figure(batch: &RecordBatch, column: &str, row: usize) -> Option<u64> {
     let number = arrow::compute::cast(&batch[column], &arrow::datatypes::DataType::Float64).ok()?;
@@ -535,9 +577,8 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
             format!("{:<20} z {:+.6}  ewma {:+.6}  cusum {:.6}  {verdict}{rows}", it.trend, told.z, told.ewma, told.cusum),
         )?;
     }
-    if let Some(input) = offer.row.column_by_name("input").filter(|it| it.is_valid(0)) {
-        let input = arrow::compute::cast(input, &arrow::datatypes::DataType::Utf8)?;
-        let evidence: warning::Evidence = serde_json::from_str(input.as_string::<i32>().value(0))?;
+    let (evidence, decision) = inputs(&offer.row)?;
+    if let Some(evidence) = &evidence {
         let (stored, placed) = (offer.row["score"].as_primitive::<Float64Type>().value(0), evidence.told());
         let same = placed.score.to_bits() == stored.to_bits();
         is_same &= same;
@@ -591,37 +632,80 @@ async fn replay_date(house: &House, id: &str, offer: &Offer, from_bronze: bool, 
         } else {
             ""
         };
+        let is_decided_so = decision.as_ref().map(|it| follows(&offer.row, it, evidence.as_ref(), rule));
+        is_same &= is_decided_so != Some(false);
+        let input = decision.as_ref().and_then(|it| it.findings.iter().find(|it| it.rule == rule));
+        // A rule may be changed at any time: what it decided before stays, and is told apart.
+        let hash_now =
+            house.graph.rules().iter().chain(house.graph.trends()).find(|it| it.name == rule).map(::transform::sql_hash);
+        let is_same_sql = input.and_then(|it| it.sql_hash.as_ref()).map(|it| Some(it) == hash_now.as_ref());
+        let verdict = match is_decided_so {
+            Some(true) => "逐位一致 / same bits",
+            Some(false) => "不一致 / DIFFERS",
+            None => {
+                "提示生成时还没有留存规则所见的数据行，无法重算 / it was offered before the rows that rules saw were stored: nothing to replay"
+            }
+        };
+        let file = if is_same_sql == Some(false) {
+            "，规则文件此后已改或已移除 / the rule's file was changed or removed since"
+        } else {
+            ""
+        };
         let said = json!({
-            "warning_id": id, "as_of_on": as_of_on, "rule": rule, "is_same": null, "reason_zh": word(&offer.row, "reason_zh", 0),
+            "warning_id": id, "as_of_on": as_of_on, "rule": rule, "input": input,
+            "before": decision.as_ref().and_then(|it| it.before), "is_same": is_decided_so, "is_same_sql": is_same_sql,
+            "why": is_decided_so.is_none().then_some(verdict), "reason_zh": word(&offer.row, "reason_zh", 0),
             "from_bronze": bronze, "has_new_words": same.map(|_| has_new_words),
         });
-        report(
-            &said,
-            format!(
-                "{rule:<20} 规则只有是与否，没有可重算的分数 / a rule says yes or no: there is no score to replay{rows}{words}"
-            ),
-        )?;
+        report(&said, format!("{rule:<20} {verdict}{file}{rows}{words}"))?;
     }
     if from_bronze && !is_whole {
         // The weeks that trends and measures look back on.
-        let removed = house.builder().await?.removed_before(offer.as_of_on, LOOKS_BACK_DAYS).await?;
-        let removed: Vec<(String, String)> = removed
-            .into_iter()
-            .map(|(table, first)| (table, days_date(first).map(|it| it.to_string()).unwrap_or_default()))
-            .collect();
-        let said = json!({
-            "warning_id": id, "as_of_on": as_of_on,
-            "removed": removed.iter().map(|(table, from)| json!({ "table": table, "held_from": from })).collect::<Vec<_>>(),
-        });
-        let line = if removed.is_empty() {
-            "各来源仍覆盖所看的时段：差别来自更正、补传或个人数据的删除 / every source still holds the weeks that were looked at: rows were corrected, came later, or a person's rows were erased".to_owned()
-        } else {
-            let sources = removed.iter().map(|(table, from)| format!("{table} ({from} –)")).collect::<Vec<_>>().join(", ");
-            format!("保留期已清除更早的数据，现存 / retention removed what was older; still held: {sources}")
-        };
+        let lacking = house.builder().await?.lacking(offer.as_of_on, LOOKS_BACK_DAYS).await?;
+        let (mut said, line) = lacking_words(&lacking);
+        said["warning_id"] = json!(id);
+        said["as_of_on"] = json!(as_of_on);
         report(&said, line)?;
     }
     Ok(is_same)
+}
+
+/// What the lake does not hold of the weeks behind an offer, as JSON and in words.
+fn lacking_words(lacking: &::transform::Lacking) -> (Value, String) {
+    let day = |it: i32| days_date(it).map(|it| it.to_string()).unwrap_or_default();
+    let removed = lacking
+        .removed
+        .iter()
+        .map(|it| json!({ "table": it.table, "from": day(it.first_on), "until": day(it.last_on), "is_whole": it.is_whole }));
+    let held = lacking.held_from.iter().map(|(table, first)| json!({ "table": table, "held_from": day(*first) }));
+    let said = json!({
+        "removed": removed.collect::<Vec<_>>(), "not_held": held.collect::<Vec<_>>(), "absent": lacking.absent,
+    });
+    let ranges = |is_whole: bool| {
+        let of = lacking.removed.iter().filter(|it| it.is_whole == is_whole);
+        of.map(|it| format!("{} {} – {}", it.table, day(it.first_on), day(it.last_on))).collect::<Vec<_>>().join(", ")
+    };
+    let held = lacking.held_from.iter().map(|(table, first)| format!("{table} {}", day(*first))).collect::<Vec<_>>().join(", ");
+    let parts = [
+        ("按表的日志，下列日期的数据已整日移除 / by the logs of the tables all rows left of", ranges(true)),
+        (
+            "按表的日志，下列日期的部分数据已移除或替换 / by the logs of the tables some rows left or were replaced of",
+            ranges(false),
+        ),
+        (
+            "下列来源自所列日期起才有数据，更早的从未送来，或早于日志所及时已移除 / held only from the day named: never delivered before, or removed before the logs begin",
+            held,
+        ),
+        ("下列来源没有任何数据 / nothing is held of", lacking.absent.join(", ")),
+    ];
+    let told: Vec<String> =
+        parts.into_iter().filter(|it| !it.1.is_empty()).map(|(words, sources)| format!("{words}: {sources}")).collect();
+    let line = if told.is_empty() {
+        "各来源仍覆盖所看的时段，日志中也没有移除：差别来自更正或补传 / every source still holds the weeks that were looked at, and by the logs nothing left: rows were corrected or came later".to_owned()
+    } else {
+        told.join("\n")
+    };
+    (said, line)
 }
 
 #[cfg(test)]
@@ -645,6 +729,8 @@ mod tests {
             ("channel", text("return"), true),
             ("channels", text("meal,return"), true),
             ("severity", severity, true),
+            ("as_of_on", text("2025-09-10"), true),
+            ("issued_on", text("2025-09-08"), true),
             ("since_on", text("2025-09-04"), true),
             ("baseline", number(0.0), true),
             ("now_value", number(now_value), true),
@@ -657,6 +743,92 @@ mod tests {
             ("last_seen_source", nothing, true),
         ])
         .unwrap()
+    }
+
+    /// What an offer of one channel was decided by, as it is stored: found since 4 September, offered first on the 8th.
+    fn stored_input(now_value: f64) -> String {
+        let on = |day: &str| schema::time::date_days(day.parse().unwrap());
+        let finding = json!({
+            "rule": "away", "sql_hash": "0f", "bounds": { "nights_min": 2.0 }, "channel": "return", "since_on": on("2025-09-04"),
+            "baseline": 0.0, "now_value": now_value, "n": 12, "cov": 0.9, "explanations": "", "last_seen_at": null,
+            "last_seen_source": null, "reason_zh": TOLD.0, "reason_en": TOLD.1,
+        });
+        let witness = json!({ "rule": "away", "channel": "return", "rarity": 3.5, "worth": 1.0, "lift": 1.0 });
+        json!({
+            "witnesses": [witness], "agree_rarity": 1.5,
+            "decision": {
+                "as_of_on": on("2025-09-10"), "before": { "issued_on": on("2025-09-08"), "severity": 1 }, "findings": [finding],
+            },
+        })
+        .to_string()
+    }
+
+    fn with_input(offer: &RecordBatch, input: Option<&str>) -> RecordBatch {
+        let schema = offer.schema();
+        let fields = schema.fields().iter().map(|it| it.as_ref().clone());
+        let field = arrow::datatypes::Field::new("input", arrow::datatypes::DataType::Utf8, true);
+        let schema = arrow::datatypes::Schema::new(fields.chain([field]).collect::<Vec<_>>());
+        let input: ArrayRef = Arc::new(StringArray::from(vec![input]));
+        let columns = offer.columns().iter().cloned().chain([input]).collect();
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    #[test]
+    fn what_left_the_lake_is_told_by_source_and_days() {
+        let on = |day: &str| schema::time::date_days(day.parse().unwrap());
+        let (said, line) = lacking_words(&::transform::Lacking::default());
+        assert_eq!(said["removed"], json!([]));
+        assert!(line.contains("nothing left"), "{line}");
+        let removed = |first: &str, last: &str, is_whole| ::transform::Removed {
+            table: "raw_card".to_owned(),
+            first_on: on(first),
+            last_on: on(last),
+            is_whole,
+        };
+        let lacking = ::transform::Lacking {
+            removed: vec![removed("2025-06-01", "2025-06-14", true), removed("2025-07-02", "2025-07-02", false)],
+            held_from: vec![("raw_gate".to_owned(), on("2025-06-20"))],
+            absent: vec!["raw_water".to_owned()],
+        };
+        let (said, line) = lacking_words(&lacking);
+        let first = json!({ "table": "raw_card", "from": "2025-06-01", "until": "2025-06-14", "is_whole": true });
+        assert_eq!((&said["removed"][0], &said["removed"][1]["is_whole"]), (&first, &json!(false)));
+        assert!(line.contains("all rows left of: raw_card 2025-06-01 – 2025-06-14\n"), "{line}");
+        assert!(line.contains("were replaced of: raw_card 2025-07-02 – 2025-07-02\n"), "{line}");
+        assert!(line.contains("raw_gate 2025-06-20\n") && line.ends_with("nothing is held of: raw_water"), "{line}");
+    }
+
+    /// Whether the offer follows from its stored input; `None` where it has none.
+    fn replayed(offer: &RecordBatch) -> Option<bool> {
+        let (evidence, decision) = inputs(offer).unwrap();
+        decision.map(|it| follows(offer, &it, evidence.as_ref(), "away"))
+    }
+
+    #[test]
+    fn a_rule_is_decided_again_from_its_stored_row_and_a_changed_bit_is_found() {
+        let offer = finding("away", 2.0, TOLD);
+        assert_eq!(replayed(&with_input(&offer, Some(&stored_input(2.0)))), Some(true));
+        // The least that a number can differ by, in the row as in the offer.
+        let next = f64::from_bits(2.0_f64.to_bits() + 1);
+        assert_eq!(replayed(&with_input(&offer, Some(&stored_input(next)))), Some(false));
+        assert_eq!(replayed(&with_input(&finding("away", next, TOLD), Some(&stored_input(2.0)))), Some(false));
+        assert_eq!(replayed(&with_input(&finding("away", 2.0, BETTER), Some(&stored_input(2.0)))), Some(false));
+        // A finding more than was stored, and another state before.
+        assert_eq!(replayed(&with_input(&finding("away,meals", 2.0, TOLD), Some(&stored_input(2.0)))), Some(false));
+        let mut input: Value = serde_json::from_str(&stored_input(2.0)).unwrap();
+        input["decision"]["before"] = Value::Null;
+        assert_eq!(replayed(&with_input(&offer, Some(&input.to_string()))), Some(false));
+    }
+
+    #[test]
+    fn what_was_offered_before_the_rows_were_stored_is_not_replayed() {
+        let offer = finding("away", 2.0, TOLD);
+        assert_eq!(replayed(&with_input(&offer, None)), None);
+        let mut input: Value = serde_json::from_str(&stored_input(2.0)).unwrap();
+        input.as_object_mut().unwrap().remove("decision");
+        let old = with_input(&offer, Some(&input.to_string()));
+        assert_eq!(replayed(&old), None);
+        assert!(inputs(&old).unwrap().0.is_some(), "its place is still scored again");
     }
 
     const TOLD: (&str, &str) = ("近14天有2晚未归（2025-09-04）。", "Away on 2 of 14 nights since 2025-09-04.");

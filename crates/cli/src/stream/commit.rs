@@ -139,17 +139,21 @@ pub(crate) async fn commit(house: &House) -> anyhow::Result<Committed> {
     committed
 }
 
-/// The same for whoever holds [`House::committing`], and the meeting of `met` if one is named.
-pub(super) async fn all(house: &House, met: Option<&str>) -> anyhow::Result<Committed> {
+/// The same for whoever holds [`House::committing`]; with `met`, the meeting of a pipeline, only up to a position: what is
+/// behind it is known after the rows that come in there.
+pub(super) async fn all(house: &House, met: Option<(&str, i64)>) -> anyhow::Result<Committed> {
     let Some(log) = house.log.clone() else { return Ok(Committed::default()) };
     let result = every(house, &log, met).await;
     house.streams.note_commit(&result);
     result
 }
 
-async fn every(house: &House, log: &Arc<wal::Log>, met: Option<&str>) -> anyhow::Result<Committed> {
+async fn every(house: &House, log: &Arc<wal::Log>, met: Option<(&str, i64)>) -> anyhow::Result<Committed> {
     let reading = log.clone();
-    let tail = tokio::task::spawn_blocking(move || reading.tail()).await?;
+    let mut tail = tokio::task::spawn_blocking(move || reading.tail()).await?;
+    if let Some((_, up_to)) = met {
+        tail.retain(|it| it.position <= up_to);
+    }
     let Some(last) = tail.last().map(|it| it.position) else { return Ok(Committed::default()) };
     let mut frames: BTreeMap<&str, Vec<&Kept>> = BTreeMap::new();
     for it in &tail {
@@ -163,7 +167,7 @@ async fn every(house: &House, log: &Arc<wal::Log>, met: Option<&str>) -> anyhow:
     let mut waiting = BTreeSet::new();
     for (name, frames) in frames {
         // Rows of files that take minutes are known before those that are pushed meanwhile, and stand before them.
-        let meeting = house.meetings.get(name).filter(|_| met != Some(name)).map(tokio::sync::Mutex::try_lock);
+        let meeting = house.meetings.get(name).filter(|_| met.is_none_or(|it| it.0 != name)).map(tokio::sync::Mutex::try_lock);
         let Ok(_alone) = meeting.transpose() else {
             waits_from = waits_from.min(frames.first().map_or(last, |it| it.position));
             waiting.insert(name.to_owned());
@@ -239,9 +243,11 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
     // Before any file is written: a table that takes nothing would get one with every try.
     crate::reshape::fit(house, pipeline).await?;
     let mut days: BTreeMap<Option<i32>, Vec<RecordBatch>> = BTreeMap::new();
-    let mut known_us = 0;
+    // Of the newest of them: another process may have dated them, by another clock.
+    let (mut known_us, mut is_given) = (0, false);
     for kept in &new {
-        known_us = known_us.max(Note::of(&kept.frame)?.at_us);
+        let note = Note::of(&kept.frame)?;
+        (known_us, is_given) = (known_us, is_given).max((note.at_us, note.is_given));
         for (day, batch) in parts(pipeline, kept)? {
             days.entry(day).or_default().push(batch);
         }
@@ -254,7 +260,7 @@ async fn rows(house: &House, pipeline: &Pipeline, frames: &[&Kept]) -> anyhow::R
     let files = tokio::task::spawn_blocking(move || write_days(&writer, days, &sort_by, threads)).await??;
     // The files are there, and no commit names them or the position that they reach.
     pass("commit.staged");
-    positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us, house.fixed_now_us.is_some())).await
+    positions::append(house, &spec, files, (last, &beside), crate::known::noted(known_us, is_given)).await
 }
 
 async fn append(

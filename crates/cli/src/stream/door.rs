@@ -38,13 +38,36 @@ struct Recent {
     ticket: Arc<wal::Ticket>,
 }
 
+/// What was answered and is not in the store yet.
+#[derive(Default)]
+struct Recents {
+    by_key: HashMap<KeyPlace, Recent>,
+    /// Grows whenever some are forgotten because the store has them.
+    forgotten: u64,
+}
+
+/// What the store said of a key, before the pipeline's turn was waited for.
+struct Stored {
+    found: Option<Answered>,
+    /// [`Recents::forgotten`] of before it was asked.
+    forgotten: u64,
+}
+
+/// A token as the store had it: when that look began, the token's hash, and what was found.
+type Look = (Instant, String, Option<store::PushToken>);
+
+/// Looks at tokens that may go on at once: as many as keep all connections busy that read.
+const LOOKS: usize = 16;
+
 /// Takes what is pushed; shared by all requests.
 pub(crate) struct Doorstep {
     pub(super) house: Arc<House>,
     log: Arc<wal::Log>,
     input: PathBuf,
     persons: Persons,
-    recent: Mutex<HashMap<KeyPlace, Recent>>,
+    recent: Mutex<Recents>,
+    /// The last looks at tokens, each in the place of its hash.
+    looks: [tokio::sync::Mutex<Option<Look>>; LOOKS],
     /// Bad rows of brokers, by pipeline and source.
     floods: Mutex<HashMap<(String, String), Flood>>,
     approvals: tokio::sync::Mutex<Option<(Instant, Arc<Approvals>)>>,
@@ -75,12 +98,12 @@ impl Doorstep {
     pub(crate) fn new(house: Arc<House>, input: PathBuf) -> anyhow::Result<Self> {
         let Some(log) = house.log.clone() else { anyhow::bail!("the log is not open for writing") };
         let persons = Persons::new(&house.settings.person)?;
-        let mut recent = HashMap::new();
+        let mut recent = Recents::default();
         for kept in log.tail() {
             let note = Note::of(&kept.frame)?;
             let place = (kept.frame.pipeline.clone(), note.device_group, note.key_hash);
             let ticket = Arc::new(wal::Ticket::durable(kept.position));
-            recent.insert(place, Recent { body_hash: note.body_hash, answer: note.answer, ticket });
+            recent.by_key.insert(place, Recent { body_hash: note.body_hash, answer: note.answer, ticket });
         }
         Ok(Self {
             house,
@@ -88,6 +111,7 @@ impl Doorstep {
             input,
             persons,
             recent: Mutex::new(recent),
+            looks: Default::default(),
             floods: Mutex::default(),
             approvals: tokio::sync::Mutex::default(),
             filled: Notify::new(),
@@ -108,7 +132,9 @@ impl Doorstep {
                 synced
             }
         };
-        self.recent.lock().retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
+        let mut recent = self.recent.lock();
+        recent.by_key.retain(|place, it| last < it.ticket.position || committed.keeps(&place.0));
+        recent.forgotten += 1;
     }
 
     pub(super) async fn lacking(&self, pipeline: &Pipeline) -> anyhow::Result<Option<(String, String)>> {
@@ -148,10 +174,12 @@ impl Doorstep {
             }
             None => Some(format!("body:{body_hash}")),
         };
-        let _one = lane.lock();
         let place = key_hash.clone().map(|it| (name.clone(), admitted.device_group.clone(), it));
-        if let Some(place) = &place
-            && let Some((before, answer, ticket)) = self.answered(place).map_err(|it| failed(&it))?
+        // The store is asked before the turn is waited for: one request's disk is not everybody's.
+        let stored = place.as_ref().map(|it| self.stored(it)).transpose().map_err(|it| failed(&it))?;
+        let _one = lane.lock();
+        if let Some((place, stored)) = place.as_ref().zip(stored)
+            && let Some((before, answer, ticket)) = self.answered(place, stored).map_err(|it| failed(&it))?
         {
             if before != body_hash {
                 return Err(refused(
@@ -193,6 +221,7 @@ impl Doorstep {
             answer: answer.clone(),
             counts: [rows_in, rows_kept, rows_quarantined, rows_skipped, rows_erased],
             days: taken.parts.iter().map(|it| it.day).collect(),
+            is_given: self.house.fixed_now_us.is_some(),
             reached: parcel.reached.clone(),
         };
         let make = |position: i64| -> anyhow::Result<wal::Frame> {
@@ -215,7 +244,7 @@ impl Doorstep {
         let ticket = Arc::new(ticket);
         if let Some(place) = place {
             let recent = Recent { body_hash, answer: answer.clone(), ticket: ticket.clone() };
-            self.recent.lock().insert(place, recent);
+            self.recent.lock().by_key.insert(place, recent);
         }
         Ok((answer, Some(ticket)))
     }
@@ -329,13 +358,53 @@ impl Doorstep {
     }
 
     /// What was answered under a key before: hash of the body, answer, and the frame if it may still be unsynced.
-    fn answered(&self, place: &KeyPlace) -> anyhow::Result<Option<Answered>> {
-        if let Some(it) = self.recent.lock().get(place) {
-            return Ok(Some((it.body_hash.clone(), it.answer.clone(), Some(it.ticket.clone()))));
+    ///
+    /// An answer is in memory, or in the store, or in both: it is forgotten here once the store has it. So what the store
+    /// did not have holds unless something was forgotten since.
+    fn answered(&self, place: &KeyPlace, stored: Stored) -> anyhow::Result<Option<Answered>> {
+        {
+            let recent = self.recent.lock();
+            if let Some(it) = recent.by_key.get(place) {
+                return Ok(Some((it.body_hash.clone(), it.answer.clone(), Some(it.ticket.clone()))));
+            }
+            if stored.found.is_some() || stored.forgotten == recent.forgotten {
+                return Ok(stored.found);
+            }
         }
+        Ok(self.stored(place)?.found)
+    }
+
+    /// What the store has under a key; blocks.
+    fn stored(&self, place: &KeyPlace) -> anyhow::Result<Stored> {
+        // Counted before: what leaves memory meanwhile may have come into the store behind the question.
+        let forgotten = {
+            let recent = self.recent.lock();
+            if recent.by_key.contains_key(place) {
+                return Ok(Stored { found: None, forgotten: recent.forgotten });
+            }
+            recent.forgotten
+        };
         let pushes = self.house.store.pushes();
         let kept = Handle::current().block_on(pushes.answer(&place.0, &place.1, &place.2))?;
-        Ok(kept.map(|it| (it.body_hash, it.answer, None)))
+        Ok(Stored { found: kept.map(|it| (it.body_hash, it.answer, None)), forgotten })
+    }
+
+    /// The token of a hash, if it holds now. Requests that wait for a look at the same token share the next one: it began
+    /// after each of them came, so a token that was taken back is refused at once, by whatever process that was done.
+    async fn token(&self, hash: String) -> Result<Option<store::PushToken>, store::Error> {
+        let came = Instant::now();
+        let place = hash.bytes().fold(0_u8, |sum, it| sum.wrapping_mul(31).wrapping_add(it));
+        let mut look = self.looks[usize::from(place) % LOOKS].lock().await;
+        if let Some((began, of, found)) = look.as_ref()
+            && came <= *began
+            && *of == hash
+        {
+            return Ok(found.clone());
+        }
+        let began = Instant::now();
+        let found = self.house.store.pushes().token(&hash, chrono::Utc::now().timestamp_micros()).await?;
+        *look = Some((began, hash, found.clone()));
+        Ok(found)
     }
 
     /// Takes a parcel, and answers once it survives.
@@ -376,7 +445,7 @@ impl Doorstep {
     /// Waits until the frame survives; one that does not is forgotten, so that the next try under its key is a new one.
     fn wait(&self, ticket: &Arc<wal::Ticket>) -> Result<(), PushRefusal> {
         self.log.wait(ticket).map_err(|error| {
-            self.recent.lock().retain(|_, it| !Arc::ptr_eq(&it.ticket, ticket));
+            self.recent.lock().by_key.retain(|_, it| !Arc::ptr_eq(&it.ticket, ticket));
             failed(&anyhow::Error::new(error))
         })
     }
@@ -400,9 +469,8 @@ pub(crate) struct Pushing(pub(crate) Arc<Doorstep>);
 #[async_trait]
 impl Pushes for Pushing {
     async fn admit(&self, pipeline: &str, token: &str) -> Result<Admitted, PushRefusal> {
-        let now_us = chrono::Utc::now().timestamp_micros();
         let hash = ::ingest::hash_bytes(token.as_bytes());
-        let found = self.0.house.store.pushes().token(&hash, now_us).await.map_err(|it| failed(&it.into()))?;
+        let found = self.0.token(hash).await.map_err(|it| failed(&it.into()))?;
         let Some(found) = found else {
             return Err(refused(
                 PushRefusalKind::Token,
@@ -513,14 +581,63 @@ mod tests {
             let nothing = super::Committed::default();
             opened.push("thing", &[event(1, "a", 0)]).await;
             opened.door.forget(&nothing);
-            assert_eq!(opened.door.recent.lock().len(), 1, "no table has the row yet");
+            assert_eq!(opened.door.recent.lock().by_key.len(), 1, "no table has the row yet");
             // As a tick does, which knows nothing of the door.
             crate::stream::commit(&opened.house).await.expect("committed");
             opened.door.forget(&nothing);
-            assert_eq!(opened.door.recent.lock().len(), 0);
+            assert_eq!(opened.door.recent.lock().by_key.len(), 0);
             // And the answer is the same as ever.
             let again = opened.push("thing", &[event(1, "a", 0)]).await;
             assert_eq!(again["rows_skipped"], 1, "{again}");
+        });
+    }
+
+    #[test]
+    fn an_answer_that_went_into_the_store_while_its_turn_was_waited_for_is_found() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            opened.push("thing", &[event(1, "a", 0)]).await;
+            let place = opened.door.recent.lock().by_key.keys().next().cloned().expect("an answer");
+            let door = opened.door.clone();
+            let ask = {
+                let (door, place) = (door.clone(), place.clone());
+                move || door.stored(&place).expect("readable")
+            };
+            // Asked while it was in memory: the store was not.
+            let before = tokio::task::spawn_blocking(ask).await.expect("asked");
+            assert!(before.found.is_none());
+            crate::stream::commit(&opened.house).await.expect("committed");
+            door.forget(&super::Committed::default());
+            let found = tokio::task::spawn_blocking(move || door.answered(&place, before).expect("readable"));
+            let (_, answer, ticket) = found.await.expect("asked").expect("the store has it");
+            assert!(answer.contains("\"rows_kept\":1") && ticket.is_none(), "{answer}");
+        });
+    }
+
+    #[test]
+    fn a_token_is_looked_at_for_each_request_and_refused_once_it_was_taken_back() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            let pushes = opened.house.store.pushes();
+            let now_us = chrono::Utc::now().timestamp_micros();
+            let token = store::PushToken {
+                token_hash: "a".repeat(64),
+                device_group: "gates".to_owned(),
+                pipelines: vec!["thing".to_owned()],
+                made_at_us: now_us,
+                ends_at_us: now_us + 3_600_000_000,
+                revoked_at_us: None,
+            };
+            pushes.add_token(&token).await.expect("kept");
+            let ask = |hash: &str| opened.door.token(hash.to_owned());
+            let hash = token.token_hash.as_str();
+            let (one, another, other) = tokio::join!(ask(hash), ask(hash), ask(&"b".repeat(64)));
+            assert_eq!((one.expect("readable"), another.expect("readable")), (Some(token.clone()), Some(token.clone())));
+            assert_eq!(other.expect("readable"), None);
+            assert_eq!(pushes.revoke("gates", now_us).await.expect("revoked"), 1);
+            assert_eq!(ask(hash).await.expect("readable"), None);
         });
     }
 }

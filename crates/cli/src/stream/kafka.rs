@@ -243,7 +243,14 @@ impl Entry {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "timeout".to_owned(),
         };
-        Err(lost(&format!("无法连接 Kafka：{why}"), &format!("could not connect to Kafka: {why}")))
+        if let Some(ended) = not_let_in(&why) {
+            return Err(ended);
+        }
+        let (zh, en) = match self.sasl {
+            Some(_) => ("", ""),
+            None => ("；若代理要求登录，请写 user 和 password", "; if it asks who is there, write `user` and `password`"),
+        };
+        Err(lost(&format!("无法连接 Kafka：{why}{zh}"), &format!("could not connect to Kafka: {why}{en}")))
     }
 
     /// The partitions of the topic. All topics are asked for: who asks for one by its name makes some brokers create it.
@@ -279,7 +286,46 @@ fn lost(zh: &str, en: &str) -> Ended {
 }
 
 fn silent(why: &dyn std::fmt::Display) -> Ended {
-    lost(&format!("Kafka 没有应答：{why}"), &format!("Kafka does not answer: {why}"))
+    let silent = || lost(&format!("Kafka 没有应答：{why}"), &format!("Kafka does not answer: {why}"));
+    not_let_in(&why.to_string()).unwrap_or_else(silent)
+}
+
+/// What to look at, where brokers do not let us in. The library has no other name for it than its words.
+fn not_let_in(why: &str) -> Option<Ended> {
+    let known = [
+        (
+            "SaslAuthenticationFailed",
+            "请检查 user 和 password；SCRAM 的口令按方式分别设置，也请核对 sasl",
+            "look at `user` and `password`, and at `sasl`, for a SCRAM password is set for each way by itself",
+        ),
+        (
+            "UnsupportedSaslMechanism",
+            "代理不接受 sasl 所写的方式，请改为它开放的一种（scram-sha-512、scram-sha-256 或 plain）",
+            "it does not take the way that `sasl` says: write one that it offers (scram-sha-512, scram-sha-256 or plain)",
+        ),
+        (
+            "unsupported sasl mechanism",
+            "代理不提供 sasl 所写的方式，请改为它开放的一种（scram-sha-512、scram-sha-256 或 plain）",
+            "it does not offer the way that `sasl` says: write one that it does (scram-sha-512, scram-sha-256 or plain)",
+        ),
+        (
+            "IllegalSaslState",
+            "代理的这个端口不要求登录，请去掉 user 和 password，或在 urls 里写要求登录的端口",
+            "this port of the broker asks nobody who is there: leave out `user` and `password`, or name in `urls` the port that does",
+        ),
+        (
+            "Sasl session error",
+            "代理未能证明它知道口令，请检查 password，并核对 urls 是否是自己的代理",
+            "the broker did not show that it knows the password: look at `password`, and whether `urls` names your own brokers",
+        ),
+        (
+            "TopicAuthorizationFailed",
+            "user 无权读取，请授予该主题的 Read 和 Describe 权限",
+            "the user may not read: grant it Read and Describe on the topic",
+        ),
+    ];
+    let (_, zh, en) = known.into_iter().find(|it| why.contains(it.0))?;
+    Some(lost(&format!("Kafka 拒绝登录或读取：{zh}（{why}）"), &format!("Kafka does not let us in: {en} ({why})")))
 }
 
 /// What the brokers answered, or why there is none.
@@ -733,8 +779,107 @@ fn content(record: Record) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::io::{Read, Write};
+    use std::path::Path;
 
+    use super::super::tests::{Opened, Stage, contract, run};
     use super::*;
+
+    /// A broker that asks who is there and lets nobody in: its port, and all that it is told. It refuses the way to sign in
+    /// with an error of that number, or none, and then whoever does.
+    fn porter(refused: u8) -> (u16, Arc<parking_lot::Mutex<Vec<u8>>>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let hears = heard.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().filter_map(Result::ok) {
+                let mut length = [0; 4];
+                while stream.read_exact(&mut length).is_ok() {
+                    let mut request = vec![0; u32::from_be_bytes(length) as usize];
+                    if stream.read_exact(&mut request).is_err() {
+                        break;
+                    }
+                    hears.lock().extend_from_slice(&request);
+                    // The number of the request comes back, then what is asked by it.
+                    let mut answer = request[4..8].to_vec();
+                    match request[1] {
+                        // What it can be asked, in which versions: to agree on a way to sign in (17), and to sign in (36).
+                        18 => answer.extend_from_slice(&[0, 0, 3, 0, 17, 0, 1, 0, 1, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+                        17 => {
+                            answer.extend_from_slice(&[0, refused, 0, 0, 0, 2]);
+                            for way in ["PLAIN", "SCRAM-SHA-512"] {
+                                answer.extend_from_slice(&[0, way.len() as u8]);
+                                answer.extend_from_slice(way.as_bytes());
+                            }
+                        }
+                        // SASL_AUTHENTICATION_FAILED, without a word and without a proof.
+                        _ => answer.extend_from_slice(&[0, 58, 255, 255, 0, 0, 0, 0]),
+                    }
+                    let mut whole = (answer.len() as u32).to_be_bytes().to_vec();
+                    whole.append(&mut answer);
+                    if stream.write_all(&whole).is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        (port, heard)
+    }
+
+    /// What the door says that such a broker refuses, in both languages, and what it told the broker.
+    async fn knocked(opened: &Opened, secret: &Path, sasl: &str, refused: u8) -> (String, String, Vec<u8>) {
+        let (port, heard) = porter(refused);
+        let text = format!(
+            "name = \"gates\"\nurls = [\"kafka://127.0.0.1:{port}\"]\ntopic = \"gates\"\npipeline = \"thing\"\nuser = \"yizhan\"\n\
+             password = {{ file = '{}' }}\nsasl = \"{sasl}\"\n",
+            secret.display()
+        );
+        let config: Kafka = toml::from_str(&text).expect("settings");
+        let entry = Entry::new(&opened.house, &opened.door, &config).expect("an entry");
+        let Err(ended) = entry.connect().await else { panic!("it let us in") };
+        let (zh, en) = ended.words();
+        let heard = heard.lock().clone();
+        (zh, en, heard)
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_what_to_look_at_and_a_password_goes_out_only_as_the_settings_say() {
+        run(|| async {
+            let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+            let opened = stage.open().await;
+            let (password, secret) = ("correct-horse", stage.path("secret"));
+            std::fs::write(&secret, password).expect("written");
+            #[cfg(unix)]
+            std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+            let (plain, scram, other, nobody) = tokio::join!(
+                knocked(&opened, &secret, "plain", 0),
+                knocked(&opened, &secret, "scram-sha-512", 0),
+                knocked(&opened, &secret, "scram-sha-256", 33),
+                knocked(&opened, &secret, "plain", 34),
+            );
+            for (zh, en, _) in [&plain, &scram] {
+                assert!(zh.contains("请检查 user 和 password") && en.contains("look at `user` and `password`"), "{zh} {en}");
+            }
+            assert!(other.0.contains("sasl 所写的方式") && other.1.contains("the way that `sasl` says"), "{other:?}");
+            assert!(nobody.0.contains("不要求登录") && nobody.1.contains("leave out `user`"), "{nobody:?}");
+            let has = |heard: &[u8], text: &str| heard.windows(text.len()).any(|it| it == text.as_bytes());
+            assert!(has(&plain.2, &format!("yizhan\0{password}")));
+            assert!(has(&scram.2, "SCRAM-SHA-512") && has(&scram.2, "n=yizhan") && !has(&scram.2, password));
+            assert!(has(&other.2, "SCRAM-SHA-256") && !has(&other.2, "n=yizhan"), "it is not asked further");
+            for (zh, en, _) in [plain, scram, other, nobody] {
+                assert!(!zh.contains(password) && !en.contains(password), "{zh} {en}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_told_as_it_is() {
+        assert!(not_let_in("Connection error: all retries failed: connection refused").is_none());
+        let (_, en) = silent(&"Server error TopicAuthorizationFailed with message \"\"").words();
+        assert!(en.contains("Read and Describe"), "{en}");
+        assert!(silent(&"timeout").words().1.contains("does not answer"));
+    }
 
     fn record(offset: i64, value: Option<&str>, kind: &str) -> RecordAndOffset {
         let headers = BTreeMap::from([("content-type".to_owned(), kind.as_bytes().to_vec())]);

@@ -42,6 +42,8 @@ const HEAD_BYTES: usize = 64 << 10;
 const GOOD: Duration = Duration::from_secs(30);
 /// Between two looks at a stream that was refused.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Between two looks at what a stream removed while nothing comes.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Begins a worker for every subject of the settings.
 pub(super) fn open(house: &Arc<House>, door: &Arc<Doorstep>) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -201,6 +203,14 @@ impl Shard {
         let url = format!("{scheme}://{}:{}", self.address.host, self.address.port);
         let connected = options.connect(url).await;
         connected.map_err(|why| lost(&format!("无法连接 NATS：{why}"), &format!("could not connect to NATS: {why}")))
+    }
+
+    /// Tells that the stream removed messages before they were read.
+    fn tell_removed(&self, n: i64) {
+        let name = &self.config.stream;
+        let en = format!("up to {n} messages of stream {name} were removed before they were read: keep them for longer");
+        tracing::warn!(door = self.source.as_str(), why = en.as_str(), "some are missing");
+        self.door.board.trouble(&self.source, &format!("流 {name} 在读到之前已清除至多 {n} 条消息：请延长其保留期"), &en);
     }
 
     /// How much one request asks for: a single message fits whatever the broker lets publishers send.
@@ -392,11 +402,10 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
         Err(why) => return lost(&format!("读不到流 {name}：{why}"), &format!("could not find stream {name}: {why}")),
     };
     let info = stream.cached_info();
-    let sequence = |it: u64| i64::try_from(it).unwrap_or(i64::MAX);
     let mut found = Found {
         born_us: micros(info.created),
-        first: sequence(info.state.first_sequence),
-        last: sequence(info.state.last_sequence),
+        first: number(info.state.first_sequence),
+        last: number(info.state.last_sequence),
         at_us: None,
     };
     let position = reached.as_ref().map(|it| it.position);
@@ -412,13 +421,9 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
     if std::mem::take(is_stopped) {
         keep_stop(it, None).await;
     }
-    if let Some(next) = position.map(|it| it + 1).filter(|it| *it < found.first) {
-        let n = found.first - next;
-        it.door.board.trouble(
-            &it.source,
-            &format!("流 {name} 在读到之前已清除至多 {n} 条消息：请延长其保留期"),
-            &format!("up to {n} messages of stream {name} were removed before they were read: keep them for longer"),
-        );
+    let mut unread = Unread::new(position, found);
+    if 0 < unread.removed_n {
+        it.tell_removed(unread.removed_n);
     }
     let config = pull::Config {
         deliver_policy: match position {
@@ -439,6 +444,7 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
     let bytes_max = it.bytes_of_batch(&client);
     // The consumer counts what it gave; a number that is passed over was lost on the way.
     let mut given = 0_u64;
+    let mut looked_at = Instant::now();
     loop {
         // Nothing is cut off but waiting: what was gathered is kept in any case.
         let batch = tokio::select! {
@@ -446,9 +452,16 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
             () = gone.notified() => return lost("NATS 连接断开", "the connection to NATS is gone"),
         };
         let n = batch.messages.len();
+        // Before anything waits for the log: what was read may be removed meanwhile. Most gaps are messages of other subjects.
+        let looked = if unread.has_gap(&batch.numbers) {
+            look(&stream, &mut unread, &batch.numbers, false).await
+        } else {
+            unread.went_on(&batch.numbers);
+            Ok(0)
+        };
         if let Some((last, at_us)) = batch.last {
             let source = it.source.clone();
-            let next = Reached { source, position: sequence(last), born_us: found.born_us, at_us: Some(at_us) };
+            let next = Reached { source, position: number(last), born_us: found.born_us, at_us: Some(at_us) };
             let parcel = Parcel { cargo: Cargo::Messages(batch.messages), key: None, reached: Some(next.clone()) };
             pass("nats.read");
             it.door.keep(&it.source, &it.config.pipeline, &Arc::new(parcel)).await;
@@ -456,17 +469,94 @@ async fn session(it: &Shard, reached: &mut Option<Reached>, is_stopped: &mut boo
             it.door.board.behind(&it.source, batch.pending);
             pass("nats.kept");
         }
+        match looked {
+            Ok(0) => {}
+            Ok(_) => it.tell_removed(unread.removed_n),
+            Err(ended) => return ended,
+        }
         if let Some(ended) = batch.ended {
             return ended;
         }
         if n == 0 {
-            match consumer.get_info().await {
+            let pending = match consumer.get_info().await {
                 Ok(info) if info.delivered.consumer_sequence != given => return Ended::Missed,
-                Ok(info) => it.door.board.behind(&it.source, info.num_pending),
+                Ok(info) => info.num_pending,
                 Err(error) => return silent(&error),
+            };
+            it.door.board.behind(&it.source, pending);
+            if LOOK < looked_at.elapsed() {
+                looked_at = Instant::now();
+                match look(&stream, &mut unread, &[], pending == 0).await {
+                    Ok(0) => {}
+                    Ok(_) => it.tell_removed(unread.removed_n),
+                    Err(ended) => return ended,
+                }
             }
         }
     }
+}
+
+/// What of a stream was read, and how many messages it removed before that, as its age and size make it.
+///
+/// Its numbers are those of all subjects, so nobody knows whose the removed ones were: some, at most all of them, were ours.
+#[derive(Debug, PartialEq, Eq)]
+struct Unread {
+    /// Up to this number nothing of ours is unread, but for what is counted.
+    seen: i64,
+    /// The last number of the stream when it was looked at.
+    last: i64,
+    /// Removed unread since the session began, at most.
+    removed_n: i64,
+}
+
+impl Unread {
+    /// At the beginning of a session, behind our position if there is one.
+    fn new(position: Option<i64>, found: Found) -> Self {
+        let before = found.first - 1;
+        let seen = position.unwrap_or(before);
+        Self { seen: seen.max(before), last: found.last, removed_n: (before - seen).max(0) }
+    }
+
+    /// Whether numbers were passed over on the way to those that were read, in their order.
+    fn has_gap(&self, read: &[i64]) -> bool {
+        let before = std::iter::once(&self.seen).chain(read);
+        before.zip(read).any(|(before, next)| before + 1 < *next)
+    }
+
+    /// Goes on to what was read.
+    fn went_on(&mut self, read: &[i64]) {
+        self.seen = read.last().map_or(self.seen, |it| self.seen.max(*it));
+    }
+
+    /// Holds what was read against the numbers that the stream has after that; says how many more were removed unread, at
+    /// most. `is_all`: after the look before, the broker said that nothing of ours waits.
+    fn looked(&mut self, read: &[i64], (first, last): (i64, i64), is_all: bool) -> i64 {
+        let mut n = 0;
+        for next in read {
+            n += (first.min(*next) - self.seen - 1).max(0);
+            self.seen = self.seen.max(*next);
+        }
+        n += (first - self.seen - 1).max(0);
+        self.seen = self.seen.max(first - 1);
+        if is_all && n == 0 {
+            // What stood there was still there, and was of other subjects.
+            self.seen = self.seen.max(self.last);
+        }
+        self.last = last;
+        self.removed_n += n;
+        n
+    }
+}
+
+/// Asks the broker what a stream has still.
+async fn look(stream: &Stream, unread: &mut Unread, read: &[i64], is_all: bool) -> Result<i64, Ended> {
+    let info = stream.get_info().await.map_err(|error| silent(&error))?;
+    let has = (number(info.state.first_sequence), number(info.state.last_sequence));
+    Ok(unread.looked(read, has, is_all))
+}
+
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 fn micros(at: DateTime) -> i64 {
@@ -574,6 +664,8 @@ async fn subject_again(
 #[derive(Default)]
 struct Batch {
     messages: Vec<Vec<u8>>,
+    /// Their sequences in the stream.
+    numbers: Vec<i64>,
     /// Sequence of the last one in the stream, and its instant.
     last: Option<(u64, i64)>,
     /// Messages of the subject that wait behind it.
@@ -623,6 +715,7 @@ async fn gather(consumer: &Consumer<pull::Config>, bytes_max: usize, given: &mut
         }
         batch.last = Some((sequence, at_us));
         batch.pending = pending;
+        batch.numbers.push(number(sequence));
         batch.messages.push(message.payload.to_vec());
     }
     batch
@@ -722,6 +815,33 @@ mod tests {
         // Nothing is known of a position of before instants were kept.
         let unknown = Reached { at_us: None, ..reached.clone() };
         assert_eq!(said(&unknown, other, false), "");
+    }
+
+    #[test]
+    fn what_a_stream_removed_before_it_was_read_is_counted_while_it_is_read() {
+        let found = Found { born_us: 7, first: 1, last: 40, at_us: None };
+        // From its beginning, or behind our position.
+        assert_eq!(Unread::new(None, found), Unread { seen: 0, last: 40, removed_n: 0 });
+        assert_eq!(Unread::new(None, Found { first: 30, ..found }).removed_n, 0, "nobody said that we would read those");
+        assert_eq!(Unread::new(Some(10), Found { first: 30, ..found }), Unread { seen: 29, last: 40, removed_n: 19 });
+        let mut unread = Unread::new(Some(10), found);
+        assert!(!unread.has_gap(&[11, 12]) && !unread.has_gap(&[]));
+        unread.went_on(&[11, 12]);
+        // Other subjects have the numbers between: the stream has them still.
+        assert!(unread.has_gap(&[15, 16]) && unread.has_gap(&[13, 16]));
+        assert_eq!(unread.looked(&[15, 16], (13, 50), false), 0);
+        // It removed some before, some between and some behind what was read.
+        assert_eq!(unread.looked(&[20, 24], (27, 60), false), 3 + 3 + 2);
+        assert_eq!(unread, Unread { seen: 26, last: 60, removed_n: 8 });
+        // What was removed once it was read is nobody's loss, and nothing is told twice.
+        unread.went_on(&[27, 28, 29]);
+        assert_eq!(unread.looked(&[], (30, 60), false), 0);
+        // As long as something waits, what others have is not known; once nothing does, it is.
+        assert_eq!((unread.looked(&[], (30, 70), false), unread.seen), (0, 29));
+        assert_eq!((unread.looked(&[], (30, 90), true), unread.seen), (0, 70));
+        assert_eq!(unread.looked(&[], (71, 90), true), 0, "none of them was ours");
+        assert_eq!(unread.looked(&[], (101, 100), true), 10, "it was emptied");
+        assert_eq!(unread.removed_n, 18);
     }
 
     #[test]

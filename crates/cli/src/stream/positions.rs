@@ -78,6 +78,7 @@ mod tests {
                 answer: String::new(),
                 counts: [0; 5],
                 days: Vec::new(),
+                is_given: false,
                 reached,
             };
             let note = serde_json::to_vec(&note).expect("a note");
@@ -94,7 +95,7 @@ mod tests {
         let text =
             r#"{"device_group":"g","key_hash":"","body_hash":"","at_us":1,"answer":"","counts":[0,0,0,0,0],"days":[null]}"#;
         let note: Note = serde_json::from_str(text).expect("a note");
-        assert_eq!(note.reached, None);
+        assert_eq!((note.reached.as_ref(), note.is_given), (None, false));
         assert_eq!(serde_json::to_string(&note).expect("text"), text);
         let text = r#"{"source":"n/a","position":3,"born_us":7}"#;
         let reached: Reached = serde_json::from_str(text).expect("a position");

@@ -6,6 +6,7 @@
 //! server believes that we have does not count. A transaction is as large as it likes: its rows go on in parts, each known
 //! again by its place in the transaction, and the position moves with its end.
 
+mod anew;
 mod fit;
 mod held;
 mod newcomers;
@@ -25,6 +26,7 @@ use wal::point::pass;
 
 pub(super) use self::held::slots;
 
+use self::anew::Anew;
 use self::fit::{check_approvals, check_published, refused, unfit};
 use self::held::heavy;
 use self::newcomers::Newcomers;
@@ -206,9 +208,9 @@ fn address(config: &Postgres, project: &Path) -> anyhow::Result<ReplicaAddress> 
 async fn run(it: Entry) {
     let mut pause = Pause::new();
     // Known once: after that they move with what was taken.
-    let mut reached = loop {
+    let (mut reached, mut anew) = loop {
         match known(&it).await {
-            Ok(reached) => break reached,
+            Ok(known) => break known,
             Err(error) => {
                 it.door.board.lost(&it.source, "未能读出已收到的位置", &format!("could not read the position: {error:#}"));
                 tokio::time::sleep(pause.grown()).await;
@@ -216,8 +218,6 @@ async fn run(it: Entry) {
         }
     };
     pause.reset();
-    // Tables that were not published for a time.
-    let mut anew = BTreeSet::new();
     loop {
         let began = Instant::now();
         let ended = match session(&it, &mut reached, &mut anew).await {
@@ -242,17 +242,19 @@ async fn run(it: Entry) {
     }
 }
 
-/// How far each table was read.
-async fn known(it: &Entry) -> anyhow::Result<Vec<Option<Reached>>> {
+/// How far each table was read, and those that have to be copied anew: their positions are worth nothing.
+async fn known(it: &Entry) -> anyhow::Result<(Vec<Option<Reached>>, Anew)> {
+    let anew = anew::left(it).await?;
     let mut found = Vec::new();
-    for shard in &it.shards {
-        found.push(positions::reached(&it.door.house, &shard.pipeline.raw_table(), &shard.source).await?);
+    for (place, shard) in it.shards.iter().enumerate() {
+        let reached = positions::reached(&it.door.house, &shard.pipeline.raw_table(), &shard.source).await?;
+        found.push(reached.filter(|_| !anew.contains_key(&place)));
     }
-    Ok(found)
+    Ok((found, anew))
 }
 
 /// One connection until its end.
-async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSet<usize>) -> Result<Infallible, Ended> {
+async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut Anew) -> Result<Infallible, Ended> {
     let slot = &it.config.slot;
     check_approvals(it).await?;
     let mut replica = Replica::connect(&it.address).await?;
@@ -260,13 +262,15 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSe
     if let Some(said) = unfit(&standing, slot) {
         return Err(Ended::Lost(said));
     }
-    if let Some(said) = refused(&standing, reached, slot) {
+    if let Some(said) = refused(&standing, reached, anew, slot) {
         return Err(Ended::Stopped(said));
     }
     check_published(it, &mut replica, reached, anew).await?;
-    for shard in std::mem::take(anew) {
+    // The slot may now move beyond what they changed: a start must not forget them.
+    anew::keep(it, anew).await?;
+    for shard in anew.keys() {
         // What it changed while it was not published nobody gives: its position is worth nothing.
-        reached[shard] = None;
+        reached[*shard] = None;
     }
     let new: Vec<usize> = (0..it.shards.len()).filter(|shard| reached[*shard].is_none()).collect();
     let mut newcomers = None;
@@ -276,6 +280,7 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSe
         pass("replication.slot");
         for shard in new {
             copy(it, &mut replica, shard, reached, standing.system).await?;
+            anew::copied(it, anew, shard).await;
         }
     } else if !new.is_empty() {
         newcomers = Some(Newcomers::begin(new, &mut replica).await?);
@@ -288,7 +293,7 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSe
         if let Some(said) = unfit(&standing, slot) {
             return Err(Ended::Lost(said));
         }
-        if let Some(said) = refused(&standing, reached, slot) {
+        if let Some(said) = refused(&standing, reached, anew, slot) {
             return Err(Ended::Stopped(said));
         }
         let Some(place) = &standing.slot else {
@@ -310,6 +315,7 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSe
         if may_come && let Some(them) = newcomers.take() {
             for shard in them.shards {
                 copy(it, &mut replica, shard, reached, standing.system).await?;
+                anew::copied(it, anew, shard).await;
             }
             continue;
         }
@@ -356,7 +362,9 @@ async fn session(it: &Entry, reached: &mut [Option<Reached>], anew: &mut BTreeSe
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Stage, contract, event, run};
     use super::*;
+    use crate::stream::parcel::{Cargo, Parcel};
 
     fn settings(url: &str, more: &str) -> Postgres {
         let text = format!("name = \"office\"\nurl = \"{url}\"\npublication = \"p\"\nslot = \"s\"\ntables = {{}}\n{more}");
@@ -379,5 +387,50 @@ mod tests {
         assert!(address(&half, Path::new("")).is_err());
         let found = address(&settings("postgres://db/office", "user = \"u\""), Path::new("")).expect("an address");
         assert_eq!(format!("{found:?}"), "ReplicaAddress(db:5432)");
+    }
+
+    #[test]
+    fn a_table_that_has_to_be_copied_anew_is_known_over_starts_until_its_copy_is_whole() {
+        run(|| async {
+            let of_files = "format = \"jsonl\", path = \"thing/*.jsonl\"";
+            let of_database = "kind = \"postgres\", table = \"public.thing\"";
+            let stage = Stage::new(&[("thing", contract("thing", "first").replace(of_files, of_database).as_str())]);
+            let mut config = settings("postgres://db/office", "user = \"u\"");
+            config.tables.insert("public.thing".to_owned(), "thing".to_owned());
+            let source = "postgres/office/public.thing";
+            let at = |position| Reached { source: source.to_owned(), position, born_us: 7, at_us: None };
+            let parcel = |ids: &[u64], reached: Option<Reached>| {
+                let messages = ids.iter().map(|id| event(*id, "a", 0).into_bytes()).collect();
+                Arc::new(Parcel { cargo: Cargo::Messages(messages), key: None, reached })
+            };
+            let left = Anew::from([(0, 7)]);
+            {
+                let opened = stage.open().await;
+                let it = Entry::new(&opened.house, &opened.door, &config).expect("an entry");
+                assert_eq!(known(&it).await.expect("known"), (vec![None], Anew::new()));
+                opened.door.give("thing", source, &parcel(&[1], Some(at(40)))).await.expect("taken");
+                assert_eq!(known(&it).await.expect("known"), (vec![Some(at(40))], Anew::new()));
+                assert!(anew::keep(&it, &left).await.is_ok());
+            }
+            // Killed with nothing of the copy in, then before its position is.
+            for _ in 0..2 {
+                let opened = stage.open().await;
+                let it = Entry::new(&opened.house, &opened.door, &config).expect("an entry");
+                assert_eq!(known(&it).await.expect("known"), (vec![None], left.clone()));
+                opened.door.give("thing", source, &parcel(&[1, 2], None)).await.expect("taken");
+            }
+            {
+                let opened = stage.open().await;
+                let it = Entry::new(&opened.house, &opened.door, &config).expect("an entry");
+                let (_, mut anew) = known(&it).await.expect("known");
+                opened.door.give("thing", source, &parcel(&[], Some(at(60)))).await.expect("taken");
+                assert_eq!(known(&it).await.expect("known"), (vec![None], left), "its end is in, and nobody said so");
+                anew::copied(&it, &mut anew, 0).await;
+                assert!(anew.is_empty());
+            }
+            let opened = stage.open().await;
+            let it = Entry::new(&opened.house, &opened.door, &config).expect("an entry");
+            assert_eq!(known(&it).await.expect("known"), (vec![Some(at(60))], Anew::new()));
+        });
     }
 }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::parcel::{Cargo, Parcel, Reached};
 use super::{Doorstep, commit, warnings};
 use crate::house::{Access, Disks, House};
+use crate::known;
 use crate::settings::{Place, Settings};
 
 /// 2025-10-11, midnight in Greenwich: the instant of every case.
@@ -104,10 +105,15 @@ impl Stage {
 impl Opened {
     /// Opens a project for writing, on doubles of its disks if there are some.
     async fn of(project: &Path, disks: Option<Disks>) -> Self {
+        Self::at(project, Some(NOW_US), disks).await
+    }
+
+    /// The same at another instant than that of the case, or by the machine's clock if none is given.
+    async fn at(project: &Path, now_us: Option<i64>, disks: Option<Disks>) -> Self {
         let place = Place { data: project.join("data"), project: project.to_owned() };
         std::fs::create_dir_all(&place.data).expect("a folder");
         let (settings, _) = Settings::read(&place.project, &[]).expect("settings");
-        let house = House::open_on(&place, settings, Access::Write, Some(NOW_US), disks).await.expect("a project");
+        let house = House::open_on(&place, settings, Access::Write, now_us, disks).await.expect("a project");
         let house = Arc::new(house);
         let door = Doorstep::new(house.clone(), place.project.join("input")).expect("a door");
         Opened { house, door: Arc::new(door) }
@@ -316,6 +322,89 @@ fn frames_of_a_source_of_events_that_is_one_of_states_now_go_in_after_a_kill() {
     });
 }
 
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("a name");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn after_lake_and_log_were_put_back_from_before_the_store_answers_and_counts_are_kept_again() {
+    run(|| async {
+        let stage = Stage::new(&[("thing", contract("thing", "first").as_str())]);
+        let opened = stage.open().await;
+        opened.push("thing", &[event(1, "a", 0)]).await;
+        commit(&opened.house).await.expect("committed");
+        // Of the backup: one event in the table, one in the log only.
+        opened.push("thing", &[event(2, "a", 0)]).await;
+        drop(opened);
+        for name in ["lake", "log"] {
+            copy(&stage.path(&format!("data/{name}")), &stage.path(&format!("backup/{name}")));
+        }
+        let opened = stage.open().await;
+        for id in 3..6 {
+            opened.push("thing", &[event(id, "a", 0)]).await;
+        }
+        commit(&opened.house).await.expect("committed");
+        drop(opened);
+        for name in ["lake", "log"] {
+            std::fs::remove_dir_all(stage.path(&format!("data/{name}"))).expect("it was there");
+            copy(&stage.path(&format!("backup/{name}")), &stage.path(&format!("data/{name}")));
+        }
+        let opened = stage.open().await;
+        let counted = async || {
+            let counts = opened.house.store.pushes().counts().await.expect("readable");
+            counts.iter().map(|it| (it.position, it.counts.rows_in)).collect::<Vec<_>>()
+        };
+        assert_eq!(counted().await, [(2, 5)], "no further than the log, and nothing that was counted is lost");
+        let committed = commit(&opened.house).await.expect("committed");
+        opened.door.forget(&committed);
+        assert_eq!(counted().await, [(2, 5)], "what is in the log still was counted before");
+        opened.push("thing", &[event(6, "a", 0)]).await;
+        let committed = commit(&opened.house).await.expect("committed");
+        opened.door.forget(&committed);
+        assert_eq!((opened.count("raw_thing").await, counted().await), (3, vec![(3, 6)]));
+        // Only the store knows the answer now.
+        let again = opened.push("thing", &[event(6, "a", 0)]).await;
+        assert_eq!(again["rows_skipped"], 1, "{again}");
+    });
+}
+
+#[test]
+fn whether_an_instant_was_given_is_said_by_who_dated_the_rows_and_not_by_who_commits_them() {
+    run(|| async {
+        let contracts = ["thing", "other"].map(|it| (it, contract(it, "first")));
+        for committed_at in [Some(NOW_US), None] {
+            let stage = Stage::new(&contracts.each_ref().map(|it| (it.0, it.1.as_str())));
+            stage.open().await.push("thing", &[event(1, "a", 0)]).await;
+            let opened = Opened::at(stage.folder.path(), None, None).await;
+            let log = opened.house.log.clone().expect("a log");
+            let in_log = super::newest(&log).expect("notes");
+            assert!(in_log.known_us.is_some() && in_log.machine_us.is_none(), "{in_log:?}");
+            let hour_ago = chrono::Utc::now().timestamp_millis() - 3_600_000;
+            opened.push("other", &[format!("{{\"id\":\"1\",\"state\":\"a\",\"at\":{hour_ago}}}")]).await;
+            let in_log = super::newest(&log).expect("notes");
+            assert!(in_log.machine_us.is_some() && in_log.machine_us == in_log.known_us, "{in_log:?}");
+            drop((opened, log));
+            let opened = Opened::at(stage.folder.path(), committed_at, None).await;
+            assert_eq!(commit(&opened.house).await.expect("committed").stuck, []);
+            for (name, is_given) in [("thing", true), ("other", false)] {
+                let pipeline = opened.house.project.pipelines.iter().find(|it| it.name() == name).expect("its contract");
+                let newest = known::newest(&opened.house.engine, std::slice::from_ref(pipeline)).await.expect("notes");
+                assert!(newest.known_us.is_some() && newest.machine_us.is_none() == is_given, "{name}: {newest:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn what_does_not_parse_under_a_changed_contract_waits_and_is_not_emptied() {
     run(|| async {
@@ -339,6 +428,28 @@ fn what_does_not_parse_under_a_changed_contract_waits_and_is_not_emptied() {
         assert_eq!((opened.count("raw_thing").await, opened.count("raw_other").await), (2, 1));
         let told = opened.read("SELECT count(state) AS n FROM raw_thing").await;
         assert!(told.contains("| 2 |"), "no state was emptied: {told}");
+    });
+}
+
+#[test]
+fn what_is_pushed_behind_a_meeting_stays_in_the_log_until_the_rows_that_were_met_are_in() {
+    run(|| async {
+        let stage =
+            Stage::new(&[("thing", contract("thing", "latest").as_str()), ("other", contract("other", "first").as_str())]);
+        let opened = stage.open().await;
+        let house = &opened.house;
+        let log = house.log.clone().expect("a log");
+        opened.push("thing", &[event(1, "a", 0)]).await;
+        opened.push("other", &[event(1, "a", 0)]).await;
+        let up_to = log.synced();
+        // It comes when the meeting has its instant and the commit has not read the log yet.
+        opened.push("thing", &[event(2, "a", 0)]).await;
+        let committed = super::commit::all(house, Some(("thing", up_to))).await.expect("committed");
+        assert_eq!((committed.last, committed.stuck.len(), committed.waiting.len()), (Some(up_to), 0, 0));
+        assert_eq!((opened.count("raw_thing").await, opened.count("raw_other").await), (1, 1));
+        assert_eq!(log.tail().iter().map(|it| it.position).collect::<Vec<_>>(), [up_to + 1]);
+        commit(house).await.expect("committed");
+        assert_eq!((opened.count("raw_thing").await, log.held()), (2, 0));
     });
 }
 

@@ -55,6 +55,22 @@ async fn a_commit_that_changes_no_data_dirties_nothing() {
 }
 
 #[tokio::test]
+async fn lost_are_the_days_of_which_rows_left_and_no_others() {
+    let (_folder, lake) = lake().await;
+    let table = spec().name;
+    assert_eq!(lake.lost(&table).await.unwrap(), BTreeSet::new(), "a table that is not there lost nothing");
+    append(&lake, MONDAY, 0..4, 1).await;
+    append(&lake, MONDAY + 1, 4..6, 2).await;
+    let same = stage(&lake, &spec(), MONDAY, 0..4);
+    let commit = Commit { data_change: false, ..plain() };
+    lake.replace(&spec(), Replace::Partitions(vec![MONDAY]), vec![same], commit, None).await.unwrap();
+    assert_eq!(lake.lost(&table).await.unwrap(), BTreeSet::new(), "the same rows in another file");
+    lake.replace(&spec(), Replace::Partitions(vec![MONDAY + 1]), vec![], plain(), None).await.unwrap();
+    append(&lake, MONDAY + 2, 6..7, 3).await;
+    assert_eq!(lake.lost(&table).await.unwrap(), BTreeSet::from([MONDAY + 1]));
+}
+
+#[tokio::test]
 async fn changes_of_a_table_without_partitions_have_no_day() {
     let (_folder, lake) = lake().await;
     let spec = TableSpec { partition_by: None, schema: rows(0..0).schema(), ..spec() };

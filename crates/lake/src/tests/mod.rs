@@ -112,7 +112,7 @@ pub(crate) async fn pinned(lake: &Lake) -> Snapshot {
 /// Keys of all rows, read from the files and not from the log, in the order of files and rows.
 pub(crate) fn students(snapshot: &Snapshot) -> Vec<i64> {
     let mut keys = Vec::new();
-    for file in &snapshot.files {
+    for file in snapshot.files.iter() {
         let opened = std::fs::File::open(snapshot.root.join(&file.path)).expect("a live file is there");
         let reader = ParquetRecordBatchReaderBuilder::try_new(opened).and_then(|it| it.build()).expect("a whole file");
         let mut n = 0;

@@ -121,44 +121,67 @@ impl Disk for DropsUnsynced {
 /// A disk whose log folder cannot be synced once: the entry is in place, but its writer is told of a failure.
 #[derive(Debug)]
 struct LosesAnAnswer {
-    local: LocalDisk,
+    disk: DropsUnsynced,
     is_armed: AtomicBool,
 }
 
 impl Disk for LosesAnAnswer {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.local.create(path)
+        self.disk.create(path)
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.local.link(from, to)
+        self.disk.link(from, to)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.local.rename(from, to)
+        self.disk.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.local.remove(path)
+        self.disk.remove(path)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.local.create_dir(path)
+        self.disk.create_dir(path)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         if path.ends_with("_delta_log") && self.is_armed.swap(false, Ordering::Relaxed) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.local.sync_dir(path)
+        self.disk.sync_dir(path)
     }
+}
+
+/// A lake on such a disk, and the journal of the disk.
+async fn loses_an_answer(folder: &TempDir) -> (Lake, Arc<LosesAnAnswer>, Arc<Mutex<Journal>>) {
+    let journal = Arc::new(Mutex::new(Journal::default()));
+    let (lake, disk) = opened(folder, &journal).await;
+    (lake, disk, journal)
+}
+
+/// Opens the lake of a folder; what is done to the disk is added to the journal.
+async fn opened(folder: &TempDir, journal: &Arc<Mutex<Journal>>) -> (Lake, Arc<LosesAnAnswer>) {
+    let disk = DropsUnsynced { local: LocalDisk { is_synced: false }, journal: Arc::clone(journal), is_deaf_to_syncs: false };
+    let disk = Arc::new(LosesAnAnswer { disk, is_armed: AtomicBool::new(false) });
+    let lake = Lake::open_on(folder.path().to_owned(), Arc::clone(&disk) as Arc<dyn Disk>).await.expect("a lake");
+    (lake, disk)
+}
+
+/// Rows and position that are left if the power fails now and takes all that was not synced.
+async fn after_a_cut(root: &Path, journal: &Mutex<Journal>) -> (i64, Option<i64>) {
+    let steps = journal.lock().expect("no panic").steps.clone();
+    let image = image(root, &steps, Left::Nothing);
+    let lake = Lake::open(config(image.path())).await.expect("a lake");
+    let rows = lake.snapshot(&spec().name).await.expect("a readable log").map_or(0, |it| it.rows());
+    (rows, lake.position(&spec().name, APP).await.expect("positions"))
 }
 
 #[tokio::test]
 async fn an_append_whose_answer_was_lost_is_found_and_not_repeated() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let disk = Arc::new(LosesAnAnswer { local: LocalDisk { is_synced: false }, is_armed: AtomicBool::new(false) });
-    let lake = Lake::open_on(folder.path().to_owned(), Arc::clone(&disk) as Arc<dyn Disk>).await.expect("a lake");
+    let (lake, disk, journal) = loses_an_answer(&folder).await;
     append(&lake, MONDAY, 0..5, 1).await;
     for (commit, position) in [(at(2), 2), (plain(), 2)] {
         let before = pinned(&lake).await;
@@ -166,11 +189,43 @@ async fn an_append_whose_answer_was_lost_is_found_and_not_repeated() {
         disk.is_armed.store(true, Ordering::Relaxed);
         let lost = lake.append(&spec(), vec![file.clone()], commit.clone()).await.expect_err("the answer is lost");
         assert_eq!(lost.blame(), schema::Blame::World, "{lost:?}");
+        assert_eq!(after_a_cut(lake.root(), &journal).await.0, before.rows(), "nobody was told that it is in the table");
         let version = lake.append(&spec(), vec![file], commit).await.expect("found");
         assert_eq!(version, before.version + 1);
         assert_eq!(pinned(&lake).await.rows(), before.rows() + 5);
         assert_eq!(lake.position(&spec().name, APP).await.expect("positions"), Some(position));
+        let left = after_a_cut(lake.root(), &journal).await;
+        assert_eq!(left, (before.rows() + 5, Some(position)), "it was answered for: the power may fail");
     }
+}
+
+#[tokio::test]
+async fn a_position_that_a_killed_writer_left_survives_a_power_cut_once_it_was_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (lake, disk, journal) = loses_an_answer(&folder).await;
+    append(&lake, MONDAY, 0..5, 1).await;
+    let file = stage(&lake, &spec(), MONDAY, 5..10);
+    disk.is_armed.store(true, Ordering::Relaxed);
+    lake.append(&spec(), vec![file], at(2)).await.expect_err("it ends between the name and the sync");
+    drop(lake);
+    let (next, disk) = opened(&folder, &journal).await;
+    assert_eq!(after_a_cut(next.root(), &journal).await, (5, Some(1)), "the name alone is not durable");
+    disk.is_armed.store(true, Ordering::Relaxed);
+    let refused = next.position(&spec().name, APP).await.expect_err("what cannot be made durable is not told");
+    assert_eq!(refused.blame(), schema::Blame::World, "{refused:?}");
+    assert_eq!(next.position(&spec().name, APP).await.expect("positions"), Some(2));
+    assert_eq!(after_a_cut(next.root(), &journal).await, (10, Some(2)));
+    // What is known to be durable is not synced again.
+    let n_syncs = || {
+        let journal = journal.lock().expect("no panic");
+        journal.steps.iter().filter(|it| matches!(it, Step::SyncDir(path) if path.ends_with("_delta_log"))).count()
+    };
+    let synced = n_syncs();
+    assert_eq!(pinned(&next).await.rows(), 10);
+    assert_eq!(n_syncs(), synced);
+    append(&next, MONDAY, 10..12, 3).await;
+    assert_eq!(pinned(&next).await.rows(), 12);
+    assert_eq!(n_syncs(), synced + 1, "its own commit is synced by itself, once");
 }
 
 /// What of the unsynced a cut leaves.

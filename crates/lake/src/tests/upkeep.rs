@@ -90,7 +90,7 @@ async fn a_merge_that_would_change_the_number_of_rows_is_refused() {
     let (_folder, lake) = lake().await;
     append(&lake, MONDAY, 0..10, 1).await;
     append(&lake, MONDAY, 10..20, 2).await;
-    let files = pinned(&lake).await.files;
+    let files = pinned(&lake).await.files.to_vec();
     let short = Merge { files, staged: stage(&lake, &spec(), MONDAY, 0..19) };
     let refused = lake.swap(&lake.slot(&spec().name).unwrap(), &spec(), &[short]).await;
     assert!(matches!(refused, Err(Error::RowsLost { before: 20, after: 19, .. })), "{refused:?}");
@@ -173,6 +173,83 @@ async fn the_log_is_cleaned_after_a_month_and_the_table_loses_nothing() {
     assert!(!lake.changes(&spec().name, 10, 55).await.unwrap().is_complete);
     let gone = lake.snapshot_at(&spec().name, 10).await;
     assert!(matches!(gone, Err(Error::NoVersion { .. })), "{gone:?}");
+}
+
+#[tokio::test]
+async fn entries_stay_as_long_as_asked_for_and_a_week_and_a_day_at_least() {
+    let (_folder, lake) = lake().await;
+    for position in 0..=55 {
+        append(&lake, MONDAY, position..position + 1, position).await;
+    }
+    let cleaned = async |days: i64, keep_log_ms: i64| {
+        let upkeep = Upkeep { small_files_max: 99, keep_log_ms, ..eager(days) };
+        lake.upkeep(&spec().name, upkeep).await.unwrap().log_files_removed
+    };
+    assert_eq!(cleaned(7, 0).await, 0);
+    assert_eq!(cleaned(14, 15 * DAY_MS).await, 0);
+    assert_eq!(cleaned(16, 15 * DAY_MS).await, 50);
+    assert_eq!(sorted_students(&pinned(&lake).await), (0..=55).collect::<Vec<_>>());
+}
+
+/// Versions of the checkpoints that lie in the log.
+fn checkpoints(lake: &Lake) -> Vec<i64> {
+    let entries = std::fs::read_dir(lake.root().join("raw_gate_event/_delta_log")).unwrap();
+    let names = entries.map(|it| it.unwrap().file_name().to_string_lossy().into_owned());
+    let mut found: Vec<i64> = names.filter_map(|it| it.strip_suffix(".checkpoint.parquet")?.parse().ok()).collect();
+    found.sort_unstable();
+    found
+}
+
+#[tokio::test]
+async fn of_the_checkpoints_of_a_day_the_first_and_the_newest_stay_and_every_version_is_still_read() {
+    let (folder, lake) = lake().await;
+    let slot = lake.slot(&spec().name).unwrap();
+    for position in 0..10 {
+        append(&lake, MONDAY, position..position + 1, position).await;
+        lake.checkpoint(&slot, position).await.unwrap();
+    }
+    // Of one day, whenever the test runs; the last ones of the next.
+    let log = lake.root().join("raw_gate_event/_delta_log");
+    let written = |position: i64, days: u64| {
+        let file = std::fs::File::options().write(true).open(log.join(format!("{position:020}.checkpoint.parquet"))).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(days * 86_400 + 60)).unwrap();
+    };
+    (0..6).for_each(|it| written(it, 20_332));
+    (6..10).for_each(|it| written(it, 20_333));
+    let upkeep = Upkeep { small_files_max: 99, is_swept: false, ..eager(0) };
+    assert_eq!(lake.upkeep(&spec().name, upkeep.clone()).await.unwrap().checkpoints_removed, 5);
+    assert_eq!(checkpoints(&lake), [0, 6, 7, 8, 9]);
+    assert_eq!(lake.upkeep(&spec().name, upkeep).await.unwrap().checkpoints_removed, 0);
+    drop((slot, lake));
+    let lake = Lake::open(config(folder.path())).await.unwrap();
+    for version in 0..10 {
+        let pinned = lake.snapshot_at(&spec().name, version).await.unwrap().unwrap();
+        assert_eq!(sorted_students(&pinned), (0..=version).collect::<Vec<_>>());
+    }
+    assert_eq!(lake.position(&spec().name, APP).await.unwrap(), Some(9));
+}
+
+#[tokio::test]
+async fn a_checkpoint_stays_while_it_is_young_and_where_the_entries_before_it_are_gone() {
+    let (_folder, lake) = lake().await;
+    let slot = lake.slot(&spec().name).unwrap();
+    for position in 0..8 {
+        append(&lake, MONDAY, position..position + 1, position).await;
+        lake.checkpoint(&slot, position).await.unwrap();
+    }
+    let upkeep = Upkeep { small_files_max: 99, is_swept: false, ..eager(0) };
+    assert_eq!(lake.upkeep(&spec().name, upkeep.clone()).await.unwrap().checkpoints_removed, 0);
+    // As a cleaning leaves it that was cut: an old checkpoint from which no entry leads on.
+    let log = lake.root().join("raw_gate_event/_delta_log");
+    std::fs::remove_file(log.join(format!("{:020}.json", 2))).unwrap();
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(20_332 * 86_400 + 60);
+    for position in 0..8 {
+        let file = std::fs::File::options().write(true).open(log.join(format!("{position:020}.checkpoint.parquet"))).unwrap();
+        file.set_modified(at).unwrap();
+    }
+    // 0 stands in for 1; nothing leads from there to 2, which stands in for 3 and 4.
+    assert_eq!(lake.upkeep(&spec().name, upkeep).await.unwrap().checkpoints_removed, 3);
+    assert_eq!(checkpoints(&lake), [0, 2, 5, 6, 7]);
 }
 
 #[tokio::test]

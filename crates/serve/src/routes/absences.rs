@@ -1,10 +1,14 @@
-//! `POST /api/v1/lists/unverified_absence/checks`: somebody looked after a student whom the night's list misses (一键核实).
+//! `POST /api/v1/lists/{list}/checks`: somebody looked after a student whom a list of the night misses (一键核实).
 //!
-//! What was found is kept and leaves for the lake; a safety check is offered where nobody was found and never opened here.
+//! Tonight's list and the one that the night's run makes ask after the same people: an answer is of a student and a night,
+//! whichever list it was given on, so nobody is asked twice. What was found is kept and leaves for the lake; a safety check is
+//! offered where nobody was found and never opened here.
 
 use axum::Json;
+use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
 use casework::AbsenceResult;
+use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::{AbsenceCheck, NewAbsenceCheck};
@@ -14,8 +18,8 @@ use crate::access::Reader;
 use crate::error::Problem;
 use crate::rows;
 
-/// The list whose rows are answered.
-pub(crate) const LIST: &str = "unverified_absence";
+/// The lists whose rows are answered: that of the night, and that of tonight.
+const LISTS: [&str; 2] = ["unverified_absence", "out_tonight"];
 
 /// Columns that answers add to the list: name, Chinese, English.
 const COLUMNS: [(&str, &str, &str); 4] = [
@@ -35,19 +39,39 @@ pub(crate) struct Ask {
     note: Option<String>,
 }
 
-pub(crate) async fn check(reader: Reader, body: Result<Json<Ask>, JsonRejection>) -> Result<Json<Value>, Problem> {
+/// Says whether rows of a list are answered.
+pub(crate) fn is_answered(list: &str) -> bool {
+    LISTS.contains(&list)
+}
+
+pub(crate) async fn check(
+    reader: Reader,
+    Path(list): Path<String>,
+    body: Result<Json<Ask>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
     reader.require_page("lists")?;
+    if !is_answered(&list) {
+        return Err(Problem::not_found());
+    }
     let Json(it) = body?;
     let result =
         AbsenceResult::from_code(&it.result).ok_or_else(|| Problem::unprocessable("请选择核实结果", "choose what was found"))?;
     let key: i64 = it.student_key.parse().map_err(|_| Problem::not_found())?;
     let session = reader.session().await?;
+    let table = format!("list_{list}");
     // A role with other lists has no part in this one.
-    session.schema("list_unverified_absence").await?;
-    let night = rows::date(&it.night_on)?;
+    let schema = session.schema(&table).await?;
+    let mut params = vec![("key", rows::key(key)), ("night", rows::date(&it.night_on)?)];
+    // Before a row holds nobody is missed. Whoever went to look is heard also where the gate has fallen silent since.
+    let begun = if schema.field_with_name("from_at").is_ok() {
+        params.push(("now", ScalarValue::TimestampMicrosecond(Some(reader.now_us()), Some("UTC".into()))));
+        " AND from_at <= $now"
+    } else {
+        ""
+    };
     // Only who stands on the list and in the reader's scope is answered for; whoever does not is nobody's guess.
-    let sql = "SELECT student_key FROM list_unverified_absence WHERE student_key = $key AND night_on = $night LIMIT 1";
-    let listed = rows::rows(&session, sql, vec![("key", rows::key(key)), ("night", night)]).await?;
+    let sql = format!("SELECT student_key FROM {table} WHERE student_key = $key AND night_on = $night{begun} LIMIT 1");
+    let listed = rows::rows(&session, &sql, params).await?;
     let resource = format!("student/{key}/absence/{}/{}", it.night_on, result.code());
     if listed.is_empty() {
         reader.note("check", resource, "refused", None).await?;

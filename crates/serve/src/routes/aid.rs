@@ -16,8 +16,9 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
     let found = match &as_of_on {
         Some(on) => {
             let sql = format!(
-                "SELECT student_key, college_name, class, aid_level, recognised_on, paid_fen, hidden_fen, gap_fen FROM closed_aid_roll \
-                 WHERE as_of_on = $on ORDER BY gap_fen DESC NULLS LAST, student_key LIMIT {ROWS_MAX}"
+                "SELECT student_key, college_name, class, aid_level, recognised_on, paid_fen, hidden_fen, gap_fen, price_fell \
+                 FROM closed_aid_roll WHERE as_of_on = $on \
+                 ORDER BY gap_fen DESC NULLS LAST, price_fell DESC NULLS LAST, student_key LIMIT {ROWS_MAX}"
             );
             rows::rows(&session, &sql, vec![("on", rows::date(on)?)]).await?
         }
@@ -37,7 +38,7 @@ pub(crate) async fn list(reader: Reader) -> Result<Json<Value>, Problem> {
             "student_key": cell(it, "student_key"), "name": person.and_then(|it| it.0.clone()),
             "college_name": cell(it, "college_name"), "class": cell(it, "class"), "aid_level": cell(it, "aid_level"),
             "recognised_on": cell(it, "recognised_on"), "paid_fen": cell(it, "paid_fen"), "hidden_fen": cell(it, "hidden_fen"),
-            "gap_fen": cell(it, "gap_fen"),
+            "gap_fen": cell(it, "gap_fen"), "price_fell": cell(it, "price_fell"),
         })
     });
     Ok(Json(json!({ "as_of_on": as_of_on, "rows": shown.collect::<Vec<_>>() })))

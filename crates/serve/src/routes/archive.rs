@@ -46,7 +46,7 @@ async fn of_student(reader: &Reader, session: &Session, key: i64) -> Result<Valu
         ),
         rows::rows(
             session,
-            "SELECT * FROM record_student_event WHERE student_key = $key AND is_milestone ORDER BY occurred_at, event_id",
+            "SELECT * FROM record_student_event WHERE student_key = $key AND is_milestone AND superseded_on IS NULL ORDER BY occurred_at, event_id",
             who()
         ),
         rows::names(parts, session, &keys),

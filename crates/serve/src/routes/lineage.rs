@@ -37,21 +37,16 @@ pub(crate) async fn lineage(
         }
     };
     reader.note_read(key, "lineage").await?;
-    let window: i64 = words.window.trim_end_matches('d').parse().unwrap_or(0);
+    // A figure asked for on a Thursday is that of the Monday before, and so are its rows.
+    let row_on = text(&row, "as_of_on").unwrap_or(as_of_on);
+    let row_day = rows::day(&row_on)?;
+    let window = schema::Span::parse(&words.window).map_or(0, schema::Span::days);
     let mut tables = Vec::new();
     for name in upstream(&reader, &words.source) {
         let Some(it) = parts.catalog.tables.iter().find(|it| it.table == name) else { continue };
         let snapshot = parts.lake.snapshot(&name).await?;
         let has = |column: &str| it.schema.field_with_name(column).is_ok();
-        // The condition under which exactly the rows behind the figure are found again by whoever may read the table.
-        let filter = (it.kind == "raw" && has("student_key")).then(|| {
-            let days = if has("occurred_on") && 0 < window {
-                format!(" AND occurred_on >= DATE '{as_of_on}' - INTERVAL '{window}' DAY AND occurred_on < DATE '{as_of_on}'")
-            } else {
-                String::new()
-            };
-            format!("student_key = {key}{days} AND known_at <= '{as_of_on} 04:00'")
-        });
+        let filter = name.starts_with("stg_").then(|| condition(key, row_day, window, has)).flatten();
         tables.push(json!({
             "table": name, "kind": it.kind, "about_zh": it.about_zh, "about_en": it.about_en, "owner": it.owner, "inputs": it.inputs,
             "version": snapshot.as_ref().map(|it| it.version), "filter": filter,
@@ -64,6 +59,27 @@ pub(crate) async fn lineage(
         "n_min": words.n_min, "cov_min": words.cov_min,
         "path": words.path, "sql": words.sql, "tables": tables,
     })))
+}
+
+/// The condition under which whoever may read a table of staging finds again the rows that a figure had before it: of the person,
+/// within the window, known when the date began and not superseded by then. Copies of a row are not in staging, and `file_no`
+/// and `row_no` lead from each row to the raw one. When the date began says the campus's own clock, by `day_start`.
+fn condition(key: i64, as_of_on: i32, window_days: i64, has: impl Fn(&str) -> bool) -> Option<String> {
+    let date = |day: i32| schema::time::days_date(day).map(|it| format!("DATE '{it}'"));
+    let on = date(as_of_on)?;
+    let mut parts = vec![has("student_key").then(|| format!("student_key = {key}"))?];
+    if has("occurred_on") {
+        let first = i32::try_from(window_days).ok().filter(|it| 0 < *it).and_then(|it| date(as_of_on - it));
+        parts.extend(first.map(|it| format!("occurred_on >= {it}")));
+        parts.push(format!("occurred_on < {on}"));
+    }
+    if has("known_at") {
+        parts.push(format!("known_at <= day_start({on})"));
+    }
+    if has("superseded_at") {
+        parts.push(format!("(superseded_at IS NULL OR superseded_at > day_start({on}))"));
+    }
+    Some(parts.join(" AND "))
 }
 
 /// The newest row of a measure within the week that ends with a date, without a plan: a Monday is always among its days.
@@ -90,4 +106,34 @@ fn upstream(reader: &Reader, from: &[String]) -> Vec<String> {
         found.push(name);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::Span;
+
+    use super::condition;
+
+    #[test]
+    fn rows_are_those_of_the_window_known_when_the_date_began_and_not_superseded_by_then() {
+        let of = |window: &str, columns: &[&str]| {
+            // 2025-10-27, a Monday.
+            condition(7, 20_388, Span::parse(window).map_or(0, Span::days), |it| columns.contains(&it))
+        };
+        let known = "known_at <= day_start(DATE '2025-10-27')";
+        let held = "(superseded_at IS NULL OR superseded_at > day_start(DATE '2025-10-27'))";
+        let event = ["student_key", "occurred_on", "known_at"];
+        let days = |first: &str| {
+            format!("student_key = 7 AND occurred_on >= DATE '{first}' AND occurred_on < DATE '2025-10-27' AND {known}")
+        };
+        assert_eq!(of("28d", &event), Some(days("2025-09-29")));
+        assert_eq!(of("1y", &event), Some(days("2024-10-27")));
+        assert_eq!(of("3y", &event), Some(days("2022-10-28")));
+        // Without a window everything before the date counts, and nothing of the date itself.
+        assert_eq!(of("", &event), Some(format!("student_key = 7 AND occurred_on < DATE '2025-10-27' AND {known}")));
+        // A state has versions and no day.
+        let state = ["student_key", "known_at", "superseded_at"];
+        assert_eq!(of("5y", &state), Some(format!("student_key = 7 AND {known} AND {held}")));
+        assert_eq!(of("28d", &["device_id", "occurred_on", "known_at"]), None, "nobody's rows");
+    }
 }

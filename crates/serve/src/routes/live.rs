@@ -20,7 +20,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::access::{Reader, token};
 use crate::error::{Problem, Query};
-use crate::live::{Full, Place, Since, Topic};
+use crate::live::{Full, Place, Since, Students, Topic};
 use crate::state::State;
 
 /// Pause between two signs of life; a session that ended elsewhere is noticed by then.
@@ -190,7 +190,7 @@ fn told(topic: &Topic, name: String) -> Event {
 /// once for all that is asked together.
 async fn may_hear(reader: &Reader, session: &mut Option<Session>, topic: &Topic) -> Result<bool, Problem> {
     match topic {
-        Topic::Table { table, .. } => {
+        Topic::Table { table, students, .. } => {
             let role = reader.state.parts.sessions.policies().role(&reader.grant.role);
             match role.and_then(|it| it.rule(table)).map(|it| it.1.rows) {
                 None | Some(RowRule::None | RowRule::Absent) => Ok(false),
@@ -199,7 +199,7 @@ async fn may_hear(reader: &Reader, session: &mut Option<Session>, topic: &Topic)
                     if session.is_none() {
                         *session = Some(reader.session().await?);
                     }
-                    Ok(session.as_ref().is_some_and(|it| reaches(rows, it.principal(), it.students())))
+                    Ok(session.as_ref().is_some_and(|it| reaches(rows, it.principal(), it.students(), students.as_ref())))
                 }
             }
         }
@@ -223,13 +223,20 @@ fn reads(role: &Role, table: &str) -> bool {
     role.rule(table).is_some_and(|(_, rule)| rule.rows != RowRule::None)
 }
 
-/// Whether any row can be a reader's: off duty, or without students, nobody hears when something happens to others.
-fn reaches(rows: RowRule, who: &Principal, students: &Scoped) -> bool {
+/// Whether any row that changed can be a reader's: off duty, or without students, nobody hears when something happens to
+/// others; and of a list that follows what happens nobody hears when it happens to students of somebody else.
+fn reaches(rows: RowRule, who: &Principal, students: &Scoped, changed: Option<&Students>) -> bool {
     match rows {
         RowRule::All => true,
         RowRule::None | RowRule::Absent => false,
-        RowRule::Scope => !matches!(students, Scoped::Keys(keys) if keys.keys().is_empty()),
-        RowRule::Clients => !who.clients.is_empty(),
+        RowRule::Scope => match changed {
+            Some(changed) => changed.keys().any(|it| students.contains(it)),
+            None => !matches!(students, Scoped::Keys(keys) if keys.keys().is_empty()),
+        },
+        RowRule::Clients => match changed {
+            Some(changed) => changed.keys().any(|it| who.clients.contains(&it)),
+            None => !who.clients.is_empty(),
+        },
         RowRule::Own => who.person_key.is_some(),
         RowRule::College => who.scopes.iter().any(|it| matches!(it, Scope::College(_))),
     }
@@ -276,12 +283,28 @@ mod tests {
     fn whoever_reaches_nobody_does_not_hear_when_something_happens_to_others() {
         let some = Scoped::Keys(std::sync::Arc::new(policy::KeySet::new(vec![7])));
         let off_duty = somebody(vec![Scope::OnCall], Vec::new());
-        assert!(!reaches(RowRule::Scope, &off_duty, &Scoped::nobody()));
-        assert!(reaches(RowRule::Scope, &off_duty, &some) && reaches(RowRule::Scope, &off_duty, &Scoped::All));
-        assert!(!reaches(RowRule::Clients, &off_duty, &Scoped::All));
-        assert!(reaches(RowRule::Clients, &somebody(vec![Scope::Assigned], vec![7]), &some));
-        assert!(!reaches(RowRule::Own, &off_duty, &Scoped::All) && !reaches(RowRule::College, &off_duty, &Scoped::All));
+        assert!(!reaches(RowRule::Scope, &off_duty, &Scoped::nobody(), None));
+        assert!(reaches(RowRule::Scope, &off_duty, &some, None) && reaches(RowRule::Scope, &off_duty, &Scoped::All, None));
+        assert!(!reaches(RowRule::Clients, &off_duty, &Scoped::All, None));
+        assert!(reaches(RowRule::Clients, &somebody(vec![Scope::Assigned], vec![7]), &some, None));
+        assert!(
+            !reaches(RowRule::Own, &off_duty, &Scoped::All, None) && !reaches(RowRule::College, &off_duty, &Scoped::All, None)
+        );
         let college = somebody(vec![Scope::College("C01".to_owned())], Vec::new());
-        assert!(reaches(RowRule::College, &college, &Scoped::nobody()));
+        assert!(reaches(RowRule::College, &college, &Scoped::nobody(), None));
+    }
+
+    #[test]
+    fn of_a_list_that_follows_what_happens_only_those_hear_whose_students_it_happened_to() {
+        let changed = |keys: [i64; 2]| Students::new(keys.into_iter().collect());
+        let own = Scoped::Keys(std::sync::Arc::new(policy::KeySet::new(vec![7, 8])));
+        let counselor = somebody(vec![Scope::Assigned], vec![8]);
+        let hears = |rows, keys| reaches(rows, &counselor, &own, Some(&changed(keys)));
+        assert!(hears(RowRule::Scope, [7, 99]) && !hears(RowRule::Scope, [98, 99]));
+        assert!(hears(RowRule::Clients, [8, 99]) && !hears(RowRule::Clients, [7, 99]));
+        assert!(hears(RowRule::All, [98, 99]), "who reads all rows hears of all");
+        let nobody = Students::new(std::collections::BTreeSet::new());
+        assert!(!reaches(RowRule::Scope, &counselor, &Scoped::All, Some(&nobody)), "nothing that is shown changed");
+        assert_eq!(format!("{:?}", changed([7, 8])), "2 students", "no key stands in a log");
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod deaths;
 pub(crate) mod delegations;
 pub(crate) mod events;
 pub(crate) mod follow_ups;
+pub(crate) mod gaps;
 pub(crate) mod hand_overs;
 pub(crate) mod health;
 pub(crate) mod help;

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
 use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::access::Reader;
 use crate::error::{Problem, Query};
@@ -19,11 +19,11 @@ pub(crate) async fn portrait(
     reader: Reader,
     Path(student_key): Path<String>,
     Query(filter): Query<Filter>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let (session, key) = reader.student(&student_key).await?;
     let portrait = crate::portrait::of_student(&reader.state.parts, &session, key, filter.as_of.as_deref()).await?;
     reader.note_read(key, "portrait").await?;
-    Ok(Json(portrait))
+    Ok(Json(portrait).into_response())
 }
 
 /// A word as a parameter.

@@ -79,5 +79,7 @@ pub(crate) fn entry(reader: &Reader, it: &Row) -> Value {
         "kind": word("kind"), "title_zh": word("title_zh"), "title_en": word("title_en"),
         "detail_zh": word("detail_zh"), "detail_en": word("detail_en"), "is_milestone": it.get("is_milestone") == Some(&Value::Bool(true)),
         "source": cell(it, "source"), "trust": cell(it, "trust"),
+        // What was corrected or taken back stays, and says so.
+        "ended_as": cell(it, "ended_as"), "ended_on": cell(it, "superseded_on"),
     })
 }

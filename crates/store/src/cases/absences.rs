@@ -11,6 +11,9 @@ use crate::error::Error;
 /// The topic of what was found.
 const ABSENCE_CHECK: &str = "absence_check";
 
+/// The same answer given again so much later is of somebody who looked again: the student may have come and gone in between.
+const LOOKED_AGAIN_US: i64 = 30 * casework::MINUTE_US;
+
 /// Answers of one night that are read at once.
 const ANSWERS_MAX: i64 = 20_000;
 
@@ -40,7 +43,7 @@ pub struct AbsenceCheck {
     pub at_us: i64,
     /// What was said beside it.
     pub note: Option<String>,
-    /// How many answers there are: more than one is a correction.
+    /// How many answers there are: more than one is a correction, or another look.
     pub n_answers: i64,
 }
 
@@ -66,8 +69,8 @@ struct Fact {
 }
 
 impl Cases {
-    /// Keeps an answer. The newest answer given again is nothing new; another one is a correction, and both stay.
-    /// Returns whether it was kept.
+    /// Keeps an answer. The newest answer given again is nothing new within half an hour; another one is a correction, and
+    /// both stay. Returns whether it was kept.
     ///
     /// # Errors
     /// If the note is too long, the night is no day, or the store cannot be written.
@@ -79,8 +82,8 @@ impl Cases {
         let night_on = i32::try_from(check.night_day).ok().and_then(schema::time::days_date);
         let night_on = night_on.ok_or(Error::Damaged { table: "absence_check", column: "night_day" })?.to_string();
         let mut tx = self.database.begin("absence_check").await?;
-        let newest: Option<String> = sqlx::query_scalar(
-            "SELECT result FROM absence_check WHERE night_day = $1 AND student_key = $2 ORDER BY check_key DESC LIMIT 1",
+        let newest: Option<(String, i64)> = sqlx::query_as(
+            "SELECT result, at_us FROM absence_check WHERE night_day = $1 AND student_key = $2 ORDER BY check_key DESC LIMIT 1",
         )
         .bind(check.night_day)
         .bind(check.student_key)
@@ -88,7 +91,9 @@ impl Cases {
         .await
         .map_err(Error::database("read", "absence_check"))?;
         // Two who tap the same, or one who taps twice, say one thing.
-        if newest.as_deref() == Some(check.result.code()) && note.is_none() {
+        let is_said =
+            newest.is_some_and(|(result, at_us)| result == check.result.code() && now.saturating_sub(at_us) < LOOKED_AGAIN_US);
+        if is_said && note.is_none() {
             return Ok(false);
         }
         let key = next_key(&mut tx, "absence_check", "check_key").await?;

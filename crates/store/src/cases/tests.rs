@@ -428,6 +428,12 @@ async fn an_answer_given_again_is_nothing_new_and_another_is_a_correction() {
     assert!(facts.iter().all(|it| !it.body.contains("he\"") && !it.body.contains("lin") && !it.body.contains("图书馆")));
     let work = cases.work_of("lin", 0, 100, 0).await.unwrap();
     assert_eq!(work, [(0, "absence_check".to_owned(), 1)]);
+    let later = 7 + 30 * casework::MINUTE_US;
+    assert!(!cases.check_absence(&of(AbsenceResult::Contacted, None), &lin(), later - 1).await.unwrap());
+    assert!(cases.check_absence(&of(AbsenceResult::Contacted, None), &lin(), later).await.unwrap(), "who looks again");
+    let found = cases.absence_checks(20_000).await.unwrap();
+    let it = &found[0];
+    assert_eq!((it.at_us, it.n_answers), (later, 3));
 }
 
 #[tokio::test]

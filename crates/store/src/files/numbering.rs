@@ -36,7 +36,9 @@ impl FileRegister {
             Some(entry) if entry.state == FileState::Landed => Numbered::Again(entry),
             Some(entry) if !self.is_overtaken(&mut tx, &entry).await? => {
                 sqlx::query(
-                    "UPDATE file_register SET path = $1, size = $2, modified_us = $3, given_in = $4 \
+                    // What an earlier opening counted and never landed is not on its way in this one.
+                    "UPDATE file_register SET path = $1, size = $2, modified_us = $3, given_in = $4, \
+                     is_counted = CASE WHEN given_in = $4 THEN is_counted ELSE 0 END \
                      WHERE pipeline = $5 AND file_no = $6",
                 )
                 .bind(path)

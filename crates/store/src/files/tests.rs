@@ -67,6 +67,18 @@ async fn the_same_content_is_taken_once_whatever_its_name() {
 }
 
 #[tokio::test]
+async fn the_same_content_once_more_is_a_delivery_and_what_has_not_landed_is_none() {
+    let scene = Scene::new();
+    let files = scene.open().await.files();
+    take(&files, "monday.csv", "a").await;
+    again(files.number("card_txn", "tuesday.csv", 1, 9_000, "a").await.unwrap());
+    new(number(&files, "wednesday.csv", "b").await);
+
+    assert_eq!(files.deliveries("card_txn").await.unwrap(), [(1_000, 10), (9_000, 10)]);
+    assert!(files.deliveries("gate_event").await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn only_an_unchanged_file_is_known() {
     let scene = Scene::new();
     let files = scene.open().await.files();
@@ -172,6 +184,31 @@ async fn a_file_that_others_pass_while_it_waits_gets_a_new_number() {
     assert_eq!(new(number(&files, "slow.csv", "slow").await).file_no, 3);
     let refused = files.count("card_txn", 1, TEN).await;
     assert!(matches!(refused, Err(Error::FileClosed { file_no: 1, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_content_that_comes_again_in_a_batch_that_was_cut_keeps_its_number() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    for (name, content) in [("sunday", "heads"), ("monday", "rows"), ("tuesday", "heads")] {
+        new(number(&store.files(), name, content).await);
+    }
+    for file_no in [1, 2] {
+        store.files().count("card_txn", file_no, TEN).await.unwrap();
+    }
+    let store = scene.reopen(store).await;
+    let files = store.files();
+    files.land("card_txn", 0).await.unwrap();
+
+    assert_eq!(new(number(&files, "sunday", "heads").await).file_no, 1);
+    assert_eq!(new(number(&files, "monday", "rows").await).file_no, 2);
+    // What was counted before the crash is not on its way, so it has overtaken nothing.
+    assert_eq!(new(number(&files, "tuesday", "heads").await).file_no, 1);
+    for file_no in [1, 2] {
+        files.count("card_txn", file_no, TEN).await.unwrap();
+    }
+    files.land("card_txn", 2).await.unwrap();
+    assert_eq!(states(&files).await, [(1, FileState::Landed), (2, FileState::Landed)]);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Whether a server gives what is asked of it: before its first row, and whether it is still the one that it was.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ::ingest::{Published, Replica, Said, Standing};
 
+use super::anew::{self, Anew};
 use super::{Ended, Entry};
 use crate::approval;
 use crate::stream::parcel::Reached;
@@ -15,12 +16,23 @@ const KEYLESS: (&str, &str) = (
 );
 
 /// Whether a server is the one that our positions are of, and its slot whole: what to say if not.
-pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &str) -> Option<Said> {
-    let anew = (
+pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], anew: &Anew, slot: &str) -> Option<Said> {
+    let renamed = (
         "给这一项另起一个 name：各表将重新整表复制，已有的行按约定的键剔除",
         "give this entry another name: the tables are copied anew, and rows that are here already are set aside by the contract's key",
     );
     let known: Vec<&Reached> = reached.iter().flatten().collect();
+    // A table that is copied anew is one of the same server too.
+    if known.iter().map(|it| it.born_us).chain(anew.values().copied()).any(|system| system != standing.system) {
+        return Some(Said::new(
+            format!("这是另一台数据库服务器（系统标识不同），没有读取：请接回原来的服务器；若确实换了，{}", renamed.0),
+            format!(
+                "this is another server (its system identifier differs), and nothing was read: connect the one before; if it really was \
+                 replaced, {}",
+                renamed.1
+            ),
+        ));
+    }
     let Some(position) = known.iter().map(|it| it.position).max() else {
         // Nothing was read yet: whatever the slot gives, a copy is made after it.
         let lost = standing.slot.as_ref().is_some_and(|it| it.is_lost);
@@ -31,20 +43,10 @@ pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &s
             )
         });
     };
-    if known.iter().any(|it| it.born_us != standing.system) {
-        return Some(Said::new(
-            format!("这是另一台数据库服务器（系统标识不同），没有读取：请接回原来的服务器；若确实换了，{}", anew.0),
-            format!(
-                "this is another server (its system identifier differs), and nothing was read: connect the one before; if it really was \
-                 replaced, {}",
-                anew.1
-            ),
-        ));
-    }
     let Some(found) = &standing.slot else {
         return Some(Said::new(
-            format!("复制槽 {slot} 不见了，期间的变更无从得知，没有读取：{}", anew.0),
-            format!("slot {slot} is gone, and nobody knows what changed since; nothing was read: {}", anew.1),
+            format!("复制槽 {slot} 不见了，期间的变更无从得知，没有读取：{}", renamed.0),
+            format!("slot {slot} is gone, and nobody knows what changed since; nothing was read: {}", renamed.1),
         ));
     };
     if found.is_lost {
@@ -52,22 +54,22 @@ pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &s
             format!(
                 "复制槽 {slot} 已失效：服务器为腾出磁盘丢弃了所需的日志（max_slot_wal_keep_size）。请执行 SELECT \
                  pg_drop_replication_slot('{slot}')，并{}",
-                anew.0
+                renamed.0
             ),
             format!(
                 "slot {slot} is lost: the server threw away the log that it needed (max_slot_wal_keep_size). SELECT \
                  pg_drop_replication_slot('{slot}'), and {}",
-                anew.1
+                renamed.1
             ),
         ));
     }
     if standing.flushed < position {
         return Some(Said::new(
-            format!("服务器的日志比已收到的位置短：它恢复到了较早的备份，没有读取。请恢复其数据；若确实如此，{}", anew.0),
+            format!("服务器的日志比已收到的位置短：它恢复到了较早的备份，没有读取。请恢复其数据；若确实如此，{}", renamed.0),
             format!(
                 "the server's log ends before what was taken: it was put back to an earlier backup; nothing was read. Put its data back; \
                  if it has to stay so, {}",
-                anew.1
+                renamed.1
             ),
         ));
     }
@@ -75,12 +77,12 @@ pub(super) fn refused(standing: &Standing, reached: &[Option<Reached>], slot: &s
         return Some(Said::new(
             format!(
                 "复制槽 {slot} 越过了已收到的位置：有别的程序读走了变更，或从 tables 去掉过一张表，没有读取。请核实；然后{}",
-                anew.0
+                renamed.0
             ),
             format!(
                 "slot {slot} stands beyond what was taken: somebody else read changes from it, or a table was taken out of `tables`; nothing was \
                  read. Look which; then {}",
-                anew.1
+                renamed.1
             ),
         ));
     }
@@ -126,27 +128,26 @@ pub(super) async fn check_approvals(it: &Entry) -> Result<(), Ended> {
 /// Looks whether every table is published, and with all that brings rows.
 ///
 /// What a table without it changes is never given, not even later. So of one that was read before a person is told, and it
-/// stands in `anew`: once it is published again it is copied like a table that is new.
+/// stands in `anew`, over a start too: once it is published again it is copied like a table that is new.
 pub(super) async fn check_published(
     it: &Entry,
     replica: &mut Replica,
     reached: &[Option<Reached>],
-    anew: &mut BTreeSet<usize>,
+    anew: &mut Anew,
 ) -> Result<(), Ended> {
     let published = replica.published(&it.config.publication).await?;
     let tables: Vec<&str> = it.shards.iter().map(|it| it.table.as_str()).collect();
     let wrong = unpublished(&it.config.publication, &tables, &published);
-    let (gone, new): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|(shard, _)| reached[*shard].is_some());
-    anew.extend(gone.iter().map(|it| it.0));
+    let (gone, new): (Vec<_>, Vec<_>) =
+        wrong.into_iter().partition(|(shard, _)| reached[*shard].is_some() || anew.contains_key(shard));
+    anew.extend(gone.iter().filter_map(|(shard, _)| Some((*shard, reached[*shard].as_ref()?.born_us))));
     if let Some((_, said)) = gone.into_iter().next() {
+        anew::keep(it, anew).await?;
         return Err(Ended::Stopped(Said::new(
+            format!("{}。之后的变更不会再发来，没有再读取；改好后该表将自动重新整表复制", said.zh),
             format!(
-                "{}。之后的变更不会再发来，没有再读取；改好后该表将自动重新整表复制（若改好之前重启过本平台，请给这一项另起一个 name）",
-                said.zh
-            ),
-            format!(
-                "{}. What changes meanwhile is never given, and nothing more was read; once it is put right the table is copied anew by itself (if \
-                 this platform was restarted before that, give this entry another name)",
+                "{}. What changes meanwhile is never given, and nothing more was read; once it is put right the table is copied \
+                 anew by itself",
                 said.en
             ),
         )));
@@ -231,7 +232,8 @@ mod tests {
         let sound =
             Standing { system: 7, is_standby: false, wal_level: "logical".to_owned(), flushed: 50, slot: Some(slot.clone()) };
         let taken = [reached(30), reached(40), None];
-        let said = |standing: &Standing| refused(standing, &taken, "s").map(|it| it.en).unwrap_or_default();
+        let none = Anew::new();
+        let said = |standing: &Standing| refused(standing, &taken, &none, "s").map(|it| it.en).unwrap_or_default();
         assert_eq!(said(&sound), "");
         assert!(said(&Standing { system: 8, ..sound.clone() }).contains("another server"));
         assert!(said(&Standing { slot: None, ..sound.clone() }).contains("slot s is gone"));
@@ -241,9 +243,14 @@ mod tests {
         let lost = Standing { slot: Some(Slot { is_lost: true, ..slot }), ..sound.clone() };
         assert!(said(&lost).contains("threw away the log"));
         // Before anything was read there is nothing to compare.
-        assert_eq!(refused(&Standing { slot: None, ..sound.clone() }, &[None], "s"), None);
-        assert_eq!(refused(&sound, &[None], "s"), None);
-        assert!(refused(&lost, &[None], "s").is_some());
+        assert_eq!(refused(&Standing { slot: None, ..sound.clone() }, &[None], &none, "s"), None);
+        assert_eq!(refused(&sound, &[None], &none, "s"), None);
+        assert!(refused(&lost, &[None], &none, "s").is_some());
+        // Nor where all that was read is copied anew, but of that server.
+        let anew = Anew::from([(0, 7)]);
+        assert_eq!(refused(&sound, &[None], &anew, "s"), None);
+        let other = refused(&Standing { system: 8, ..sound.clone() }, &[None], &anew, "s").map(|it| it.en).unwrap_or_default();
+        assert!(other.contains("another server"), "{other}");
         assert_eq!(unfit(&sound, "s"), None);
         for (standing, word) in [
             (Standing { is_standby: true, ..sound.clone() }, "follows another"),
