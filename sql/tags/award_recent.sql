@@ -16,7 +16,7 @@ SELECT
     CAST(max(awarded_on) + INTERVAL '365' DAY AS DATE) AS expires_on,
     count(*) AS n,
     concat('近一年获奖', CAST(count(*) AS VARCHAR), '项，最近一项为“', first_value(title ORDER BY awarded_on DESC, award_id DESC), '”（', CAST(max(awarded_on) AS VARCHAR), '）。') AS evidence_zh,
-    concat(CAST(count(*) AS VARCHAR), ' awards within a year, the newest on ', CAST(max(awarded_on) AS VARCHAR), '.') AS evidence_en,
+    concat('Awards within a year: ', CAST(count(*) AS VARCHAR), '; the newest on ', CAST(max(awarded_on) AS VARCHAR), '.') AS evidence_en,
     'award' AS source
 FROM stg_award
 WHERE awarded_on < $as_of AND awarded_on >= $as_of - INTERVAL '365' DAY
