@@ -1,4 +1,4 @@
-//! The five lists of the day that goes on, each on planted people, gates and requests: who is in, who is not, and from when
+//! The six lists of the day that goes on, each on planted people, gates and requests: who is in, who is not, and from when
 //! until when a row holds.
 //!
 //! A campus of a page, written here: every student's class is the name of their case, so a list says what it found. It is
@@ -19,10 +19,11 @@ use crate::serve::{Document, Server};
 use crate::support::{copy, repository, said, write, yizhan};
 
 const NOW: &str = "2025-11-20T03:55:00+08:00";
-const LISTS: [&str; 5] = ["list_late_tonight", "list_out_tonight", "list_ticket_deadline", "list_gate_crowd", "list_gate_fault"];
+const LISTS: [&str; 6] =
+    ["list_late_tonight", "list_out_tonight", "list_no_trace", "list_ticket_deadline", "list_gate_crowd", "list_gate_fault"];
 
 /// Case, year of entry, lodging, status, building.
-const STUDENTS: [(&str, u32, &str, &str, &str); 42] = [
+const STUDENTS: [(&str, u32, &str, &str, &str); 60] = [
     ("late", 2022, "住宿", "在籍", "N1"),
     ("in_time", 2022, "住宿", "在籍", "N1"),
     ("after_midnight", 2022, "住宿", "在籍", "N1"),
@@ -71,12 +72,32 @@ const STUDENTS: [(&str, u32, &str, &str, &str); 42] = [
     ("paid_then_left_school", 2022, "住宿", "在籍", "N1"),
     ("came_back_to_school", 2022, "住宿", "在籍", "N1"),
     ("left_library_late", 2022, "住宿", "在籍", "N1"),
+    // Whoever is called so came in at eight every morning, and on the 18th for the last time: see `gates`.
+    ("silent", 2022, "住宿", "在籍", "N1"),
+    ("silent_scanned", 2022, "住宿", "在籍", "N1"),
+    ("silent_in_class", 2022, "住宿", "在籍", "N1"),
+    ("silent_found", 2022, "住宿", "在籍", "N1"),
+    ("silent_reached", 2022, "住宿", "在籍", "N1"),
+    ("silent_on_leave", 2022, "住宿", "在籍", "N1"),
+    ("silent_intern", 2022, "住宿", "在籍", "N1"),
+    ("silent_holiday", 2023, "住宿", "在籍", "N1"),
+    ("silent_card_lost", 2022, "住宿", "在籍", "N1"),
+    ("silent_gone", 2022, "住宿", "在籍", "N1"),
+    ("silent_day_student", 2022, "走读", "在籍", "N1"),
+    // Without water for two hours, and behind a storm of eighteen.
+    ("silent_event_house", 2022, "住宿", "在籍", "N4"),
+    ("silent_storm", 2022, "住宿", "在籍", "N5"),
+    ("silent_broken_gate", 2022, "住宿", "在籍", "N3"),
+    ("silent_often", 2022, "住宿", "在籍", "N1"),
+    ("silent_newcomer", 2022, "住宿", "在籍", "N1"),
+    ("silent_since_evening", 2022, "住宿", "在籍", "N1"),
+    ("silent_cards_late", 2022, "住宿", "在籍", "N1"),
 ];
 /// Whoever passes the gates of the crowds: nobody of the lists about people.
 const CROWD: &str = "2022000099";
 
 /// Case, gate, day of November, time, way, by what.
-const PASSAGES: [(&str, &str, u32, &str, &str, &str); 54] = [
+const PASSAGES: [(&str, &str, u32, &str, &str, &str); 56] = [
     ("late", "G-N1", 19, "23:05", "in", "card"),
     ("in_time", "G-N1", 19, "22:59", "in", "card"),
     ("after_midnight", "G-N1", 20, "00:40", "in", "card"),
@@ -134,16 +155,20 @@ const PASSAGES: [(&str, &str, u32, &str, &str, &str); 54] = [
     ("came_back_to_school", "G-S", 19, "23:20", "in", "card"),
     ("left_library_late", "G-N1", 19, "19:00", "out", "card"),
     ("left_library_late", "G-L5", 19, "22:00", "out", "card"),
+    ("silent_since_evening", "G-N1", 18, "20:00", "in", "card"),
+    // 36 hours later it is 23:00, and the last payment that came in is of 22:30.
+    ("silent_cards_late", "G-N1", 18, "11:00", "in", "card"),
 ];
 
 /// Case, what whoever looked said, when.
-const ANSWERS: [(&str, &str, &str); 6] = [
+const ANSWERS: [(&str, &str, &str); 7] = [
     ("seen_then_left", "in_room", "2025-11-19 23:40"),
     ("left_then_seen", "in_room", "2025-11-19 23:40"),
     ("reached", "contacted", "2025-11-19 23:40"),
     ("excused_then_left", "excused", "2025-11-19 23:40"),
     ("seen_by_mistake", "in_room", "2025-11-19 23:40"),
     ("seen_by_mistake", "not_found", "2025-11-19 23:45"),
+    ("silent_reached", "contacted", "2025-11-19 23:40"),
 ];
 
 /// Number of a case's student.
@@ -238,17 +263,19 @@ pub(crate) fn registers(input: &Path) {
 /// What explains that somebody is late or not there.
 fn explanations(input: &Path) {
     let (late, out, back) = (number("late_on_leave"), number("out_on_leave"), number("back_from_leave"));
+    let silent = number("silent_on_leave");
     write(
         &input.join("leave/leave_20251119.csv"),
         &format!(
             "请假单号,学号,请假类型,开始时间,结束时间,审批人工号,审批时间,销假时间\n\
              L1,{late},事假,2025-11-19 18:00,2025-11-21 18:00,,2025-11-18 10:00,\n\
              L2,{out},事假,2025-11-19 18:00,2025-11-21 18:00,,2025-11-18 10:00,\n\
-             L3,{back},事假,2025-11-17 18:00,2025-11-21 18:00,,2025-11-16 10:00,2025-11-19 12:00\n"
+             L3,{back},事假,2025-11-17 18:00,2025-11-21 18:00,,2025-11-16 10:00,2025-11-19 12:00\n\
+             L4,{silent},事假,2025-11-18 12:00,2025-11-19 12:00,,2025-11-17 10:00,\n"
         ),
     );
     let mut placed = "实习编号,学号,单位,开始日期,结束日期,校内指导教师工号,登记时间\n".to_owned();
-    for case in ["late_intern", "out_intern"] {
+    for case in ["late_intern", "out_intern", "silent_intern"] {
         let _ = writeln!(placed, "P-{case},{},某厂,2025-11-01,2025-12-01,,2025-10-20 10:00:00", number(case));
     }
     write(&input.join("study/internship_placement.csv"), &placed);
@@ -258,12 +285,13 @@ fn explanations(input: &Path) {
     }
     write(&input.join("dorm/holiday_stay.csv"), &stays);
     let mut gone = "student_id,gone_on,at\n".to_owned();
-    for case in ["late_gone", "out_gone"] {
+    for case in ["late_gone", "out_gone", "silent_gone"] {
         let _ = writeln!(gone, "{},2025-11-19,2025-11-19 12:00", number(case));
     }
     write(&input.join("registry/departure.csv"), &gone);
     let mut found = format!("K1,{},N1-101,2025-11-19 23:40,在寝,\n", number("found_in"));
     let _ = writeln!(found, "K2,{},N1-101,2025-11-19 21:00,在寝,", number("checked_then_left"));
+    let _ = writeln!(found, "K3,{},N1-101,2025-11-19 21:30,在寝,", number("silent_found"));
     write(&input.join("dorm/night_check_20251119.csv"), &format!("查寝编号,学号,房间号,查寝时间,结果,查寝人工号\n{found}"));
     let mut answers = "check_no,student_id,night_on,result,role,at\n".to_owned();
     for (place, (case, result, at)) in ANSWERS.iter().enumerate() {
@@ -275,11 +303,22 @@ fn explanations(input: &Path) {
     let head = "流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\n";
     write(&input.join("card/card_20251119.csv"), &format!("{head}{paid}"));
     let mut lost = format!("1,{},挂失,2025/11/19 17:00:00\n", number("card_lost"));
-    for (place, (case, state)) in [("out", "挂失"), ("left_house_late", "挂失"), ("left_house_late", "解挂")].iter().enumerate()
-    {
+    let reported = [("out", "挂失"), ("left_house_late", "挂失"), ("left_house_late", "解挂"), ("silent_card_lost", "挂失")];
+    for (place, (case, state)) in reported.iter().enumerate() {
         let _ = writeln!(lost, "{},{},{state},2025/11/19 20:0{place}:00", place + 2, number(case));
     }
     write(&input.join("card/card_status.csv"), &format!("编号,学号,状态,时间\n{lost}"));
+    let mut classes = "考勤编号,教学班号,学号,上课时间,状态,方式\n".to_owned();
+    for (case, method) in [("silent_in_class", "点名"), ("silent_scanned", "扫码")] {
+        let _ = writeln!(classes, "C-{case},,{},2025-11-19 10:00,出勤,{method}", number(case));
+    }
+    write(&input.join("study/attendance_20251119.csv"), &classes);
+    write(
+        &input.join("registry/campus_event_20251119.csv"),
+        "事件编号,校区,类别,楼栋号,开始时间,结束时间\n\
+         V1,,停水停电,N4,2025-11-18 12:00,2025-11-18 14:00\n\
+         V2,,极端天气,N5,2025-11-18 12:00,2025-11-19 06:00\n",
+    );
 }
 
 const DORM_GATES: [(&str, &str); 6] =
@@ -289,31 +328,46 @@ const LIBRARY_GATES: [&str; 6] = ["G-L1", "G-L2", "G-L3", "G-L4", "G-L5", "G-L6"
 fn gates(input: &Path) {
     let mut devices = "device_id,kind,place,building_id\n".to_owned();
     let mut beats = "device_id,beat_ms,status\n".to_owned();
-    let mut alive = |gate: &str, until: u32| {
+    let mut alive = |gate: &str, day: u32, until: u32| {
         for minute in (240..=until).step_by(10) {
-            let _ = writeln!(beats, "{gate},{},ok", at_ms(19, minute));
+            let _ = writeln!(beats, "{gate},{},ok", at_ms(day, minute));
         }
     };
     for (gate, building) in DORM_GATES {
         let _ = writeln!(devices, "{gate},dorm,{gate},{building}");
-        if gate != "G-N3B" {
-            alive(gate, 1440 + 230);
+        // What a gate did two days ago says whether a silence since then is one.
+        for day in (17..=19).filter(|_| gate != "G-N3B") {
+            alive(gate, day, 1440 + 230);
         }
     }
     for gate in LIBRARY_GATES {
         let _ = writeln!(devices, "{gate},library,{gate},");
-        alive(gate, if gate == "G-L6" { 720 } else { 1440 + 230 });
+        alive(gate, 19, if gate == "G-L6" { 720 } else { 1440 + 230 });
     }
     let _ = writeln!(devices, "G-S,school,G-S,");
-    alive("G-S", 1440 + 230);
+    alive("G-S", 19, 1440 + 230);
     // Silent since noon as well, and in no register; and one whose clock runs ahead by half an hour.
-    alive("G-X", 720);
+    alive("G-X", 19, 720);
     let _ = writeln!(beats, "G-L4,{},ok", at_ms(20, 265));
     write(&input.join("gate/device.csv"), &devices);
     write(&input.join("gate/heartbeat_20251119.csv"), &beats);
 
     let mut seq = 0;
     let mut rows = "device_id,event_seq,event_ms,sent_ms,person_id,direction,method\n".to_owned();
+    // In at eight of 24 mornings, of every second one, or of the last five only.
+    for (case, _, _, _, building) in STUDENTS.into_iter().filter(|it| it.0.starts_with("silent")) {
+        let (mornings, apart) = match case {
+            "silent_newcomer" => (5, 1),
+            "silent_often" => (24, 2),
+            _ => (24, 1),
+        };
+        let gate = if building == "N3" { "G-N3A".to_owned() } else { format!("G-{building}") };
+        for morning in 0..mornings {
+            seq += 1;
+            let at = at_ms(18, minute("08:00")) - morning * apart * 86_400_000;
+            let _ = writeln!(rows, "{gate},{seq},{at},,{},in,card", number(case));
+        }
+    }
     let mut go = |who: &str, gate: &str, day: u32, time: &str, way: &str, method: &str, n: u32| {
         for _ in 0..n {
             seq += 1;
@@ -381,7 +435,7 @@ fn tickets(input: &Path) {
     );
 }
 
-/// The campus with its five lists, made once.
+/// The campus with its six lists, made once.
 fn campus() -> &'static Path {
     static CAMPUS: OnceLock<TempDir> = OnceLock::new();
     CAMPUS
@@ -478,6 +532,25 @@ fn out_tonight_is_who_went_out_last_under_gates_that_work_and_has_no_reason_to()
     // Half an hour after 03:50, when the gate of the building told its last passage and gave its last sign of life.
     let until = told("list_out_tonight", "class", "until_at");
     assert_eq!(until["out"], "2025-11-19T20:20:00Z");
+}
+
+#[test]
+fn no_trace_is_of_whom_nothing_is_told_for_longer_than_is_usual_and_nothing_explains_it() {
+    let due = [
+        // In at eight of the day before, and 36 hours are over at eight in the evening; a code can be scanned by others.
+        ("silent", "2025-11-19T12:00:00Z"),
+        ("silent_scanned", "2025-11-19T12:00:00Z"),
+        // Two hours without water are waited for as well.
+        ("silent_event_house", "2025-11-19T14:00:00Z"),
+    ];
+    assert_eq!(told("list_no_trace", "class", "from_at"), map(&due));
+    let seen = told("list_no_trace", "class", "last_seen_at");
+    assert_eq!(seen["silent"], "2025-11-18T00:00:00Z");
+    let source = told("list_no_trace", "class", "last_seen_source");
+    assert!(source.values().all(|it| it == "gate"), "{source:?}");
+    // Thirty hours after the hour of the last payment that came in, at 22:30: what is older tells nothing of now.
+    let until = told("list_no_trace", "class", "until_at");
+    assert!(until.values().all(|it| it == "2025-11-20T20:00:00Z"), "{until:?}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod roles;
 mod roll;
 mod rollover;
 mod serve;
+mod shipped_models;
 mod sources;
 mod support;
 mod tick;

@@ -64,6 +64,7 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
     }
     for column in ["last_seen_at", "last_seen_source", "class"] {
         is_hidden(data, "dorm_keeper", &format!("SELECT {column} FROM list_unverified_absence"));
+        is_hidden(data, "dorm_keeper", &format!("SELECT {column} FROM list_no_trace"));
     }
     is_hidden(data, "dorm_keeper", "SELECT count(*) FROM feat_measure");
     // A tutor reads marks and attendance, no day and no place.
@@ -105,6 +106,8 @@ fn by_sql_each_role_reads_its_own_and_nothing_else() {
     for account in ["psychologist", "psychology_head"] {
         is_hidden(data, account, "SELECT count(*) FROM list_out_tonight");
         is_hidden(data, account, "SELECT count(*) FROM list_late_tonight");
+        // Of whom nothing is told is one, as it is by the morning.
+        assert!(ask(data, account, "SELECT last_seen_at, last_seen_source, from_at FROM list_no_trace", None).is_ok());
     }
     assert_eq!(n(data, "psychology_head", &format!("SELECT count(*) AS n FROM dim_student WHERE {newest}")), all);
 }
@@ -201,7 +204,7 @@ fn every_route_answers_a_role_as_its_work_needs() {
     };
     assert_eq!(
         names(&Desk::of(&server, &document, "dorm_keeper")),
-        ["holiday_stay", "late_tonight", "out_tonight", "resident", "unverified_absence"]
+        ["holiday_stay", "late_tonight", "no_trace", "out_tonight", "resident", "unverified_absence"]
     );
     assert_eq!(names(&Desk::of(&server, &document, "tutor")), ["class_absence", "internship_contact"]);
     assert!(!names(&Desk::of(&server, &document, "psychologist")).contains(&"device_offline".to_owned()));

@@ -235,7 +235,7 @@ fn steps() -> [Step; 5] {
 }
 
 /// What a tick builds, and what is counted of days.
-const FOLLOWED: [&str; 10] = [
+const FOLLOWED: [&str; 11] = [
     "int_student_day",
     "int_device_day",
     "int_gate_slot",
@@ -243,6 +243,7 @@ const FOLLOWED: [&str; 10] = [
     "quality_source_day",
     "list_late_tonight",
     "list_out_tonight",
+    "list_no_trace",
     "list_gate_crowd",
     "list_gate_fault",
     "list_ticket_deadline",

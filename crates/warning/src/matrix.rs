@@ -289,15 +289,19 @@ pub fn refuse_leaks(features: &[String], label: &str, label_inputs: &[String]) -
 /// Returns measures that alone sort the labels too well to be true, with their area under the curve, best first.
 ///
 /// A leak that no list of names gives away shows like this. Direction does not matter: 0.02 is as suspect as 0.98.
+/// A measure that is known of a few rows sorts them by chance, as in the first weeks of a year: of such a one nothing is said.
 ///
 /// # Shape
-/// `labels`: one per row of the matrix. `at_least`: the area from which a measure is suspect, 0.98 is usual.
-pub fn suspects(matrix: &Matrix, labels: &[bool], at_least: f64) -> Vec<(String, f64)> {
+/// `labels`: one per row of the matrix. `at_least`: the area from which a measure is suspect, 0.98 is usual. `n_min`: known
+/// rows of either outcome below which a measure is not.
+pub fn suspects(matrix: &Matrix, labels: &[bool], at_least: f64, n_min: usize) -> Vec<(String, f64)> {
     let mut found = Vec::new();
     for (column, name) in matrix.values().columns().into_iter().zip(matrix.features()) {
         let (values, known): (Vec<f64>, Vec<bool>) =
             column.iter().zip(labels).filter(|(it, _)| !it.is_nan()).map(|(it, label)| (*it, *label)).unzip();
-        if let Some(area) = auroc(&values, &known).map(|it| it.max(1.0 - it))
+        let n_positive = known.iter().filter(|it| **it).count();
+        if n_min <= n_positive.min(known.len() - n_positive)
+            && let Some(area) = auroc(&values, &known).map(|it| it.max(1.0 - it))
             && at_least <= area
         {
             found.push((name.clone(), area));
@@ -436,12 +440,17 @@ mod tests {
     fn a_planted_leak_is_a_suspect_and_an_honest_measure_is_not() {
         let keys: Vec<RowKey> = (0..100).map(|student_key| RowKey { as_of_on: 0, student_key }).collect();
         let labels: Vec<bool> = (0..100).map(|it| it % 3 == 0).collect();
-        let values = Array2::from_shape_fn((100, 2), |(row, column)| match column {
+        let values = Array2::from_shape_fn((100, 3), |(row, column)| match column {
             0 => f64::from(u8::from(labels[row])) - 0.001 * row as f64,
-            _ => (row * 37 % 100) as f64,
+            1 => (row * 37 % 100) as f64,
+            // Known of twelve rows, which it sorts as well as the leak does.
+            _ if row < 12 => f64::from(u8::from(labels[row])),
+            _ => f64::NAN,
         });
-        let matrix = Matrix::from_wide(&keys, &names(&["leaky", "plain"]), values.view()).unwrap();
-        let found: Vec<String> = suspects(&matrix, &labels, 0.98).into_iter().map(|it| it.0).collect();
-        assert_eq!(found, ["leaky"]);
+        let matrix = Matrix::from_wide(&keys, &names(&["leaky", "plain", "rare"]), values.view()).unwrap();
+        let found = |n_min| -> Vec<String> { suspects(&matrix, &labels, 0.98, n_min).into_iter().map(|it| it.0).collect() };
+        assert_eq!(found(20), ["leaky"]);
+        // Four of the twelve have the outcome.
+        assert_eq!((found(4).len(), found(5)), (2, vec!["leaky".to_owned()]));
     }
 }

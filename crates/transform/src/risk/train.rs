@@ -17,8 +17,8 @@ use crate::build::Builder;
 
 /// A measure that alone sorts the outcomes so well knows them.
 const LEAK_AREA: f64 = 0.98;
-/// Students with the outcome below whom a measure may sort them by chance.
-const LEAK_POSITIVE_MIN: usize = 20;
+/// Rows with the outcome, and rows without it, below which a measure may sort them by chance.
+const LEAK_N_MIN: usize = 20;
 
 /// A version that was trained.
 #[derive(Debug, Clone)]
@@ -215,11 +215,8 @@ impl Builder<'_> {
     fn refuse_leak(&self, risk: &Risk, rows: &Rows, train: &[(usize, bool)]) -> Result<(), Error> {
         let fail = |source| Error::Model { model: risk.name().to_owned(), source };
         let (places, labels): (Vec<usize>, Vec<bool>) = train.iter().copied().unzip();
-        if labels.iter().filter(|it| **it).count() < LEAK_POSITIVE_MIN {
-            return Ok(());
-        }
         let matrix = rows.matrix(&risk.features(), &places).map_err(fail)?;
-        match warning::suspects(&matrix, &labels, LEAK_AREA).first() {
+        match warning::suspects(&matrix, &labels, LEAK_AREA, LEAK_N_MIN).first() {
             None => Ok(()),
             Some((input, area)) => Err(Error::Refused {
                 path: risk.model.path.clone(),
