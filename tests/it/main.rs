@@ -35,6 +35,7 @@ mod rollover;
 mod serve;
 mod sources;
 mod support;
+mod terms;
 mod tick;
 mod truth;
 mod walk;
