@@ -181,11 +181,14 @@ impl School {
         self.input("activity/attendance_2025.csv", &came);
     }
 
-    /// Lunch, a snack of the shop and dinner, the same for everybody on every day.
+    /// Lunch, a snack of the shop and dinner, the same for everybody on every day; of two weeks the canteens' rows never came,
+    /// and in the last one everything costs twice as much.
     fn payments(&self) {
         let mut text = String::from("流水号,学号,终端号,商户类型,交易金额(元),余额(元),交易时间\n");
         let mut n = 0;
         for day in days("2025-07-01", "2025-10-09") {
+            let is_lost = (date("2025-07-15")..=date("2025-07-28")).contains(&day);
+            let times = if date("2025-10-03") <= day { 2 } else { 1 };
             for who in numbers() {
                 if who == NEWCOMER && day < date("2025-08-18") {
                     continue;
@@ -193,7 +196,11 @@ impl School {
                 for (terminal, kind, yuan, time) in
                     [("C-1-01", "食堂", 8, "12:10:00"), ("S-1-01", "超市", 5, "15:30:00"), ("C-1-02", "食堂", 12, "18:10:00")]
                 {
+                    if is_lost && kind == "食堂" {
+                        continue;
+                    }
                     n += 1;
+                    let yuan = times * yuan;
                     let _ = writeln!(text, "{n},{who},{terminal},{kind},{yuan}.00,50.00,{} {time}", day.format("%Y/%m/%d"));
                 }
             }
@@ -251,4 +258,32 @@ fn growth_is_the_middle_slope_of_the_terms_that_somebody_could_take_part_in() {
     // Of a term of 25 days nothing is told yet.
     let told = school.measured(RISING, "activity_growth", "2025-09-29");
     assert_eq!((told["value"].as_f64(), told["n"].as_i64()), (None, Some(2)), "{told}");
+}
+
+#[test]
+fn weeks_of_which_a_source_lacks_rows_are_unknown_and_not_nothing() {
+    let school = school();
+    // Of the four weeks before the canteens told of two, while the shop shows everybody on campus on each of the 27 days.
+    let gap = "2025-07-28";
+    for measure in ["meals_per_day", "canteen_spend", "breakfast_rate", "three_meal_rate"] {
+        let told = school.measured(STEADY, measure, gap);
+        assert_eq!((told["value"].as_f64(), told["cov"].as_f64()), (None, Some(0.5)), "{measure}: {told}");
+        let told = school.measured(STEADY, measure, NOW);
+        assert!(told["value"].is_number() && told["cov"].as_f64() == Some(1.0), "{measure}: {told}");
+    }
+    let told = school.measured(STEADY, "meals_per_day", gap);
+    assert_eq!(told["n"], 27, "the days on campus are there to be divided by: {told}");
+    assert_eq!(school.measured(STEADY, "meals_per_day", NOW)["value"], 2.0);
+    // Who has no breakfast where canteens are seen has none; where no library tells of anybody nothing is known of libraries.
+    assert_eq!(school.measured(STEADY, "breakfast_rate", NOW)["value"], 0.0);
+    let told = school.measured(STEADY, "library_in_n", NOW);
+    assert_eq!((told["value"].as_f64(), told["cov"].as_f64(), told["n"].as_i64()), (None, Some(0.0), Some(28)), "{told}");
+    // A portrait says the same, for everybody.
+    let query = format!(
+        "SELECT CAST(as_of_on AS VARCHAR) AS day, count(*) AS n, count(meals_per_day) AS known_n FROM portrait_student \
+         WHERE as_of_on IN (DATE '{gap}', DATE '{NOW}') GROUP BY as_of_on ORDER BY as_of_on"
+    );
+    let told = school.sql(&query);
+    let told: Vec<_> = told.iter().map(|it| (it["n"].as_i64(), it["known_n"].as_i64())).collect();
+    assert_eq!(told, [(Some(20), Some(0)), (Some(20), Some(20))]);
 }
