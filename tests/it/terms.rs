@@ -287,3 +287,27 @@ fn weeks_of_which_a_source_lacks_rows_are_unknown_and_not_nothing() {
     let told: Vec<_> = told.iter().map(|it| (it["n"].as_i64(), it["known_n"].as_i64())).collect();
     assert_eq!(told, [(Some(20), Some(0)), (Some(20), Some(20))]);
 }
+
+#[test]
+fn values_that_shift_are_told_and_those_beside_them_that_do_not_are_not() {
+    let school = school();
+    let told = school.sql("SELECT source, column_name, now_n, past_n, psi, state FROM quality_column");
+    let of = |source: &str, name: &str| {
+        let found = told.iter().find(|it| it["source"] == source && it["column_name"] == name);
+        found.unwrap_or_else(|| panic!("{source}.{name} is not told: {told:?}"))
+    };
+    // Twenty students pay three times a day: seven days against twenty-eight.
+    let amount = of("card_txn", "amount_fen");
+    assert_eq!((amount["now_n"].as_i64(), amount["past_n"].as_i64()), (Some(420), Some(1680)), "{amount}");
+    assert_eq!(amount["state"], "drift", "prices have doubled: {amount}");
+    assert!(amount["psi"].as_f64().is_some_and(|it| 1.0 < it), "{amount}");
+    // Of the same rows the merchants and what is left on the cards are as before.
+    for name in ["merchant_kind", "balance_fen"] {
+        let it = of("card_txn", name);
+        assert_eq!(it["state"], "ok", "{it}");
+        assert!(it["psi"].as_f64().is_some_and(|it| it.abs() < 0.01), "{it}");
+    }
+    // Of a handful nothing is said.
+    let few = of("activity_attendance", "hour_tenths");
+    assert_eq!((few["state"].as_str(), few["psi"].as_f64()), (Some("insufficient"), None), "{few}");
+}
