@@ -311,3 +311,30 @@ fn values_that_shift_are_told_and_those_beside_them_that_do_not_are_not() {
     let few = of("activity_attendance", "hour_tenths");
     assert_eq!((few["state"].as_str(), few["psi"].as_f64()), (Some("insufficient"), None), "{few}");
 }
+
+#[test]
+fn whoever_has_no_own_past_is_shown_without_a_comparison_and_not_as_unchanged() {
+    let school = school();
+    // All three had two meals on every day of these four weeks. Only of one there are six Mondays that may be compared with.
+    for (number, z_self) in [(STEADY, Some(0.0)), (NEWCOMER, None), (RETURNED, None)] {
+        let told = school.measured(number, "meals_per_day", NOW);
+        assert_eq!((told["value"].as_f64(), told["z_self"].as_f64()), (Some(2.0), z_self), "{number}: {told}");
+    }
+    // Six Mondays and more say something of each: it is the entry and the return that make them no past.
+    let compared = |number: &str| -> (i64, i64) {
+        let key = school.keys[number];
+        let query = format!(
+            "SELECT sum(CASE WHEN measure = 'meals_per_day' AND as_of_on < DATE '{NOW}' THEN 1 ELSE 0 END) AS monday_n, \
+             sum(CASE WHEN z_self IS NOT NULL AND as_of_on = DATE '{NOW}' THEN 1 ELSE 0 END) AS compared_n \
+             FROM feat_measure WHERE student_key = {key} AND value IS NOT NULL"
+        );
+        let told = &school.sql(&query)[0];
+        (told["monday_n"].as_i64().expect("a count"), told["compared_n"].as_i64().expect("a count"))
+    };
+    for number in [NEWCOMER, RETURNED] {
+        let (monday_n, compared_n) = compared(number);
+        assert!(6 <= monday_n, "{number} is known on {monday_n} Mondays: the case proves nothing");
+        assert_eq!(compared_n, 0, "{number} is compared with a past that is not theirs");
+    }
+    assert!(3 < compared(STEADY).1, "nothing of somebody who was here all along is compared");
+}
