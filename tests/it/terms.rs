@@ -1,6 +1,6 @@
 //! Three short terms of a small school, every row of which is written here, so that each figure is worked out on paper.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -26,6 +26,8 @@ const RISING: &str = "2023000001";
 const FALLING: &str = "2023000002";
 /// Takes part in nothing and eats as on every day.
 const STEADY: &str = "2023000003";
+/// Of whom the academic office sent a notice on 27 March: half a year is over on 23 September.
+const WARNED: &str = "2023000004";
 /// Comes every week, so that no week is without a check-in.
 const FAITHFUL: &str = "2023000005";
 /// On leave of school for the last week of August, back since the first of September.
@@ -59,6 +61,7 @@ fn school() -> &'static School {
     SCHOOL.get_or_init(|| {
         let mut school = School { folder: TempDir::new().expect("a folder"), keys: BTreeMap::new() };
         school.registers();
+        school.notices();
         school.activities();
         school.payments();
         // Without the checks: one of them is that everybody has a counselor.
@@ -138,6 +141,13 @@ impl School {
                  3,{RETURNED},在籍,C01,{RETURNED},2025-09-01,,复学\n\
                  4,{NEWCOMER},在籍,C01,{NEWCOMER},2025-08-18,,入学\n"
             ),
+        );
+    }
+
+    fn notices(&self) {
+        self.input(
+            "study/academic_warning.csv",
+            &format!("预警编号,学号,学期,级别,不及格学分,发出日期\nY1,{WARNED},2024-2025-1,一级,6.0,2025-03-27\n"),
         );
     }
 
@@ -337,4 +347,29 @@ fn whoever_has_no_own_past_is_shown_without_a_comparison_and_not_as_unchanged() 
         assert_eq!(compared_n, 0, "{number} is compared with a past that is not theirs");
     }
     assert!(3 < compared(STEADY).1, "nothing of somebody who was here all along is compared");
+}
+
+#[test]
+fn a_notice_is_told_as_a_tag_with_its_evidence_until_its_half_year_is_over() {
+    let school = school();
+    let tags = school.sql(
+        "SELECT student_key, CAST(as_of_on AS VARCHAR) AS day, CAST(since_on AS VARCHAR) AS since, \
+         CAST(expires_on AS VARCHAR) AS until, n, evidence_zh, evidence_en, source \
+         FROM portrait_tag WHERE tag = 'academic_warning_open' ORDER BY as_of_on",
+    );
+    for it in &tags {
+        assert_eq!(it["student_key"].as_i64(), Some(school.keys[WARNED]), "somebody else has the tag: {it}");
+        assert_eq!((it["since"].as_str(), it["until"].as_str()), (Some("2025-03-27"), Some("2025-09-23")), "{it}");
+        assert_eq!((it["n"].as_i64(), it["source"].as_str()), (Some(1), Some("academic_warning")), "{it}");
+        for evidence in ["evidence_zh", "evidence_en"] {
+            assert!(it[evidence].as_str().is_some_and(|it| it.contains("2025-03-27")), "{evidence}: {it}");
+        }
+    }
+    // On every date of the portrait until the half year is over, and on none after.
+    let dates = school.sql("SELECT DISTINCT CAST(as_of_on AS VARCHAR) AS day FROM portrait_student");
+    let dates: BTreeSet<&str> = dates.iter().filter_map(|it| it["day"].as_str()).collect();
+    let (due, over): (BTreeSet<&str>, BTreeSet<&str>) = dates.into_iter().partition(|it| *it <= "2025-09-23");
+    assert!(due.contains("2025-09-22") && over.contains("2025-09-29"), "{due:?} {over:?}");
+    let told: BTreeSet<&str> = tags.iter().filter_map(|it| it["day"].as_str()).collect();
+    assert_eq!((told, tags.len()), (due.clone(), due.len()));
 }
