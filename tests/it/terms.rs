@@ -46,6 +46,11 @@ fn numbers() -> Vec<String> {
     (1..=19).map(|it| format!("20230000{it:02}")).chain([NEWCOMER.to_owned()]).collect()
 }
 
+/// Each student is a class of one.
+fn class(number: &str) -> String {
+    format!("数学{}{}", &number[2..4], &number[8..])
+}
+
 fn date(text: &str) -> NaiveDate {
     text.parse().expect("a date")
 }
@@ -69,10 +74,9 @@ fn school() -> &'static School {
             let (code, lines, text) = school.said(&[stage]);
             assert_eq!(code, 0, "{lines:?}{text}");
         }
-        // Each student is a class of one, called by the number.
         let found = school.sql("SELECT DISTINCT student_key, class FROM raw_student");
-        let key = |it: &Value| Some((it["class"].as_str()?.to_owned(), it["student_key"].as_i64()?));
-        school.keys = found.iter().filter_map(key).collect();
+        let key_of = |number: &str| found.iter().find(|it| it["class"] == class(number).as_str())?["student_key"].as_i64();
+        school.keys = numbers().into_iter().filter_map(|it| Some((it.clone(), key_of(&it)?))).collect();
         assert_eq!(school.keys.len(), numbers().len(), "{:?}", school.keys);
         school
     })
@@ -118,7 +122,7 @@ impl School {
 
         let mut text = String::from("学号,姓名,性别,学院,专业,班级,年级,学段,校区,住宿类型,学籍状态,手机号,责任辅导员工号\n");
         for it in numbers() {
-            let _ = writeln!(text, "{it},某某,女,C01,数学,{it},{},本科,主校区,住宿,在籍,,T00001", &it[..4]);
+            let _ = writeln!(text, "{it},某某,女,C01,数学,{},{},本科,主校区,住宿,在籍,,T00001", class(&it), &it[..4]);
         }
         self.input("registry/student_2025.csv", &text);
 
@@ -132,14 +136,15 @@ impl School {
         }
         self.input("registry/calendar_day.csv", &text);
 
+        let (returned, newcomer) = (class(RETURNED), class(NEWCOMER));
         self.input(
             "registry/enrollment_span.csv",
             &format!(
                 "异动编号,学号,学籍状态,学院,班级,开始日期,结束日期,异动类别\n\
-                 1,{RETURNED},在籍,C01,{RETURNED},2023-09-01,2025-08-24,入学\n\
-                 2,{RETURNED},休学,C01,{RETURNED},2025-08-25,2025-08-31,休学\n\
-                 3,{RETURNED},在籍,C01,{RETURNED},2025-09-01,,复学\n\
-                 4,{NEWCOMER},在籍,C01,{NEWCOMER},2025-08-18,,入学\n"
+                 1,{RETURNED},在籍,C01,{returned},2023-09-01,2025-08-24,入学\n\
+                 2,{RETURNED},休学,C01,{returned},2025-08-25,2025-08-31,休学\n\
+                 3,{RETURNED},在籍,C01,{returned},2025-09-01,,复学\n\
+                 4,{NEWCOMER},在籍,C01,{newcomer},2025-08-18,,入学\n"
             ),
         );
     }
