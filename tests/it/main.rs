@@ -36,6 +36,7 @@ mod serve;
 mod shipped_models;
 mod sources;
 mod support;
+mod terms;
 mod tick;
 mod truth;
 mod walk;
