@@ -11,8 +11,13 @@ purpose      = ["evaluation"]
 [columns]
 student_key   = { about = "The student, pseudonymous.", about_zh = "学生，以假名表示。", class = "closed" }
 intervened_on = { about = "Day of the first contact.", about_zh = "首次联系的日期。", class = "closed" }
+known_on      = { about = "First date that may use it.", about_zh = "最早可以使用它的日期。", class = "closed" }
 ---*/
 
-SELECT DISTINCT student_key, campus_on(first_contact_at) AS intervened_on
+SELECT
+    student_key,
+    campus_on(first_contact_at) AS intervened_on,
+    arrow_cast(arrow_cast(min(campus_on(known_at)), 'Int32') + 1, 'Date32') AS known_on
 FROM stg_case_state
 WHERE kind = 'academic' AND first_contact_at IS NOT NULL
+GROUP BY student_key, campus_on(first_contact_at)

@@ -165,7 +165,7 @@ pub struct FrontMatter {
     /// what the order of most talks lately was worth (辅导员自己的名单); it decides nothing.
     #[serde(default)]
     pub own_list: Option<String>,
-    /// Risk models: table with `student_key, intervened_on`; who was helped inside the horizon teaches nothing.
+    /// Risk models: table with `student_key, intervened_on, known_on`; who was helped inside the horizon teaches nothing.
     #[serde(default)]
     pub censor_by: Option<String>,
     /// Settings of the model: `${name}` in the query becomes the value; thresholds live here and not in the SQL. From how

@@ -326,7 +326,9 @@ impl Graph {
             if node.materialized == Materialized::AsOf {
                 for input in self.as_of_inputs(node) {
                     let Some(table) = self.node(&input) else { continue };
-                    if table.is_label() {
+                    // Who was helped says itself from when on that was known, as an outcome does.
+                    let is_help = || self.risks.iter().any(|it| it.model.front.censor_by.as_ref() == Some(&input));
+                    if table.is_label() || (node.origin == Origin::Audit && is_help()) {
                         continue;
                     }
                     let is_sound = match table.materialized {

@@ -41,7 +41,7 @@ impl Builder<'_> {
             if listed.is_empty() {
                 continue;
             }
-            let outcomes = self.outcomes(context, risk, as_of_on).await?;
+            let outcomes = self.outcomes_beside_help(context, risk, as_of_on).await?;
             for (attribute, groups) in self.groups(context, risk, &listed).await? {
                 let mut selected = Vec::new();
                 let mut judged = Vec::new();

@@ -153,8 +153,10 @@ pub(crate) fn definitions(models: &[Model], nodes: &BTreeMap<String, Node>) -> R
                 )));
             }
         }
-        if let Some(table) = front.own_list.as_ref().filter(|it| !nodes.contains_key(*it)) {
-            return Err(refuse(format!("own_list names \"{table}\", and there is no such table")));
+        for (setting, table) in [("own_list", &front.own_list), ("censor_by", &front.censor_by)] {
+            if let Some(table) = table.as_ref().filter(|it| !nodes.contains_key(*it)) {
+                return Err(refuse(format!("{setting} names \"{table}\", and there is no such table")));
+            }
         }
         let days = |own: Option<schema::Span>, of_label: Option<schema::Span>| {
             u16::try_from(own.or(of_label).map_or(0, schema::Span::days))

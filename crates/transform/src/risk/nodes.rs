@@ -1,5 +1,7 @@
 //! The tables that risk models fill: versions and backtests, drift, scores, audit.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::datatypes::DataType;
 use schema::{Cadence, Class, Materialized, Model, Subject};
 
@@ -223,5 +225,7 @@ pub(crate) fn generated(risks: &[&Model], labels: Vec<String>, subject: Option<&
     audit.cadence = Cadence::Week;
     audit.inputs = named(&["risk_score", "model_version"]);
     audit.inputs.extend(cohorts.into_iter().chain(labels));
+    let helped: BTreeSet<&String> = risks.iter().filter_map(|it| it.front.censor_by.as_ref()).collect();
+    audit.inputs.extend(helped.into_iter().cloned());
     vec![versions, backtests, drift, scores, audit]
 }

@@ -263,19 +263,32 @@ impl Builder<'_> {
                 });
             }
         }
-        if let Some(table) = &risk.model.front.censor_by {
-            let sql = format!(
-                "SELECT {key}, CAST(intervened_on AS DATE) AS intervened_on FROM {table} WHERE intervened_on < {}",
-                date(known_on)
-            );
-            for batch in collect(context, &sql, &risk.model.path).await? {
-                let keys = typed(&batch, key, DataType::Int64, path)?;
-                let days = typed(&batch, "intervened_on", DataType::Date32, path)?;
-                let days = days.as_primitive::<Date32Type>();
-                for (row, student_key) in keys.as_primitive::<Int64Type>().iter().enumerate() {
-                    if let (Some(student_key), true) = (student_key, days.is_valid(row)) {
-                        outcomes.helped.entry(student_key).or_default().push(days.value(row));
-                    }
+        Ok(outcomes)
+    }
+
+    /// The same with who was helped before it came. Training and audits ask for it; a score is made without it, for it looks
+    /// at what was over by its date only, and nothing of a case is behind it.
+    pub(crate) async fn outcomes_beside_help(
+        &self,
+        context: &SessionContext,
+        risk: &Risk,
+        known_on: i32,
+    ) -> Result<Outcomes, Error> {
+        let mut outcomes = self.outcomes(context, risk, known_on).await?;
+        let Some(table) = &risk.model.front.censor_by else { return Ok(outcomes) };
+        let path = &risk.model.path;
+        let key = self.graph.subject.as_ref().map_or("student_key", |it| it.key.as_str());
+        let sql = format!(
+            "SELECT {key}, CAST(intervened_on AS DATE) AS intervened_on FROM {table} WHERE CAST(known_on AS DATE) <= {}",
+            date(known_on)
+        );
+        for batch in collect(context, &sql, path).await? {
+            let keys = typed(&batch, key, DataType::Int64, path)?;
+            let days = typed(&batch, "intervened_on", DataType::Date32, path)?;
+            let days = days.as_primitive::<Date32Type>();
+            for (row, student_key) in keys.as_primitive::<Int64Type>().iter().enumerate() {
+                if let (Some(student_key), true) = (student_key, days.is_valid(row)) {
+                    outcomes.helped.entry(student_key).or_default().push(days.value(row));
                 }
             }
         }

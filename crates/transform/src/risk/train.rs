@@ -200,7 +200,7 @@ impl Builder<'_> {
         }
         let context = self.stored_context(&tables).await?;
         let rows = self.risk_rows(&context, risk, as_of_on).await?;
-        let mut outcomes: Outcomes = self.outcomes(&context, risk, as_of_on).await?;
+        let mut outcomes: Outcomes = self.outcomes_beside_help(&context, risk, as_of_on).await?;
         if is_random {
             outcomes.exchange(&rows, seed);
         }
