@@ -151,6 +151,40 @@ impl Gates {
         panic!("the server does not answer: {}", self.complaint());
     }
 
+    /// Has the table of payments out of the way, with a file where its folder belongs, or puts it back: what is pushed to it
+    /// meanwhile stays in the log, before whatever others push after it.
+    fn shut_payments(&self, is_shut: bool) {
+        let (place, aside) = (self.folder.join("data/lake/raw_card_txn"), self.folder.join("payments"));
+        if is_shut {
+            if place.exists() {
+                std::fs::rename(&place, &aside).expect("moved");
+            }
+            std::fs::write(&place, "in the way").expect("written");
+        } else {
+            std::fs::remove_file(&place).expect("it was there");
+            if aside.exists() {
+                std::fs::rename(&aside, &place).expect("moved back");
+            }
+        }
+    }
+
+    /// Pushes a payment that its table does not take.
+    fn pay(&self, server: &Living, n: usize) -> bool {
+        let bearer = format!("Bearer {}", self.token);
+        let campus = chrono::FixedOffset::east_opt(8 * 3_600).expect("an offset");
+        let now = chrono::Utc::now().with_timezone(&campus).format("%Y/%m/%d %H:%M:%S");
+        let body = format!(
+            "{{\"txn_id\":{n},\"student_id\":\"2025000001\",\"terminal_id\":\"C-1-01\",\"merchant_kind\":\"食堂\",\
+             \"amount_fen\":\"8.00\",\"paid_at\":\"{now}\"}}"
+        );
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-ndjson")];
+        match server.push("/api/v1/events/card_txn", &headers, body.as_bytes()) {
+            Some((202, ..)) => true,
+            None => false,
+            Some((status, _, text)) => panic!("{status} {text}"),
+        }
+    }
+
     /// What the server wrote on standard error.
     pub(crate) fn complaint(&self) -> String {
         std::fs::read_to_string(self.folder.join("said.txt")).unwrap_or_default()
@@ -186,6 +220,12 @@ pub(crate) struct Wanted {
 /// Small files and many commits, so that a kill meets each of them.
 const SETTINGS: &str =
     "[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 1\nsegment_bytes = \"32 KiB\"\ncommit_bytes = \"64 KiB\"";
+
+/// Places that `yizhan upkeep` comes to.
+const MERGED: &str = "compact.";
+
+/// Places that the log comes to while some of its rows have a table and others wait for theirs.
+const RELEASED: &str = "log.release.";
 
 /// Numbers that are counted together.
 const BLOCK: u64 = 1_000;
@@ -292,7 +332,12 @@ impl Sender {
             [] => point::ALL.iter().copied().filter(|it| it.starts_with(&format!("{}.", self.name))).collect(),
             places => places.iter().copied().collect(),
         };
-        let is_shared = |it: &&str| ["answer.", "log.", "commit."].iter().any(|first| it.starts_with(first));
+        // Small files are merged beside the server, and a row that waits is pushed, which is one of our own.
+        let is_apart = |it: &&str| it.starts_with(MERGED) || it.starts_with(RELEASED);
+        let is_shared = |it: &&str| {
+            let is_ours = ["answer.", "log.", "commit."].iter().any(|first| it.starts_with(first));
+            if is_apart(it) { self.source.is_ours() } else { is_ours }
+        };
         let mut shared: Vec<&'static str> = point::ALL.iter().copied().filter(is_shared).collect();
         let begin = self.place * shared.len() / sources::ALL.len();
         shared.rotate_left(begin);
@@ -311,8 +356,11 @@ impl Sender {
         self.kills += 1;
         let point = points[(nth - nth.div_ceil(3)) % points.len()];
         // Files begin, end and go rarely, and so do commits.
-        let is_often = !["log.close", "log.open", "log.truncate", "commit"].iter().any(|it| point.starts_with(it));
-        let passed = 1 + self.draw.below(if is_often { 6 } else { 2 });
+        let is_rare = ["log.close", "log.open", "log.truncate", "commit"].iter().any(|it| point.starts_with(it));
+        let passed = match point {
+            it if it.starts_with(MERGED) || it.starts_with(RELEASED) => 1,
+            _ => 1 + self.draw.below(if is_rare { 2 } else { 6 }),
+        };
         (nth % 3 != 0).then(|| format!("{point}:{passed}"))
     }
 }
@@ -358,7 +406,7 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
     }
     let gates = Gates::new(binary, &project, &format!("{SETTINGS}\n{settings}"));
     let mut failed = Vec::new();
-    let (mut named, mut reached) = (0, 0);
+    let (mut named, mut reached, mut payments) = (0, 0, 0);
     for kill in 0..n {
         let place = kill % senders.len();
         let sender = &mut senders[place];
@@ -369,7 +417,15 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
         }
         // A server that is gone before it answers has come to its place as well.
         let mut is_there = true;
-        if let Some(mut server) = gates.serve(point.as_deref()) {
+        let (is_merged, is_released) = {
+            let begins = |first: &str| point.as_ref().is_some_and(|it| it.starts_with(first));
+            (begins(MERGED), begins(RELEASED))
+        };
+        if let Some(mut server) = gates.serve(point.as_deref().filter(|_| !is_merged)) {
+            if is_released {
+                gates.shut_payments(true);
+                payments += usize::from(gates.pay(&server, payments + 1));
+            }
             let (events, ms) = match point {
                 Some(_) => (a_kill, 4_000),
                 None => (1 + sender.draw.below(2 * a_kill), sender.draw.below(1_200)),
@@ -377,8 +433,17 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
             // The last kills come while the last events do.
             let up_to = (sender.next + events).min(share);
             sender.send(&gates, &mut server, up_to, Instant::now() + Duration::from_millis(ms), false);
-            is_there = server.is_dead();
+            is_there = match &point {
+                Some(point) if is_merged => {
+                    let merged = gates.command(&["upkeep"]).env("YIZHAN_FAILPOINT", point).output().expect("the program starts");
+                    merged.status.code().is_none()
+                }
+                _ => server.is_dead(),
+            };
             server.kill();
+            if is_released {
+                gates.shut_payments(false);
+            }
         }
         if point.is_some() {
             named += 1;
@@ -404,6 +469,13 @@ pub(crate) fn kills(binary: PathBuf, folder: &Path, wanted: &Wanted) -> (usize, 
         failed.push(format!("the program came to {reached} of {named} places only"));
     }
     failed.extend(ended(&gates, &mut senders, share).into_iter().map(|it| format!("at the end: {it}")));
+    if 0 < payments {
+        let there = gates.sql("SELECT count(*) AS n FROM stg_card_txn")[0]["n"].as_u64();
+        // One more may be there that nobody answered for.
+        if there.is_none_or(|it| it < payments as u64 || payments as u64 + 1 < it) {
+            failed.push(format!("{payments} payments were answered for, and staging has {there:?}"));
+        }
+    }
     let waits = std::fs::read_dir(project.join("data/log")).expect("a log").filter_map(Result::ok);
     let waits = waits.filter(|it| it.metadata().is_ok_and(|it| 100 < it.len())).count();
     if 0 < waits {
