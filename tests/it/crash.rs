@@ -174,8 +174,8 @@ impl Gates {
         let campus = chrono::FixedOffset::east_opt(8 * 3_600).expect("an offset");
         let now = chrono::Utc::now().with_timezone(&campus).format("%Y/%m/%d %H:%M:%S");
         let body = format!(
-            "{{\"txn_id\":{n},\"student_id\":\"2025000001\",\"terminal_id\":\"C-1-01\",\"merchant_kind\":\"食堂\",\
-             \"amount_fen\":\"8.00\",\"paid_at\":\"{now}\"}}"
+            "{{\"流水号\":{n},\"学号\":\"2025000001\",\"终端号\":\"C-1-01\",\"商户类型\":\"食堂\",\"交易金额(元)\":\"8.00\",\
+             \"交易时间\":\"{now}\"}}"
         );
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-ndjson")];
         match server.push("/api/v1/events/card_txn", &headers, body.as_bytes()) {
