@@ -359,7 +359,7 @@ fn a_log_that_is_full_keeps_every_door_waiting_and_all_go_on_once_it_has_room() 
     let _broker = Broker::start("nats-server", args.split(' ').map(str::to_owned).collect(), port);
     make_stream(&runtime, port, "GATES", "gates.>");
     let door = format!(
-        "tick_seconds = 0\nbytes_max = \"24 KiB\"\nsegment_bytes = \"8 KiB\"\n[stream.drop]\nfolder = \"drop\"\nquiet_seconds = 2\n\
+        "tick_seconds = 0\nbytes_max = \"256 KiB\"\nsegment_bytes = \"32 KiB\"\n[stream.drop]\nfolder = \"drop\"\nquiet_seconds = 2\n\
          [[stream.nats]]\nname = \"gates\"\nurl = \"nats://127.0.0.1:{port}\"\nstream = \"GATES\"\npipeline = \"gate_event\"\n\
          subjects = [\"gates.north\"]\n"
     );
@@ -367,14 +367,14 @@ fn a_log_that_is_full_keeps_every_door_waiting_and_all_go_on_once_it_has_room() 
     // Many times what the log has room for waits at the broker and in the folder before the server is there.
     let (at, inbox) = (now_ms() - 1_000, folder.path().join("drop/gate_event"));
     let messages: Vec<(String, String)> =
-        (0..3_000).map(|it| ("gates.north".to_owned(), passage("N", it, at, it % 300))).collect();
+        (0..10_000).map(|it| ("gates.north".to_owned(), passage("N", it, at, it % 300))).collect();
     publish_all(&runtime, port, &messages);
     std::fs::create_dir_all(&inbox).expect("a folder");
     for file in 0..10_u64 {
-        let rows: Vec<String> = (0..100).map(|it| passage("D", 10_000 + 100 * file + it, at, it)).collect();
+        let rows: Vec<String> = (0..500).map(|it| passage("D", 10_000 + 500 * file + it, at, it % 300)).collect();
         drop_in(&inbox, &format!("gates_{file}.jsonl"), &rows.join("\n"), true);
     }
-    let mut expected: Vec<u64> = (0..3_000).chain(10_000..11_000).collect();
+    let mut expected: Vec<u64> = (0..15_000).collect();
 
     let server = gates.serve(None).expect("it starts");
     let bearer = format!("Bearer {}", gates.token);
@@ -382,16 +382,16 @@ fn a_log_that_is_full_keeps_every_door_waiting_and_all_go_on_once_it_has_room() 
     // Whoever pushes is asked to wait while the others have not been read to their end.
     let (mut seq, mut is_full) = (20_000, false);
     until("a full log", &gates, || {
-        let rows: Vec<String> = (seq..seq + 10).map(|it| passage("H", it, at, it % 300)).collect();
+        let rows: Vec<String> = (seq..seq + 100).map(|it| passage("H", it, at, it % 300)).collect();
         match server.push("/api/v1/events/gate_event", &headers, rows.join("\n").as_bytes()).expect("an answer") {
             (202, ..) => {
-                expected.extend(seq..seq + 10);
-                seq += 10;
+                expected.extend(seq..seq + 100);
+                seq += 100;
             }
             (429, after, text) => {
                 assert!(text.contains("log_full"), "{text}");
                 assert!(after.is_some_and(|it| it.parse::<u64>().is_ok_and(|it| 0 < it)), "it says when to try again");
-                is_full = staged(&gates).iter().filter(|it| **it < 20_000).count() < 4_000;
+                is_full = staged(&gates).iter().filter(|it| **it < 20_000).count() < 15_000;
             }
             (other, _, text) => panic!("{other}: {text}"),
         }

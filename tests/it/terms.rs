@@ -98,8 +98,7 @@ impl School {
             }
             write(&self.folder.path().join(format!("pipelines/{name}.toml")), &own);
         };
-        let dated = ("type = \"date\"", "type = \"date\", format = \"%Y-%m-%d\"");
-        contract("student", &[("student*.xlsx", "student_2*.csv"), ("format = \"xlsx\"", "format = \"csv\""), dated]);
+        contract("student", &[("student*.xlsx", "student_2*.csv"), ("format = \"xlsx\"", "format = \"csv\"")]);
         contract("card_txn", &[(", encoding = \"gb18030\"", "")]);
 
         let sources = [

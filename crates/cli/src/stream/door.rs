@@ -297,9 +297,11 @@ impl Doorstep {
                     "the log is full and is being written to the lake, try again",
                 )
             }
-            Some(wal::Error::TooLarge { .. }) => {
-                refused(PushRefusalKind::TooLarge, "内容过大，请分批推送", "the body is too large: push it in parts")
-            }
+            Some(wal::Error::TooLarge { .. }) => refused(
+                PushRefusalKind::TooLarge,
+                "内容大于整个日志（stream.bytes_max）：请分批推送，或调大这一项",
+                "the body is larger than the whole log (stream.bytes_max): push it in parts, or raise that",
+            ),
             _ => failed(error),
         }
     }

@@ -99,7 +99,8 @@ async fn watch(door: Arc<Doorstep>, folder: Arc<Folder>) {
     let mut seen = Seen::new();
     let mut swept: Option<Instant> = None;
     loop {
-        match round(&door, &folder, &mut seen).await {
+        let mut taken = 0;
+        match round(&door, &folder, &mut seen, &mut taken).await {
             Ok(()) => {
                 door.board.open(&folder.name);
                 pause.reset();
@@ -107,6 +108,10 @@ async fn watch(door: Arc<Doorstep>, folder: Arc<Folder>) {
             }
             Err(refusal) => {
                 door.board.waits(&folder.name, &refusal);
+                // Where some were taken before it was full the log is being emptied, and there is room again soon.
+                if 0 < taken {
+                    pause.reset();
+                }
                 tokio::time::sleep(pause.grown()).await;
             }
         }
@@ -125,11 +130,12 @@ fn disk(folder: &Folder, error: &io::Error) -> PushRefusal {
 }
 
 /// Takes all files that are whole, in the order in which they were written; stops at the first that has to wait.
-async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> Result<(), PushRefusal> {
+async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen, taken: &mut usize) -> Result<(), PushRefusal> {
     let failed = |error: io::Error| disk(folder, &error);
     // What a crash or a full log left behind comes first: a newer file of the same name waits for it.
     for path in block_in_place(|| folder.files(&folder.root.join(TAKING))).map_err(failed)? {
         take(door, folder, &path).await?;
+        *taken += 1;
     }
     let files = block_in_place(|| folder.files(&folder.root)).map_err(failed)?;
     let there: HashSet<&PathBuf> = files.iter().collect();
@@ -139,6 +145,7 @@ async fn round(door: &Arc<Doorstep>, folder: &Arc<Folder>, seen: &mut Seen) -> R
         let Some(taking) = block_in_place(|| folder.claim(&path, seen)).map_err(failed)? else { continue };
         pass("drop.claimed");
         take(door, folder, &taking).await?;
+        *taken += 1;
     }
     Ok(())
 }
