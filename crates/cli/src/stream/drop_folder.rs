@@ -406,7 +406,7 @@ mod tests {
             let bad = "{\"id\":\"7\"}".to_owned();
             write("bad.jsonl", &[event(1, "a", 0), bad.clone(), bad.clone(), bad.clone()], 50);
             write("good.jsonl", &[event(2, "a", 0), event(3, "a", 0), bad.clone(), bad], 5);
-            round(&opened.door, &of_thing, &mut Seen::new()).await.expect("nothing waits");
+            round(&opened.door, &of_thing, &mut Seen::new(), &mut 0).await.expect("nothing waits");
             let names = |below: &str| -> Vec<String> {
                 let found = fs::read_dir(root.path().join(below)).expect("a folder");
                 let mut names: Vec<String> =
