@@ -185,6 +185,11 @@ impl Builder<'_> {
                 }
                 Need::Days(days) if writes == Writes::Lists => {
                     live.is_ahead = true;
+                    // More than a query takes at once is not kept in memory: a term that was filled in waits for the tick
+                    // that stores it, and the lists with it.
+                    if 1 < self.chunks(&days, &self.day_sizes(node).await?).len() {
+                        return Ok(live);
+                    }
                     self.days_ahead(node, days).await?
                 }
                 need => {

@@ -288,6 +288,8 @@ export function useList(list: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ["list", computed(() => toValue(list))],
     queryFn: ({signal}) => wholeList((after) => get<WorkList>(`/lists/${encodeURIComponent(toValue(list))}`, {after}, signal)),
+    // A row begins and ends by the clock too, and of that nobody is told whose students stay as they are.
+    refetchInterval: 60_000,
   });
 }
 
@@ -296,6 +298,8 @@ export function useListGaps(list: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ["list", computed(() => toValue(list)), "gaps"],
     queryFn: ({signal}) => get<ListGaps>(`/lists/${encodeURIComponent(toValue(list))}/gaps`, {}, signal),
+    // A gate falls silent without a word: an empty list must not go on reading as if everybody were in.
+    refetchInterval: 60_000,
   });
 }
 
