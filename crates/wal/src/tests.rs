@@ -367,6 +367,28 @@ fn every_sync_of_a_folder_is_told() {
 }
 
 #[test]
+fn what_a_killed_process_left_in_the_cache_survives_a_power_cut_once_an_opening_told_it() {
+    let disk = Arc::new(Memory::default());
+    let after_a_cut = |left: Left| ids(&open(&Arc::new(disk.crashed(left)), 0).expect("whatever is left is readable"));
+    let log = open(&disk, 0).expect("a log");
+    log.wait(&append(&log, 1).expect("room")).expect("a disk");
+    append(&log, 2).map(drop).expect("room");
+    drop(log);
+    assert_eq!(after_a_cut(Left::Synced), BTreeMap::from([(1, 1)]), "the cache alone is not durable");
+    disk.refuse(0, 1);
+    open(&disk, 0).expect_err("what cannot be made durable is not told");
+    let log = open(&disk, 0).expect("a log");
+    assert_eq!(ids(&log), BTreeMap::from([(1, 1), (2, 2)]));
+    assert_eq!(after_a_cut(Left::Synced), ids(&log));
+    // What comes behind it stands in another file, whose sync says nothing of the one before.
+    log.wait(&append(&log, 3).expect("room")).expect("a disk");
+    assert_eq!(disk.names.lock().len(), 2);
+    for left in [Left::All, Left::Synced, Left::Names(0), Left::Names(u64::MAX), Left::Torn(0.0), Left::Holes(1.0)] {
+        assert_eq!(after_a_cut(left), BTreeMap::from([(1, 1), (2, 2), (3, 3)]), "{left:?}");
+    }
+}
+
+#[test]
 fn a_torn_end_is_seen_and_left_as_it_is() {
     let folder = tempfile::TempDir::new().expect("a folder");
     assert_eq!(torn(&folder.path().join("none")).expect("no folder is no fault"), []);
@@ -466,6 +488,9 @@ fn released_frames_leave_memory_and_disk_and_their_neighbours_stay() {
     assert!(size() < before / 2, "{} of {before}", size());
 }
 
+/// More than the disk refuses one after the other.
+const REFUSED_MAX: usize = 6;
+
 #[derive(Debug, Clone)]
 enum Step {
     Append,
@@ -474,6 +499,8 @@ enum Step {
     /// Two of three frames are in tables, and what stands between them is not.
     Release,
     Reopen,
+    /// The process is killed, and the next one opens the log: what was not synced stands in the cache of the system.
+    Kill,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -483,6 +510,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0.0..=1.0).prop_map(Step::Truncate),
         1 => Just(Step::Release),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Kill),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -497,7 +525,7 @@ fn left() -> impl Strategy<Value = Left> {
     ]
 }
 
-/// What was answered for, by position, and all that was ever written.
+/// What was answered for or told by an opening, by position, and all that was ever written.
 #[derive(Debug, Default)]
 struct Model {
     next_id: u64,
@@ -509,6 +537,34 @@ struct Model {
 }
 
 impl Model {
+    /// Does some steps; the log is another one where a step opened it again.
+    fn go(&mut self, disk: &Arc<Memory>, log: &mut Log, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Reopen => {
+                    self.wait(log);
+                    // A disk that refuses here is asked again.
+                    if let Ok(again) = open(disk, self.truncated) {
+                        *log = again;
+                    }
+                }
+                Step::Kill => {
+                    self.open.clear();
+                    // A process that cannot open the log ends, and is started again.
+                    let again = (0..REFUSED_MAX).find_map(|_| open(disk, self.truncated).ok());
+                    *log = again.expect("a disk that refuses no longer is opened");
+                    self.told(log);
+                }
+                _ => self.take(log, step),
+            }
+        }
+    }
+
+    /// What an opening tells may be in a table a moment later: from then on it is as good as answered for.
+    fn told(&mut self, log: &Log) {
+        self.answered.extend(ids(log));
+    }
+
     fn take(&mut self, log: &Log, step: &Step) {
         match step {
             Step::Append => {
@@ -531,7 +587,7 @@ impl Model {
                 let _ = log.release(|it| it.position % 3 != 0);
                 assert!(ids(log).into_keys().all(|it| it % 3 == 0), "what is released is told to nobody");
             }
-            Step::Reopen => {}
+            Step::Reopen | Step::Kill => {}
         }
     }
 
@@ -565,7 +621,8 @@ proptest! {
 
     #[test]
     fn whatever_was_answered_for_survives_any_crash_and_any_refusal(
-        before in steps(), after in steps(), left in left(), refused in prop::option::of((0_usize..60, 1_usize..6)),
+        before in steps(), after in steps(), left in left(), then in left(),
+        refused in prop::option::of((0_usize..60, 1_usize..REFUSED_MAX)),
     ) {
         let mut disk = Arc::new(Memory::default());
         let mut model = Model::default();
@@ -573,23 +630,17 @@ proptest! {
         if let Some((from, n)) = refused {
             disk.refuse(from, n);
         }
-        for step in &before {
-            if matches!(step, Step::Reopen) {
-                model.wait(&log);
-                // A disk that refuses here is asked again.
-                if let Ok(again) = open(&disk, model.truncated) {
-                    log = again;
-                }
-            }
-            model.take(&log, step);
+        for (steps, left) in [(&before, left), (&after, then)] {
+            model.go(&disk, &mut log, steps);
+            // Whoever waits now is told nothing.
+            model.open.clear();
+            disk = Arc::new(disk.crashed(left));
+            log = open(&disk, model.truncated).expect("whatever is left is readable");
+            model.check(&log);
+            model.told(&log);
         }
-        model.open.clear();
-        disk = Arc::new(disk.crashed(left));
-        log = open(&disk, model.truncated).expect("whatever is left is readable");
-        model.check(&log);
-        for step in &after {
-            model.take(&log, step);
-        }
+        model.take(&log, &Step::Append);
+        assert_eq!(model.open.len(), 1, "it goes on");
         model.wait(&log);
         model.check(&log);
         model.check(&open(&disk, model.truncated).expect("a log"));

@@ -1,10 +1,12 @@
 //! The power fails at any step of the way from a sender's answer into the table. Log and lake record what they do to their
-//! disks in one journal, in which the store stands as it stood by then: it keeps its own promises.
+//! disks in one journal, in which the store stands as it stood by then: it keeps its own promises. Processes are killed in
+//! between: the next one finds all that was written, synced or not, and what it tells must outlast a cut that comes then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -12,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{Opened, Stage, contract, event, run};
 use crate::house::Disks;
-use crate::stream::commit;
+use crate::stream::{LOG_APP, PUSHED, commit, positions};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -34,12 +36,23 @@ enum Step {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// Where the process ends that is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    Nowhere,
+    /// A frame is written, and the log is not synced any more.
+    Written,
+    /// An entry of a table has its name, and the folder is not synced any more.
+    Linked,
+}
+
 /// What was done to the disks, in the order in which it was done.
 #[derive(Debug)]
 struct Journal {
     store: PathBuf,
     /// Leaves syncs out, to see that the test can fail.
     is_deaf_to_syncs: bool,
+    kill: Mutex<Kill>,
     told: Mutex<Told>,
 }
 
@@ -155,6 +168,9 @@ impl lake::Disk for LakeDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        if path.ends_with("_delta_log") && *self.journal.kill.lock() == Kill::Linked {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.journal.done(self.local.sync_dir(path), Step::SyncDir(path.to_owned()))
     }
 }
@@ -169,15 +185,22 @@ struct LogDisk {
 struct LogFile {
     file: Box<dyn wal::DiskFile>,
     id: usize,
+    appended_n: AtomicUsize,
     journal: Arc<Journal>,
 }
 
 impl wal::DiskFile for LogFile {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        self.appended_n.fetch_add(1, Ordering::Relaxed);
         self.journal.done(self.file.append(bytes), Step::Write(self.id, bytes.to_vec()))
     }
 
     fn sync(&self) -> io::Result<()> {
+        // The head is synced before a frame is written behind it.
+        let has_frames = 1 < self.appended_n.load(Ordering::Relaxed);
+        if has_frames && *self.journal.kill.lock() == Kill::Written {
+            return Ok(());
+        }
         self.journal.done(self.file.sync(), Step::SyncFile(self.id))
     }
 }
@@ -194,7 +217,7 @@ impl wal::Disk for LogDisk {
     fn create(&self, name: &str) -> io::Result<Box<dyn wal::DiskFile>> {
         let file = self.local.create(name)?;
         let id = self.journal.begin(|id| Step::Create(self.folder.join(name), id));
-        Ok(Box::new(LogFile { file, id, journal: self.journal.clone() }))
+        Ok(Box::new(LogFile { file, id, appended_n: AtomicUsize::new(0), journal: self.journal.clone() }))
     }
 
     fn cut(&self, name: &str, length: u64) -> io::Result<()> {
@@ -312,24 +335,45 @@ fn image(root: &Path, steps: &[Step], left: Left) -> TempDir {
     target
 }
 
+/// The first is pushed to; the second is read by its position.
 const SOURCES: [&str; 2] = ["thing", "other"];
+const SHARD: &str = "nats/other/0";
 
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     /// A request to one of the sources with so many rows, and one more that the contract refuses.
     Push(usize, u64, bool),
+    /// The same, and before it is synced and answered the process is killed and started again.
+    PushKilled(usize, u64, bool),
     Commit,
+    /// The process is killed between the name of the first entry and the sync of its folder, and started again.
+    CommitKilled,
     /// While rows of files come into the table of one of them, so that its own rows stay in the log.
     CommitBeside(usize),
 }
 
-/// A request and how many steps there were when it was answered.
+/// A request and how many steps there were when it was answered, or told by the process after the one that was killed.
 struct Sent {
     source: usize,
     ids: Vec<u64>,
     lines: Vec<String>,
     refused_n: i64,
+    /// Its place in the log.
+    position: i64,
+    /// Where the source stands behind it, if it is read by its position.
+    reached: i64,
+    /// Steps when the process ended that was killed before it answered.
+    killed: Option<usize>,
     answered: usize,
+}
+
+impl Sent {
+    async fn give(&self, opened: &Opened) {
+        match self.source {
+            0 => drop(opened.push(SOURCES[0], &self.lines).await),
+            other => drop(opened.bring(SOURCES[other], SHARD, self.reached, &self.lines).await),
+        }
+    }
 }
 
 /// What was done, in a project of its own.
@@ -351,30 +395,62 @@ async fn recorded(deeds: &[Deed], is_deaf_to_syncs: bool) -> Run {
                     [stream]\nsegment_bytes = \"4 KiB\"\n";
     std::fs::write(stage.path("yizhan.toml"), settings).expect("written");
     let root = stage.path("yizhan.toml").canonicalize().expect("it is there").parent().expect("a folder").to_owned();
-    let journal = Arc::new(Journal { store: root.join("data/store"), is_deaf_to_syncs, told: Mutex::new(Told::default()) });
+    let journal = Arc::new(Journal {
+        store: root.join("data/store"),
+        is_deaf_to_syncs,
+        kill: Mutex::new(Kill::Nowhere),
+        told: Mutex::default(),
+    });
     let folder = root.join("data/log");
     std::fs::create_dir_all(&folder).expect("a folder");
     let lake_disk = LakeDisk { local: lake::LocalDisk { is_synced: false }, journal: journal.clone() };
     let local = wal::LocalDisk::new(&folder, false).expect("a folder");
     let log_disk = LogDisk { local, folder, journal: journal.clone() };
     let disks: Disks = (Arc::new(lake_disk), Arc::new(log_disk));
-    let opened = Opened::of(&root, Some(disks)).await;
+    let mut opened = Opened::of(&root, Some(disks.clone())).await;
     let begun = journal.len();
-    let (mut sent, mut next) = (Vec::new(), 0);
+    // What it did to the disks stays, and what was in its memory is gone.
+    let killed = async |opened: Opened| {
+        // Its files are at rest before the journal looks at them again.
+        opened.house.store.close().await;
+        drop(opened);
+        let n = journal.len();
+        *journal.kill.lock() = Kill::Nowhere;
+        (n, Opened::of(&root, Some(disks.clone())).await)
+    };
+    let (mut sent, mut next, mut reached) = (Vec::new(), 0, 0);
     for deed in deeds {
         match *deed {
-            Deed::Push(source, n, is_one_refused) => {
+            Deed::Push(source, n, is_one_refused) | Deed::PushKilled(source, n, is_one_refused) => {
+                let is_killed = matches!(deed, Deed::PushKilled(..));
                 let ids: Vec<u64> = (next..next + n).collect();
                 next += n;
                 let mut lines: Vec<String> = ids.iter().map(|id| event(*id, "a", (*id % 40) as i64)).collect();
                 if is_one_refused {
                     lines.push(format!("{{\"id\":\"without {next}\"}}"));
                 }
-                opened.push(SOURCES[source], &lines).await;
-                let answered = journal.len();
-                sent.push(Sent { source, ids, lines, refused_n: i64::from(is_one_refused), answered });
+                reached += lines.len() as i64;
+                let refused_n = i64::from(is_one_refused);
+                let mut it = Sent { source, ids, lines, refused_n, position: 0, reached, killed: None, answered: 0 };
+                if is_killed {
+                    *journal.kill.lock() = Kill::Written;
+                }
+                it.give(&opened).await;
+                it.position = opened.house.log.as_ref().map_or(0, |it| it.synced());
+                if is_killed {
+                    let (at, again) = killed(opened).await;
+                    (it.killed, opened) = (Some(at), again);
+                }
+                it.answered = journal.len();
+                sent.push(it);
             }
             Deed::Commit => drop(commit(&opened.house).await.expect("committed")),
+            Deed::CommitKilled => {
+                *journal.kill.lock() = Kill::Linked;
+                // Whatever it said, nobody heard it.
+                drop(commit(&opened.house).await);
+                opened = killed(opened).await.1;
+            }
             Deed::CommitBeside(source) => {
                 let _files = opened.house.meetings[SOURCES[source]].lock().await;
                 commit(&opened.house).await.expect("committed");
@@ -387,51 +463,90 @@ async fn recorded(deeds: &[Deed], is_deaf_to_syncs: bool) -> Run {
     Run { _stage: stage, root, steps, opened: begun, sent }
 }
 
-/// How often staging tells each event of a source.
-async fn told(opened: &Opened, source: &str) -> BTreeMap<u64, u64> {
+/// A number of each event of a source, as a query tells it; nothing while the source has no rows anywhere.
+async fn numbers(opened: &Opened, source: &str, query: &str) -> BTreeMap<u64, i64> {
     let in_log = opened.house.log.iter().any(|it| it.tail().iter().any(|it| it.frame.pipeline == source));
     if !in_log && opened.count(&format!("raw_{source}")).await == 0 {
         return BTreeMap::new();
     }
-    let text = opened.read(&format!("SELECT id, count(*) AS n FROM stg_{source} GROUP BY id")).await;
+    let text = opened.read(query).await;
     let cells = text.lines().filter(|it| it.starts_with("| ")).skip(1).map(|it| {
-        let mut cells = it.split('|').skip(1).map(|it| it.trim().parse().expect("a number"));
-        (cells.next().expect("the event"), cells.next().expect("how often"))
+        let mut cells = it.split('|').skip(1).map(str::trim);
+        let event = cells.next().and_then(|it| it.parse().ok()).expect("the event");
+        (event, cells.next().and_then(|it| it.parse().ok()).expect("a number"))
     });
     cells.collect()
+}
+
+/// How often staging tells each event of a source.
+async fn told(opened: &Opened, source: &str) -> BTreeMap<u64, i64> {
+    numbers(opened, source, &format!("SELECT id, count(*) AS n FROM stg_{source} GROUP BY id")).await
+}
+
+/// Under which number each event of a source stands in its table and in the log.
+async fn placed(opened: &Opened, source: &str) -> BTreeMap<u64, i64> {
+    numbers(opened, source, &format!("SELECT id, file_no FROM raw_{source}")).await
+}
+
+/// How far the source was read that is read by its position.
+async fn reached(opened: &Opened) -> i64 {
+    let found = positions::reached(&opened.house, &format!("raw_{}", SOURCES[1]), SHARD).await.expect("positions");
+    assert!(found.iter().all(|it| it.born_us == 7), "its birth stands with the position: {found:?}");
+    found.map_or(0, |it| it.position)
 }
 
 /// Opens what a cut after `n` steps left, and compares it with what was answered for.
 async fn compare(run: &Run, n: usize, left: Left) {
     let image = image(&run.root, &run.steps[..n], left);
     let again = Opened::of(image.path(), None).await;
-    let mut before = Vec::new();
+    let mut there: Vec<Vec<&Sent>> = Vec::new();
     for (place, source) in SOURCES.iter().enumerate() {
         let found = told(&again, source).await;
         assert!(found.values().all(|it| *it == 1), "step {n}, {left:?}: {source} tells an event twice: {found:?}");
-        for it in run.sent.iter().filter(|it| it.source == place) {
-            let there = it.ids.iter().filter(|id| found.contains_key(id)).count();
-            assert!(there == 0 || there == it.ids.len(), "step {n}, {left:?}: of {:?} there are {there}", it.ids);
+        let of_it = || run.sent.iter().filter(move |it| it.source == place);
+        for it in of_it() {
+            let kept_n = it.ids.iter().filter(|id| found.contains_key(id)).count();
+            assert!(kept_n == 0 || kept_n == it.ids.len(), "step {n}, {left:?}: of {:?} there are {kept_n}", it.ids);
             let is_answered = it.answered <= n;
-            assert!(!is_answered || there == it.ids.len(), "step {n}, {left:?}: {:?} were answered for", it.ids);
+            assert!(!is_answered || kept_n == it.ids.len(), "step {n}, {left:?}: {:?} were answered for", it.ids);
         }
-        let sent: BTreeSet<u64> = run.sent.iter().filter(|it| it.source == place).flat_map(|it| it.ids.clone()).collect();
-        assert!(found.keys().all(|it| sent.contains(it)), "step {n}, {left:?}: {source} tells what nobody sent");
-        before.push(found);
+        let kept: Vec<&Sent> = of_it().filter(|it| it.ids.iter().all(|id| found.contains_key(id))).collect();
+        let ids: BTreeSet<u64> = kept.iter().flat_map(|it| it.ids.clone()).collect();
+        assert!(found.keys().all(|it| ids.contains(it)), "step {n}, {left:?}: {source} tells what nobody sent");
+        there.push(kept);
     }
+    // Each row under the position of its request, and the source that has positions up to that of the last one.
+    let under = |place: usize| -> BTreeMap<u64, i64> {
+        let rows = there[place].iter().flat_map(|it| it.ids.iter().map(move |id| (*id, PUSHED + it.position)));
+        rows.collect()
+    };
+    let read_to = there[1].last().map_or(0, |it| it.reached);
 
     // What the cut broke off is done again: tables, refused rows and counts take nothing twice.
-    let committed = commit(&again.house).await.expect("committed");
-    assert_eq!(committed.stuck, [], "step {n}, {left:?}");
+    for is_committed in [false, true] {
+        if is_committed {
+            let committed = commit(&again.house).await.expect("committed");
+            assert_eq!(committed.stuck, [], "step {n}, {left:?}");
+        }
+        for (place, source) in SOURCES.iter().enumerate() {
+            let found = placed(&again, source).await;
+            assert_eq!(found, under(place), "step {n}, {left:?}, committed: {is_committed}: {source}");
+        }
+        assert_eq!(reached(&again).await, read_to, "step {n}, {left:?}, committed: {is_committed}");
+    }
     assert_eq!(again.house.log.as_ref().map_or(0, |it| it.held()), 0, "step {n}, {left:?}: the log forgets what tables have");
     let counts = again.house.store.pushes().counts().await.expect("counts");
     let mut refused = 0;
     for (place, source) in SOURCES.iter().enumerate() {
-        assert_eq!(told(&again, source).await, before[place], "step {n}, {left:?}: {source}");
-        let is_there = |it: &&Sent| it.source == place && it.ids.iter().all(|id| before[place].contains_key(id));
-        let refused_n: i64 = run.sent.iter().filter(is_there).map(|it| it.refused_n).sum();
-        let kept_n = before[place].len() as i64;
-        assert_eq!(again.count(&format!("raw_{source}")).await, kept_n, "step {n}, {left:?}: {source}");
+        let (table, before) = (format!("raw_{source}"), under(place));
+        let once: BTreeMap<u64, i64> = before.keys().map(|id| (*id, 1)).collect();
+        assert_eq!(told(&again, source).await, once, "step {n}, {left:?}: {source}");
+        let refused_n: i64 = there[place].iter().map(|it| it.refused_n).sum();
+        let kept_n = before.len() as i64;
+        assert_eq!(again.count(&table).await, kept_n, "step {n}, {left:?}: {source}");
+        let position = again.house.lake.position(&table, LOG_APP).await.expect("a readable log");
+        let last = there[place].last().map(|it| it.position);
+        assert_eq!(position, last, "step {n}, {left:?}: the table has the position of its last rows: {source}");
         let counted = counts
             .iter()
             .find(|it| it.pipeline == *source)
@@ -441,22 +556,29 @@ async fn compare(run: &Run, n: usize, left: Left) {
     }
     assert_eq!(again.count("ops_quarantine").await, refused, "step {n}, {left:?}");
 
-    // A sender that was not answered sends again.
-    for it in run.sent.iter().filter(|it| n < it.answered) {
-        again.push(SOURCES[it.source], &it.lines).await;
+    // A sender that was not answered sends again, and a broker is asked for what is behind the position.
+    for it in run.sent.iter().filter(|it| n < it.answered && (it.source == 0 || read_to < it.reached)) {
+        it.give(&again).await;
     }
     commit(&again.house).await.expect("committed");
     for (place, source) in SOURCES.iter().enumerate() {
         let of_it = run.sent.iter().filter(|it| it.source == place);
-        let all: BTreeMap<u64, u64> = of_it.flat_map(|it| it.ids.iter().map(|id| (*id, 1))).collect();
+        let all: BTreeMap<u64, i64> = of_it.flat_map(|it| it.ids.iter().map(|id| (*id, 1))).collect();
         assert_eq!(told(&again, source).await, all, "step {n}, {left:?}: {source}");
+        assert_eq!(again.count(&format!("raw_{source}")).await, all.len() as i64, "step {n}, {left:?}: {source}");
+        let (found, before) = (placed(&again, source).await, under(place));
+        let newest = there.iter().flatten().map(|it| PUSHED + it.position).max().unwrap_or(PUSHED);
+        let is_behind = |(id, no): (&u64, &i64)| before.get(id).map_or(newest < *no, |it| it == no);
+        assert!(found.iter().all(is_behind), "step {n}, {left:?}: {source}: no position is given twice: {found:?}, {before:?}");
     }
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let deed = prop_oneof![
         5 => (0..2_usize, 1..30_u64, any::<bool>()).prop_map(|it| Deed::Push(it.0, it.1, it.2)),
+        1 => (0..2_usize, 1..30_u64, any::<bool>()).prop_map(|it| Deed::PushKilled(it.0, it.1, it.2)),
         2 => Just(Deed::Commit),
+        1 => Just(Deed::CommitKilled),
         2 => (0..2_usize).prop_map(Deed::CommitBeside),
     ];
     prop::collection::vec(deed, 2..10)
@@ -481,6 +603,35 @@ proptest! {
             }
         });
     }
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_cache_survives_a_power_cut_once_the_next_one_told_it() {
+    run(|| async {
+        let deeds = [
+            Deed::Push(0, 5, false),
+            Deed::Push(1, 3, true),
+            Deed::PushKilled(0, 4, true),
+            Deed::Push(1, 2, false),
+            Deed::CommitKilled,
+            Deed::Push(0, 3, false),
+            Deed::PushKilled(1, 4, false),
+            Deed::CommitKilled,
+            Deed::Commit,
+            Deed::Push(1, 2, false),
+        ];
+        let run = recorded(&deeds, false).await;
+        for it in &run.sent {
+            if let Some(n) = it.killed {
+                let image = image(&run.root, &run.steps[..n], Left::Nothing);
+                let again = Opened::of(image.path(), None).await;
+                let found = told(&again, SOURCES[it.source]).await;
+                assert!(it.ids.iter().all(|id| !found.contains_key(id)), "it was in the cache only, or this proves nothing");
+            }
+            compare(&run, it.answered, Left::Nothing).await;
+        }
+        compare(&run, run.steps.len(), Left::Nothing).await;
+    });
 }
 
 #[test]
