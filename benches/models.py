@@ -53,7 +53,9 @@ def polars_payments(data):
 
 def polars_passages(data):
     passed = polars_table(data, "gate_event").group_by("student_key", "occurred_on")
-    days = passed.agg(n=polars.len(), first=polars.col("minute_of_day").min(), last=polars.col("minute_of_day").max())
+    # A sum of 32-bit numbers stays one, and a large campus has more minutes than that.
+    minute = polars.col("minute_of_day").cast(polars.Int64)
+    days = passed.agg(n=polars.len(), first=minute.min(), last=minute.max())
     return days.select(rows_n=polars.len(), n=polars.col("n").sum(), first=polars.col("first").sum(), last=polars.col("last").sum())
 
 
