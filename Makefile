@@ -85,7 +85,7 @@ bench: tools python brokers release
 	target/release/yizhan --data .venv/offers --set transform.as_of_days=1 demo --students 2000 --days 103 --seed 2 --talks --build-only
 	$(PYTHON) benches/offers.py --yizhan target/release/yizhan --data .venv/offers
 	CARGO_TARGET_DIR=target cargo build --release --workspace --example resample --example oulad --example measure_models
-	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/offers
+	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/portrait
 	target/release/examples/measure_models
 	target/release/yizhan demo --students 2000 --days 61 --build-only --data .venv/stream
 	PYTHONPATH=.venv/bench $(PYTHON) benches/stream.py --yizhan target/release/yizhan --data .venv/stream

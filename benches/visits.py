@@ -3,7 +3,7 @@
 Usage: python3 benches/visits.py --data FOLDER [--yizhan target/debug/yizhan] [--example target/debug/examples/resample]
 FOLDER is a demonstration that was built (`yizhan demo --build-only --data FOLDER`); its exports hold the planted truth.
 
-Rooms, residents and offers are those of the lake on the newest date; a plan is a college. Who truly wants support is drawn
+Rooms, residents and offers are those of the lake on the newest Monday, when plans are made; a plan is a college. Who truly wants support is drawn
 from the planted state: six in ten of those who have it, three in a hundred of the others.
 """
 
@@ -26,12 +26,14 @@ def main():
     parser.add_argument("--yizhan", default="target/debug/yizhan")
     parser.add_argument("--example", default="target/debug/examples/resample")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--exports", type=Path, help="where the campus lies, if not in the data folder")
+    parser.add_argument("--on", help="Monday of the plans instead of the newest, such as 2025-12-15")
     parser.add_argument("--times", default="200")
     options = parser.parse_args()
     ask = lambda query: rows(options.yizhan, options.data, query)
-    newest = ask("SELECT max(as_of_on) AS on FROM portrait_student")[0]["on"]
+    newest = options.on or ask("SELECT CAST(date_trunc('week', max(as_of_on)) AS DATE) AS on FROM portrait_student")[0]["on"]
     since = {}
-    with open(Path(options.data) / "exports/truth/students.csv", newline="") as file:
+    with open((options.exports or Path(options.data) / "exports") / "truth/students.csv", newline="") as file:
         for place, it in enumerate(csv.DictReader(file)):
             if it["onset"]:
                 since[place] = date.fromisoformat(it["onset"])

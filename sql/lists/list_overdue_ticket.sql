@@ -19,12 +19,14 @@ overdue_h    = { about = "Hours past the deadline.", about_zh = "超过时限的
 ---*/
 
 SELECT
-    ticket_id,
-    student_key,
-    category,
-    office,
-    submitted_at,
-    due_at,
-    CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', due_at)) AS BIGINT) / 3600 AS overdue_h
+    fct_ticket.ticket_id,
+    fct_ticket.student_key,
+    fct_ticket.category,
+    fct_ticket.office,
+    fct_ticket.submitted_at,
+    fct_ticket.due_at,
+    CAST((date_part('epoch', day_start($as_of)) - date_part('epoch', fct_ticket.due_at)) AS BIGINT) / 3600 AS overdue_h
 FROM fct_ticket
-WHERE is_overdue
+-- Of whom a death was entered is looked for by no list.
+LEFT ANTI JOIN stg_student_departure AS gone ON gone.student_key = fct_ticket.student_key AND gone.gone_on <= $as_of
+WHERE fct_ticket.is_overdue

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::cases::Desk;
 use crate::casework::{on_a_runtime, open};
 use crate::serve::{Document, Server};
-use crate::support::{copy, repository, said, write, yizhan};
+use crate::support::{copy, repository, said, sql, write, yizhan};
 
 const NOW: &str = "2025-11-20T03:55:00+08:00";
 const LISTS: [&str; 6] =
@@ -566,6 +566,26 @@ fn a_request_near_its_deadline_is_one_that_is_open_whoever_sent_it() {
     assert_eq!(told("list_ticket_deadline", "ticket_id", "from_at"), map(&due));
     let offices: BTreeSet<String> = told("list_ticket_deadline", "ticket_id", "office").into_values().collect();
     assert_eq!(offices, BTreeSet::from(["后勤处".to_owned()]), "an office is told by its name");
+}
+
+#[test]
+fn a_request_past_its_deadline_is_listed_each_night_until_it_is_settled() {
+    let data = TempDir::new().expect("a folder");
+    copy(&campus().join("data"), data.path(), &|_| true);
+    let project: &str = &campus().to_string_lossy();
+    for (now, due) in
+        [("2025-11-20T12:00:00+08:00", vec!["anonymous"]), ("2025-11-21T12:00:00+08:00", vec!["anonymous", "near", "reopened"])]
+    {
+        let night = ["transform", "--select", "list_overdue_ticket", "--now", now, "--project", project];
+        let (code, _, wrong) = said(&mut yizhan(data.path(), &night));
+        assert_eq!(code, 0, "{wrong}");
+        let query = "SELECT ticket_id, overdue_h, office FROM list_overdue_ticket \
+                     WHERE as_of_on = (SELECT max(as_of_on) FROM list_overdue_ticket) ORDER BY ticket_id";
+        let rows = sql(data.path(), query);
+        let listed: Vec<&str> = rows.iter().filter_map(|it| it["ticket_id"].as_str()).collect();
+        assert_eq!(listed, due, "{now}");
+        assert!(rows.iter().all(|it| it["office"] == "后勤处" && 0 < it["overdue_h"].as_i64().unwrap_or_default()), "{rows:?}");
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use casework::{AbsenceResult, Role};
 use serde_json::{Value, json};
-use store::{Grant, NewAccount};
+use store::{Grant, NewAbsenceCheck, NewAccount, Who};
 use tempfile::TempDir;
 
 use crate::casework::{on_a_runtime, open};
@@ -134,6 +135,113 @@ fn lists_follow_what_is_pushed_late_rows_are_counted_and_a_full_build_changes_no
         let out = gates.said(&args);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_same(&ticked, &contents(&data));
+    }
+}
+
+/// Whoever passed is out, whatever else is known.
+const OUT: &str = r#"/*---
+kind    = "list"
+live    = true
+about   = "Whoever passed a gate, as long as their building's list holds."
+owner   = "logistics_security_office"
+grain   = ["student_key"]
+subject = "student_key"
+purpose = ["public_safety"]
+
+[columns]
+night_on     = { about = "The night.", class = "trace" }
+last_seen_at = { about = "The last passage.", class = "trace" }
+from_at      = { about = "The same.", class = "trace" }
+until_at     = { about = "An hour after the last of all.", class = "trace" }
+---*/
+SELECT passage.student_key, $as_of AS night_on, max(passage.occurred_at) AS last_seen_at, max(passage.occurred_at) AS from_at,
+    max(building.until_at) AS until_at
+FROM stg_gate_event AS passage
+CROSS JOIN int_building_tonight AS building
+GROUP BY passage.student_key
+"#;
+
+#[test]
+fn a_counselor_is_told_of_tonight_where_a_row_of_theirs_is_answered_by_nobody_since_they_were_seen() {
+    let folder = TempDir::new().expect("a folder");
+    let settings = "[ingest]\napprovals = \"off\"\n[stream]\ncommit_seconds = 3600\ntick_seconds = 3600";
+    let gates = Gates::new(binary(), folder.path(), settings);
+    // The list is complete with the third passage.
+    write(&folder.path().join("sql/intermediate/int_building_tonight.sql"), &BUILDING.replace("count(*) > 0", "count(*) > 2"));
+    write(&folder.path().join("sql/lists/list_out_tonight.sql"), OUT);
+    contract(folder.path(), "student", &[("format = \"xlsx\"", "format = \"csv\""), (".xlsx\"", ".csv\"")]);
+    let input = folder.path().join("files");
+    let student =
+        |person: u32, counselor: &str| format!("20250{person:05},某人,女,C01,,一班,2025,本科,,住宿,在籍,,{counselor}\n");
+    write(
+        &input.join("registry/student.csv"),
+        &format!(
+            "学号,姓名,性别,学院,专业,班级,年级,学段,校区,住宿类型,学籍状态,手机号,责任辅导员工号\n{}{}{}",
+            student(1, "T00001"),
+            student(2, "T00002"),
+            student(3, "")
+        ),
+    );
+    for args in [vec!["ingest", "--input", &input.to_string_lossy()], vec!["transform", "--select", "dim_student"]] {
+        let out = gates.said(&args);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+    let data = folder.path().join("data");
+    let at = chrono::Utc::now().timestamp_millis();
+    let server = gates.serve(None).expect("it starts");
+    push(&server, &gates, &format!("{}\n{}", passage("G1", 1, at - 9_000, 1), passage("G2", 1, at - 9_000, 2)));
+    let passed = "SELECT count(*) AS n FROM stg_gate_event";
+    expect_n(&gates, passed, 2);
+
+    // Nobody is asked of whom they have in charge but the register.
+    let query = "SELECT DISTINCT passage.device_id, passage.student_key, student.counselor_key FROM stg_gate_event AS passage \
+                 INNER JOIN dim_student AS student ON student.student_key = passage.student_key ORDER BY 1";
+    let charge: Vec<(i64, i64)> = gates.sql(query).iter().map(|it| (key(it, "student_key"), key(it, "counselor_key"))).collect();
+    assert_eq!(charge.len(), 2, "{charge:?}");
+    on_a_runtime(async {
+        let store = open(&data).await;
+        for (account, (_, person_key)) in ["lin", "zhou"].into_iter().zip(&charge) {
+            let grants = vec![Grant { role: "counselor".to_owned(), scope: "assigned".to_owned() }];
+            let new = NewAccount { account, password: None, display_name: account, person_key: Some(*person_key), grants };
+            store.accounts().create(new).await.expect("an account");
+        }
+        let night_day = i64::from(schema::time::date_days(campus_day()));
+        let check = NewAbsenceCheck { student_key: charge[0].0, night_day, result: AbsenceResult::InRoom, note: None };
+        let lin = Who { account: "lin".to_owned(), role: Role::Counselor };
+        assert!(store.cases().check_absence(&check, &lin, at * 1_000).await.expect("an answer"));
+    });
+    push(&server, &gates, &passage("G3", 1, at - 8_000, 3));
+    // Nobody is on duty: each would hear of a row of their own, and that of lin's is answered.
+    expect_told(&gates, &data, &["zhou"]);
+    // What is seen of a student after somebody found them in the room is news.
+    push(&server, &gates, &passage("G1", 3, chrono::Utc::now().timestamp_millis(), 1));
+    expect_told(&gates, &data, &["lin", "zhou"]);
+    server.stop();
+}
+
+/// A key of a row, which JSON writes as text.
+fn key(row: &Value, column: &str) -> i64 {
+    row[column].as_i64().or_else(|| row[column].as_str()?.parse().ok()).unwrap_or_else(|| panic!("{column} of {row}"))
+}
+
+/// The campus day that goes on, which begins at 04:00 in China.
+fn campus_day() -> chrono::NaiveDate {
+    (chrono::Utc::now() + chrono::Duration::hours(4)).date_naive()
+}
+
+/// Waits until exactly these accounts were told that a list is ready.
+#[track_caller]
+fn expect_told(gates: &Gates, data: &Path, accounts: &[&str]) {
+    let began = Instant::now();
+    loop {
+        let mut told: Vec<String> = told_of_lists(data).into_iter().flatten().collect();
+        told.sort();
+        if told == accounts {
+            return;
+        }
+        let is_over = told.iter().any(|it| !accounts.contains(&it.as_str())) || PATIENCE < began.elapsed();
+        assert!(!is_over, "{told:?} and not {accounts:?}\n{}", gates.complaint());
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
 
