@@ -77,14 +77,14 @@ bench: tools python brokers release
 	$(PYTHON) -m pip install --quiet --target .venv/bench -r benches/requirements.txt
 	PYTHONPATH=.venv/bench $(PYTHON) benches/card_ingest.py --yizhan target/release/yizhan
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan
-	$(PYTHON) benches/measures.py
 	target/release/yizhan demo --students 40000 --build-only --data .venv/portrait
 	$(PYTHON) benches/portrait.py --yizhan target/release/yizhan --data .venv/portrait
 	PYTHONPATH=.venv/bench $(PYTHON) benches/models.py --yizhan target/release/yizhan --data .venv/portrait
 	$(PYTHON) benches/day.py --yizhan target/release/yizhan --students 5000 --days 103
 	target/release/yizhan --data .venv/offers --set transform.as_of_days=1 demo --students 2000 --days 103 --seed 2 --talks --build-only
 	$(PYTHON) benches/offers.py --yizhan target/release/yizhan --data .venv/offers
-	CARGO_TARGET_DIR=target cargo build --release --workspace --example resample --example oulad --example measure_models
+	CARGO_TARGET_DIR=target cargo build --release --workspace --example measure_speed --example resample --example oulad --example measure_models
+	$(PYTHON) benches/measures.py --example target/release/examples/measure_speed
 	$(PYTHON) benches/visits.py --yizhan target/release/yizhan --example target/release/examples/resample --data .venv/portrait
 	target/release/examples/measure_models
 	target/release/yizhan demo --students 2000 --days 61 --build-only --data .venv/stream

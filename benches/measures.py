@@ -1,6 +1,6 @@
 """Orderliness, regularity and co-occurrence: ours beside plain Python on the same rows, answers compared first.
 
-Usage: python3 benches/measures.py [--students 2000] [--ours 40000] [--profile release|dev]
+Usage: python3 benches/measures.py --example target/release/examples/measure_speed [--students 2000] [--ours 40000]
 Ours runs once at the size that Python can bear and once at that of a large university; Python runs at the first only.
 """
 
@@ -15,11 +15,9 @@ from collections import defaultdict
 from pathlib import Path
 
 
-def ours(students, profile, folder=None):
+def ours(students, example, folder=None):
     """Runs the example and returns what it says: (seconds, mean or edges) by measure, and the peak in MB."""
-    flags = ["--release"] if profile == "release" else []
-    command = ["cargo", "run", "--quiet", *flags, "-p", "portrait", "--example", "measure_speed", "--", str(students)]
-    said = subprocess.run(command + ([str(folder)] if folder else []), check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([example, str(students), *([str(folder)] if folder else [])], check=True, capture_output=True, text=True).stdout
     print(said, end="")
     lines = said.splitlines()
     seconds = [float(re.search(r": ([0-9.]+) s", it).group(1)) for it in lines]
@@ -115,10 +113,10 @@ def main():
     flags = argparse.ArgumentParser()
     flags.add_argument("--students", type=int, default=2000)
     flags.add_argument("--ours", type=int, default=40000)
-    flags.add_argument("--profile", choices=["release", "dev"], default="release")
+    flags.add_argument("--example", required=True, help="the built example of crates/portrait")
     flags = flags.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        seconds, answers, peak = ours(flags.students, flags.profile, folder)
+        seconds, answers, peak = ours(flags.students, flags.example, folder)
         text = {it: (Path(folder) / f"{it}.txt").read_text().splitlines() for it in ["sequences", "passages", "swipes"]}
     sequences = [[int(it) for it in line.split()] for line in text["sequences"]]
     passages = [[(int(d), int(m), i == "1") for d, m, i in (it.split(":") for it in line.split())] for line in text["passages"]]
@@ -132,7 +130,7 @@ def main():
         assert abs(answer - expected) < 1e-6, f"{name}: {answer} is not {expected}"
         print(f"{name:20} ours {own:8.2f} s   Python {python:8.2f} s   {python / max(own, 0.005):8.0f} times")
     print(f"\n{flags.ours} students, ours:")
-    ours(flags.ours, flags.profile)
+    ours(flags.ours, flags.example)
 
 
 if __name__ == "__main__":

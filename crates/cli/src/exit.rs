@@ -7,6 +7,9 @@ use schema::Blame;
 #[error("{0}")]
 pub(crate) struct Caller(pub(crate) String);
 
+/// Try again later.
+pub(crate) const LATER: u8 = 75;
+
 /// 0 well, 1 our bug, 2 the caller's to mend, 75 try again later.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let blame = error.chain().find_map(|it| {
@@ -26,7 +29,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     });
     match blame {
         Some(Blame::Caller) => 2,
-        Some(Blame::World) => 75,
+        Some(Blame::World) => LATER,
         Some(Blame::Us) | None => 1,
     }
 }

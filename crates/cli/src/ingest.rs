@@ -192,7 +192,7 @@ async fn one(
         Err(error) if pipeline.is_database() && error.is::<::ingest::Error>() => {
             let message = crate::exit::chain(error.as_ref());
             match crate::exit::code(&error) {
-                75 => report.unreached.push(message),
+                crate::exit::LATER => report.unreached.push(message),
                 _ => report.refused.push(message),
             }
             report.seconds = began.elapsed().as_secs_f64();

@@ -1,6 +1,7 @@
 //! `yizhan`: settings, wiring, schedule; one file a command.
 
 mod approval;
+mod background;
 mod cases;
 mod commands;
 mod correction;
@@ -50,11 +51,11 @@ fn main() -> ExitCode {
         tracing_subscriber::EnvFilter::new("warn,deltalake_core=error,buoyant_kernel=error,delta_kernel=error,rskafka=off")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(8 << 20).build() {
+    let runtime = match background::runtime("yizhan") {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: could not start: {error}");
-            return ExitCode::from(75);
+            return ExitCode::from(exit::LATER);
         }
     };
     match runtime.block_on(commands::dispatch(cli)) {

@@ -78,7 +78,7 @@ pub(crate) fn report(reports: &[Report], is_json: bool, done: &mut Done) {
         ));
     }
     if done.exit_code == 0 && !unreached.is_empty() {
-        done.exit_code = 75;
+        done.exit_code = crate::exit::LATER;
     }
     if is_json {
         let lines = reports.iter().filter_map(|it| serde_json::to_string(it).ok());

@@ -10,9 +10,12 @@ use async_trait::async_trait;
 use chrono::{Days, NaiveDateTime, Utc};
 use clap::Args;
 use serve::{Catalog, DemoLogin, Done, Jobs, Live, LiveLimits, Order, Topic};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 
 use super::{Common, ingest, quarantine, replay, run, transform};
+use crate::background::Background;
 use crate::handover::{self, Address};
 use crate::house::{Access, House};
 use crate::import::Wizard;
@@ -58,12 +61,14 @@ pub(crate) async fn serve_house(
         streams: bounds.streams_max,
         session_streams: bounds.session_streams_max,
     }));
+    let background = Background::new()?;
     let jobs = Arc::new(HouseJobs {
         house: house.clone(),
         input: house.input(input.as_ref()),
         one_at_a_time: Arc::default(),
         rules,
         live: live.clone(),
+        background: background.handle().clone(),
     });
     // A secret that is missing is known now and not on the night on which it is needed.
     let channels = crate::messages::channels(&house)?;
@@ -121,8 +126,8 @@ pub(crate) async fn serve_house(
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
     let tick = tick::run(house.clone(), sessions.clone(), live.clone(), jobs.one_at_a_time.clone());
-    let tick = house.fixed_now_us.is_none().then(|| tokio::spawn(tick));
-    let upkeep = tokio::spawn(upkeep::run(house.clone(), jobs.one_at_a_time.clone()));
+    let tick = house.fixed_now_us.is_none().then(|| background.handle().spawn(tick));
+    let upkeep = background.handle().spawn(upkeep::run(house.clone(), jobs.one_at_a_time.clone()));
     // Whoever pretends that it is another time asks nobody to come.
     let care = house.fixed_now_us.is_none().then(|| tokio::spawn(care(house.clone(), channels, rules_now.clone(), live)));
     eprintln!("驿站已启动 / serving on http://{listen}  (Ctrl-C 停止 / stops)");
@@ -185,6 +190,7 @@ async fn shutdown() {
 }
 
 /// Work that other processes hand over, and the nightly run: one at a time.
+#[derive(Clone)]
 struct HouseJobs {
     house: Arc<House>,
     input: PathBuf,
@@ -192,11 +198,29 @@ struct HouseJobs {
     /// Follows the calendar of the lake.
     rules: watch::Sender<casework::Rules>,
     live: Arc<Live>,
+    background: Handle,
 }
 
 #[async_trait]
 impl Jobs for HouseJobs {
     async fn run(&self, order: Order) -> Done {
+        // The set ends its work when it is dropped, so what nobody waits for any longer goes on no more than it would here.
+        let (mut work, jobs) = (JoinSet::new(), self.clone());
+        work.spawn_on(async move { jobs.work(order).await }, &self.background);
+        match work.join_next().await {
+            Some(Ok(done)) => done,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            _ => Done {
+                exit_code: crate::exit::LATER,
+                messages: vec!["服务正在停止 / the server stops".to_owned()],
+                ..Done::default()
+            },
+        }
+    }
+}
+
+impl HouseJobs {
+    async fn work(&self, order: Order) -> Done {
         let _one = self.one_at_a_time.lock().await;
         let order = Order { input: Some(order.input.unwrap_or_else(|| self.input.clone())), ..order };
         let mut done = Done::default();
