@@ -109,11 +109,11 @@ def token(flags, *args, settings=()):
 
 
 @contextlib.contextmanager
-def project(flags, more=""):
+def project(flags, more="", commit_seconds=2):
     """A project of its own that takes events without an approval."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=flags.folder))
     try:
-        text = f'packs = ["campus"]\n[store]\nmint = 7\n[ingest]\napprovals = "off"\n[stream]\ncommit_seconds = 2\n{more}'
+        text = f'packs = ["campus"]\n[store]\nmint = 7\n[ingest]\napprovals = "off"\n[stream]\ncommit_seconds = {commit_seconds}\n{more}'
         (folder / "yizhan.toml").write_text(text)
         yield folder
     finally:
@@ -242,11 +242,15 @@ def part_nats(flags):
 
 
 def paced(flags, part, requests, events, connections):
-    """So many requests a second of so many events each, over so many connections."""
-    with project(flags) as folder:
+    """So many requests a second of so many events each, over so many connections, under the settings that the product has.
+
+    A wait begins when the request was due, so the generator's own delay is in it; `sent_` begins when it was sent.
+    """
+    with project(flags, commit_seconds=30) as folder:
         secret = token(flags, "--project", folder)
         with served(flags, "--project", folder) as (port, _):
             bodies, waits, late, refused, took = Bodies("S0", events), [], [], 0, 0.0
+            answered = []
 
             async def flow():
                 nonlocal took
@@ -258,10 +262,12 @@ def paced(flags, part, requests, events, connections):
                 async def one(due, body):
                     nonlocal refused
                     line = await lines.get()
+                    sent = time.perf_counter()
                     status, _ = await line.push(head(secret), body)
                     lines.put_nowait(line)
                     if status == 202:
                         waits.append(time.perf_counter() - due)
+                        answered.append(time.perf_counter() - sent)
                     else:
                         refused += 1
 
@@ -276,6 +282,7 @@ def paced(flags, part, requests, events, connections):
 
             asyncio.run(flow())
             client = {f"client_{key}": it for key, it in milliseconds(late).items() if key in ("p50_ms", "p99_ms")}
+            client |= {f"sent_{key}": it for key, it in milliseconds(answered).items() if key in ("p50_ms", "p99_ms")}
             tell(part, requests_a_second=requests, events_a_second=requests * events, seconds=flags.steady_seconds,
                  requests=len(waits), refused=refused, answered_a_second=round(len(waits) / took), commits=commits(folder),
                  **client, **milliseconds(waits))
