@@ -41,6 +41,7 @@ test: app python chromium postgres brokers
 	cd dashboards && npm test
 	cargo test --workspace --lib --bins --tests
 	node dashboards/test/pages.mjs $(TARGET)/debug/yizhan
+	node dashboards/test/doors.mjs $(TARGET)/debug/yizhan
 
 # Nothing that was answered for may be lost or doubled; the last line is `N passed, M failed`.
 crash: app python postgres brokers

@@ -18,7 +18,7 @@ use arrow::row::{RowConverter, SortField};
 use chrono::Utc;
 use datafusion::catalog::TableProvider;
 use serde::Deserialize;
-use serve::{Live, Students, Topic};
+use serve::{Live, Pushes, StreamDoor, Students, Topic};
 
 use crate::house::House;
 
@@ -46,9 +46,18 @@ struct Seen {
     fact: i64,
     /// The newest frame of the log of pushed events.
     frame: i64,
+    /// How doors stood and what failed.
+    standing: u64,
     /// Looks since sources were last told of, and whether there is something to tell.
     looks: u32,
-    has_delivered: bool,
+    has_news: bool,
+}
+
+impl Seen {
+    fn look_at(&mut self, standing: u64) {
+        self.has_news |= standing != self.standing;
+        self.standing = standing;
+    }
 }
 
 /// What live lists about students held when pages were last told of them, by list and student, as sums of their rows.
@@ -122,10 +131,11 @@ impl Telling {
 }
 
 /// Looks and tells until it is stopped.
-pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
+pub(crate) async fn run(house: Arc<House>, pushes: Arc<dyn Pushes>, live: Arc<Live>) {
     let (mut seen, mut telling) = (Seen::default(), Telling::default());
     loop {
         let mut topics = Vec::new();
+        seen.look_at(standing(&house, &pushes.doors()));
         let looked = look(&house, &mut seen, !telling.has_begun, &mut topics).await;
         let (told, is_new) = telling.after(looked.is_ok(), topics);
         if told.iter().any(|it| matches!(it, Topic::Pipelines { .. })) {
@@ -140,6 +150,15 @@ pub(crate) async fn run(house: Arc<House>, live: Arc<Live>) {
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
+}
+
+/// A sum of what the page of sources says of doors and failures, whatever else they count. A door that is shut brings no rows
+/// that would tell of it.
+fn standing(house: &House, doors: &[StreamDoor]) -> u64 {
+    let notes = |it: &StreamDoor| it.notes.iter().map(|(pipeline, note)| (pipeline.clone(), note.code)).collect::<Vec<_>>();
+    let doors = doors.iter().map(|it| (&it.door, &it.pipeline, it.open_since_us, it.is_stopped, &it.error_en, notes(it)));
+    let failures = house.metrics.failures().into_iter().map(|(what, it)| (what, it.since_us, it.en));
+    house.held.seed.hash_one((doors.collect::<Vec<_>>(), failures.collect::<Vec<_>>()))
 }
 
 /// What changed since the last look.
@@ -160,7 +179,7 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<T
             continue;
         }
         if table.starts_with("raw_") || table == crate::ingest::QUARANTINE {
-            seen.has_delivered = true;
+            seen.has_news = true;
         } else {
             match changed(house, &table).await {
                 Ok(students) => topics.push(Topic::Table { table, version: snapshot.version, students }),
@@ -182,11 +201,11 @@ async fn look(house: &House, seen: &mut Seen, is_first: bool, topics: &mut Vec<T
         topics.extend(moved(&facts));
     }
     let frame = house.log.as_ref().map_or(0, |it| it.synced());
-    seen.has_delivered |= frame != seen.frame;
+    seen.has_news |= frame != seen.frame;
     seen.frame = frame;
     seen.looks += 1;
-    if seen.has_delivered && LOOKS_A_PIPELINE <= seen.looks {
-        (seen.has_delivered, seen.looks) = (false, 0);
+    if seen.has_news && LOOKS_A_PIPELINE <= seen.looks {
+        (seen.has_news, seen.looks) = (false, 0);
         topics.push(Topic::Pipelines { version: chrono::Utc::now().timestamp_micros() });
     }
     unread.map_or(Ok(()), Err)

@@ -241,6 +241,11 @@ impl Metrics {
         self.failures.lock().get(what).cloned()
     }
 
+    /// All that fails now, by pipeline; the commit of the log under the empty name.
+    pub fn failures(&self) -> BTreeMap<String, Failure> {
+        self.failures.lock().clone()
+    }
+
     /// Counts a request that was answered.
     fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
         let labels = [("method", named(method).to_owned()), ("route", route.to_owned()), ("status", status.to_string())];

@@ -104,6 +104,7 @@ pub(crate) async fn serve_house(
         metrics_token,
     };
     let door = Arc::new(Doorstep::new(house.clone(), house.input(input.as_ref()))?);
+    let pushes = Arc::new(Pushing(door.clone()));
     let parts = serve::Parts {
         sessions: sessions.clone(),
         reading: serve::Reading {
@@ -115,13 +116,13 @@ pub(crate) async fn serve_house(
         rules: rules_now.clone(),
         jobs: jobs.clone(),
         imports: Arc::new(Wizard::new(house.clone(), house.input(input.as_ref()))?),
-        pushes: Arc::new(Pushing(door.clone())),
+        pushes: pushes.clone(),
         live: live.clone(),
         metrics: house.metrics.clone(),
         pipelines: Arc::new(Feeds::new(house.clone())),
     };
     let doors = stream::open_doors(&house, &door)?;
-    let telling = tokio::spawn(telling::run(house.clone(), live.clone()));
+    let telling = tokio::spawn(telling::run(house.clone(), pushes, live.clone()));
     let committer = tokio::spawn(stream::run(house.clone(), door));
     let schedule = (house.fixed_now_us.is_none() && house.place.project.join("yizhan.toml").exists())
         .then(|| tokio::spawn(schedule(jobs.clone())));
