@@ -76,6 +76,9 @@ writeFileSync(join(folder, "yizhan.toml"), [
   "[[stream.nats]]", 'name = "gates"', `url = "nats://127.0.0.1:${wire}"`, 'stream = "GATES"', 'subjects = ["gates.>"]', 'pipeline = "gate_event"', "",
 ].join("\n"));
 
+// Before there is a lake.
+execFileSync(yizhan, ["--project", folder, "user", "add", "keeper", "--role", "administrator:university"], {input: "yizhan-demo\n", stdio: ["pipe", "ignore", "inherit"]});
+
 let server;
 let browser;
 let nats = await broker(join(folder, "kept"));
@@ -88,7 +91,6 @@ try {
     if (Date.now() > until) throw new Error("the server did not start");
     await pause(200);
   }
-  execFileSync(yizhan, ["--project", folder, "user", "add", "keeper", "--role", "administrator:university"], {input: "yizhan-demo\n", stdio: ["pipe", "ignore", "inherit"]});
   browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"]});
   const page = await browser.newPage({viewport: {width: 1366, height: 900}, locale: "zh-CN"});
   page.on("pageerror", (error) => wrong.push(`error in the page: ${error.message}`));

@@ -190,6 +190,20 @@ impl Common {
         House::open(&self.place(), settings, access, now).await
     }
 
+    /// Opens to read. A project that has no lake yet gets one: accounts and tokens are made before the first row has come.
+    pub(crate) async fn open_or_begin(&self) -> anyhow::Result<House> {
+        let is_no_lake = |error: &anyhow::Error| {
+            error.chain().any(|it| matches!(it.downcast_ref::<lake::Error>(), Some(lake::Error::NotALake { .. })))
+        };
+        match self.open(Access::Read).await {
+            // In a folder that is no project the caller stands in the wrong place.
+            Err(error) if is_no_lake(&error) && self.place().project.join("yizhan.toml").exists() => {
+                self.open(Access::Write).await
+            }
+            opened => opened,
+        }
+    }
+
     /// The instant that the command is at: `--now`, else the clock on the wall.
     pub(crate) fn now_us(&self, settings: &Settings) -> anyhow::Result<i64> {
         let now = self.now.as_deref().map(|it| parse_now(it, &mut settings.campus.clock())).transpose();

@@ -9,7 +9,6 @@ use store::PushToken;
 use super::{Common, owner};
 use crate::exit::Caller;
 use crate::handover;
-use crate::house::Access;
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
@@ -41,11 +40,7 @@ enum Verb {
 
 impl Token {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = match common.open(Access::Read).await {
-            // Tokens are made before the first row has come, and so before there is a lake.
-            Err(error) if is_no_lake(&error) => common.open(Access::Write).await?,
-            opened => opened?,
-        };
+        let house = common.open_or_begin().await?;
         let pushes = house.store.pushes();
         let now_us = chrono::Utc::now().timestamp_micros();
         match self.command {
@@ -98,10 +93,6 @@ impl Token {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn is_no_lake(error: &anyhow::Error) -> bool {
-    error.chain().any(|it| matches!(it.downcast_ref::<lake::Error>(), Some(lake::Error::NotALake { .. })))
 }
 
 /// Who may push is decided by a person, so it stands in the audit log.

@@ -9,7 +9,6 @@ use store::{Grant, NewAccount};
 
 use super::Common;
 use crate::exit::Caller;
-use crate::house::Access;
 
 #[derive(Debug, Args)]
 pub(crate) struct User {
@@ -44,7 +43,7 @@ enum Verb {
 
 impl User {
     pub(crate) async fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let house = common.open(Access::Read).await?;
+        let house = common.open_or_begin().await?;
         match self.command {
             Verb::Add { account, role, display_name, number } => {
                 let mut grants = Vec::new();
