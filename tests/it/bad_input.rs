@@ -1,6 +1,7 @@
 //! Bad input gets a sentence that says what, where and what to do, an exit code, and leaves nothing half-written.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
@@ -53,6 +54,17 @@ fn the_projects_on_public_data_are_sound() {
         let own = std::fs::read_dir(folder.join("pipelines")).expect("a folder").count();
         assert!(project != "oulad" || text.starts_with(&format!("{own} pipelines, ")), "{project}: {text}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn output_that_nobody_reads_ends_the_program_without_a_panic() {
+    let data = TempDir::new().expect("a folder");
+    let mut child = yizhan(data.path(), &["config"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // Gone before a line was written.
+    drop(child.stdout.take());
+    let out = child.wait_with_output().expect("it ends");
+    assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(141), ""));
 }
 
 #[test]

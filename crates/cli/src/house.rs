@@ -105,6 +105,9 @@ impl House {
                 Durability::Os => lake::Durability::Os,
             },
         };
+        if access == Access::Write {
+            crate::disk::private_folder(&place.data)?;
+        }
         // The lock comes first: whoever does not get it touches nothing.
         let lake = match (access, lake_disk) {
             (Access::Write, Some(disk)) => Lake::open_on(config("lake").root, disk).await?,

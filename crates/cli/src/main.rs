@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         tracing_subscriber::EnvFilter::new("warn,deltalake_core=error,buoyant_kernel=error,delta_kernel=error,rskafka=off")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    exit::when_nobody_reads();
     let runtime = match background::runtime("yizhan") {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -19,6 +19,16 @@ pub enum Error {
         /// What could not be read.
         what: String,
     },
+    /// Log and tables are not of the same time, as after one of them alone was put back from a backup.
+    #[error("推送日志 {path}：{zh} / log {path}: {en}", path = path.display())]
+    Apart {
+        /// The file that shows it.
+        path: PathBuf,
+        /// What is missing, and what to do.
+        zh: String,
+        /// The same in English.
+        en: String,
+    },
     /// The log holds as much as it may until a commit empties it.
     #[error("the log holds {held} bytes that no table has yet, and may hold {limit}")]
     Full {
@@ -81,7 +91,7 @@ impl Error {
     /// Says whose move it is.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::TooLarge { .. } => Blame::Caller,
+            Error::TooLarge { .. } | Error::Apart { .. } => Blame::Caller,
             Error::Full { .. } | Error::Lost { .. } | Error::Io { .. } | Error::Damaged { .. } => Blame::World,
             Error::Arrow { .. } => Blame::Us,
         }

@@ -32,6 +32,9 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+/// Behind the name of the log's first file: the frames that are missing before it are given up.
+const GIVEN_UP: &str = ".given-up";
+
 const WAITING: u8 = 0;
 const DURABLE: u8 = 1;
 const LOST: u8 = 2;
@@ -112,7 +115,8 @@ impl Log {
     /// folder.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if frames that were answered for cannot be read, or the disk refuses.
+    /// [`Error::Damaged`] if frames that were answered for cannot be read, [`Error::Apart`] if log and tables are not of
+    /// the same time, or the disk refuses.
     pub fn open(folder: &Path, is_synced: bool, config: Config, committed: i64) -> Result<Self, Error> {
         let disk = LocalDisk::new(folder, is_synced);
         let disk = disk.map_err(|source| Error::Io { action: "make", path: folder.to_owned(), source })?;
@@ -126,6 +130,26 @@ impl Log {
     pub fn open_on(disk: Arc<dyn Disk>, config: Config, committed: i64) -> Result<Self, Error> {
         let (mut frames, mut closed, mut cuts): (VecDeque<Arc<Kept>>, _, _) = (VecDeque::new(), VecDeque::new(), Vec::new());
         let names = names(&*disk)?;
+        // What the log forgot was in a table: these tables are older ones, and what lies between is in neither.
+        if let Some((first, name)) = names.first().filter(|it| committed + 1 < it.0) {
+            let given_up = format!("{name}{GIVEN_UP}");
+            if !disk.list().map_err(io("list", &*disk, ""))?.contains(&given_up) {
+                let (path, n) = (disk.shown().join(name), first - 1 - committed);
+                return Err(Error::Apart {
+                    zh: format!(
+                        "它从第 {first} 帧开始，而数据湖只到第 {committed} 帧：数据湖比推送日志旧，其间 {n} 帧两边都没有。请放回与日志同一时刻的\
+                         数据湖；若确实没有，在它旁边新建空文件 {given_up}，表示放弃这些数据，再启动"
+                    ),
+                    en: format!(
+                        "it begins with frame {first}, and no table has one above {committed}: the lake is older than the log, and the {n} \
+                         between are in neither. Put the lake of the log's own time back; if there is none, an empty file {given_up} beside \
+                         it says that they are given up"
+                    ),
+                    path,
+                });
+            }
+            tracing::warn!(first, committed, "frames between lake and log are given up");
+        }
         let mut next = None;
         for (place, (first, name)) in names.iter().enumerate() {
             let path = disk.shown().join(name);
@@ -163,11 +187,16 @@ impl Log {
         let last = next.map_or(0, |it| it - 1);
         // A file whose head was cut has no frames and is gone: it says nothing of age.
         if let Some(Closed { name, .. }) = closed.back().filter(|_| last < committed) {
-            let what = format!(
-                "it ends with frame {last}, and a table has frame {committed}: the log is older than the lake; put the newer one \
-                 back, or move this folder away if there is none"
-            );
-            return Err(Error::Damaged { path: disk.shown().join(name), offset: 0, what });
+            return Err(Error::Apart {
+                path: disk.shown().join(name),
+                zh: format!(
+                    "它到第 {last} 帧为止，而数据湖已有第 {committed} 帧：推送日志比数据湖旧。请放回较新的日志；若确实没有，把日志文件夹移走"
+                ),
+                en: format!(
+                    "it ends with frame {last}, and a table has frame {committed}: the log is older than the lake; put the newer one \
+                     back, or move this folder away if there is none"
+                ),
+            });
         }
         let last = last.max(committed);
         let held = frames.iter().map(|it| it.bytes).sum();

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use crate::disk::{Disk, DiskFile};
-use crate::segment::HEAD;
+use crate::segment::{HEAD, first_of};
 use crate::{Config, Error, Frame, Log, Ticket, torn};
 
 #[derive(Debug, Default, Clone)]
@@ -326,6 +326,32 @@ fn a_file_that_is_missing_or_cut_in_the_middle_is_told() {
 }
 
 #[test]
+fn a_log_behind_a_lake_that_was_put_back_is_not_opened_until_what_lies_between_is_given_up() {
+    let disk = Arc::new(Memory::default());
+    let log = open(&disk, 0).expect("a log");
+    for id in 1..=30 {
+        log.wait(&append(&log, id).expect("room")).expect("a disk");
+    }
+    log.truncate(25).expect("a disk");
+    drop(log);
+    let name = disk.list().expect("names").into_iter().min().expect("a file");
+    let first = first_of(&name).expect("a file of the log");
+    assert_eq!(ids(&open(&disk, first - 1).expect("all between is in a table")).len() as i64, 30 - first + 1);
+    let error = open(&disk, first - 3).expect_err("two are missing");
+    assert!(matches!(&error, Error::Apart { path, .. } if *path == Path::new("log").join(&name)), "{error}");
+    let words = error.to_string();
+    assert!(words.contains("the lake is older than the log, and the 2 between") && words.contains("其间 2 帧"), "{words}");
+    disk.create(&format!("{name}.given-up")).expect("an empty file");
+    let log = open(&disk, first - 3).expect("they are given up");
+    assert_eq!(log.tail().first().expect("a frame").position, first);
+    // It speaks of those frames only.
+    log.truncate(30).expect("a disk");
+    drop(log);
+    open(&disk, 27).expect_err("others are missing");
+    assert_eq!(append(&open(&disk, 30).expect("a log"), 1).expect("room").position, 31);
+}
+
+#[test]
 fn cut_at_any_byte_the_log_has_exactly_the_frames_before_and_goes_on() {
     let disk = Arc::new(Memory::default());
     let log = Log::open_on(disk.clone(), Config { segment_bytes: 1 << 20, ..CONFIG }, 0).expect("a log");
@@ -448,7 +474,7 @@ fn a_full_disk_keeps_what_was_answered_for_gives_back_what_tables_have_and_recov
     assert_eq!((ids(&log).len(), disk.names.lock().len()), (0, 1));
     for left in [Left::All, Left::Synced] {
         let crashed = Arc::new(disk.crashed(left));
-        assert_eq!(append(&open(&crashed, 0).expect("a log"), 22).expect("room").position, 21);
+        assert_eq!(append(&open(&crashed, 20).expect("a log"), 22).expect("room").position, 21);
     }
     *disk.refusals.is_full.lock() = false;
     let ticket = append(&log, 22).expect("room again");
@@ -544,20 +570,25 @@ impl Model {
                 Step::Reopen => {
                     self.wait(log);
                     // A disk that refuses here is asked again.
-                    if let Ok(again) = open(disk, self.truncated) {
+                    if let Ok(again) = open(disk, self.committed()) {
                         *log = again;
                     }
                 }
                 Step::Kill => {
                     self.open.clear();
                     // A process that cannot open the log ends, and is started again.
-                    let again = (0..REFUSED_MAX).find_map(|_| open(disk, self.truncated).ok());
+                    let again = (0..REFUSED_MAX).find_map(|_| open(disk, self.committed()).ok());
                     *log = again.expect("a disk that refuses no longer is opened");
                     self.told(log);
                 }
                 _ => self.take(log, step),
             }
         }
+    }
+
+    /// The highest position that any table has: what is released is in one.
+    fn committed(&self) -> i64 {
+        self.released.last().map_or(self.truncated, |it| self.truncated.max(*it))
     }
 
     /// What an opening tells may be in a table a moment later: from then on it is as good as answered for.
@@ -635,7 +666,7 @@ proptest! {
             // Whoever waits now is told nothing.
             model.open.clear();
             disk = Arc::new(disk.crashed(left));
-            log = open(&disk, model.truncated).expect("whatever is left is readable");
+            log = open(&disk, model.committed()).expect("whatever is left is readable");
             model.check(&log);
             model.told(&log);
         }
@@ -643,6 +674,6 @@ proptest! {
         assert_eq!(model.open.len(), 1, "it goes on");
         model.wait(&log);
         model.check(&log);
-        model.check(&open(&disk, model.truncated).expect("a log"));
+        model.check(&open(&disk, model.committed()).expect("a log"));
     }
 }

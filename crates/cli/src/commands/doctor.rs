@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use serve::{Urgency, span};
+use serve::{Sentence, Urgency, span};
 use store::{ChannelUse, RunResult};
 
 use super::{Common, Format, demo};
@@ -58,13 +58,10 @@ impl Doctor {
             }
         }
         let code = doctor::exit_code(&lines);
-        let is_json = self.json || common.format() == Format::Json;
-        for it in &lines {
-            if is_json {
-                println!("{}", json!(it));
-            } else {
-                println!("{}", shown(it));
-            }
+        if self.json || common.format() == Format::Json {
+            lines.iter().for_each(|it| println!("{}", json!(it)));
+        } else {
+            folded(&lines).iter().for_each(|it| println!("{}", shown(it)));
         }
         Ok(ExitCode::from(code))
     }
@@ -80,17 +77,37 @@ fn ask(address: &Address) -> Option<Value> {
     serde_json::from_str(&asked.call().ok()?.body_mut().read_to_string().ok()?).ok()
 }
 
-/// A line of a report for people.
-fn shown(it: &Line) -> String {
-    let mark = match it.said.urgency {
+/// Lines that say the same of several things, together where the first of them stood.
+fn folded(lines: &[Line]) -> Vec<(Vec<&str>, &Sentence)> {
+    let mut folded: Vec<(Vec<&str>, &Sentence)> = Vec::new();
+    for line in lines {
+        match folded.iter_mut().find(|it| *it.1 == line.said) {
+            Some((about, _)) => about.push(&line.about),
+            None => folded.push((vec![&line.about], &line.said)),
+        }
+    }
+    folded
+}
+
+/// A line of a report for people, and below it what is to be done and, if it speaks of several, of which.
+fn shown((about, said): &(Vec<&str>, &Sentence)) -> String {
+    let mark = match said.urgency {
         Urgency::Ok => "✓",
         Urgency::Watch => "!",
         Urgency::Act => "✗",
     };
-    let said = &it.said;
-    let mut text = format!("{mark} {:<22} {} / {}", it.about, said.text_zh, said.text_en);
+    let below = |mark: &str, text: &str| format!("\n  {:<22} {mark}{text}", "");
+    let name = match about.as_slice() {
+        [one] => (*one).to_owned(),
+        several => format!("× {}", several.len()),
+    };
+    let mut text = format!("{mark} {name:<22} {} / {}", said.text_zh, said.text_en);
     if !said.todo_zh.is_empty() {
-        text.push_str(&format!("\n  {:<22} → {} / {}", "", said.todo_zh, said.todo_en));
+        text.push_str(&below("→ ", &format!("{} / {}", said.todo_zh, said.todo_en)));
+    }
+    if 1 < about.len() {
+        // Six names fit beside each other on most screens.
+        about.chunks(6).for_each(|it| text.push_str(&below("", &it.join(", "))));
     }
     text
 }
@@ -408,7 +425,17 @@ mod tests {
     #[test]
     fn a_line_says_state_what_and_what_to_do() {
         let line = Line::new("log", "torn", Urgency::Watch, ["甲".to_owned(), "a".to_owned()], ["乙", "b"]);
-        assert_eq!(shown(&line), "! log                    甲 / a\n                         → 乙 / b");
+        let text = |lines: &[Line]| folded(lines).iter().map(shown).collect::<Vec<_>>();
+        assert_eq!(text(std::slice::from_ref(&line)), ["! log                    甲 / a\n                         → 乙 / b"]);
+        let same = Line { about: "lake".to_owned(), ..line.clone() };
+        let other = Line::new("store", "torn", Urgency::Act, ["丙".to_owned(), "c".to_owned()], ["", ""]);
+        assert_eq!(
+            text(&[line.clone(), other, same]),
+            [
+                "! × 2                    甲 / a\n                         → 乙 / b\n                         log, lake",
+                "✗ store                  丙 / c"
+            ]
+        );
         assert_eq!(
             json!(line),
             json!({ "about": "log", "code": "torn", "urgency": "watch", "text_zh": "甲", "text_en": "a", "todo_zh": "乙", "todo_en": "b" })

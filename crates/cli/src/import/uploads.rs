@@ -145,16 +145,12 @@ impl Uploads {
 }
 
 fn write(folder: &Path, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut folders = std::fs::DirBuilder::new();
+    // Names and numbers of persons, not yet sealed: nobody else of the machine reads them.
+    crate::disk::private_folder(folder)?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
-    {
-        // Names and numbers of persons, not yet sealed: nobody else of the machine reads them.
-        std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    folders.recursive(true).create(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).with_context(|| format!("could not write {}", path.display()))?;
     std::io::Write::write_all(&mut file, bytes).with_context(|| format!("could not write {}", path.display()))
 }
