@@ -168,7 +168,7 @@ fn before_the_break_every_open_case_gets_somebody_and_a_rhythm() {
     let case = psych(&counselor, &counselor.students().remove(2), "2");
     let list = counselor.get("/follow-ups/breaks", "/follow-ups/breaks");
     let (from, until) = (word(&list["from_on"]), word(&list["until_on"]));
-    assert!(NOW[..10].to_owned() < from && from < until, "{from} {until}");
+    assert!(NOW[..10] < *from && from < until, "{from} {until}");
     let is_listed =
         |list: &Value| list["rows"].as_array().expect("rows").iter().any(|it| it["thread_key"] == thread(&case).as_str());
     assert!(is_listed(&list), "{list}");

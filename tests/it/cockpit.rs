@@ -230,7 +230,7 @@ fn no_hidden_figure_is_worked_out_by_taking_the_told_ones_off_the_whole() {
                 assert!(!found.is_some_and(|it| (1..5).contains(&it)), "{date}: {figure} is {found:?} of {rows:?}");
                 assert!(!told.iter().flatten().any(|it| (1..5).contains(it)), "{date}: {figure} of {rows:?}");
             }
-            for size in sizes.iter().filter(|it| it["as_of_on"].to_string() == date) {
+            for size in sizes.iter().filter(|it| it["as_of_on"] == date) {
                 let own: Vec<Option<i64>> =
                     rows.iter().filter(|it| it["scope"] == size["scope"]).map(|it| it["student_n"].as_i64()).collect();
                 let found = worked_out(size["student_n"].as_i64(), &own);

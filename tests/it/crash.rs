@@ -203,7 +203,7 @@ pub(crate) fn passage(device: &str, seq: u64, at_ms: i64, person: u64) -> String
     format!(
         "{{\"device_id\":\"{device}\",\"event_seq\":{seq},\"event_ms\":{at_ms},\"sent_ms\":{at_ms},\"person_id\":\"20250{person:05}\",\
          \"direction\":\"{}\",\"method\":\"card\"}}",
-        if seq % 2 == 0 { "in" } else { "out" }
+        if seq.is_multiple_of(2) { "in" } else { "out" }
     )
 }
 

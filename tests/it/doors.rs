@@ -427,7 +427,7 @@ fn messages_of_jetstream_are_read_by_position_and_a_broker_that_lost_some_is_tol
     let gates = project(&project_folder, &door);
     let now = now_ms();
     let event = |seq: u64| {
-        let subject = if seq % 2 == 0 { "gates.north".to_owned() } else { format!("gates.south.{}", seq % 5) };
+        let subject = if seq.is_multiple_of(2) { "gates.north".to_owned() } else { format!("gates.south.{}", seq % 5) };
         (subject, passage("G1", seq, now - seq as i64, seq))
     };
     // Out of order, and every third of them twice.

@@ -390,7 +390,7 @@ fn a_living_server_sends_by_itself() {
     assert_eq!(server.post(&take_on, &with(stranger.as_str()), &Value::Null).status, 404);
     let shown = || {
         let rows = server.get("/api/v1/notices", Some(&cookie)).body["rows"].clone();
-        let own = rows.as_array().expect("rows").iter().find(|it| it["message_id"] == id.to_string()).cloned();
+        let own = rows.as_array().expect("rows").iter().find(|it| it["message_id"] == id).cloned();
         own.unwrap_or_else(|| panic!("the message is not among {rows}"))
     };
     assert_eq!(shown()["taken_at"], Value::Null, "it waits until somebody takes it on");

@@ -177,7 +177,7 @@ impl Source for Nats {
     }
 
     fn send(&mut self, _: &Gates, _: &Living, _: &str, rows: &[String]) -> Sent {
-        let subject = |n: usize| if n % 2 == 0 { "crash.north" } else { "crash.south" };
+        let subject = |n: usize| if n.is_multiple_of(2) { "crash.north" } else { "crash.south" };
         let messages: Vec<(String, String)> =
             rows.chunks(10).enumerate().map(|(n, it)| (subject(n).to_owned(), it.join("\n"))).collect();
         publish_all(&self.runtime, self.port, &messages);
@@ -215,7 +215,7 @@ impl Source for Drops {
         };
         put(&format!("{name}-{}.jsonl", self.n), &rows.join("\n"));
         // Some write what is no events: it is refused, and keeps nothing else waiting.
-        if self.n % 4 == 0 {
+        if self.n.is_multiple_of(4) {
             put(&format!("wrong-{}.jsonl", self.n), "this is\nno JSON\n");
         }
         Sent::Acknowledged
@@ -324,7 +324,7 @@ impl Source for Database {
             )
         };
         // Some transactions never were.
-        if self.n % 3 == 0 {
+        if self.n.is_multiple_of(3) {
             let never = "UPDATE passage SET event_seq = event_seq + 9000000000 WHERE event_seq < 10";
             session.run(&format!("BEGIN; {} {never}; ROLLBACK", put(rows)));
         }

@@ -140,7 +140,7 @@ fn met(
     seen: u32,
     sheets: &mut Lines,
 ) {
-    let is_here = |it: &&u32| world.people.students[**it as usize].bed.is_some_and(|bed| u32::from(bed.0) == room);
+    let is_here = |it: &&u32| world.people.students[**it as usize].bed.is_some_and(|bed| bed.0 == room);
     for index in world.people.residents[building].iter().filter(is_here).take(seen as usize) {
         let student = &world.people.students[*index as usize];
         let mut draw = Draw::new(world.seed, Purpose::Sheet, u64::from(*index), day as u64);

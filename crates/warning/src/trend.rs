@@ -302,11 +302,11 @@ pub fn signals(trends: &[Trend], rules: &Rules, members: &[Member], weeks: &[Wee
         let rows: Vec<usize> = (0..scored.len()).filter(|it| scored[*it].trend == trend).collect();
         let shared = environment::shared(&rules.environment, &members, &scored, &rows, trend);
         notices.extend(shared.notices);
-        for week in 0..usize::from(rules.recent_weeks) {
+        for (week, shared) in shared.shifts.iter().enumerate().take(usize::from(rules.recent_weeks)) {
             let off_peers = peers(rules, &members, &scored, &rows, week);
             for (place, row) in rows.iter().enumerate() {
                 // The greater of what the peers and what the surroundings did: taking off both would count it twice.
-                shifts[*row][week] = off_peers[place].max(shared.shifts[week][place]);
+                shifts[*row][week] = off_peers[place].max(shared[place]);
             }
         }
     }
@@ -355,11 +355,11 @@ fn score(trends: &[Trend], rules: &Rules, members: &[&Member], weeks: &[Week]) -
         };
         scored.push(Scored { member, trend, z: Vec::new(), n, cov, input });
     }
-    for trend in 0..trends.len() {
-        let usual = usual_spread(rules, trends[trend].is_of_events, scored.iter().filter(|it| it.trend == trend));
+    for (trend, Trend { is_of_events, .. }) in trends.iter().enumerate() {
+        let usual = usual_spread(rules, *is_of_events, scored.iter().filter(|it| it.trend == trend));
         for it in scored.iter_mut().filter(|it| it.trend == trend) {
             it.input.usual_spread = usual;
-            it.input.usual_weeks = if trends[trend].is_of_events || usual == 0.0 { 0.0 } else { rules.usual_weeks };
+            it.input.usual_weeks = if *is_of_events || usual == 0.0 { 0.0 } else { rules.usual_weeks };
             it.z = it.input.against_past(recent).1;
         }
     }

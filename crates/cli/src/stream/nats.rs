@@ -745,7 +745,7 @@ mod tests {
         assert!(matches!(SignIn::new(&config("").broker(), &config("")), Ok(SignIn::Nobody)));
         let nkey = config(&format!("nkey = {}", secret(SEED)));
         assert!(matches!(SignIn::new(&nkey.broker(), &nkey), Ok(SignIn::Nkey(seed)) if seed == SEED));
-        assert_eq!(nkey.secret_files(), [path.clone()]);
+        assert_eq!(nkey.secret_files(), std::slice::from_ref(&path));
         let both = config(&format!("user = \"yizhan\"\nnkey = {}", secret(SEED)));
         assert!(said(&both).contains("one of user, nkey and credentials"), "{}", said(&both));
         let wrong = config(&format!("nkey = {}", secret(public)));

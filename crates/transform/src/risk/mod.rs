@@ -119,7 +119,7 @@ pub(crate) fn definitions(models: &[Model], nodes: &BTreeMap<String, Node>) -> R
         if found.contains(model.name.as_str()) {
             return Err(refuse("a rule or trend has the same name: offers could not tell them apart".to_owned()));
         }
-        sensitive(&[model.name.clone()]).map_err(|it| refuse(it.to_string()))?;
+        sensitive(std::slice::from_ref(&model.name)).map_err(|it| refuse(it.to_string()))?;
         let mut inputs: Vec<Input> = front.inputs.iter().map(|it| Input::read(it)).collect();
         inputs.sort_by(|a, b| a.name.cmp(&b.name));
         for input in &inputs {
