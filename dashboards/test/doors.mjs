@@ -93,7 +93,8 @@ try {
   }
   browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"]});
   const page = await browser.newPage({viewport: {width: 1366, height: 900}, locale: "zh-CN"});
-  page.on("pageerror", (error) => wrong.push(`error in the page: ${error.message}`));
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
   let loads = 0;
   page.on("load", () => (loads += 1));
   await page.goto(`http://127.0.0.1:${web}/login`);
@@ -129,6 +130,7 @@ try {
   is("one that comes back with less than was taken is told, with what to do", await says(/nats\/gates\S* 未接通：.*GATES.*处理后重启/s));
   is("and nothing is read from its beginning", (await n()) === sent - 1);
   is("the page was never loaded again", loads === loaded);
+  is(`no error in the page${errors.map((it) => `: ${it}`).join("")}`, errors.length === 0);
   if (process.env.SHOT !== undefined) await page.screenshot({path: process.env.SHOT, fullPage: false});
 } finally {
   await browser?.close();

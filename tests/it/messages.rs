@@ -388,9 +388,11 @@ fn a_living_server_sends_by_itself() {
     let stranger = server.login("psychologist");
     let with = |cookie| [("x-yizhan", "1"), ("cookie", cookie)];
     assert_eq!(server.post(&take_on, &with(stranger.as_str()), &Value::Null).status, 404);
+    let id_text = id.to_string();
     let shown = || {
         let rows = server.get("/api/v1/notices", Some(&cookie)).body["rows"].clone();
-        let own = rows.as_array().expect("rows").iter().find(|it| it["message_id"] == id).cloned();
+        // Keys are text in JSON.
+        let own = rows.as_array().expect("rows").iter().find(|it| it["message_id"].as_str() == Some(id_text.as_str())).cloned();
         own.unwrap_or_else(|| panic!("the message is not among {rows}"))
     };
     assert_eq!(shown()["taken_at"], Value::Null, "it waits until somebody takes it on");

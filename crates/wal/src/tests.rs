@@ -207,13 +207,19 @@ fn open(disk: &Arc<Memory>, committed: i64) -> Result<Log, Error> {
     Log::open_on(disk.clone(), CONFIG, committed)
 }
 
-#[test]
-fn what_is_appended_comes_back_in_order_and_whole() {
+/// A log of so many frames that survive, and its disk.
+fn filled(n: u64) -> (Arc<Memory>, Log) {
     let disk = Arc::new(Memory::default());
     let log = open(&disk, 0).expect("a log");
-    for id in 1..=50 {
+    for id in 1..=n {
         log.wait(&append(&log, id).expect("room")).expect("a disk");
     }
+    (disk, log)
+}
+
+#[test]
+fn what_is_appended_comes_back_in_order_and_whole() {
+    let (disk, log) = filled(50);
     assert!(2 < disk.names.lock().len(), "the log goes over several files");
     let again = open(&disk, 0).expect("a log");
     assert_eq!(again.tail().iter().map(|it| it.position).collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
@@ -307,11 +313,7 @@ fn a_byte_that_turned_in_what_was_answered_for_is_told_with_file_and_place() {
 
 #[test]
 fn a_file_that_is_missing_or_cut_in_the_middle_is_told() {
-    let disk = Arc::new(Memory::default());
-    let log = open(&disk, 0).expect("a log");
-    for id in 1..=30 {
-        log.wait(&append(&log, id).expect("room")).expect("a disk");
-    }
+    let (disk, log) = filled(30);
     let names = disk.list().expect("a list");
     let without = disk.crashed(Left::All);
     without.names.lock().remove(&names[1]);
@@ -327,11 +329,7 @@ fn a_file_that_is_missing_or_cut_in_the_middle_is_told() {
 
 #[test]
 fn a_log_behind_a_lake_that_was_put_back_is_not_opened_until_what_lies_between_is_given_up() {
-    let disk = Arc::new(Memory::default());
-    let log = open(&disk, 0).expect("a log");
-    for id in 1..=30 {
-        log.wait(&append(&log, id).expect("room")).expect("a disk");
-    }
+    let (disk, log) = filled(30);
     log.truncate(25).expect("a disk");
     drop(log);
     let name = disk.list().expect("names").into_iter().min().expect("a file");
@@ -455,11 +453,7 @@ fn a_local_folder_keeps_frames_and_lets_a_reader_look_beside_the_writer() {
 
 #[test]
 fn a_full_disk_keeps_what_was_answered_for_gives_back_what_tables_have_and_recovers() {
-    let disk = Arc::new(Memory::default());
-    let log = open(&disk, 0).expect("a log");
-    for id in 1..=20 {
-        log.wait(&append(&log, id).expect("room")).expect("a disk");
-    }
+    let (disk, log) = filled(20);
     *disk.refusals.is_full.lock() = true;
     let refused = [append(&log, 21), append(&log, 21)].map(|it| it.expect_err("the disk is full"));
     assert!(refused.iter().all(Error::is_disk_full), "{refused:?}");
