@@ -219,7 +219,7 @@ fn filled(n: u64) -> (Arc<Memory>, Log) {
 
 #[test]
 fn what_is_appended_comes_back_in_order_and_whole() {
-    let (disk, log) = filled(50);
+    let (disk, _log) = filled(50);
     assert!(2 < disk.names.lock().len(), "the log goes over several files");
     let again = open(&disk, 0).expect("a log");
     assert_eq!(again.tail().iter().map(|it| it.position).collect::<Vec<_>>(), (1..=50).collect::<Vec<_>>());
@@ -313,7 +313,7 @@ fn a_byte_that_turned_in_what_was_answered_for_is_told_with_file_and_place() {
 
 #[test]
 fn a_file_that_is_missing_or_cut_in_the_middle_is_told() {
-    let (disk, log) = filled(30);
+    let (disk, _log) = filled(30);
     let names = disk.list().expect("a list");
     let without = disk.crashed(Left::All);
     without.names.lock().remove(&names[1]);
